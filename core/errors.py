@@ -1,0 +1,78 @@
+"""The errors a caller may meet, and the exit code each gives the command line.
+
+HeadscriptError            2  anything the user can put right; the message says what and how
+├── ModelError             2  a model that is unknown, unreachable, damaged or unsupported
+├── CorpusError            2  a corpus that is missing, empty or unreadable
+├── ProgramError           2  source that is not in the program language; holds every problem
+├── HybridError            2  a hybrid that cannot be built or measured
+├── WorkspaceError         2  a workspace folder that cannot be opened or written
+│   ├── WorkspaceBusy      3  another process holds the database
+│   └── WorkspaceTooNew    2  a later version of Headscript wrote it
+└── JobError               4  a background job that failed; names its folder
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class HeadscriptError(Exception):
+    """Base of every error whose message is meant for the user."""
+
+    exit_code = 2
+
+
+class ModelError(HeadscriptError):
+    """The model cannot be found, fetched, read or used."""
+
+
+class CorpusError(HeadscriptError):
+    """The corpus cannot be found or read, or holds no passage."""
+
+
+class HybridError(HeadscriptError):
+    """The hybrid asked for cannot be built or measured."""
+
+
+class WorkspaceError(HeadscriptError):
+    """The workspace folder cannot be opened or written."""
+
+
+class WorkspaceBusy(WorkspaceError):
+    """Another process holds the workspace's database."""
+
+    exit_code = 3
+
+
+class WorkspaceTooNew(WorkspaceError):
+    """The workspace was written by a later version of Headscript."""
+
+
+class JobError(HeadscriptError):
+    """A background job failed."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a program's source.
+
+    Lines and columns count from 1, as editors show them.
+    """
+
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}: {self.message}"
+
+
+class ProgramError(HeadscriptError):
+    """Source text that is not a program; `problems` lists everything wrong with it, in source order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))

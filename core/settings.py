@@ -1,0 +1,25 @@
+"""Settings, read once where the program starts and handed on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are and what they run on."""
+
+    workspace: Path = Path("workspace")
+    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    demo_model: str = "demo"  # the model that the demo workspace is built from
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Settings:
+        """Settings from environment variables; absent ones keep their defaults."""
+        return cls(
+            workspace=Path(environ.get("HEADSCRIPT_WORKSPACE") or cls.workspace),
+            device=environ.get("HEADSCRIPT_DEVICE") or cls.device,
+            demo_model=environ.get("HEADSCRIPT_DEMO_MODEL") or cls.demo_model,
+        )

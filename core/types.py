@@ -1,0 +1,171 @@
+"""The frozen values that cross the borders between stages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+_HEAD_NAME = re.compile(r"L(\d+)H(\d+)", re.IGNORECASE)
+
+
+class Split(StrEnum):
+    """Train proposes and fits, validation chooses, test is only ever reported."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True, order=True)
+class HeadId:
+    """One attention head, counted from 0 as query heads."""
+
+    layer: int
+    head: int
+
+    def __str__(self) -> str:
+        return f"L{self.layer}H{self.head}"
+
+    @classmethod
+    def parse(cls, name: str) -> HeadId:
+        """Read `L3H7`; raises ValueError naming what arrived."""
+        match = _HEAD_NAME.fullmatch(name.strip())
+        if match is None:
+            raise ValueError(f"{name!r} is not a head; write it as L3H7")
+        return cls(int(match[1]), int(match[2]))
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One passage of a corpus. The id is a hash of the text, so equal passages are one passage."""
+
+    id: str
+    text: str
+    genre: str
+    split: Split
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is known of a model without loading its weights."""
+
+    id: str  # names the model's folder in the workspace
+    name: str  # what the user asked for: a hub id, a path or "demo"
+    architecture: str  # transformers' model_type
+    layers: int
+    heads: int  # query heads per layer
+    is_causal: bool  # False for an encoder, whose heads look both ways
+    parameters: int
+    max_length: int  # tokens of context
+
+    def head_ids(self) -> list[HeadId]:
+        """Every head, layer by layer."""
+        return [HeadId(layer, head) for layer in range(self.layers) for head in range(self.heads)]
+
+
+@dataclass(frozen=True)
+class AttentionMap:
+    """What one head did with one sentence."""
+
+    head: HeadId
+    sentence: str  # Sentence.id
+    weights: np.ndarray  # float32 [query, key]; rows sum to 1, zero above the diagonal if causal
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A program's failure on one sentence: data to be counted and shown, not an exception."""
+
+    kind: str  # "division", "domain", "non-finite", "budget", "unavailable"
+    detail: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program's source under the hash of its normalised form."""
+
+    id: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a program reproduces a head on one split; means over sentences."""
+
+    program: str  # Program.id
+    head: HeadId
+    split: Split
+    iou: float
+    low: float  # 95 % bootstrap interval of the mean IoU
+    high: float
+    js_distance: float  # nan where it was not measured
+    sentences: int
+    failures: int  # sentences on which the program failed, each scored 0
+
+
+@dataclass(frozen=True)
+class BestProgram:
+    """The program chosen for a head on validation, with its score on the split asked for."""
+
+    program: Program
+    score: Score
+    baseline: float  # IoU of the head's best baseline on the same split
+
+    @property
+    def lift(self) -> float:
+        """IoU beyond the best baseline."""
+        return self.score.iou - self.baseline
+
+
+class Action(StrEnum):
+    """What a reviewer can do to a head's program."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    SKIP = "skip"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A reviewer's standing decision on one program for one head."""
+
+    event: int  # its place in the log; later wins
+    head: HeadId
+    program: str
+    action: Action
+    reviewer: str
+    reason: str
+    at: str  # ISO 8601, UTC
+
+
+@dataclass(frozen=True)
+class HybridSpec:
+    """Which heads a hybrid replaces, each by a program's source."""
+
+    model: str  # ModelInfo.id
+    programs: tuple[tuple[HeadId, str], ...]
+
+    @classmethod
+    def of(cls, model: str, programs: Iterable[tuple[HeadId, str]]) -> HybridSpec:
+        """A spec with its heads in order, so that equal specs compare equal."""
+        return cls(model, tuple(sorted(programs)))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a hybrid costs on the same tokens as the unmodified model."""
+
+    base_ppl: float
+    ppl: float
+    increase: float  # 0.12 = +12 %
+    low: float  # 95 % bootstrap interval of the increase, over passages
+    high: float
+    kl: float  # nats per token, KL(original || hybrid)
+    tokens: int
+    passages: int
+    kept: int  # (head, passage) pairs where the program failed and the head kept its own attention
