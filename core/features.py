@@ -212,6 +212,40 @@ class FeatureBuilder:
         )
 
 
+def merge(old: Features, new: Features) -> Features:
+    """The sentences of both, `old` first; sentences that `old` already has are not repeated."""
+    held = set(old.sentences)
+    new = new.select([row for row, sentence in enumerate(new.sentences) if sentence not in held])
+    text_ids = {text: at for at, text in enumerate(old.texts)}
+    renumber = np.array([text_ids.setdefault(text, len(text_ids)) for text in new.texts], np.int32)
+    columns = {
+        name: np.concatenate(
+            [
+                old.columns[name],
+                renumber[new.columns[name]] if attribute.kind == "text" else new.columns[name],
+            ]
+        )
+        for name, attribute in ATTRIBUTES.items()
+    }
+    vectors = vector_rows = None
+    if old.vectors is not None and old.vector_rows is not None and new.vectors is not None:
+        vectors = np.concatenate([old.vectors, new.vectors])
+        assert new.vector_rows is not None
+        vector_rows = np.concatenate([old.vector_rows, new.vector_rows + len(old.vectors)])
+    return Features(
+        sentences=old.sentences + new.sentences,
+        offsets=np.concatenate([old.offsets, old.offsets[-1] + new.offsets[1:]]),
+        token_ids=np.concatenate([old.token_ids, new.token_ids]),
+        columns=columns,
+        texts=tuple(text_ids),
+        surfaces=old.surfaces + new.surfaces,
+        vectors=vectors,
+        vector_rows=vector_rows,
+        truncated=old.truncated + new.truncated,
+        has_syntax=old.has_syntax and new.has_syntax,
+    )
+
+
 def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Rows scaled to length 1, zero rows left as they are; float32 [row, dimension]."""
     rows = rows.astype(np.float32)
@@ -253,10 +287,7 @@ def annotate(
             token if is_special else None
             for token, is_special in zip(tokenizer.convert_ids_to_tokens(ids), special, strict=True)
         ]
-        surfaces = [
-            name if name is not None else sentence.text[start:end]
-            for name, (start, end) in zip(names, spans, strict=True)
-        ]
+        surfaces = _surfaces(sentence.text, spans, names)
         rows = _rows(sentence.text, spans, surfaces, names, document)
         builder.add(sentence.id, ids, surfaces, rows)
     return builder.build(embeddings, truncated, has_syntax=parser is not None)
@@ -317,6 +348,18 @@ def _rows(
         row |= _syntax(word_of[at], first_token_of)
         rows.append(row)
     return rows
+
+
+def _surfaces(text: str, spans: Sequence[tuple[int, int]], special: Sequence[str | None]) -> list[str]:
+    """Each token's characters with the white space before it, which some tokenizers leave out of the span."""
+    surfaces = []
+    reached = 0
+    for name, (start, end) in zip(special, spans, strict=True):
+        surfaces.append(
+            name if name is not None else text[min(reached, start) if reached < end else start : end]
+        )
+        reached = max(reached, end)
+    return surfaces
 
 
 def _anchor(text: str, start: int, end: int) -> int:

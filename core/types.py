@@ -62,6 +62,11 @@ class ModelInfo:
     parameters: int
     max_length: int  # tokens of context
 
+    @property
+    def title(self) -> str:
+        """The model's name without path or fingerprint, for people."""
+        return self.id.rsplit("-", 1)[0]
+
     def head_ids(self) -> list[HeadId]:
         """Every head, layer by layer."""
         return [HeadId(layer, head) for layer in range(self.layers) for head in range(self.heads)]

@@ -1,0 +1,210 @@
+"""What each command does, on an open workspace; the answers are plain values, ready for JSON."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.corpus import load_corpus
+from core.curate import Order, choose_for_hybrid, heads_in_share
+from core.errors import HybridError, ModelError, ProgramError, WorkspaceError
+from core.jobs import JobRunner
+from core.language import parse
+from core.settings import Settings
+from core.store import JobRecord, Workspace, models_folder
+from core.store.hybrids import hybrid_id, spec_to_json
+from core.terminal import Terminal
+from core.types import BestProgram, HeadId, ModelInfo, Sentence, Split
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open workspace, its jobs, and a terminal to report to."""
+
+    workspace: Workspace
+    runner: JobRunner
+    settings: Settings
+    terminal: Terminal
+
+    def follow(self, job: str) -> JobRecord:
+        """Show a job's progress until it ends. An interrupt stops the job; it can be resumed."""
+        try:
+            record = self.runner.wait(job, show=self.terminal.progress)
+        except KeyboardInterrupt:
+            self.runner.cancel(job)
+            raise
+        for note in self.runner.notes(job):
+            self.terminal.say(note)
+        return record
+
+    def model(self, name: str | None) -> ModelInfo:
+        """The model called `name` (or with that id), else the latest; raises ModelError if there is none."""
+        models = self.workspace.library.models()
+        if not models:
+            raise ModelError(
+                "the workspace holds no model yet; run `demo`, or `extract --model M --corpus FILE`"
+            )
+        if name is None:
+            return models[0]
+        wanted = {name, str(Path(name).resolve())}
+        for model in models:
+            if name in (model.id, model.title) or model.name in wanted:
+                return model
+        raise ModelError(f"the workspace holds no model {name!r}; it has {', '.join(m.title for m in models)}")
+
+
+@contextmanager
+def session(settings: Settings) -> Iterator[Session]:
+    """The workspace of `settings`, held until the block ends."""
+    workspace = Workspace.open(settings.workspace)
+    try:
+        yield Session(workspace, JobRunner(workspace, settings.device), settings, Terminal())
+    finally:
+        workspace.close()
+
+
+def demo(now: Session) -> Json:
+    """Build the demo workspace, or go on with a build that was interrupted."""
+    now.follow(now.runner.start_or_resume_demo(now.settings.demo_model))
+    return summary(now, now.model(now.settings.demo_model))
+
+
+def extract(now: Session, model: str, corpus: str, limit: int | None) -> Json:
+    """Add a model and its attention on a corpus."""
+    now.follow(now.runner.start_build(model, corpus, limit, search=False))
+    info = now.model(model)
+    count = len(now.workspace.library.sentences(info.id))
+    return {"model": info.title, "id": info.id, "layers": info.layers, "heads": info.heads, "sentences": count}
+
+
+def synthesize(now: Session, model: str | None) -> Json:
+    """Find a program for every head."""
+    info = now.model(model)
+    now.follow(now.runner.start_search(info))
+    return summary(now, info)
+
+
+def score(now: Session, model: str | None, program: Path | None) -> Json:
+    """Score one program file, or the whole library, against every head."""
+    info = now.model(model)
+    if program is None:
+        sources = [found.source for found in now.workspace.library.programs()]
+        now.follow(now.runner.start_scoring(info, sources))
+        return summary(now, info)
+    source = read_program(program)
+    now.follow(now.runner.start_scoring(info, [source]))
+    rows = now.workspace.library.heads_fitted(info.id, parse(source).id, at_least=0.0)
+    heads = [{"layer": head.layer, "head": head.head, "iou": iou} for head, iou in rows]
+    return {"model": info.title, "program": source, "split": str(Split.VALIDATION), "heads": heads}
+
+
+def read_program(path: Path) -> str:
+    """A program's source from a file; raises ProgramError with the file's name before each problem."""
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"cannot read the program {path}: {error}") from error
+    try:
+        parse(source)
+    except ProgramError as error:
+        raise WorkspaceError("\n".join(f"{path}: {problem}" for problem in error.problems)) from error
+    return source
+
+
+def best(now: Session, model: str | None, split: Split, passages: str | None) -> Json:
+    """The best program of every head, chosen on validation, scored on a split or on fresh passages."""
+    info = now.model(model)
+    found = now.workspace.library.best(info.id, split)
+    label = str(split)
+    if passages is not None:
+        from core.jobs.fresh import rescore
+        from core.models import load
+
+        loaded = load(info.name, models_folder(now.settings.workspace), now.settings.device, now.terminal.say)
+        found = rescore(loaded, found, list(load_corpus(passages).sentences))
+        label = passages
+    return best_report(info, label, found)
+
+
+def best_report(info: ModelInfo, split: str, found: list[BestProgram]) -> Json:
+    """Best programs in the form of design §6; raises WorkspaceError if there are none."""
+    if not found:
+        raise WorkspaceError(f"no program of {info.name} is scored on {split} yet; run `synthesize`")
+    ious = [one.score.iou for one in found]
+    return {
+        "model": info.title,
+        "split": split,
+        "mean_iou": statistics.fmean(ious),
+        "median_iou": statistics.median(ious),
+        "heads": [
+            {
+                "layer": one.score.head.layer,
+                "head": one.score.head.head,
+                "program": one.program.source,
+                "iou": one.score.iou,
+                "low": one.score.low,
+                "high": one.score.high,
+                "lift": one.lift,
+            }
+            for one in found
+        ],
+    }
+
+
+def summary(now: Session, info: ModelInfo) -> Json:
+    """How far a model is, in a few numbers."""
+    report = best_report(info, str(Split.TEST), now.workspace.library.best(info.id, Split.TEST))
+    heads = report.pop("heads")
+    lifts = [head["lift"] for head in heads]
+    return {**report, "heads": len(heads), "mean_lift": statistics.fmean(lifts)}
+
+
+def hybrid(
+    now: Session,
+    model: str | None,
+    share: float,
+    order: Order,
+    programs: str,
+    passages: str | None,
+    seed: int = 0,
+) -> Json:
+    """Replace a share of all heads by their programs and measure what it costs."""
+    info = now.model(model)
+    best_programs = now.workspace.library.best(info.id, Split.VALIDATION)
+    fits = {found.score.head: found.score.iou for found in best_programs}
+    sources: dict[HeadId, str] = (
+        now.workspace.verdicts.accepted(info.id)
+        if programs == "accepted"
+        else {found.score.head: found.program.source for found in best_programs}
+    )
+    count = heads_in_share(share, info.layers * info.heads)
+    spec = choose_for_hybrid(info.id, sources, fits, count, order, seed)
+    title = f"{share:.0%} of heads, {programs} programs, by {order}"
+    text, label = _passages(now, info, passages)
+    now.follow(now.runner.start_hybrid(info, spec_to_json(spec), title, text, label))
+    rows = now.workspace.hybrids.frame(info.id)
+    row = rows[(rows.hybrid_id == hybrid_id(spec)) & (rows.passages_from == label)].iloc[0]
+    return {
+        "model": info.title,
+        "share": share,
+        "order": order,
+        "calibrated": False,
+        **{name: float(row[name]) for name in ("base_ppl", "ppl", "increase", "low", "high", "kl")},
+        **{name: int(row[name]) for name in ("tokens", "passages", "kept")},
+        "heads": [str(head) for head, _ in spec.programs],
+    }
+
+
+def _passages(now: Session, info: ModelInfo, source: str | None) -> tuple[list[Sentence], str]:
+    if source is not None:
+        return list(load_corpus(source).sentences), source
+    held_out = now.workspace.library.sentences(info.id, Split.TEST)
+    if not held_out:
+        raise HybridError("the corpus has no test passage to measure on; give passages with --eval FILE")
+    return held_out, str(Split.TEST)

@@ -1,0 +1,175 @@
+"""A corpus: passages of text, each with a genre and, by a seeded hash of its text, a split."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import CorpusError
+from core.types import Sentence, Split
+
+BUNDLED = Path(__file__).parent / "data" / "corpus.jsonl"
+SPLIT_SEED = 0
+_SHARES = ((Split.TRAIN, 0.50), (Split.VALIDATION, 0.75), (Split.TEST, 1.0))  # cumulative
+_UNKNOWN_GENRE = "text"
+
+Passage = tuple[str, str]  # text, genre
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Distinct passages in file order, and what was left out on the way."""
+
+    name: str
+    sentences: tuple[Sentence, ...]
+    empty: int = 0  # blank passages, skipped
+    repeated: int = 0  # passages equal to an earlier one, skipped
+
+    def of(self, *splits: Split) -> list[Sentence]:
+        """The passages of these splits."""
+        return [sentence for sentence in self.sentences if sentence.split in splits]
+
+    @property
+    def notice(self) -> str:
+        """What was left out, as a sentence; empty if nothing was."""
+        parts = [f"{self.empty} blank" * bool(self.empty), f"{self.repeated} repeated" * bool(self.repeated)]
+        left_out = " and ".join(part for part in parts if part)
+        return f"{self.name}: left out {left_out} passages" if left_out else ""
+
+
+def split_of(text: str, seed: int = SPLIT_SEED) -> Split:
+    """The split of a passage: 50/25/25, decided by its text alone so that it never moves."""
+    digest = hashlib.sha256(f"{seed}:{text}".encode()).digest()
+    position = int.from_bytes(digest[:8], "big") / 2**64
+    return next(split for split, share in _SHARES if position < share)
+
+
+def load_corpus(source: str | Path = "bundled", limit: int | None = None) -> Corpus:
+    """The corpus at `source`: "bundled", a file, or the name of a Hugging Face dataset.
+
+    A text file holds one passage a line; JSON lines and Parquet have a `text` column and perhaps a
+    `genre`. At most `limit` passages are taken. Raises CorpusError, naming the file and line.
+    """
+    name = str(source)
+    if name == "bundled":
+        return from_passages("bundled", _read_json_lines(BUNDLED), limit)
+    path = Path(source)
+    if path.is_dir():
+        raise CorpusError(f"{path} is a folder; name a .txt, .jsonl or .parquet file")
+    if path.is_file():
+        return from_passages(path.name, _read_file(path), limit)
+    if path.suffix or path.is_absolute():
+        raise CorpusError(f"{path} does not exist")
+    return from_passages(name, _read_hub_dataset(name), limit)
+
+
+def from_passages(name: str, passages: Iterable[Passage], limit: int | None = None) -> Corpus:
+    """A corpus of (text, genre) pairs, blank and repeated ones counted and left out."""
+    sentences: dict[str, Sentence] = {}
+    empty = repeated = 0
+    for text, genre in passages:
+        if limit is not None and len(sentences) == limit:
+            break
+        text = text.strip()
+        key = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+        if not text:
+            empty += 1
+        elif key in sentences:
+            repeated += 1
+        else:
+            sentences[key] = Sentence(key, text, genre or _UNKNOWN_GENRE, split_of(text))
+    if not sentences:
+        raise CorpusError(f"{name} holds no passage: {empty} blank lines and no text")
+    return Corpus(name, tuple(sentences.values()), empty, repeated)
+
+
+def _read_file(path: Path) -> Iterator[Passage]:
+    if path.suffix == ".parquet":
+        return _read_parquet(path)
+    if path.suffix in (".jsonl", ".ndjson"):
+        return _read_json_lines(path)
+    return ((line, _UNKNOWN_GENRE) for line in _read_lines(path))
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"cannot read {path}: {error.strerror}") from error
+    if b"\0" in raw:
+        raise CorpusError(f"{path} is a binary file; a corpus is text, JSON lines or Parquet")
+    try:
+        return raw.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise CorpusError(
+            f"{path}: line {line} is not UTF-8 (byte 0x{raw[error.start]:02x}); save the file as UTF-8"
+        ) from error
+
+
+def _read_json_lines(path: Path) -> Iterator[Passage]:
+    for number, line in enumerate(_read_lines(path), start=1):
+        if not line.strip():
+            yield "", ""
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise CorpusError(f"{path}: line {number} is not JSON: {error}") from error
+        yield _passage(row, f"{path}: line {number}")
+
+
+def _passage(row: Any, where: str) -> Passage:
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+        raise CorpusError(
+            f'{where} has no "text": each line is an object such as {{"text": "Once upon a time"}}'
+        )
+    return row["text"], str(row.get("genre") or _UNKNOWN_GENRE)
+
+
+def _read_parquet(path: Path) -> Iterator[Passage]:
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise CorpusError(f"{path} is not a Parquet file: {error}") from error
+    names = file.schema_arrow.names
+    if "text" not in names:
+        raise CorpusError(f"{path} has no `text` column; its columns are {', '.join(names)}")
+    columns = [name for name in ("text", "genre") if name in names]
+    for batch in file.iter_batches(columns=columns):
+        for row in batch.to_pylist():
+            yield str(row["text"] or ""), str(row.get("genre") or _UNKNOWN_GENRE)
+
+
+def _read_hub_dataset(name: str) -> Iterator[Passage]:
+    try:
+        import datasets
+    except ImportError as error:
+        raise CorpusError(
+            f"{name} is not a file; to read it as a Hugging Face dataset, pip install datasets"
+        ) from error
+    try:
+        rows = datasets.load_dataset(name, split="train", streaming=True)
+        for row in rows:
+            yield _passage(row, f"dataset {name}")
+    except CorpusError:
+        raise
+    except Exception as error:  # the library raises many unrelated kinds
+        raise CorpusError(f"cannot read the dataset {name}: {error}") from error
+
+
+def require_splits(sentences: Sequence[Sentence]) -> None:
+    """Raise CorpusError unless every split has a passage: programs must be chosen and tested apart."""
+    missing = [split for split in Split if not any(s.split == split for s in sentences)]
+    if missing:
+        raise CorpusError(
+            f"no passage fell into the {' and '.join(missing)} split of {len(sentences)} passages; "
+            "add passages (a dozen or more) so that programs can be chosen and tested on different text"
+        )

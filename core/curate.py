@@ -1,0 +1,88 @@
+"""Curation: which heads come next for review, and which programs go into a hybrid."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core.errors import HybridError
+from core.types import Action, BestProgram, HeadId, HybridSpec, Verdict
+
+Order = Literal["iou", "random"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the work on a model's heads stands; each count includes the next."""
+
+    heads: int
+    proposed: int
+    decided: int
+    accepted: int
+
+
+def progress(heads: int, best: Sequence[BestProgram], verdicts: Iterable[Verdict]) -> Progress:
+    """Counts of heads that have a program, a verdict on it, and an accepted one."""
+    standing = decisions(verdicts)
+    accepted = {head for (head, _), verdict in standing.items() if verdict.action == Action.ACCEPT}
+    decided = {head for head, _ in standing}
+    return Progress(heads, len(best), len(decided), len(accepted))
+
+
+def decisions(verdicts: Iterable[Verdict]) -> dict[tuple[HeadId, str], Verdict]:
+    """Accepts and rejects by (head, program); a skip or a flag decides nothing."""
+    return {
+        (verdict.head, verdict.program): verdict
+        for verdict in verdicts
+        if verdict.action in (Action.ACCEPT, Action.REJECT)
+    }
+
+
+def review_queue(best: Sequence[BestProgram], verdicts: Iterable[Verdict]) -> list[BestProgram]:
+    """Heads whose best program is undecided, highest lift first; skipped and flagged ones at the end."""
+    standing = {(verdict.head, verdict.program): verdict for verdict in verdicts}
+    waiting = [found for found in best if _verdict_on(found, standing) not in (Action.ACCEPT, Action.REJECT)]
+
+    def place(found: BestProgram) -> tuple[int, float]:
+        verdict = standing.get((found.score.head, found.program.id))
+        return (verdict.event if verdict else -1, -found.lift)
+
+    return sorted(waiting, key=place)
+
+
+def _verdict_on(found: BestProgram, standing: Mapping[tuple[HeadId, str], Verdict]) -> Action | None:
+    verdict = standing.get((found.score.head, found.program.id))
+    return verdict.action if verdict else None
+
+
+def choose_for_hybrid(
+    model: str,
+    programs: Mapping[HeadId, str],
+    validation_iou: Mapping[HeadId, float],
+    count: int,
+    order: Order = "iou",
+    seed: int = 0,
+) -> HybridSpec:
+    """The spec that replaces `count` heads: those that fit best on validation, or a seeded draw.
+
+    `programs` gives a source for every head that may be replaced. Raises HybridError if there are fewer
+    than `count`.
+    """
+    if count > len(programs):
+        raise HybridError(
+            f"{count} heads were asked for, but only {len(programs)} have a program to choose from; "
+            "accept more in Review, or use --programs best"
+        )
+    ranked = sorted(programs, key=lambda head: (-validation_iou.get(head, 0.0), head))
+    if order == "random":
+        random.Random(seed).shuffle(ranked)
+    return HybridSpec.of(model, ((head, programs[head]) for head in ranked[:count]))
+
+
+def heads_in_share(share: float, heads: int) -> int:
+    """How many of all heads a share is; raises HybridError outside 0 to 1."""
+    if not 0 <= share <= 1:
+        raise HybridError(f"a share of heads lies between 0 and 1, not {share:g}")
+    return round(share * heads)

@@ -1,0 +1,136 @@
+"""A job's folder, the only thing that owner and worker share.
+
+`spec.json` says what to do and never changes. `events.jsonl` only grows, one flushed line an event,
+numbered from 1; a result event names a file in `results/` that was complete before the event was
+written. `worker.json` says which process works on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """The folder of one job; its name is the job's id."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, jobs: Path, kind: str, spec: Mapping[str, Any]) -> JobFolder:
+        """A new folder under `jobs` whose spec says what to do."""
+        folder = cls(jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}-{uuid.uuid4().hex[:6]}")
+        (folder.path / "results").mkdir(parents=True)
+        write_json(folder.path / "spec.json", {"kind": kind, **spec})
+        return folder
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.path.name
+
+    @property
+    def spec(self) -> Json:
+        """What to do."""
+        found: Json = json.loads((self.path / "spec.json").read_text())
+        return found
+
+    @property
+    def log(self) -> Path:
+        """What the worker printed."""
+        return self.path / "worker.log"
+
+    def events(self, after: int = 0) -> Iterator[tuple[int, Json]]:
+        """Numbered events later than `after`; a line still being written is left for next time."""
+        path = self.path / "events.jsonl"
+        if not path.is_file():
+            return
+        with path.open() as file:
+            for number, line in enumerate(file, start=1):
+                if number > after and line.endswith("\n"):
+                    yield number, json.loads(line)
+
+    def result(self, name: str) -> Any:
+        """The content of a result file."""
+        return json.loads((self.path / "results" / name).read_text())
+
+    def claim(self) -> None:
+        """Note that this process works on the job."""
+        write_json(self.path / "worker.json", {"pid": os.getpid(), "started": _start_time(os.getpid())})
+
+    def worker(self) -> psutil.Process | None:
+        """The living worker. A process that merely has the same number does not count."""
+        path = self.path / "worker.json"
+        if not path.is_file():
+            return None
+        noted = json.loads(path.read_text())
+        try:
+            process = psutil.Process(noted["pid"])
+            alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return None
+        return process if alive and process.create_time() == noted["started"] else None
+
+
+class EventWriter:
+    """Appends to a job's events; only the worker has one."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._folder = folder
+        path = folder.path / "events.jsonl"
+        _drop_unfinished_line(path)
+        self._file = path.open("a")
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """How far the current stage is."""
+        self._append({"event": "progress", "stage": stage, "done": done, "total": total})
+
+    def result(self, what: str, name: str, content: Any) -> None:
+        """Something finished: written whole to a file of its own, then announced."""
+        write_json(self._folder.path / "results" / f"{name}.json", content)
+        self._append({"event": "result", "what": what, "file": f"{name}.json"})
+
+    def note(self, message: str) -> None:
+        """Something the user should know."""
+        self._append({"event": "note", "message": message})
+
+    def end(self, state: str, message: str = "") -> None:
+        """The last event: `done` or `failed`."""
+        self._append({"event": "end", "state": state, "message": message})
+
+    def _append(self, event: Json) -> None:
+        self._file.write(json.dumps(event | {"at": time.time()}) + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a file that is whole or absent."""
+    scratch = path.with_name(f".{path.name}.writing")
+    scratch.write_text(json.dumps(content))
+    scratch.replace(path)
+
+
+def _drop_unfinished_line(path: Path) -> None:
+    """Cut the half line that a killed worker may have left, so that the next event starts a line."""
+    if path.is_file():
+        raw = path.read_bytes()
+        if not raw.endswith(b"\n"):
+            with path.open("r+b") as file:
+                file.truncate(raw.rfind(b"\n") + 1)
+
+
+def _start_time(pid: int) -> float:
+    started: float = psutil.Process(pid).create_time()
+    return started

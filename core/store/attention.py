@@ -1,0 +1,221 @@
+"""Attention in Parquet: one file per layer, one row per (head, sentence).
+
+Columns: `head` int16, `sentence_id` string, `n` int32, `weights` binary. `weights` is little-endian
+float16: the lower triangle, row by row (row q holds keys 0..q), or all n x n for an encoder; the file's
+metadata entry `shape` says which. Each row group holds one head's rows of one batch of sentences, so a
+reader that wants one head, or one (head, sentence), skips the rest by the row groups' statistics.
+
+Writing is in chunks. A chunk is one file in `partial/`, complete or absent; `finish` merges chunks into
+the layer files, replacing each in one step. Killed at any point, what was finished is still there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from core.errors import WorkspaceError
+from core.extract import SentenceAttention
+from core.store.files import disk_errors, replacing
+from core.types import AttentionMap, HeadId
+
+CHUNK_SENTENCES = 32
+_COLUMNS = (("head", pa.int16()), ("sentence_id", pa.string()), ("n", pa.int32()), ("weights", pa.binary()))
+# Softmax weights are nearly incompressible noise in their low bits; a fast codec takes what there is.
+_WRITE_OPTIONS = {"compression": "zstd", "compression_level": 1, "use_dictionary": ["sentence_id"]}
+
+
+def pack(weights: np.ndarray, is_causal: bool) -> bytes:
+    """A map [query, key] as stored: float16, lower triangle row by row, or everything."""
+    kept = weights[np.tril_indices(len(weights))] if is_causal else weights
+    return kept.astype("<f2").tobytes()
+
+
+def unpack(packed: bytes, n: int, is_causal: bool) -> np.ndarray:
+    """The map that `pack` stored, float32 [query, key]."""
+    flat = np.frombuffer(packed, "<f2").astype(np.float32)
+    if not is_causal:
+        return flat.reshape(n, n)
+    weights = np.zeros((n, n), np.float32)
+    weights[np.tril_indices(n)] = flat
+    return weights
+
+
+@dataclass(frozen=True)
+class AttentionWriter:
+    """Writes one model's attention under `folder` (`attention/<model>`)."""
+
+    folder: Path
+    layers: int
+    is_causal: bool
+
+    @property
+    def _partial(self) -> Path:
+        return self.folder / "partial"
+
+    def done(self) -> set[str]:
+        """Sentence ids whose attention is on disk, merged or not."""
+        found: set[str] = set()
+        for path in [layer_path(self.folder, self.layers - 1), *self._partial.glob("*.parquet")]:
+            if path.is_file():
+                found.update(_sentences_in(path))
+        return found
+
+    def write(self, stream: Iterable[SentenceAttention]) -> Iterator[int]:
+        """Store a stream chunk by chunk; yields how many sentences each finished chunk added.
+
+        Raises WorkspaceError when the disk is full; finished chunks stay.
+        """
+        chunk: list[SentenceAttention] = []
+        for attention in stream:
+            chunk.append(attention)
+            if len(chunk) == CHUNK_SENTENCES:
+                self._write_chunk(chunk)
+                yield len(chunk)
+                chunk = []
+        if chunk:
+            self._write_chunk(chunk)
+            yield len(chunk)
+
+    def finish(self) -> None:
+        """Merge all chunks into the layer files. Safe to repeat after a kill at any point."""
+        chunks = sorted(self._partial.glob("*.parquet"))
+        if chunks:
+            with disk_errors(self.folder):
+                for layer in range(self.layers):
+                    self._merge(layer, chunks)
+        shutil.rmtree(self._partial, ignore_errors=True)
+
+    def _write_chunk(self, chunk: list[SentenceAttention]) -> None:
+        self._partial.mkdir(parents=True, exist_ok=True)
+        number = 1 + max((int(path.stem) for path in self._partial.glob("*.parquet")), default=0)
+        path = self._partial / f"{number:06}.parquet"
+        heads = chunk[0].weights.shape[1]
+        with (
+            disk_errors(self.folder),
+            replacing(path) as scratch,
+            pq.ParquetWriter(scratch, self._schema(), **_WRITE_OPTIONS) as writer,
+        ):
+            for layer in range(self.layers):
+                for head in range(heads):
+                    writer.write_table(self._rows(chunk, layer, head))
+
+    def _rows(self, chunk: list[SentenceAttention], layer: int, head: int) -> pa.Table:
+        return pa.table(
+            {
+                "head": [head] * len(chunk),
+                "sentence_id": [attention.sentence for attention in chunk],
+                "n": [attention.weights.shape[-1] for attention in chunk],
+                "weights": [pack(attention.weights[layer, head], self.is_causal) for attention in chunk],
+            },
+            self._schema(),
+        )
+
+    def _merge(self, layer: int, chunks: list[Path]) -> None:
+        """Layer file = its old row groups + those of every chunk it does not hold yet."""
+        path = layer_path(self.folder, layer)
+        held = set(_sentences_in(path)) if path.is_file() else set()
+        with (
+            replacing(path) as scratch,
+            pq.ParquetWriter(scratch, self._schema(), **_WRITE_OPTIONS) as writer,
+        ):
+            if path.is_file():
+                old = pq.ParquetFile(path)
+                for group in range(old.num_row_groups):
+                    writer.write_table(old.read_row_group(group))
+            for chunk in chunks:
+                file = pq.ParquetFile(chunk)
+                heads = file.num_row_groups // self.layers
+                for group in range(layer * heads, (layer + 1) * heads):
+                    rows = file.read_row_group(group)
+                    new = pc.invert(pc.is_in(rows["sentence_id"], pa.array(sorted(held), pa.string())))
+                    if pc.any(new).as_py():
+                        writer.write_table(rows.filter(new))
+
+    def _schema(self) -> pa.Schema:
+        shape = "lower triangle" if self.is_causal else "full"
+        return pa.schema(_COLUMNS, metadata={"format": "headscript attention 1", "shape": shape})
+
+
+@dataclass(frozen=True)
+class AttentionReader:
+    """Reads one model's attention; with `only`, as if no other sentence were stored.
+
+    A stage that must not see the test split is handed a reader without it.
+    """
+
+    folder: Path
+    only: frozenset[str] | None = None
+
+    def restricted(self, sentences: Collection[str]) -> AttentionReader:
+        """This reader, seeing only these sentence ids."""
+        return AttentionReader(self.folder, frozenset(sentences))
+
+    def layer(self, layer: int) -> dict[str, np.ndarray]:
+        """Sentence id -> its maps in this layer, float32 [head, query, key]."""
+        file = self._open(layer)
+        maps: dict[str, list[np.ndarray]] = {}
+        for group in range(file.num_row_groups):
+            for row in self._maps(file, [group], layer):
+                maps.setdefault(row.sentence, []).append(row.weights)
+        return {sentence: np.stack(heads) for sentence, heads in maps.items()}
+
+    def head(self, head: HeadId, sentence: str | None = None) -> Iterator[AttentionMap]:
+        """This head's maps, of every sentence or of one; other heads' row groups are not read."""
+        file = self._open(head.layer)
+        groups = [group for group in range(file.num_row_groups) if _head_of(file, group) == head.head]
+        yield from self._maps(file, groups, head.layer, sentence)
+
+    def one(self, head: HeadId, sentence: str) -> np.ndarray:
+        """One map, float32 [query, key]; raises KeyError if that sentence was not extracted."""
+        for found in self.head(head, sentence):
+            return found.weights
+        raise KeyError(f"no attention of {head} on sentence {sentence}")
+
+    def _open(self, layer: int) -> pq.ParquetFile:
+        path = layer_path(self.folder, layer)
+        if not path.is_file():
+            raise WorkspaceError(f"{path} is missing; extract the model's attention first")
+        return pq.ParquetFile(path, memory_map=True)
+
+    def _maps(
+        self, file: pq.ParquetFile, groups: list[int], layer: int, sentence: str | None = None
+    ) -> Iterator[AttentionMap]:
+        is_causal = (file.schema_arrow.metadata or {}).get(b"shape") != b"full"
+        for group in groups:
+            if (
+                sentence is not None
+                and sentence not in file.read_row_group(group, ["sentence_id"])[0].to_pylist()
+            ):
+                continue
+            table = file.read_row_group(group)
+            for head, name, n, packed in zip(*(column.to_pylist() for column in table.columns), strict=True):
+                if (sentence is None or name == sentence) and (self.only is None or name in self.only):
+                    yield AttentionMap(HeadId(layer, head), name, unpack(packed, n, is_causal))
+
+
+def layer_path(folder: Path, layer: int) -> Path:
+    """Where a layer's attention lies."""
+    return folder / f"layer={layer:02}.parquet"
+
+
+def _head_of(file: pq.ParquetFile, group: int) -> int:
+    head: int = file.metadata.row_group(group).column(0).statistics.min
+    return head
+
+
+def _sentences_in(path: Path) -> list[str]:
+    """Sentence ids of the first head's row groups."""
+    file = pq.ParquetFile(path)
+    groups = [group for group in range(file.num_row_groups) if _head_of(file, group) == 0]
+    if not groups:
+        return []
+    sentences: list[str] = file.read_row_groups(groups, ["sentence_id"])["sentence_id"].to_pylist()
+    return sentences

@@ -1,0 +1,96 @@
+"""The DuckDB file: one owner at a time, numbered migrations, one cursor a thread."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from core.errors import WorkspaceBusy, WorkspaceError, WorkspaceTooNew
+from core.store.files import disk_errors
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """A connection that every table's code shares; safe to use from several threads."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self._connection.cursor().execute(sql, list(parameters)).fetchall()
+
+    def frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
+        """A query's result as a data frame."""
+        given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
+        return self._connection.cursor().execute(sql, given).df()
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """One statement in a transaction of its own."""
+        with self.transaction() as cursor:
+            cursor.execute(sql, list(parameters))
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor whose statements take effect together or not at all."""
+        cursor = self._connection.cursor()
+        cursor.begin()
+        try:
+            yield cursor
+        except BaseException:
+            cursor.rollback()
+            raise
+        cursor.commit()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+def open_database(path: Path) -> Database:
+    """The database at `path`, created or migrated to this version's schema.
+
+    Raises WorkspaceBusy if another process holds it, WorkspaceTooNew if a later version wrote it,
+    WorkspaceError if it cannot be read.
+    """
+    with disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        database = Database(duckdb.connect(str(path)))
+    except duckdb.IOException as error:
+        holder = re.search(r"PID (\d+)", str(error))
+        if holder is not None:
+            raise WorkspaceBusy(
+                f"the workspace {path.parent} is in use by process {holder[1]}; "
+                "close that app or command, or choose another workspace with --workspace"
+            ) from error
+        raise WorkspaceError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
+    try:
+        _migrate(database, path)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _migrate(database: Database, path: Path) -> None:
+    database.run("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ)")
+    applied = {number for (number,) in database.rows("SELECT number FROM migrations")}
+    scripts = {int(script.name[:4]): script for script in sorted(MIGRATIONS.glob("*.sql"))}
+    newest = max(scripts)
+    if applied and max(applied) > newest:
+        raise WorkspaceTooNew(
+            f"{path.parent} was written by a later version of Headscript (schema {max(applied)}, this one "
+            f"knows {newest}); update Headscript or choose another workspace"
+        )
+    for number in sorted(set(scripts) - applied):
+        with database.transaction() as cursor:
+            cursor.execute(scripts[number].read_text())
+            cursor.execute("INSERT INTO migrations VALUES (?, now())", [number])

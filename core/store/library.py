@@ -1,0 +1,199 @@
+"""Models, sentences, programs and their scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from core.language import describe, parse
+from core.store.database import Database
+from core.types import BestProgram, HeadId, ModelInfo, Program, Score, Sentence, Split
+
+_MODEL_COLUMNS = "model_id, name, architecture, layers, heads, is_causal, parameters, max_length"
+
+# Every head's best program on validation, with its score and its best baseline's on the split asked for.
+_BEST = """
+WITH choice AS (
+    SELECT layer, head, program_id, iou
+    FROM scores JOIN programs USING (program_id)
+    WHERE model_id = $model AND split = 'validation'
+    QUALIFY row_number() OVER (PARTITION BY layer, head ORDER BY iou DESC, nodes, program_id) = 1
+), baseline AS (
+    SELECT layer, head, max(iou) AS baseline
+    FROM scores JOIN programs USING (program_id)
+    WHERE model_id = $model AND split = $split AND origin = 'baseline'
+    GROUP BY layer, head
+)
+SELECT s.*, p.source, p.category, p.summary, p.lookahead, p.nodes, p.origin,
+       b.baseline, s.iou - b.baseline AS lift, c.iou AS validation
+FROM choice c
+JOIN scores s USING (layer, head, program_id)
+JOIN programs p USING (program_id)
+JOIN baseline b USING (layer, head)
+WHERE s.model_id = $model AND s.split = $split
+ORDER BY layer, head
+"""
+
+
+class Library:
+    """What is known about a workspace's models, programs and how well they fit."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def models(self) -> list[ModelInfo]:
+        """Every model, the latest first."""
+        rows = self._database.rows(f"SELECT {_MODEL_COLUMNS} FROM models ORDER BY added_at DESC")
+        return [ModelInfo(*row) for row in rows]
+
+    def sentences(self, model: str, *splits: Split) -> list[Sentence]:
+        """The sentences a model was run on, in corpus order; of all splits if none is named."""
+        rows = self._database.rows(
+            "SELECT sentence_id, text, genre, split FROM sentences JOIN model_sentences USING (sentence_id) "
+            "WHERE model_id = ? ORDER BY corpus, position",
+            [model],
+        )
+        found = [Sentence(name, text, genre, Split(split)) for name, text, genre, split in rows]
+        return [sentence for sentence in found if not splits or sentence.split in splits]
+
+    def program(self, program: str) -> Program | None:
+        """The program with this id."""
+        rows = self._database.rows("SELECT program_id, source FROM programs WHERE program_id = ?", [program])
+        return Program(*rows[0]) if rows else None
+
+    def programs(self) -> list[Program]:
+        """Every program of the library."""
+        rows = self._database.rows("SELECT program_id, source FROM programs ORDER BY program_id")
+        return [Program(*row) for row in rows]
+
+    def best_frame(self, model: str, split: Split) -> pd.DataFrame:
+        """The best program of each head, chosen on validation, as a table with its score on `split`.
+
+        Columns: those of scores, source, category, summary, lookahead, nodes, origin, baseline, lift,
+        validation. A head without a score on `split` is left out.
+        """
+        return self._database.frame(_BEST, {"model": model, "split": str(split)})
+
+    def best(self, model: str, split: Split) -> list[BestProgram]:
+        """The best program of each head, chosen on validation, scored on `split`."""
+        rows = self.best_frame(model, split).to_dict("records")
+        return [
+            BestProgram(Program(row["program_id"], row["source"]), _score(row, split), row["baseline"])
+            for row in rows
+        ]
+
+    def head_scores(self, model: str, head: HeadId) -> pd.DataFrame:
+        """Every program scored on a head: one row a program, IoU per split, best on validation first."""
+        return self._database.frame(
+            "SELECT program_id, source, category, summary, lookahead, nodes, origin, "
+            "max(iou) FILTER (split = 'train') AS train, "
+            "max(iou) FILTER (split = 'validation') AS validation, "
+            "max(iou) FILTER (split = 'test') AS test, "
+            "max(low) FILTER (split = 'test') AS low, max(high) FILTER (split = 'test') AS high, "
+            "max(js_distance) FILTER (split = 'test') AS js_distance, "
+            "max(failures) FILTER (split = 'test') AS failures "
+            "FROM scores JOIN programs USING (program_id) WHERE model_id = ? AND layer = ? AND head = ? "
+            "GROUP BY ALL ORDER BY validation DESC, nodes",
+            [model, head.layer, head.head],
+        )
+
+    def heads_fitted(self, model: str, program: str, at_least: float) -> list[tuple[HeadId, float]]:
+        """The heads that a program fits on validation with at least this IoU, best first."""
+        rows = self._database.rows(
+            "SELECT layer, head, iou FROM scores WHERE model_id = ? AND program_id = ? "
+            "AND split = 'validation' AND iou >= ? ORDER BY iou DESC",
+            [model, program, at_least],
+        )
+        return [(HeadId(layer, head), iou) for layer, head, iou in rows]
+
+
+def add_model(cursor: duckdb.DuckDBPyConnection, info: ModelInfo) -> None:
+    """Remember a model; adding it again changes nothing."""
+    cursor.execute(
+        f"INSERT INTO models ({_MODEL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [
+            info.id,
+            info.name,
+            info.architecture,
+            info.layers,
+            info.heads,
+            info.is_causal,
+            info.parameters,
+            info.max_length,
+        ],
+    )
+
+
+def add_sentences(
+    cursor: duckdb.DuckDBPyConnection, model: str, corpus: str, sentences: Iterable[Sentence]
+) -> None:
+    """Remember that a model was run on these sentences."""
+    for position, sentence in enumerate(sentences):
+        cursor.execute(
+            "INSERT INTO sentences VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [sentence.id, sentence.text, sentence.genre, str(sentence.split)],
+        )
+        cursor.execute(
+            "INSERT INTO model_sentences VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [model, sentence.id, corpus, position],
+        )
+
+
+def add_program(cursor: duckdb.DuckDBPyConnection, source: str, origin: str) -> str:
+    """Remember a program under the hash of its normalised source; its id. Raises ProgramError."""
+    program = parse(source)
+    found = describe(program)
+    cursor.execute(
+        "INSERT INTO programs (program_id, source, origin, category, summary, lookahead, nodes) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [program.id, source, origin, found.category, found.sentence, found.lookahead, found.nodes],
+    )
+    return program.id
+
+
+def add_scores(cursor: duckdb.DuckDBPyConnection, model: str, scores: Sequence[Score]) -> None:
+    """Store scores, replacing older ones of the same program, head and split."""
+    if not scores:
+        return
+    rows = pd.DataFrame([_score_row(model, score) for score in scores])
+    cursor.register("new_scores", rows)
+    cursor.execute(
+        "INSERT OR REPLACE INTO scores SELECT model_id, program_id, layer, head, split, iou, low, high, "
+        "CASE WHEN isnan(js_distance) THEN NULL ELSE js_distance END, sentences, failures FROM new_scores"
+    )
+    cursor.unregister("new_scores")
+
+
+def _score_row(model: str, score: Score) -> dict[str, Any]:
+    return {
+        "model_id": model,
+        "program_id": score.program,
+        "layer": score.head.layer,
+        "head": score.head.head,
+        "split": str(score.split),
+        "iou": score.iou,
+        "low": score.low,
+        "high": score.high,
+        "js_distance": score.js_distance,
+        "sentences": score.sentences,
+        "failures": score.failures,
+    }
+
+
+def _score(row: Mapping[Any, Any], split: Split) -> Score:
+    js = row["js_distance"]
+    return Score(
+        program=row["program_id"],
+        head=HeadId(int(row["layer"]), int(row["head"])),
+        split=split,
+        iou=row["iou"],
+        low=row["low"],
+        high=row["high"],
+        js_distance=math.nan if pd.isna(js) else js,
+        sentences=int(row["sentences"]),
+        failures=int(row["failures"]),
+    )

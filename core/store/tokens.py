@@ -1,0 +1,118 @@
+"""Token features in Parquet, parsed once: `tokens.parquet`, one row per token of every sentence.
+
+Columns: `sentence_id`, `position`, `token_id`, `surface`, then every attribute of a token under its own
+name; texts are strings, `head`, `prev` and `next` positions in the sentence (-1: none).
+`embeddings.parquet` holds the unit-length input embedding of each token id that occurs, as float16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.features import ATTRIBUTES, Features, merge
+from core.store.files import disk_errors, replacing
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """One model's token features under `folder` (`attention/<model>`)."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The token table."""
+        return self.folder / "tokens.parquet"
+
+    def add(self, features: Features) -> None:
+        """Store these sentences beside those already there."""
+        if self.path.is_file():
+            features = merge(self.read(), features)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with disk_errors(self.folder):
+            if features.vectors is not None and features.vector_rows is not None:
+                self._write_vectors(features.token_ids, features.vectors, features.vector_rows)
+            with replacing(self.path) as scratch:
+                pq.write_table(_to_table(features), scratch, compression="zstd")
+
+    def sentences(self) -> set[str]:
+        """Ids of the sentences already annotated."""
+        if not self.path.is_file():
+            return set()
+        return set(pq.read_table(self.path, columns=["sentence_id"])["sentence_id"].unique().to_pylist())
+
+    def read(self, sentences: Sequence[str] | None = None) -> Features:
+        """The features of these sentences, in this order; of all that are stored if None."""
+        features = _from_table(pq.read_table(self.path), self._vectors_path)
+        if sentences is None:
+            return features
+        return features.select([features.row(sentence) for sentence in sentences])
+
+    @property
+    def _vectors_path(self) -> Path:
+        return self.folder / "embeddings.parquet"
+
+    def _write_vectors(self, token_ids: np.ndarray, vectors: np.ndarray, rows: np.ndarray) -> None:
+        ids, first = np.unique(token_ids, return_index=True)
+        packed = [row.astype("<f2").tobytes() for row in vectors[rows[first]]]
+        with replacing(self._vectors_path) as scratch:
+            table = pa.table({"token_id": ids, "vector": pa.array(packed, pa.binary())})
+            pq.write_table(table, scratch, compression="zstd")
+
+
+def _to_table(features: Features) -> pa.Table:
+    lengths = features.lengths
+    texts = pa.array(features.texts, pa.string())
+    columns = {
+        "sentence_id": pa.array(np.repeat(np.array(features.sentences, object), lengths), pa.string()),
+        "position": np.concatenate([np.arange(n, dtype=np.int32) for n in lengths]),
+        "token_id": features.token_ids,
+        "surface": pa.array(features.surfaces, pa.string()),
+    }
+    for name, attribute in ATTRIBUTES.items():
+        column = features.columns[name]
+        columns[name] = (
+            pa.DictionaryArray.from_arrays(pa.array(column), texts) if attribute.kind == "text" else column
+        )
+    flags = {"truncated": str(features.truncated), "has_syntax": str(int(features.has_syntax))}
+    return pa.table(columns).replace_schema_metadata({"format": "headscript tokens 1", **flags})
+
+
+def _from_table(table: pa.Table, vectors_path: Path) -> Features:
+    sentence = np.array(table["sentence_id"].to_pylist(), object)
+    starts = np.flatnonzero(table["position"].to_numpy() == 0)
+    interned: dict[str, int] = {"": 0}
+    columns = {}
+    for name, attribute in ATTRIBUTES.items():
+        column = table[name].combine_chunks()
+        if attribute.kind != "text":
+            columns[name] = column.to_numpy(zero_copy_only=False)
+            continue
+        encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
+        ids = [interned.setdefault(text, len(interned)) for text in encoded.dictionary.to_pylist()]
+        columns[name] = np.array(ids, np.int32)[encoded.indices.to_numpy()]
+    token_ids = table["token_id"].to_numpy()
+    vectors = vector_rows = None
+    if vectors_path.is_file():
+        stored = pq.read_table(vectors_path)
+        vectors = np.stack([np.frombuffer(v, "<f2") for v in stored["vector"].to_pylist()]).astype(np.float32)
+        vector_rows = np.searchsorted(stored["token_id"].to_numpy(), token_ids).astype(np.int32)
+    metadata = table.schema.metadata or {}
+    return Features(
+        sentences=tuple(sentence[starts]),
+        offsets=np.concatenate([starts, [len(sentence)]]).astype(np.int64),
+        token_ids=token_ids,
+        columns=columns,
+        texts=tuple(interned),
+        surfaces=tuple(table["surface"].to_pylist()),
+        vectors=vectors,
+        vector_rows=vector_rows,
+        truncated=int(metadata.get(b"truncated", b"0")),
+        has_syntax=metadata.get(b"has_syntax", b"1") == b"1",
+    )

@@ -1,0 +1,52 @@
+"""A workspace: the database, the attention, the models and the job folders under one path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.store.attention import AttentionReader
+from core.store.database import Database, open_database
+from core.store.hybrids import HybridTable
+from core.store.jobs import JobTable
+from core.store.library import Library
+from core.store.tokens import TokenStore
+from core.store.verdicts import VerdictLog
+
+
+class Workspace:
+    """An open workspace. One process holds it at a time; `close` lets go."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder = folder
+        self.database = database
+        self.library = Library(database)
+        self.verdicts = VerdictLog(database)
+        self.hybrids = HybridTable(database)
+        self.jobs = JobTable(database)
+
+    @classmethod
+    def open(cls, folder: Path) -> Workspace:
+        """Open or create the workspace; raises WorkspaceBusy, WorkspaceTooNew or WorkspaceError."""
+        return cls(folder, open_database(folder / "workspace.duckdb"))
+
+    def attention(self, model: str) -> AttentionReader:
+        """Reads a model's attention."""
+        return AttentionReader(attention_folder(self.folder, model))
+
+    def tokens(self, model: str) -> TokenStore:
+        """A model's token features."""
+        return TokenStore(attention_folder(self.folder, model))
+
+    def close(self) -> None:
+        """Let another process have the workspace."""
+        self.database.close()
+
+
+def attention_folder(workspace: Path, model: str) -> Path:
+    """Where a model's attention and token features lie."""
+    return workspace / "attention" / model
+
+
+def models_folder(workspace: Path) -> Path:
+    """Where downloaded models lie."""
+    return workspace / "models"

@@ -1,0 +1,1 @@
+"""Proposers: attention in, programs out. They are handed train and validation only."""
