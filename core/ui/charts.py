@@ -1,0 +1,141 @@
+"""Charts: the layer x head map, the IoU distribution, perplexity against share of heads."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from core.ui.palette import CIVIDIS, PUOR, VERDICTS
+
+CATEGORY_COLOURS = {
+    "first token": "#35608d",
+    "sequential": "#e08214",
+    "coreference": "#8073ac",
+    "syntactic": "#5aae9c",
+    "final token": "#c7b25c",
+    "uniform": "#9aa3b2",
+}
+# Published best-of-library mean IoU, arXiv 2606.19317; picked and reported on the same sentences.
+PUBLISHED_IOU = {"BERT": 0.340, "GPT-2": 0.691, "TinyLlama": 0.742, "Llama-3.2-3B": 0.794}
+PUBLISHED_INCREASE = {"GPT-2": 0.051, "TinyLlama": 0.112, "Llama-3.2-3B": 0.192}  # at 25 % of heads
+SELECTION = "head"
+
+
+def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> alt.TopLevelMixin:
+    """Every head as a cell, layers from left to right; a click selects it under the name `head`.
+
+    `heads` has columns layer, head, name, iou, lift, category, verdict, summary.
+    """
+    cell = max(12, min(34, 1050 // layers))
+    click = alt.selection_point(name=SELECTION, fields=["layer", "head"], on="click", empty=False)
+    x = alt.X(
+        "layer:O", title="layer", scale=alt.Scale(domain=list(range(layers))), axis=alt.Axis(labelAngle=0)
+    )
+    y = alt.Y("head:O", title="head", scale=alt.Scale(domain=list(range(per_layer))))
+    cells = (
+        alt.Chart(heads)
+        .mark_rect(cornerRadius=2, stroke=None, cursor="pointer")
+        .encode(
+            x=x,
+            y=y,
+            color=_COLOURS[colour],
+            tooltip=[
+                alt.Tooltip("name:N", title="head"),
+                alt.Tooltip("iou:Q", title="IoU, test", format=".2f"),
+                alt.Tooltip("lift:Q", title="lift", format="+.2f"),
+                alt.Tooltip("category:N"),
+                alt.Tooltip("verdict:N"),
+                alt.Tooltip("summary:N", title="program"),
+            ],
+        )
+        .add_params(click)
+    )
+    marks = (
+        alt.Chart(heads[heads.verdict != "undecided"])
+        .mark_text(fontSize=cell * 0.5, color="white", strokeWidth=0)
+        .encode(x=x, y=y, text=alt.Text("mark:N"))
+    )
+    return alt.layer(cells, marks).properties(width=cell * layers, height=max(cell, 22) * per_layer)
+
+
+_COLOURS = {
+    "IoU": alt.Color("iou:Q", title="IoU, test", scale=alt.Scale(domain=[0, 1], range=list(CIVIDIS))),
+    "Lift": alt.Color(
+        "lift:Q", title="lift", scale=alt.Scale(domain=[-0.5, 0.5], range=list(PUOR), clamp=True)
+    ),
+    "Category": alt.Color(
+        "category:N",
+        title="category",
+        scale=alt.Scale(domain=list(CATEGORY_COLOURS), range=list(CATEGORY_COLOURS.values())),
+    ),
+    "Verdict": alt.Color(
+        "verdict:N", title="verdict", scale=alt.Scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
+    ),
+}
+
+
+def iou_histogram(heads: pd.DataFrame) -> alt.TopLevelMixin:
+    """How the heads' best IoU is distributed, beside the published means."""
+    bars = (
+        alt.Chart(heads)
+        .mark_bar(color=CIVIDIS[5], binSpacing=1)
+        .encode(
+            x=alt.X("iou:Q", bin=alt.Bin(extent=[0, 1], step=0.05), title="best IoU on test"),
+            y=alt.Y("count()", title="heads"),
+            tooltip=[alt.Tooltip("count()", title="heads")],
+        )
+    )
+    mean = pd.DataFrame(
+        [{"iou": heads.iou.mean(), "label": f"mean {heads.iou.mean():.2f}", "kind": "this model"}]
+    )
+    published = pd.DataFrame(
+        [{"iou": iou, "label": name, "kind": "published"} for name, iou in PUBLISHED_IOU.items()]
+    )
+    marks = alt.Chart(pd.concat([mean, published]))
+    dash = alt.StrokeDash(
+        "kind:N",
+        title=None,
+        scale=alt.Scale(domain=["this model", "published"], range=[[1, 0], [3, 3]]),
+        legend=alt.Legend(orient="top"),
+    )
+    rules = marks.mark_rule(strokeWidth=2, color="#e08214").encode(
+        x="iou:Q", strokeDash=dash, tooltip=["label:N", alt.Tooltip("iou:Q", format=".3f")]
+    )
+    names = marks.mark_text(align="left", dx=4, y=8, color="#b35806").encode(x="iou:Q", text="label:N")
+    return alt.layer(bars, rules, names).properties(height=200)
+
+
+def increase_chart(hybrids: pd.DataFrame) -> alt.TopLevelMixin:
+    """Perplexity increase against the share of heads replaced, with the published points at 25 %.
+
+    `hybrids` has columns share, increase, low, high, title.
+    """
+    base = alt.Chart(hybrids).encode(
+        x=alt.X(
+            "share:Q",
+            title="share of heads replaced",
+            axis=alt.Axis(format="%"),
+            scale=alt.Scale(domainMin=0),
+        )
+    )
+    y_title = "perplexity increase"
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(
+        y=alt.Y("increase:Q", title=y_title, axis=alt.Axis(format="+%")),
+        color=alt.value("#4c78a8"),
+        tooltip=["title:N", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("increase:Q", format="+.1%")],
+    )
+    bars = base.mark_rule(strokeWidth=2).encode(
+        y=alt.Y("low:Q", title=y_title), y2="high:Q", color=alt.value("#4c78a8")
+    )
+    published = pd.DataFrame(
+        [
+            {"share": 0.25, "increase": value, "title": f"{name}, published"}
+            for name, value in PUBLISHED_INCREASE.items()
+        ]
+    )
+    reference = (
+        alt.Chart(published)
+        .mark_tick(thickness=2, size=22, orient="horizontal", color="#e08214")
+        .encode(x="share:Q", y="increase:Q", tooltip=["title:N", alt.Tooltip("increase:Q", format="+.1%")])
+    )
+    return alt.layer(bars, points, reference).properties(height=320)

@@ -1,0 +1,148 @@
+"""Around every page: configuration, sidebar, running job, and what to do when there is nothing yet."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+import streamlit as st
+import transformers
+
+from core.errors import HeadscriptError
+from core.store import JobRecord
+from core.types import ModelInfo
+from core.ui import state
+
+_INSIDE_APP = "inside-app"
+_STYLE = """
+<style>
+  .block-container { padding-top: 2.6rem; padding-bottom: 2rem; max-width: 1500px; }
+  h1 { font-size: 1.5rem !important; padding: 0 0 .6rem 0 !important; }
+  h3 { font-size: 1.1rem !important; }
+  [data-testid="stMetricValue"] { font-size: 1.6rem; }
+  [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+</style>
+"""
+
+
+def pages() -> list[Any]:
+    """The app's pages, in the order of the sidebar."""
+    return [
+        st.Page("pages/overview.py", title="Overview", icon=":material/grid_view:", default=True),
+        st.Page("pages/heads.py", title="Heads", icon=":material/center_focus_strong:"),
+        st.Page("pages/review.py", title="Review", icon=":material/rule:"),
+        st.Page("pages/hybrid.py", title="Hybrid", icon=":material/call_merge:"),
+    ]
+
+
+def through_app() -> None:
+    """Make sure that app.py surrounds the page; every page calls this first.
+
+    Until a server has run app.py once, Streamlit takes pages/ for its older kind of multipage app and
+    answers a deep link with the bare page. Declaring the navigation ends that, and a rerun sets it right.
+    """
+    if not st.session_state.get(_INSIDE_APP):
+        st.navigation(pages())
+        st.session_state[_INSIDE_APP] = True
+        st.rerun()
+
+
+def configure() -> None:
+    """Page configuration and quiet libraries; then stop with a message if the workspace cannot be opened."""
+    st.set_page_config(page_title="Headscript", page_icon=":material/neurology:", layout="wide")
+    st.session_state[_INSIDE_APP] = True
+    st.html(_STYLE)
+    transformers.logging.set_verbosity_error()
+    try:
+        state.owner()
+    except HeadscriptError as error:
+        st.error(str(error), icon=":material/lock:")
+        if st.button("Try again", icon=":material/refresh:"):
+            st.rerun()
+        st.stop()
+
+
+def draw_sidebar() -> None:
+    """Model, reviewer and running job."""
+    with st.sidebar:
+        models = {model.id: model for model in state.models()}
+        if models:
+            st.selectbox(
+                "Model",
+                list(models),
+                format_func=lambda name: models[name].title,
+                key="model",
+                persist_state="session",
+            )
+            model = models[st.session_state["model"]]
+            st.caption(
+                f"{model.architecture} · {model.layers} layers × {model.heads} heads · "
+                f"{model.parameters / 1e6:,.0f} M parameters"
+            )
+            st.text_input("Reviewer", value=_user(), key="reviewer", persist_state="session")
+        _job_panel()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "me"
+
+
+def _job_panel() -> None:
+    """The running job, watched once a second; the page is drawn again when it ends."""
+    if state.running_job() is None:
+        return
+
+    @st.fragment(run_every=state.POLL_SECONDS)
+    def panel() -> None:
+        job = state.running_job()
+        if job is None:
+            st.rerun()
+        else:
+            draw_progress(job)
+            if st.button("Cancel", icon=":material/stop_circle:", key="cancel-job"):
+                state.owner().runner.cancel(job.id)
+                st.rerun()
+
+    panel()
+
+
+def draw_progress(job: JobRecord) -> None:
+    """A progress bar with the stage and the count."""
+    count = f" · {job.done} of {job.total}" if job.total else ""
+    st.progress(job.share, text=f"{job.stage.capitalize()}{count}")
+
+
+def draw_last_failure(kind: str) -> None:
+    """What went wrong with the latest job, if it was of this kind and did not end well."""
+    jobs = state.owner().workspace.jobs.all()
+    if not jobs or jobs[0].kind != kind:
+        return
+    if jobs[0].state == "failed":
+        st.error(jobs[0].message, icon=":material/error:")
+    elif jobs[0].state == "stopped":
+        st.warning(f"The last job stopped while {jobs[0].stage}.", icon=":material/stop_circle:")
+
+
+def model_or_stop(title: str) -> ModelInfo:
+    """The chosen model; without one, say what to do and stop the page."""
+    model = state.chosen_model()
+    if model is not None and not state.best_frame(model).empty:
+        return model
+    st.title(title)
+    job = state.running_job()
+    if job is not None:
+        st.info(
+            "The workspace is being built; heads appear here as they are done.",
+            icon=":material/hourglass_top:",
+        )
+    else:
+        st.info(
+            "There is no program to show yet. Build the demo workspace from the Overview, "
+            "or bring your own model with `python -m core extract` and `python -m core synthesize`.",
+            icon=":material/info:",
+        )
+    st.page_link("pages/overview.py", label="Go to the Overview", icon=":material/grid_view:")
+    st.stop()

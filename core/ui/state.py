@@ -1,0 +1,119 @@
+"""What every page needs from the workspace: one owner a server, the chosen model, cached reads."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.features import Features
+from core.jobs import JobRunner
+from core.language import Evaluator, parse
+from core.score import Patterns, patterns, sentence_ious
+from core.settings import Settings
+from core.store import JobRecord, Workspace
+from core.types import Failure, HeadId, ModelInfo, Sentence, Split
+
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Owner:
+    """This server's hold on the workspace."""
+
+    settings: Settings
+    workspace: Workspace
+    runner: JobRunner
+
+
+@st.cache_resource(show_spinner="Opening the workspace")
+def owner() -> Owner:
+    """The open workspace, shared by all sessions of this server; raises WorkspaceError."""
+    settings = Settings.read(os.environ)
+    workspace = Workspace.open(settings.workspace)
+    atexit.register(workspace.close)
+    return Owner(settings, workspace, JobRunner(workspace, settings.device))
+
+
+def running_job() -> JobRecord | None:
+    """The job that is under way, after taking in what it has found so far."""
+    return next((job for job in owner().runner.refresh() if job.state == "running"), None)
+
+
+def models() -> list[ModelInfo]:
+    """The models of the workspace, the latest first."""
+    return owner().workspace.library.models()
+
+
+def chosen_model() -> ModelInfo | None:
+    """The model the sidebar shows."""
+    found = models()
+    wanted = st.session_state.get("model")
+    return next((model for model in found if model.id == wanted), found[0] if found else None)
+
+
+def reviewer() -> str:
+    """Who decides, as named in the sidebar."""
+    return str(st.session_state.get("reviewer") or "me").strip() or "me"
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def features(model: str, sentences: tuple[str, ...]) -> Features:
+    """Token features of these sentences."""
+    return owner().workspace.tokens(model).read(sentences)
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def sentences(model: str, version: int) -> list[Sentence]:
+    """The sentences a model was run on; `version` changes when jobs end."""
+    return owner().workspace.library.sentences(model)
+
+
+def version() -> int:
+    """A number that changes whenever a job has brought something new."""
+    return sum(owner().workspace.jobs.last_event(job.id) for job in owner().workspace.jobs.all())
+
+
+def best_frame(model: ModelInfo, split: Split = Split.TEST) -> pd.DataFrame:
+    """The best program of each head, see `Library.best_frame`."""
+    return owner().workspace.library.best_frame(model.id, split)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A head and a program on one sentence."""
+
+    tokens: list[str]
+    head: np.ndarray  # float32 [query, key]
+    program: np.ndarray  # float32 [query, key]; zero where the program failed
+    failure: Failure | None
+
+
+def compare(model: ModelInfo, head: HeadId, source: str, sentence: str) -> Comparison:
+    """The head's map and the program's on one sentence."""
+    annotated = features(model.id, (sentence,))
+    result = Evaluator(annotated, model.is_causal).run(parse(source))
+    weights = owner().workspace.attention(model.id).one(head, sentence)
+    return Comparison(list(annotated.surfaces), weights, result.weights[0].numpy(), result.failures.get(0))
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def ious_by_sentence(model: ModelInfo, head: HeadId, source: str, names: tuple[str, ...]) -> dict[str, float]:
+    """IoU of a program with a head on each of these sentences."""
+    maps = {found.sentence: found.weights[None] for found in owner().workspace.attention(model.id).head(head)}
+    present = [name for name in names if name in maps]
+    if not present:
+        return {}
+    produced: Patterns = patterns([parse(source)], features(model.id, tuple(present)), model.is_causal)
+    ious = sentence_ious(produced, maps, model.is_causal)[0, 0]
+    return dict(zip(produced.sentences, (float(iou) for iou in ious), strict=True))
+
+
+def of_splits(model: ModelInfo, splits: Sequence[Split]) -> list[Sentence]:
+    """The model's sentences in these splits."""
+    return [sentence for sentence in sentences(model.id, version()) if sentence.split in splits]
