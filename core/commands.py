@@ -15,7 +15,7 @@ from core.errors import HybridError, ModelError, ProgramError, WorkspaceError
 from core.jobs import JobRunner
 from core.language import parse
 from core.settings import Settings
-from core.store import JobRecord, Workspace, models_folder
+from core.store import JobRecord, Workspace
 from core.store.hybrids import hybrid_id, spec_to_json
 from core.terminal import Terminal
 from core.types import BestProgram, HeadId, ModelInfo, Sentence, Split
@@ -56,7 +56,9 @@ class Session:
         for model in models:
             if name in (model.id, model.title) or model.name in wanted:
                 return model
-        raise ModelError(f"the workspace holds no model {name!r}; it has {', '.join(m.title for m in models)}")
+        raise ModelError(
+            f"the workspace holds no model {name!r}; it has {', '.join(m.title for m in models)}"
+        )
 
 
 @contextmanager
@@ -64,14 +66,14 @@ def session(settings: Settings) -> Iterator[Session]:
     """The workspace of `settings`, held until the block ends."""
     workspace = Workspace.open(settings.workspace)
     try:
-        yield Session(workspace, JobRunner(workspace, settings.device), settings, Terminal())
+        yield Session(workspace, JobRunner(workspace, settings), settings, Terminal())
     finally:
         workspace.close()
 
 
 def demo(now: Session) -> Json:
     """Build the demo workspace, or go on with a build that was interrupted."""
-    now.follow(now.runner.start_or_resume_demo(now.settings.demo_model))
+    now.follow(now.runner.start_or_resume_demo())
     return summary(now, now.model(now.settings.demo_model))
 
 
@@ -80,7 +82,13 @@ def extract(now: Session, model: str, corpus: str, limit: int | None) -> Json:
     now.follow(now.runner.start_build(model, corpus, limit, search=False))
     info = now.model(model)
     count = len(now.workspace.library.sentences(info.id))
-    return {"model": info.title, "id": info.id, "layers": info.layers, "heads": info.heads, "sentences": count}
+    return {
+        "model": info.title,
+        "id": info.id,
+        "layers": info.layers,
+        "heads": info.heads,
+        "sentences": count,
+    }
 
 
 def synthesize(now: Session, model: str | None) -> Json:
@@ -126,7 +134,7 @@ def best(now: Session, model: str | None, split: Split, passages: str | None) ->
         from core.jobs.fresh import rescore
         from core.models import load
 
-        loaded = load(info.name, models_folder(now.settings.workspace), now.settings.device, now.terminal.say)
+        loaded = load(info.name, now.settings.models_folder, now.settings.device, now.terminal.say)
         found = rescore(loaded, found, list(load_corpus(passages).sentences))
         label = passages
     return best_report(info, label, found)

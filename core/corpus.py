@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -77,8 +78,8 @@ def from_passages(name: str, passages: Iterable[Passage], limit: int | None = No
     for text, genre in passages:
         if limit is not None and len(sentences) == limit:
             break
-        text = text.strip()
-        key = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+        text = text.strip().encode("utf-8", "replace").decode()  # JSON can spell half a surrogate pair
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
         if not text:
             empty += 1
         elif key in sentences:
@@ -106,7 +107,8 @@ def _read_lines(path: Path) -> list[str]:
     if b"\0" in raw:
         raise CorpusError(f"{path} is a binary file; a corpus is text, JSON lines or Parquet")
     try:
-        return raw.decode("utf-8-sig").splitlines()
+        # Not str.splitlines, which also breaks at form feeds and at U+2028, legal inside JSON strings.
+        return [line.rstrip("\n") for line in io.StringIO(raw.decode("utf-8-sig"), newline=None)]
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise CorpusError(
@@ -137,15 +139,15 @@ def _passage(row: Any, where: str) -> Passage:
 def _read_parquet(path: Path) -> Iterator[Passage]:
     try:
         file = pq.ParquetFile(path)
+        names = file.schema_arrow.names
+        if "text" not in names:
+            raise CorpusError(f"{path} has no `text` column; its columns are {', '.join(names)}")
+        columns = [name for name in ("text", "genre") if name in names]
+        for batch in file.iter_batches(columns=columns):
+            for row in batch.to_pylist():
+                yield str(row["text"] or ""), str(row.get("genre") or _UNKNOWN_GENRE)
     except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{path} is not a Parquet file: {error}") from error
-    names = file.schema_arrow.names
-    if "text" not in names:
-        raise CorpusError(f"{path} has no `text` column; its columns are {', '.join(names)}")
-    columns = [name for name in ("text", "genre") if name in names]
-    for batch in file.iter_batches(columns=columns):
-        for row in batch.to_pylist():
-            yield str(row["text"] or ""), str(row.get("genre") or _UNKNOWN_GENRE)
+        raise CorpusError(f"{path} is damaged or not a Parquet file: {error}") from error
 
 
 def _read_hub_dataset(name: str) -> Iterator[Passage]:

@@ -70,6 +70,7 @@ _DTYPES: Mapping[Kind, Any] = {
 _MISSING: Mapping[Kind, Value] = {"number": 0.0, "boolean": False, "text": "", "token": -1}
 _SYNTACTIC = ("pos", "tag", "dep", "lemma", "entity", "is_stop", "word", "head")
 _CLOSING_MARKS = "\"'”’)]}»"
+_QUOTES = '"“”«»'
 _SENTENCE_ENDS = (".", "!", "?", "…")
 
 
@@ -283,10 +284,9 @@ def annotate(
         if max_length is not None and len(ids) > max_length:
             ids, spans, special = ids[:max_length], spans[:max_length], special[:max_length]
             truncated += 1
-        names = [
-            token if is_special else None
-            for token, is_special in zip(tokenizer.convert_ids_to_tokens(ids), special, strict=True)
-        ]
+        pieces = tokenizer.convert_ids_to_tokens(ids)
+        names = [piece if is_special else None for piece, is_special in zip(pieces, special, strict=True)]
+        spans = _without_added_space(sentence.text, pieces, spans)
         surfaces = _surfaces(sentence.text, spans, names)
         rows = _rows(sentence.text, spans, surfaces, names, document)
         builder.add(sentence.id, ids, surfaces, rows)
@@ -316,7 +316,8 @@ def _rows(
     first_token_of: dict[int, int] = {}  # spaCy word -> the first model token in it
     word_of = []
     for at, anchor in enumerate(anchors):
-        word = None if special[at] is not None or document is None else words.get(anchor)
+        start, end = spans[at]
+        word = words.get(anchor) if special[at] is None and start < end else None
         word_of.append(word)
         if word is not None:
             first_token_of.setdefault(word.i, at)
@@ -350,6 +351,16 @@ def _rows(
     return rows
 
 
+def _without_added_space(
+    text: str, pieces: Sequence[str], spans: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Spans, empty for the space that SentencePiece puts before a passage and reports as its first character."""
+    return [
+        (start, start) if piece == "▁" and text[start:end].strip(" ▁") else (start, end)
+        for piece, (start, end) in zip(pieces, spans, strict=True)
+    ]
+
+
 def _surfaces(text: str, spans: Sequence[tuple[int, int]], special: Sequence[str | None]) -> list[str]:
     """Each token's characters with the white space before it, which some tokenizers leave out of the span."""
     surfaces = []
@@ -377,7 +388,12 @@ def _is_punctuation(character: str) -> bool:
 def _starts_word(text: str, anchor: int) -> bool:
     if anchor == 0:
         return True
-    return not (text[anchor].isalnum() and text[anchor - 1].isalnum())
+    return not (_is_of_word(text[anchor]) and _is_of_word(text[anchor - 1]))
+
+
+def _is_of_word(character: str) -> bool:
+    """A letter, a digit, or a mark that combines with the letter before it, as in Hindi."""
+    return character.isalnum() or unicodedata.category(character)[0] == "M"
 
 
 class _LeftContext:
@@ -389,19 +405,27 @@ class _LeftContext:
         self.in_quotes = False
         self.ended = False  # a full stop or line break was seen, and since then only closing marks
         self.new_line = False  # the sentence ended with a line break
+        self.spaced = False  # white space came after the last token that was more than that
 
     def step(self, surface: str) -> dict[str, Value]:
         """The state at the next token, given its text with surrounding white space."""
         bare = surface.strip()
-        begins = surface[:1].isspace() and not bare[:1].islower()
+        after = surface.lstrip()  # without the white space before; all white space counts as before
+        before = surface[: len(surface) - len(after)]
+        self.spaced = self.spaced or bool(before)
+        if "\n" in before:
+            self.ended = self.new_line = True
+        begins = self.spaced and not bare[:1].islower()
         if bare and self.ended and (self.new_line or begins):
             self.sentence += 1
             self.position = -1
             self.ended = self.new_line = False
         self.position += 1
-        if "\n" in surface:
+        if bare:
+            self.spaced = after != bare
+        if "\n" in after:
             self.ended = self.new_line = True
-        elif bare.endswith(_SENTENCE_ENDS):
+        elif bare.rstrip(_CLOSING_MARKS).endswith(_SENTENCE_ENDS):
             self.ended = True
         elif not all(character in _CLOSING_MARKS for character in bare):
             self.ended = False
@@ -417,7 +441,7 @@ class _LeftContext:
             "sentence": self.sentence,
             "sentence_position": self.position,
             "is_sentence_start": self.position == 0,
-            "in_quotes": was_in_quotes or self.in_quotes,
+            "in_quotes": was_in_quotes or self.in_quotes or any(mark in bare for mark in _QUOTES),
         }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers.models.auto import modeling_auto
 
 from core import demo_model
@@ -21,6 +22,7 @@ from core.errors import ModelError
 from core.types import ModelInfo
 
 Tell = Callable[[str], None]
+_LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError, struct.error)
 _UNLIMITED = 1_000_000  # tokenizers without a limit report an absurd one
 
 
@@ -87,13 +89,28 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
     gguf = {key: options[key] for key in ("gguf_file",) if key in options}
     try:
         config = transformers.AutoConfig.from_pretrained(source, **gguf)
+        _require_supported(name, config)
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **gguf)
+        _require_vocabulary(name, tokenizer)
         factory = _factory(config)
         model = factory.from_pretrained(source, attn_implementation="eager", **options)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, struct.error) as error:
+    except _LOADING_ERRORS as error:
         raise ModelError(_explain(name, error)) from error
     model = model.eval().requires_grad_(False).to(device)
     return LoadedModel(describe(name, model), model, tokenizer, device)
+
+
+def _require_supported(name: str, config: Any) -> None:
+    if getattr(config, "is_encoder_decoder", False):
+        raise ModelError(f"{name} is an encoder-decoder model; give a causal model or an encoder")
+    if not getattr(config.get_text_config(), "num_attention_heads", None):
+        raise ModelError(f"{name} ({config.model_type}) has no attention heads; give a transformer")
+
+
+def _require_vocabulary(name: str, tokenizer: Any) -> None:
+    """Without a tokenizer's files the library makes up an empty one, which reads every text as nothing."""
+    if len(tokenizer) <= len(tokenizer.added_tokens_decoder):
+        raise ModelError(f"{name} has no tokenizer; save the tokenizer into the model's folder")
 
 
 def _load_gguf(path: Path, device: torch.device) -> LoadedModel:
@@ -129,8 +146,6 @@ def is_encoder(config: Any) -> bool:
 def describe(name: str, model: Any) -> ModelInfo:
     """What is known of a model; its id comes from its configuration and weights, not from its path."""
     config = model.config.get_text_config()
-    if getattr(model.config, "is_encoder_decoder", False):
-        raise ModelError(f"{name} is an encoder-decoder model; give a causal model or an encoder")
     return ModelInfo(
         id=f"{_slug(demo_model.NAME if name == 'demo' else name)}-{_fingerprint(model)}",
         name=name,
@@ -165,7 +180,7 @@ def _fingerprint(model: Any) -> str:
 def _explain(name: str, error: Exception) -> str:
     """One line on why a model did not load, and what to do."""
     text = str(error)
-    first = " ".join(text.split())[:300] or type(error).__name__
+    first = " ".join(text.split())[:300].rstrip(".") or type(error).__name__
     if "GGUF" in text or name.endswith(".gguf") or isinstance(error, struct.error):
         return f"cannot read {name} as GGUF: {first}. Damaged, or an architecture transformers cannot unpack"
     if "couldn't connect" in text or "offline" in text.lower():

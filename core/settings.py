@@ -14,6 +14,12 @@ class Settings:
     workspace: Path = Path("workspace")
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     demo_model: str = "demo"  # the model that the demo workspace is built from
+    models: Path | None = None  # where downloaded models are kept; in the workspace if None
+
+    @property
+    def models_folder(self) -> Path:
+        """Where downloaded models are kept."""
+        return self.models or self.workspace / "models"
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
@@ -22,4 +28,5 @@ class Settings:
             workspace=Path(environ.get("HEADSCRIPT_WORKSPACE") or cls.workspace),
             device=environ.get("HEADSCRIPT_DEVICE") or cls.device,
             demo_model=environ.get("HEADSCRIPT_DEMO_MODEL") or cls.demo_model,
+            models=Path(environ["HEADSCRIPT_MODELS"]) if environ.get("HEADSCRIPT_MODELS") else None,
         )

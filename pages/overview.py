@@ -27,8 +27,7 @@ def draw_welcome() -> None:
         if st.button(
             "Build the demo workspace", type="primary", icon=":material/play_arrow:", key="build-demo"
         ):
-            owner = state.owner()
-            owner.runner.start_or_resume_demo(owner.settings.demo_model)
+            state.owner().runner.start_or_resume_demo()
             st.rerun()
         frame.draw_last_failure("build")
     with st.expander("Use my own model and corpus"):

@@ -16,6 +16,7 @@ import psutil
 
 from core.errors import JobError
 from core.jobs.folder import JobFolder, Json
+from core.settings import Settings
 from core.store.hybrids import add_evaluation, spec_from_json
 from core.store.jobs import JobRecord, set_job_state
 from core.store.library import add_model, add_program, add_scores, add_sentences
@@ -30,9 +31,9 @@ _STOP_GRACE = 2.0  # seconds between asking a worker to stop and killing it
 class JobRunner:
     """Starts, watches and stops the jobs of an open workspace. One job runs at a time."""
 
-    def __init__(self, workspace: Workspace, device: str = "auto") -> None:
+    def __init__(self, workspace: Workspace, settings: Settings) -> None:
         self._workspace = workspace
-        self._device = device
+        self._settings = settings
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start_build(self, model: str, corpus: str, limit: int | None = None, search: bool = True) -> str:
@@ -42,11 +43,11 @@ class JobRunner:
         model = str(Path(model).resolve()) if Path(model).exists() else model
         return self._start(kind, {"model": model, "corpus": corpus, "limit": limit})
 
-    def start_or_resume_demo(self, model: str) -> str:
+    def start_or_resume_demo(self) -> str:
         """Build the demo workspace, or go on with the build that was interrupted; the job's id."""
         builds = [record for record in self.refresh() if record.kind == "build" and record.state != "done"]
         if not builds:
-            return self.start_build(model, "bundled")
+            return self.start_build(self._settings.demo_model, "bundled")
         if builds[0].state != "running":
             self.resume(builds[0].id)
         return builds[0].id
@@ -137,7 +138,11 @@ class JobRunner:
         running = [record for record in self.refresh() if record.state == "running"]
         if running:
             raise JobError(f"the job {running[0].id} is still running; wait for it or cancel it")
-        place = {"workspace": str(self._workspace.folder.resolve()), "device": self._device}
+        place = {
+            "workspace": str(self._workspace.folder.resolve()),
+            "models": str(self._settings.models_folder.resolve()),
+            "device": self._settings.device,
+        }
         folder = JobFolder.create(self._workspace.folder / "jobs", kind, {**spec, **place})
         self._workspace.jobs.add(folder.id, kind)
         self._spawn(folder)

@@ -18,16 +18,16 @@ from core.score import BASELINES, js_distances, patterns, sentence_ious, summari
 from core.store.attention import AttentionReader, AttentionWriter
 from core.store.hybrids import spec_from_json
 from core.store.tokens import TokenStore
-from core.store.workspace import attention_folder, models_folder
+from core.store.workspace import attention_folder
 from core.synthesis.search import prepare_search
 from core.types import HybridSpec, ModelInfo, Score, Sentence, Split
 
 
-def load_model(workspace: Path, spec: Json, events: EventWriter) -> LoadedModel:
+def load_model(spec: Json, events: EventWriter) -> LoadedModel:
     """The model a job names, announced as a result."""
     events.progress("loading the model", 0, 0)
     loaded = load(
-        spec["model"], models_folder(workspace), spec["device"], lambda text: events.progress(text, 0, 0)
+        spec["model"], Path(spec["models"]), spec["device"], lambda text: events.progress(text, 0, 0)
     )
     events.result("model", "model", asdict(loaded.info))
     events.note(f"{loaded.info.title} on {loaded.device}")
@@ -90,7 +90,7 @@ def search_programs(
     attention = AttentionReader(folder)
     features = {split: _features(folder, sentences, split) for split in Split}
     chooser = attention.restricted({s.id for s in sentences if s.split != Split.TEST})
-    names = [f"layer-{layer:03}" for layer in range(info.layers)]
+    names = [_layer_name(layer) for layer in range(info.layers)]
     if all(f"{name}.json" in finished for name in names):
         return
     events.progress("preparing candidate programs", 0, info.layers)
@@ -154,6 +154,21 @@ def measure_hybrid(
     )
 
 
+def find_programs(
+    folder: JobFolder,
+    workspace: Path,
+    info: ModelInfo,
+    sentences: list[Sentence],
+    events: EventWriter,
+    finished: set[str],
+) -> None:
+    """A program for every head, then every program found scored on every head."""
+    search_programs(workspace, info, sentences, events, finished)
+    layers = [folder.result(f"{_layer_name(layer)}.json") for layer in range(info.layers)]
+    sources = {program["source"]: None for content in layers for program in content["programs"]}
+    score_programs(workspace, info, sentences, list(sources), events, finished)
+
+
 def run(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
     """Everything a job's spec asks for; what its folder shows as finished is not done again."""
     spec = folder.spec
@@ -162,14 +177,14 @@ def run(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
         corpus = read_corpus(spec, events)
         if spec["kind"] == "build":
             require_splits(corpus.sentences)
-        loaded = load_model(workspace, spec, events)
+        loaded = load_model(spec, events)
         annotate_and_extract(workspace, loaded, corpus, events)
         if spec["kind"] == "build":
-            search_programs(workspace, loaded.info, list(corpus.sentences), events, finished)
+            find_programs(folder, workspace, loaded.info, list(corpus.sentences), events, finished)
         return
     sentences = [_sentence(row) for row in spec["sentences"]]
     if spec["kind"] == "hybrid":
-        loaded = load_model(workspace, spec, events)
+        loaded = load_model(spec, events)
         hybrid_spec = spec_from_json(spec["model_id"], spec["programs"])
         features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
         _note_shortcomings(features, loaded.info, events)
@@ -177,9 +192,13 @@ def run(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
         return
     info = ModelInfo(**spec["info"])
     if spec["kind"] == "synthesize":
-        search_programs(workspace, info, sentences, events, finished)
+        find_programs(folder, workspace, info, sentences, events, finished)
     else:
         score_programs(workspace, info, sentences, spec["programs"], events, finished)
+
+
+def _layer_name(layer: int) -> str:
+    return f"layer-{layer:03}"
 
 
 def _features(folder: Path, sentences: list[Sentence], split: Split) -> Features:

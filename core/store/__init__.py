@@ -3,7 +3,7 @@
 from core.store.attention import AttentionReader, AttentionWriter
 from core.store.jobs import JobRecord
 from core.store.tokens import TokenStore
-from core.store.workspace import Workspace, attention_folder, models_folder
+from core.store.workspace import Workspace, attention_folder
 
 __all__ = [
     "AttentionReader",
@@ -12,5 +12,4 @@ __all__ = [
     "TokenStore",
     "Workspace",
     "attention_folder",
-    "models_folder",
 ]

@@ -94,7 +94,8 @@ class AttentionWriter:
         shutil.rmtree(self._partial, ignore_errors=True)
 
     def _write_chunk(self, chunk: list[SentenceAttention]) -> None:
-        self._partial.mkdir(parents=True, exist_ok=True)
+        with disk_errors(self.folder):
+            self._partial.mkdir(parents=True, exist_ok=True)
         number = 1 + max((int(path.stem) for path in self._partial.glob("*.parquet")), default=0)
         path = self._partial / f"{number:06}.parquet"
         heads = chunk[0].weights.shape[1]

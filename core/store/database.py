@@ -64,7 +64,7 @@ def open_database(path: Path) -> Database:
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
         database = Database(duckdb.connect(str(path)))
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         holder = re.search(r"PID (\d+)", str(error))
         if holder is not None:
             raise WorkspaceBusy(

@@ -156,14 +156,17 @@ def add_program(cursor: duckdb.DuckDBPyConnection, source: str, origin: str) -> 
 
 
 def add_scores(cursor: duckdb.DuckDBPyConnection, model: str, scores: Sequence[Score]) -> None:
-    """Store scores, replacing older ones of the same program, head and split."""
+    """Store scores, replacing older ones; a JS distance that was not measured again stays."""
     if not scores:
         return
     rows = pd.DataFrame([_score_row(model, score) for score in scores])
     cursor.register("new_scores", rows)
     cursor.execute(
-        "INSERT OR REPLACE INTO scores SELECT model_id, program_id, layer, head, split, iou, low, high, "
-        "CASE WHEN isnan(js_distance) THEN NULL ELSE js_distance END, sentences, failures FROM new_scores"
+        "INSERT INTO scores SELECT model_id, program_id, layer, head, split, iou, low, high, "
+        "CASE WHEN isnan(js_distance) THEN NULL ELSE js_distance END, sentences, failures FROM new_scores "
+        "ON CONFLICT DO UPDATE SET iou = excluded.iou, low = excluded.low, high = excluded.high, "
+        "js_distance = coalesce(excluded.js_distance, js_distance), "
+        "sentences = excluded.sentences, failures = excluded.failures"
     )
     cursor.unregister("new_scores")
 

@@ -34,10 +34,12 @@ class TokenStore:
         """Store these sentences beside those already there."""
         if self.path.is_file():
             features = merge(self.read(), features)
-        self.folder.mkdir(parents=True, exist_ok=True)
         with disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
             if features.vectors is not None and features.vector_rows is not None:
                 self._write_vectors(features.token_ids, features.vectors, features.vector_rows)
+            else:
+                self._vectors_path.unlink(missing_ok=True)
             with replacing(self.path) as scratch:
                 pq.write_table(_to_table(features), scratch, compression="zstd")
 

@@ -45,8 +45,3 @@ class Workspace:
 def attention_folder(workspace: Path, model: str) -> Path:
     """Where a model's attention and token features lie."""
     return workspace / "attention" / model
-
-
-def models_folder(workspace: Path) -> Path:
-    """Where downloaded models lie."""
-    return workspace / "models"

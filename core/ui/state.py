@@ -37,7 +37,7 @@ def owner() -> Owner:
     settings = Settings.read(os.environ)
     workspace = Workspace.open(settings.workspace)
     atexit.register(workspace.close)
-    return Owner(settings, workspace, JobRunner(workspace, settings.device))
+    return Owner(settings, workspace, JobRunner(workspace, settings))
 
 
 def running_job() -> JobRecord | None:

@@ -1,0 +1,24 @@
+"""The program language: `parse` a program, `evaluate` it as tensors, `reference` for its meaning.
+
+program = parse(source)                  raises ProgramError with every problem
+weights = evaluate(program, features)    float32 [sentence, query, key]
+Evaluator(features).run(program)         the same for many programs, with failures
+reference(program, tokens)               one sentence, pair by pair: slow, the definition
+describe(program)                        features, lookahead, category, one sentence
+"""
+
+from core.language.describe import Description, describe
+from core.language.evaluate import Evaluated, Evaluator, evaluate
+from core.language.parse import ParsedProgram, parse
+from core.language.reference import reference
+
+__all__ = [
+    "Description",
+    "Evaluated",
+    "Evaluator",
+    "ParsedProgram",
+    "describe",
+    "evaluate",
+    "parse",
+    "reference",
+]
