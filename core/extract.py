@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,17 +10,10 @@ import torch
 from core.errors import ModelError
 from core.features import Features
 from core.models import LoadedModel
+from core.types import SentenceAttention
 
 BATCH_TOKENS = 512  # padded tokens in a forward pass; more gains nothing on a CPU
 _MAP_BUDGET = 2**28  # elements of attention that one batch may hold, over all layers
-
-
-@dataclass(frozen=True)
-class SentenceAttention:
-    """All heads of all layers on one sentence."""
-
-    sentence: str  # Sentence.id
-    weights: np.ndarray  # float16 [layer, head, query, key]; rows sum to 1 within float16
 
 
 def extract(

@@ -105,7 +105,7 @@ class Features:
     vector_rows: np.ndarray | None = None  # int32 [token] -> row of vectors
     truncated: int = 0  # sentences that were longer than the model's context and were cut
     has_syntax: bool = True  # False when the spaCy model was not installed
-    _row_of: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    _row_of: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -354,7 +354,7 @@ def _rows(
 def _without_added_space(
     text: str, pieces: Sequence[str], spans: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """Spans, empty for the space that SentencePiece puts before a passage and reports as its first character."""
+    """Spans; the space that SentencePiece adds before a passage covers none of its characters."""
     return [
         (start, start) if piece == "▁" and text[start:end].strip(" ▁") else (start, end)
         for piece, (start, end) in zip(pieces, spans, strict=True)

@@ -82,6 +82,14 @@ class AttentionMap:
 
 
 @dataclass(frozen=True)
+class SentenceAttention:
+    """What all heads of all layers did with one sentence."""
+
+    sentence: str  # Sentence.id
+    weights: np.ndarray  # float16 [layer, head, query, key]; rows sum to 1 within float16
+
+
+@dataclass(frozen=True)
 class Failure:
     """A program's failure on one sentence: data to be counted and shown, not an exception."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
+import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
 
@@ -12,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from core.corpus import load_corpus
 from core.models import LoadedModel, load
 from tests import tiny
 
@@ -30,3 +35,40 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
 def tiny_loaded(tiny_model: TinyModel) -> TinyLoaded:
     """A tiny model, loaded once for all tests."""
     return cache(lambda architecture: load(str(tiny_model(architecture)), device="cpu"))
+
+
+@pytest.fixture(scope="session")
+def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """32 passages of the bundled corpus as JSON lines, all genres and splits among them."""
+    path = tmp_path_factory.mktemp("corpus") / "small.jsonl"
+    rows = [{"text": s.text, "genre": s.genre} for s in load_corpus().sentences[:32]]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, tiny_model: TinyModel, small_corpus: Path) -> Path:
+    """A finished workspace of a tiny llama, built by the command line; for reading only."""
+    folder = tmp_path_factory.mktemp("built") / "workspace"
+    for command in (
+        ["extract", "--model", str(tiny_model("llama")), "--corpus", str(small_corpus)],
+        ["synthesize"],
+    ):
+        run_core(*command, workspace=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def workspace_copy(built: Path, tmp_path: Path) -> Path:
+    """A finished workspace of one's own."""
+    return Path(shutil.copytree(built, tmp_path / "workspace"))
+
+
+def run_core(*arguments: str, workspace: Path, check: bool = False) -> subprocess.CompletedProcess[str]:
+    """`python -m core ...` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "core", *arguments, "--workspace", str(workspace), "--device", "cpu"],
+        capture_output=True,
+        text=True,
+        check=check,
+    )

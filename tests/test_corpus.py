@@ -178,12 +178,12 @@ def test_damaged_parquet_is_refused(tmp_path):
     raw = bytearray(path.read_bytes())
     raw[4:400] = b"\xff" * 396
     path.write_bytes(raw)
-    with pytest.raises(CorpusError, match="a.parquet is damaged or not a Parquet file"):
+    with pytest.raises(CorpusError, match=r"a\.parquet is damaged or not a Parquet file"):
         load_corpus(path)
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(CorpusError, match="gone.txt does not exist"):
+    with pytest.raises(CorpusError, match=r"gone\.txt does not exist"):
         load_corpus(tmp_path / "gone.txt")
 
 

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -91,6 +91,12 @@ class EventWriter:
         path = folder.path / "events.jsonl"
         _drop_unfinished_line(path)
         self._file = path.open("a")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """How far the current stage is."""

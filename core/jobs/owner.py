@@ -89,6 +89,7 @@ class JobRunner:
                 worker.wait(_STOP_GRACE)
             except psutil.TimeoutExpired:
                 worker.kill()
+        self._reap(job)
         self.refresh()
         if self._workspace.jobs.get(job).state == "running":
             self._workspace.jobs.set_state(job, "stopped", "cancelled")
@@ -117,6 +118,8 @@ class JobRunner:
         while True:
             record = next(found for found in self.refresh() if found.id == job)
             show(record)
+            if record.state != "running":
+                self._reap(job)
             if record.state == "done":
                 return record
             if record.state in ("failed", "stopped"):
@@ -166,6 +169,12 @@ class JobRunner:
             return True
         claimed = (folder.path / "worker.json").is_file()
         return not claimed and time.time() - folder.path.stat().st_mtime < _START_GRACE
+
+    def _reap(self, job: str) -> None:
+        """Wait for a worker that said it is done, so that no zombie stays behind."""
+        child = self._children.pop(job, None)
+        if child is not None:
+            child.wait()
 
     def _ingest(self, job: str) -> None:
         folder = self.folder(job)

@@ -16,16 +16,16 @@ def work(path: Path) -> int:
     """Run the job in folder `path`; the exit code. Its end, good or bad, is its last event."""
     folder = JobFolder(path)
     folder.claim()
-    events = EventWriter(folder)
     logging.captureWarnings(True)
-    try:
-        stages.run(folder, Path(folder.spec["workspace"]), events)
-    except HeadscriptError as error:
-        events.end("failed", str(error))
-        return error.exit_code
-    except Exception as error:  # the owner must hear of any end; the log has the details
-        traceback.print_exc(file=sys.stderr)
-        events.end("failed", f"unexpected {type(error).__name__}: {error}; details in {folder.log}")
-        return 4
-    events.end("done")
-    return 0
+    with EventWriter(folder) as events:
+        try:
+            stages.run(folder, Path(folder.spec["workspace"]), events)
+        except HeadscriptError as error:
+            events.end("failed", str(error))
+            return error.exit_code
+        except Exception as error:  # the owner must hear of any end; the log has the details
+            traceback.print_exc(file=sys.stderr)
+            events.end("failed", f"unexpected {type(error).__name__}: {error}; details in {folder.log}")
+            return 4
+        events.end("done")
+        return 0

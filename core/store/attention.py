@@ -14,6 +14,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,20 +23,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import WorkspaceError
-from core.extract import SentenceAttention
 from core.store.files import disk_errors, replacing
-from core.types import AttentionMap, HeadId
+from core.types import AttentionMap, HeadId, SentenceAttention
 
 CHUNK_SENTENCES = 32
 _COLUMNS = (("head", pa.int16()), ("sentence_id", pa.string()), ("n", pa.int32()), ("weights", pa.binary()))
 # Softmax weights are nearly incompressible noise in their low bits; a fast codec takes what there is.
 _WRITE_OPTIONS = {"compression": "zstd", "compression_level": 1, "use_dictionary": ["sentence_id"]}
+# A chunk lives until the merge; compressing it would cost more time than everything else here.
+_CHUNK_OPTIONS = {"compression": "none", "use_dictionary": False}
 
 
 def pack(weights: np.ndarray, is_causal: bool) -> bytes:
     """A map [query, key] as stored: float16, lower triangle row by row, or everything."""
-    kept = weights[np.tril_indices(len(weights))] if is_causal else weights
-    return kept.astype("<f2").tobytes()
+    kept = weights.reshape(-1)[_triangle(len(weights))] if is_causal else weights
+    return kept.astype("<f2", copy=False).tobytes()
 
 
 def unpack(packed: bytes, n: int, is_causal: bool) -> np.ndarray:
@@ -43,9 +45,16 @@ def unpack(packed: bytes, n: int, is_causal: bool) -> np.ndarray:
     flat = np.frombuffer(packed, "<f2").astype(np.float32)
     if not is_causal:
         return flat.reshape(n, n)
-    weights = np.zeros((n, n), np.float32)
-    weights[np.tril_indices(n)] = flat
-    return weights
+    weights = np.zeros(n * n, np.float32)
+    weights[_triangle(n)] = flat
+    return weights.reshape(n, n)
+
+
+@lru_cache(maxsize=256)
+def _triangle(n: int) -> np.ndarray:
+    """Where the lower triangle lies in a flattened n x n map; there are many maps of each size."""
+    cells: np.ndarray = np.flatnonzero(np.tri(n, dtype=bool))
+    return cells
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,7 @@ class AttentionWriter:
         with (
             disk_errors(self.folder),
             replacing(path) as scratch,
-            pq.ParquetWriter(scratch, self._schema(), **_WRITE_OPTIONS) as writer,
+            pq.ParquetWriter(scratch, self._schema(), **_CHUNK_OPTIONS) as writer,
         ):
             for layer in range(self.layers):
                 for head in range(heads):
@@ -130,15 +139,15 @@ class AttentionWriter:
             if path.is_file():
                 old = pq.ParquetFile(path)
                 for group in range(old.num_row_groups):
-                    writer.write_table(old.read_row_group(group))
+                    writer.write_table(old.read_row_group(group, use_threads=False))
             for chunk in chunks:
-                file = pq.ParquetFile(chunk)
+                file = pq.ParquetFile(chunk, memory_map=True)
                 heads = file.num_row_groups // self.layers
-                for group in range(layer * heads, (layer + 1) * heads):
-                    rows = file.read_row_group(group)
-                    new = pc.invert(pc.is_in(rows["sentence_id"], pa.array(sorted(held), pa.string())))
-                    if pc.any(new).as_py():
-                        writer.write_table(rows.filter(new))
+                sentences = file.read_row_group(0, ["sentence_id"])["sentence_id"]  # the same for every head
+                new = pc.invert(pc.is_in(sentences, pa.array(sorted(held), pa.string())))
+                if pc.any(new).as_py():
+                    for group in range(layer * heads, (layer + 1) * heads):
+                        writer.write_table(file.read_row_group(group, use_threads=False).filter(new))
 
     def _schema(self) -> pa.Schema:
         shape = "lower triangle" if self.is_causal else "full"
@@ -196,7 +205,7 @@ class AttentionReader:
                 and sentence not in file.read_row_group(group, ["sentence_id"])[0].to_pylist()
             ):
                 continue
-            table = file.read_row_group(group)
+            table = file.read_row_group(group, use_threads=False)  # one column holds nearly everything
             for head, name, n, packed in zip(*(column.to_pylist() for column in table.columns), strict=True):
                 if (sentence is None or name == sentence) and (self.only is None or name in self.only):
                     yield AttentionMap(HeadId(layer, head), name, unpack(packed, n, is_causal))

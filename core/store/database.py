@@ -30,7 +30,9 @@ class Database:
     def frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
         """A query's result as a data frame."""
         given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
-        return self._connection.cursor().execute(sql, given).df()
+        result = self._connection.cursor().execute(sql, given)
+        columns = [name for name, *_ in result.description]
+        return pd.DataFrame(result.fetchall(), columns=columns)
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """One statement in a transaction of its own."""

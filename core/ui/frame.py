@@ -6,7 +6,6 @@ import getpass
 from typing import Any
 
 import streamlit as st
-import transformers
 
 from core.errors import HeadscriptError
 from core.store import JobRecord
@@ -48,11 +47,10 @@ def through_app() -> None:
 
 
 def configure() -> None:
-    """Page configuration and quiet libraries; then stop with a message if the workspace cannot be opened."""
+    """Page configuration; then stop with a message if the workspace cannot be opened."""
     st.set_page_config(page_title="Headscript", page_icon=":material/neurology:", layout="wide")
     st.session_state[_INSIDE_APP] = True
     st.html(_STYLE)
-    transformers.logging.set_verbosity_error()
     try:
         state.owner()
     except HeadscriptError as error:

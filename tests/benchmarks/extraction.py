@@ -44,7 +44,7 @@ def main() -> None:
 def compare_times(options: argparse.Namespace, folder: Path) -> None:
     """Print extraction time over the time of the bare passes, batched and one by one."""
     loaded = load(options.model, options.models, options.device)
-    features = _annotated(loaded, options.corpus)
+    features = _annotated(loaded, options.corpus, options.limit)
     tokens = len(features.token_ids)
     print(f"{loaded.info.title} on {loaded.device}: {len(features)} passages, {tokens} tokens", flush=True)
     cells = loaded.info.layers * loaded.info.heads
@@ -150,12 +150,15 @@ def _seconds(work: Callable[[], None]) -> float:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="demo")
     parser.add_argument("--models", type=Path, default=Path("workspace/models"))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--corpus", default="bundled", help="for the times")
     parser.add_argument("--memory-corpus", help="for memory; as many passages as --sizes asks for")
+    parser.add_argument("--limit", type=int, help="passages of the time runs; all if not given")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(PASSAGES))
     parser.add_argument("--cut", type=int, default=40, help="tokens of a passage in the memory runs; 0: all")

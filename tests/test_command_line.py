@@ -1,0 +1,197 @@
+"""The command line, in processes of its own: answers, exit codes, and no traceback whatever the input."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.score import BASELINES
+from core.store import Workspace
+from core.types import Action, Split
+from tests import tiny
+from tests.conftest import TinyModel, run_core
+
+HEADS = tiny.LAYERS * tiny.HEADS
+
+
+def answer(result: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    assert result.returncode == 0, result.stderr
+    found: dict[str, object] = json.loads(result.stdout)
+    return found
+
+
+def test_best_gives_every_head_with_interval_and_lift(built: Path) -> None:
+    found = answer(run_core("best", "--json", workspace=built))
+    assert set(found) == {"model", "split", "mean_iou", "median_iou", "heads"}
+    assert found["split"] == "test"
+    heads = found["heads"]
+    assert isinstance(heads, list)
+    assert len(heads) == HEADS
+    assert set(heads[0]) == {"layer", "head", "program", "iou", "low", "high", "lift"}
+    assert all(head["low"] <= head["iou"] <= head["high"] for head in heads)
+
+
+def test_best_on_fresh_passages_agrees_with_the_split_they_are(built: Path, tmp_path: Path) -> None:
+    workspace = Workspace.open(built)
+    held_out = workspace.library.sentences(workspace.library.models()[0].id, Split.TEST)
+    workspace.close()
+    fresh = tmp_path / "fresh.jsonl"
+    fresh.write_text("\n".join(json.dumps({"text": sentence.text}) for sentence in held_out))
+    stored = answer(run_core("best", "--json", workspace=built))
+    rescored = answer(run_core("best", "--eval", str(fresh), "--json", workspace=built))
+    assert rescored["mean_iou"] == pytest.approx(stored["mean_iou"], abs=1e-3)
+
+
+def test_hybrid_measures_a_share_of_the_heads(workspace_copy: Path) -> None:
+    found = answer(run_core("hybrid", "--share", "0.25", "--json", workspace=workspace_copy))
+    assert {
+        "model",
+        "share",
+        "order",
+        "calibrated",
+        "base_ppl",
+        "ppl",
+        "increase",
+        "kl",
+        "tokens",
+        "heads",
+    } <= set(found)
+    assert len(found["heads"]) == round(0.25 * HEADS)  # type: ignore[arg-type]
+    assert found["ppl"] == pytest.approx(found["base_ppl"] * (1 + found["increase"]))  # type: ignore[operator]
+
+
+def test_hybrid_of_accepted_programs_replaces_just_those(workspace_copy: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.library.models()[0]
+    best = workspace.library.best(model.id, Split.TEST)[5]
+    workspace.verdicts.record(model.id, best.score.head, best.program.id, Action.ACCEPT, "ada")
+    workspace.close()
+    share = str(1 / HEADS)
+    found = answer(
+        run_core("hybrid", "--share", share, "--programs", "accepted", "--json", workspace=workspace_copy)
+    )
+    assert found["heads"] == [str(best.score.head)]
+
+
+def test_score_takes_a_program_from_a_file(workspace_copy: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(BASELINES["previous token"])
+    found = answer(run_core("score", "--program", str(program), "--json", workspace=workspace_copy))
+    assert len(found["heads"]) == HEADS  # type: ignore[arg-type]
+
+
+def test_answers_are_readable_without_json(built: Path) -> None:
+    result = run_core("best", workspace=built)
+    assert "mean_iou" in result.stdout
+    assert "L2H3" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["best"], "holds no model yet"),
+        (["hybrid", "--share", "0.25"], "holds no model yet"),
+        (["hybrid", "--share", "much"], "invalid float value"),
+        (["paint"], "invalid choice"),
+    ],
+)
+def test_bad_usage_exits_with_2(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = run_core(*arguments, workspace=tmp_path / "empty")
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_share_outside_0_to_1_exits_with_2(built: Path) -> None:
+    result = run_core("hybrid", "--share", "1.5", workspace=built)
+    assert (result.returncode, "between 0 and 1" in result.stderr) == (2, True)
+
+
+def test_a_program_that_is_none_exits_with_2_and_names_file_and_line(built: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("def attend(q, k):\n    return k.tag_\n")
+    result = run_core("score", "--program", str(program), workspace=built)
+    assert result.returncode == 2
+    assert f"{program}: line 2" in result.stderr
+    assert "k.tag" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.txt", None, "does not exist"),
+        ("blank.txt", b"\n\n\n", "holds no passage"),
+        ("binary.txt", b"a\0b", "binary file"),
+        ("latin.txt", "caf\xe9\n".encode("latin-1"), "line 1 is not UTF-8"),
+        ("one.txt", b"A single passage of text.\n", "split of 1 passages"),
+    ],
+)
+def test_a_bad_corpus_fails_the_job_with_its_reason(
+    name: str, content: bytes | None, message: str, tmp_path: Path, tiny_model: TinyModel
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    workspace = tmp_path / "workspace"
+    result = run_core(
+        "extract", "--model", str(tiny_model("gpt2")), "--corpus", str(path), workspace=workspace
+    )
+    if result.returncode == 0:  # one passage can be extracted, but no program can be chosen on it
+        result = run_core("synthesize", workspace=workspace)
+    assert result.returncode == 4
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_long_passages_are_cut_counted_and_told(tmp_path: Path, tiny_model: TinyModel) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("a short one\n" + "word " * 400 + "\n")
+    result = run_core(
+        "extract",
+        "--model",
+        str(tiny_model("gpt2")),
+        "--corpus",
+        str(path),
+        "--json",
+        workspace=tmp_path / "w",
+    )
+    assert answer(result)["sentences"] == 2
+    assert "1 passages were cut to the model's 256 tokens" in result.stderr
+
+
+def test_a_workspace_in_use_exits_with_3_and_names_the_process(built: Path) -> None:
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; c = duckdb.connect({str(built / 'workspace.duckdb')!r}); input()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdin is not None
+        for _ in range(100):
+            result = run_core("best", workspace=built)
+            if result.returncode == 3:
+                break
+        assert result.returncode == 3
+        assert str(holder.pid) in result.stderr
+    finally:
+        holder.communicate(b"\n")
+
+
+def test_an_unknown_hub_model_fails_with_advice(tmp_path: Path) -> None:
+    result = run_core("extract", "--model", "nobody/nothing-here", workspace=tmp_path / "w")
+    assert result.returncode == 4
+    assert "nobody/nothing-here" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_version_is_printed() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "core", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "0.1.0"

@@ -1,0 +1,191 @@
+"""Pages in Streamlit's own test harness: empty, busy, half-built, built, reviewed, locked."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.errors import WorkspaceError
+from core.store import Workspace
+from core.types import Action, HeadId, Split
+from core.ui import state
+from tests import tiny
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("overview", "heads", "review", "hybrid")
+OpenApp = Callable[[Path], AppTest]
+
+
+@pytest.fixture
+def open_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenApp]:
+    """Opens the app on a workspace; lets go of it afterwards."""
+
+    def run(folder: Path) -> AppTest:
+        monkeypatch.setenv("HEADSCRIPT_WORKSPACE", str(folder))
+        return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+
+    yield run
+    close_app()
+
+
+def close_app() -> None:
+    """What ending the server does."""
+    with contextlib.suppress(WorkspaceError):  # it could not be opened: the test was about that
+        state.owner().workspace.close()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def go(app: AppTest, page: str) -> AppTest:
+    return app.switch_page(f"pages/{page}.py").run()
+
+
+def text_of(app: AppTest) -> str:
+    parts = [
+        *app.title,
+        *app.subheader,
+        *app.markdown,
+        *app.caption,
+        *app.info,
+        *app.success,
+        *app.warning,
+        *app.error,
+    ]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def button(app: AppTest, key: str):
+    return next(found for found in app.button if found.key == key)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_says_what_to_do_on_an_empty_workspace(
+    page: str, open_app: OpenApp, tmp_path: Path
+) -> None:
+    app = go(open_app(tmp_path), page)
+    assert not app.exception
+    assert "demo" in text_of(app)
+
+
+def test_an_empty_workspace_offers_the_demo_with_one_button(open_app: OpenApp, tmp_path: Path) -> None:
+    app = open_app(tmp_path)
+    assert button(app, "build-demo").label == "Build the demo workspace"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_draws_a_built_workspace(page: str, open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), page)
+    assert not app.exception
+    assert app.title
+
+
+def test_the_overview_counts_heads_and_verdicts(open_app: OpenApp, workspace_copy: Path) -> None:
+    accept_first(workspace_copy, 2)
+    app = open_app(workspace_copy)
+    metrics = {metric.label: metric.value for metric in app.metric}
+    heads = str(tiny.LAYERS * tiny.HEADS)
+    assert (metrics["Heads"], metrics["With a program"], metrics["Accepted"]) == (heads, heads, "2")
+
+
+def accept_first(folder: Path, count: int) -> list[HeadId]:
+    workspace = Workspace.open(folder)
+    model = workspace.library.models()[0]
+    best = workspace.library.best(model.id, Split.TEST)[:count]
+    for found in best:
+        workspace.verdicts.record(model.id, found.score.head, found.program.id, Action.ACCEPT, "ada")
+    workspace.close()
+    return [found.score.head for found in best]
+
+
+def test_the_heads_page_opens_the_head_in_the_address(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = open_app(workspace_copy)
+    app.query_params["layer"] = "2"
+    app.query_params["head"] = "3"
+    app = go(app, "heads")
+    assert app.title[0].value.startswith("L2H3")
+    assert "def attend(q, k):" in app.code[0].value
+
+
+def test_a_decision_brings_the_next_card_and_undo_the_very_card(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    app = go(open_app(workspace_copy), "review")
+    first = app.title[0].value
+    button(app, "do-accept").click().run()
+    assert app.title[0].value != first
+    assert "✓ accepted" in text_of(app)
+    button(app, "do-undo").click().run()
+    assert app.title[0].value == first
+    assert "No decision yet" in text_of(app)
+
+
+def test_a_rejection_keeps_its_reason(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "review")
+    next(box for box in app.selectbox if box.key == "reason").select("trivial").run()
+    button(app, "do-reject").click().run()
+    assert "“trivial”" in text_of(app)
+
+
+def test_when_everything_is_reviewed_the_page_leads_to_the_hybrid(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    accept_first(workspace_copy, tiny.LAYERS * tiny.HEADS)
+    app = go(open_app(workspace_copy), "review")
+    assert "everything is decided" in app.title[0].value
+    assert not app.exception
+
+
+def test_the_hybrid_page_asks_for_accepted_programs(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "hybrid")
+    assert "No program is accepted yet" in text_of(app)
+
+
+def test_a_locked_workspace_is_a_message_not_a_traceback(open_app: OpenApp, workspace_copy: Path) -> None:
+    database = str(workspace_copy / "workspace.duckdb")
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; c = duckdb.connect({database!r}); print(1, flush=True); input()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        app = open_app(workspace_copy)
+        assert not app.exception
+        assert f"process {holder.pid}" in app.error[0].value
+    finally:
+        holder.communicate(b"\n")
+
+
+def test_a_half_built_workspace_shows_the_heads_there_are(open_app: OpenApp, workspace_copy: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    workspace.database.run("DELETE FROM scores WHERE layer > 0")
+    workspace.close()
+    app = open_app(workspace_copy)
+    assert {metric.label: metric.value for metric in app.metric}["With a program"] == str(tiny.HEADS)
+    app.query_params["layer"] = "2"
+    app = go(app, "heads")
+    assert "has no program yet" in text_of(app)
+
+
+def test_a_stopped_build_says_so_and_can_go_on(open_app: OpenApp, tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    workspace.jobs.add("20260101-000000-build-abc", "build")
+    workspace.jobs.set_state("20260101-000000-build-abc", "stopped")
+    workspace.close()
+    job = tmp_path / "jobs" / "20260101-000000-build-abc"
+    job.mkdir(parents=True)
+    (job / "spec.json").write_text(json.dumps({"kind": "build"}))
+    app = open_app(tmp_path)
+    assert "stopped while starting" in text_of(app)
+    assert button(app, "build-demo")

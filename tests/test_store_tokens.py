@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.errors import WorkspaceError
+from core.features import ATTRIBUTES, Features, annotate, unit_rows
+from core.store.tokens import TokenStore
+from core.types import Sentence, Split
+from tests import tiny
+
+TEXTS = ("The cat sat.", "“Birds fly 🦊,” she said.", "x = 1\ny = 2")
+
+
+@pytest.fixture(scope="module")
+def three() -> Features:
+    embeddings = np.random.default_rng(0).normal(size=(tiny.VOCABULARY, 4)).astype(np.float32)
+    sentences = [Sentence(f"s{at}", text, "text", Split.TRAIN) for at, text in enumerate(TEXTS)]
+    return annotate(sentences, tiny.tokenizer(), embeddings, max_length=12)
+
+
+def store(folder, *parts: Features) -> TokenStore:
+    for part in parts:
+        TokenStore(folder).add(part)
+    return TokenStore(folder)
+
+
+def assert_same(found: Features, expected: Features) -> None:
+    assert found.sentences == expected.sentences
+    assert found.surfaces == expected.surfaces
+    for row in range(len(expected)):
+        for ours, theirs in zip(found.tokens(row), expected.tokens(row), strict=True):
+            assert ours.values == theirs.values
+            np.testing.assert_allclose(ours.vector, theirs.vector, atol=1e-3)  # kept as float16
+
+
+def test_what_is_added_is_read(tmp_path, three):
+    found = store(tmp_path, three).read()
+    assert_same(found, three)
+    assert found.token_ids.tolist() == three.token_ids.tolist()
+    assert {name: column.dtype for name, column in found.columns.items()} == {
+        name: column.dtype for name, column in three.columns.items()
+    }
+
+
+def test_flags_survive(tmp_path, three):
+    found = store(tmp_path, three).read()
+    assert (found.truncated, found.has_syntax) == (three.truncated, True) == (1, True)
+
+
+def test_parts_added_one_after_another_are_the_whole(tmp_path, three):
+    assert_same(store(tmp_path, three.select([0]), three.select([1, 2])).read(), three)
+
+
+def test_adding_a_sentence_again_changes_nothing(tmp_path, three):
+    assert_same(store(tmp_path, three, three.select([1])).read(), three)
+
+
+def test_sentences_are_read_in_the_order_asked_for(tmp_path, three):
+    assert_same(store(tmp_path, three).read(["s2", "s0"]), three.select([2, 0]))
+
+
+def test_sentences_lists_what_is_there(tmp_path, three):
+    assert TokenStore(tmp_path).sentences() == set()
+    assert store(tmp_path, three).sentences() == {"s0", "s1", "s2"}
+
+
+def test_unknown_sentence_is_a_key_error(tmp_path, three):
+    with pytest.raises(KeyError, match="s9"):
+        store(tmp_path, three).read(["s9"])
+
+
+def test_features_without_vectors_are_read_without(tmp_path, three):
+    bare = replace(three, vectors=None, vector_rows=None)
+    assert store(tmp_path, bare).read().vectors is None
+
+
+def test_adding_sentences_without_vectors_drops_the_stale_ones(tmp_path, three):
+    bare = replace(three.select([1]), vectors=None, vector_rows=None)
+    assert store(tmp_path, three.select([0]), bare).read().vectors is None
+
+
+def test_pandas_reads_the_tokens_as_plain_columns(tmp_path, three):
+    table = pd.read_parquet(store(tmp_path, three).path)
+    first = table[table.sentence_id == "s0"]
+    assert first.surface.tolist() == ["The", " c", "at", " s", "at", "."]
+    assert first.text.tolist() == ["The", "c", "at", "s", "at", "."]
+    assert first.word.tolist() == ["The", "cat", "cat", "sat", "sat", "."]
+    assert first.position.tolist() == first["index"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert set(ATTRIBUTES) <= set(table.columns)
+
+
+def test_stored_vectors_keep_unit_length(tmp_path, three):
+    vectors = store(tmp_path, three).read().vectors
+    np.testing.assert_allclose(vectors, unit_rows(vectors), atol=1e-3)
+
+
+def test_a_file_where_the_folder_should_be_is_an_error_in_words(tmp_path, three):
+    (tmp_path / "model").write_text("in the way")
+    with pytest.raises(WorkspaceError, match="cannot write to"):
+        TokenStore(tmp_path / "model").add(three)

@@ -1,0 +1,80 @@
+"""The verdict log is only ever appended to, and undo takes back exactly one decision."""
+
+from pathlib import Path
+
+import pytest
+
+from core.score import BASELINES
+from core.store import Workspace
+from core.store.library import add_program
+from core.types import Action, HeadId
+
+HEAD = HeadId(0, 1)
+SOURCE = BASELINES["first token"]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path):
+    opened = Workspace.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def program(workspace: Workspace) -> str:
+    with workspace.database.transaction() as cursor:
+        return add_program(cursor, SOURCE, "baseline")
+
+
+def test_an_accepted_program_is_the_heads_program(workspace: Workspace, program: str) -> None:
+    workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    assert workspace.verdicts.accepted("m") == {HEAD: SOURCE}
+
+
+def test_a_later_decision_stands_over_an_earlier(workspace: Workspace, program: str) -> None:
+    workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    workspace.verdicts.record("m", HEAD, program, Action.REJECT, "ada", "trivial")
+    (standing,) = workspace.verdicts.standing("m")
+    assert (standing.action, standing.reason) == (Action.REJECT, "trivial")
+    assert workspace.verdicts.accepted("m") == {}
+
+
+def test_undo_brings_back_the_decision_before(workspace: Workspace, program: str) -> None:
+    workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    workspace.verdicts.record("m", HEAD, program, Action.REJECT, "ada")
+    undone = workspace.verdicts.undo("m", "ada")
+    assert undone is not None
+    assert undone.action == Action.REJECT
+    assert workspace.verdicts.accepted("m") == {HEAD: SOURCE}
+
+
+def test_undo_is_fifty_deep(workspace: Workspace, program: str) -> None:
+    for number in range(50):
+        workspace.verdicts.record("m", HeadId(0, number), program, Action.ACCEPT, "ada")
+    undone = [workspace.verdicts.undo("m", "ada") for _ in range(51)]
+    assert [verdict.head.head for verdict in undone if verdict] == list(range(49, -1, -1))
+    assert undone[-1] is None
+
+
+def test_undo_takes_back_ones_own_decisions_only(workspace: Workspace, program: str) -> None:
+    workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    assert workspace.verdicts.undo("m", "bob") is None
+
+
+def test_the_log_keeps_everything(workspace: Workspace, program: str) -> None:
+    workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada", note="sure")
+    workspace.verdicts.undo("m", "ada")
+    log = workspace.verdicts.log("m")
+    assert list(log.action) == ["accept", "undo"]
+    assert log.undoes[1] == log.event[0]
+
+
+def test_verdicts_survive_closing_the_workspace(tmp_path: Path) -> None:
+    first = Workspace.open(tmp_path)
+    with first.database.transaction() as cursor:
+        program = add_program(cursor, SOURCE, "baseline")
+    first.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    first.close()
+    again = Workspace.open(tmp_path)
+    assert again.verdicts.accepted("m") == {HEAD: SOURCE}
+    again.close()
