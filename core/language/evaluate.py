@@ -13,6 +13,7 @@ from core.language import failures
 from core.language.batch import Batch
 from core.language.interning import Texts
 from core.language.interpret import Interpreter
+from core.language.nodes import Block
 from core.language.parse import ParsedProgram
 from core.language.tensors import Position
 from core.language.values import Value
@@ -51,11 +52,11 @@ class Evaluator:
         self.max_elements = max_elements
         self.texts = Texts(features.texts, self.device)
         self.length = int(features.lengths.max(initial=0))
-        self._too_long = [row for row, n in enumerate(features.lengths) if int(n) ** 2 > max_elements]
-        if self._too_long:
+        self.too_long = [row for row, n in enumerate(features.lengths) if int(n) ** 2 > max_elements]
+        if self.too_long:
             fitting = [int(n) for n in features.lengths if int(n) ** 2 <= max_elements]
             self.length = max(fitting, default=0)
-        self._batches = [Batch(features, rows, self.texts, causal, self.device) for rows in self._groups()]
+        self.batches = [Batch(features, rows, self.texts, causal, self.device) for rows in self._groups()]
 
     def run(self, program: ParsedProgram, constants: Mapping[Position, Tensor] | None = None) -> Evaluated:
         """Weights and failures of one program on every sentence.
@@ -66,17 +67,23 @@ class Evaluator:
         shape = (len(self.features), self.length, self.length)
         weights = torch.zeros(shape, dtype=torch.float32, device=self.device)
         failed: dict[int, Failure] = {
-            row: failures.budget(1, "attend", int(self.features.lengths[row]) ** 2) for row in self._too_long
+            row: failures.budget(1, "attend", int(self.features.lengths[row]) ** 2) for row in self.too_long
         }
-        for batch in self._batches:
-            interpreter = Interpreter(batch, self.max_elements, constants or {})
-            value, found = interpreter.run(program.body)
+        for batch, value, found in self.values(program.body, constants):
             part = normalised(value, batch)
             if found:
                 part[list(found)] = 0
             failed |= {batch.rows[at]: failure for at, failure in found.items()}
             weights[batch.rows, : batch.length, : batch.length] = part
         return Evaluated(weights, dict(sorted(failed.items())))
+
+    def values(
+        self, body: Block, constants: Mapping[Position, Tensor] | None = None
+    ) -> Iterator[tuple[Batch, Value, dict[int, Failure]]]:
+        """Per batch: what a body gives before normalisation, and the Failure of each failed row of it."""
+        for batch in self.batches:
+            interpreter = Interpreter(batch, self.max_elements, constants or {})
+            yield batch, *interpreter.run(body)
 
     def _groups(self) -> Iterator[list[int]]:
         """Rows of similar length, few enough that a pair tensor of each group is small."""

@@ -83,7 +83,7 @@ def open_database(path: Path) -> Database:
 
 
 def _migrate(database: Database, path: Path) -> None:
-    database.run("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ)")
+    database.run("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, applied_at TIMESTAMP)")
     applied = {number for (number,) in database.rows("SELECT number FROM migrations")}
     scripts = {int(script.name[:4]): script for script in sorted(MIGRATIONS.glob("*.sql"))}
     newest = max(scripts)
@@ -95,4 +95,4 @@ def _migrate(database: Database, path: Path) -> None:
     for number in sorted(set(scripts) - applied):
         with database.transaction() as cursor:
             cursor.execute(scripts[number].read_text())
-            cursor.execute("INSERT INTO migrations VALUES (?, now())", [number])
+            cursor.execute("INSERT INTO migrations VALUES (?, make_timestamp(epoch_us(now())))", [number])

@@ -1,3 +1,5 @@
+-- Times are UTC, without a zone: reading zoned ones would need another package.
+
 CREATE TABLE models (
     model_id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -7,7 +9,7 @@ CREATE TABLE models (
     is_causal BOOLEAN NOT NULL,
     parameters BIGINT NOT NULL,
     max_length BIGINT NOT NULL,
-    added_at TIMESTAMPTZ NOT NULL DEFAULT now()
+    added_at TIMESTAMP NOT NULL DEFAULT make_timestamp(epoch_us(now()))
 );
 
 CREATE TABLE sentences (
@@ -34,7 +36,7 @@ CREATE TABLE programs (
     summary TEXT NOT NULL,     -- one plain-English sentence
     lookahead BOOLEAN NOT NULL,
     nodes INTEGER NOT NULL,
-    added_at TIMESTAMPTZ NOT NULL DEFAULT now()
+    added_at TIMESTAMP NOT NULL DEFAULT make_timestamp(epoch_us(now()))
 );
 
 CREATE TABLE scores (
@@ -65,7 +67,7 @@ CREATE TABLE verdicts (
     reviewer TEXT NOT NULL,
     reason TEXT NOT NULL,
     note TEXT NOT NULL,
-    made_at TIMESTAMPTZ NOT NULL DEFAULT now()
+    made_at TIMESTAMP NOT NULL DEFAULT make_timestamp(epoch_us(now()))
 );
 
 -- The latest event on each (head, program) that was not undone.
@@ -82,7 +84,7 @@ CREATE TABLE hybrids (
     heads INTEGER NOT NULL,
     share REAL NOT NULL,
     programs JSON NOT NULL,    -- [{"layer", "head", "source"}]
-    added_at TIMESTAMPTZ NOT NULL DEFAULT now()
+    added_at TIMESTAMP NOT NULL DEFAULT make_timestamp(epoch_us(now()))
 );
 
 CREATE TABLE evaluations (
@@ -97,7 +99,7 @@ CREATE TABLE evaluations (
     tokens BIGINT NOT NULL,
     passages INTEGER NOT NULL,
     kept INTEGER NOT NULL,
-    made_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    made_at TIMESTAMP NOT NULL DEFAULT make_timestamp(epoch_us(now())),
     PRIMARY KEY (hybrid_id, passages_from)
 );
 
@@ -109,7 +111,7 @@ CREATE TABLE jobs (
     done INTEGER NOT NULL,
     total INTEGER NOT NULL,
     message TEXT NOT NULL,
-    added_at TIMESTAMPTZ NOT NULL DEFAULT now()
+    added_at TIMESTAMP NOT NULL DEFAULT make_timestamp(epoch_us(now()))
 );
 
 -- Events already taken in, so that reading a job's folder again changes nothing.

@@ -1,0 +1,211 @@
+"""Fitting the constants of programs to heads: literals move, everything else of the source stays.
+
+    fitted = tune([(program, maps), ...], features)
+    fitted[0].program        the same source with other numbers
+    fitted[0].before, .after IoU on these sentences, never less after than before
+
+Gradient descent (Adam, cosine decay) on the L1 distance of a row, averaged over a sentence's rows and then
+over sentences: what IoU = (n - d/2) / (n + d/2) averages, made linear. Of all constants seen those with
+the best IoU are kept, the first ones among them. Programs that are products of their literals
+(`tune_products`) are fitted all at once; others pair by pair, through the evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.errors import ProgramError
+from core.features import Features
+from core.language.evaluate import Evaluator
+from core.language.parse import ParsedProgram
+from core.language.tune_general import GeneralLoss, evaluators_of
+from core.language.tune_literals import HIGHEST, LOWEST, Literal, literals, rewritten
+from core.language.tune_products import Product, as_product
+from core.language.tune_rounding import rounded
+from core.language.tune_rows import ProductLoss
+
+Pair = tuple[ParsedProgram, Tensor]
+
+STEPS = 100
+_RATE = 0.2  # the first step of a literal: a factor of e ** 0.2, or 0.2 times its value
+_MEMORY = (0.8, 0.95)  # of Adam's two averages; short, as there are few steps
+_NEGLIGIBLE = 1e-9  # a gradient this small is rounding noise
+_LEAST_GAIN = 1e-5  # IoU; less is no reason to touch a program
+_PART_CELLS = 2**20  # of one head in one mini-batch
+_HELD_CELLS = 2**27  # of all heads fitted together: 512 MB
+_FULL_PASSES = 8  # over all sentences, when steps see only a part of them
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A program with its constants fitted to a head, and its IoU on the sentences they were fitted on."""
+
+    program: ParsedProgram
+    before: float
+    after: float
+
+
+class Loss(Protocol):
+    """What a fit goes down: P programs alike but for C literals, each with a head of its own."""
+
+    pairs: int
+
+    def ious(self, constants: Tensor, only: Tensor | None = None) -> Tensor:
+        """Mean IoU over all sentences, float64 [pair], of constants [pair, C]; of the pairs `only`."""
+
+    def step(self, part: int, constants: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The loss's gradient [pair, C] on a part, and `ious` where the part is everything."""
+
+    def is_exact(self, constants: Tensor) -> Tensor:
+        """bool [pair]: whether `ious` is surely what the evaluator gives."""
+
+
+def tune(
+    pairs: Sequence[Pair],
+    features: Features,
+    causal: bool = True,
+    device: str | torch.device = "cpu",
+    steps: int = STEPS,
+    seed: int = 0,
+) -> list[Fitted]:
+    """Each program with its constants fitted to its head, in the order given.
+
+    A pair is a program and the head's attention on `features`, float [sentence, query, key], padded to
+    the longest sentence. `seed` orders the sentences where there are too many for one step; the same
+    pairs, seed and device give the same programs.
+    """
+    evaluator = Evaluator(features, causal, device)
+    parts = _parts(features, causal, seed)
+    fits = [_Fit(program, target, literals(program)) for program, target in pairs]
+    done: dict[int, Fitted] = {}
+    for chosen, product in _groups(fits, evaluator, causal):
+        size = evaluator.length
+        targets = [fits[at].target[:, :size, :size] for at in chosen]
+        loss = ProductLoss(product, evaluator, targets, parts)
+        results = _fitted([fits[at] for at in chosen], loss, steps)
+        done |= {at: result for at, result in zip(chosen, results, strict=True) if result is not None}
+    general = evaluators_of(features, parts, evaluator) if len(done) < len(fits) else []
+    for at, fit in enumerate(fits):
+        if at not in done:
+            done[at] = _alone(fit, general, parts, steps)
+    return [done[at] for at in range(len(fits))]
+
+
+@dataclass(frozen=True)
+class _Fit:
+    program: ParsedProgram
+    target: Tensor
+    literals: tuple[Literal, ...]
+
+
+def _groups(
+    fits: Sequence[_Fit], evaluator: Evaluator, causal: bool
+) -> Iterator[tuple[list[int], Product]]:
+    """Fits of the same product, as many together as memory allows."""
+    groups: dict[Product, list[int]] = {}
+    for at, fit in enumerate(fits):
+        product = as_product(fit.program, fit.literals) if fit.literals else None
+        if product is not None:
+            groups.setdefault(product, []).append(at)
+    together = max(1, _HELD_CELLS // (1 + _cells(evaluator.features, causal)))
+    for product, members in groups.items():
+        for start in range(0, len(members), together):
+            yield members[start : start + together], product
+
+
+def _alone(
+    fit: _Fit, evaluators: Sequence[Evaluator], parts: Sequence[Sequence[int]], steps: int
+) -> Fitted:
+    """One fit through the evaluator."""
+    loss = GeneralLoss(fit.program, fit.literals, evaluators, fit.target, parts)
+    result = _fitted([fit], loss, steps if fit.literals else 0)[0]
+    assert result is not None, "the evaluator is exact"
+    return result
+
+
+def _fitted(fits: Sequence[_Fit], loss: Loss, steps: int) -> list[Fitted | None]:
+    """Descend, round, write back; None where the loss is not exact and the evaluator must be asked."""
+    rows = [[literal.value for literal in fit.literals] for fit in fits]
+    start = torch.tensor(rows, dtype=torch.float64).view(len(fits), -1)
+    before = loss.ious(start)
+    is_exact = loss.is_exact(start)
+    if not steps or not start.numel():
+        return [_unchanged(fit, float(iou)) for fit, iou in zip(fits, before, strict=True)]
+    is_scale = torch.tensor([literal.is_scale for literal in fits[0].literals])
+    best, reached = _descend(loss, start, before, is_scale, steps)
+    final, spellings = rounded(loss.ious, start, best, before, reached)
+    after = loss.ious(final)
+    is_exact &= loss.is_exact(final)
+    results: list[Fitted | None] = []
+    for at, fit in enumerate(fits):
+        if not bool(is_exact[at]):
+            results.append(None)
+        elif float(after[at] - before[at]) < _LEAST_GAIN:
+            results.append(_unchanged(fit, float(before[at])))
+        else:
+            results.append(_written(fit, spellings[at], float(before[at]), float(after[at])))
+    return results
+
+
+def _unchanged(fit: _Fit, iou: float) -> Fitted:
+    return Fitted(fit.program, iou, iou)
+
+
+def _written(fit: _Fit, spellings: Sequence[str | None], before: float, after: float) -> Fitted:
+    named = zip(fit.literals, spellings, strict=True)
+    changes = {literal: spelling for literal, spelling in named if spelling is not None}
+    try:
+        return Fitted(rewritten(fit.program, changes), before, after)
+    except ProgramError:  # a limit of the language: too long a source, or literals whose product is too large
+        return _unchanged(fit, before)
+
+
+def _descend(
+    loss: Loss, start: Tensor, before: Tensor, is_scale: Tensor, steps: int
+) -> tuple[Tensor, Tensor]:
+    """The best constants seen [pair, C] and their IoU [pair], `start` among them."""
+    places = torch.where(is_scale, start.log(), torch.ones_like(start))
+    low = torch.where(is_scale, np.log(LOWEST), LOWEST / start)
+    high = torch.where(is_scale, np.log(HIGHEST), HIGHEST / start)
+    first, second = torch.zeros_like(places), torch.zeros_like(places)
+    best, reached = start.clone(), before.clone()
+    parts = getattr(loss, "part_count", 1)
+    check_every = max(1, steps // _FULL_PASSES)
+    for step in range(steps + 1):
+        constants = torch.where(is_scale, places.exp(), places * start).clamp(LOWEST, HIGHEST)
+        gradient, ious = loss.step(step % parts, constants)
+        if ious is None and (step == steps or step % check_every == 0):
+            ious = loss.ious(constants)
+        if ious is not None:
+            better = ious > reached
+            best[better], reached[better] = constants[better], ious[better]
+        gradient = gradient * torch.where(is_scale, constants, start)
+        first.lerp_(gradient, 1 - _MEMORY[0])
+        second.lerp_(gradient.square(), 1 - _MEMORY[1])
+        direction = (first / (1 - _MEMORY[0] ** (step + 1))) / (
+            (second / (1 - _MEMORY[1] ** (step + 1))).sqrt() + _NEGLIGIBLE
+        )
+        rate = _RATE * (1 + np.cos(np.pi * step / steps)) / 2
+        places = (places - rate * direction).clamp(low, high)
+    return best, reached
+
+
+def _parts(features: Features, causal: bool, seed: int) -> list[list[int]]:
+    """The rows of the sentences in mini-batches; one, in order, if all fit."""
+    count = -(-_cells(features, causal) // _PART_CELLS)
+    if count <= 1:
+        return [list(range(len(features)))]
+    order = np.random.default_rng(seed).permutation(len(features))
+    return [sorted(part.tolist()) for part in np.array_split(order, min(count, len(features)))]
+
+
+def _cells(features: Features, causal: bool) -> int:
+    """Query-key pairs of one head's maps on all sentences."""
+    lengths = features.lengths
+    return int((lengths * (lengths + 1) // 2 if causal else lengths**2).sum())
