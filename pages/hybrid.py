@@ -85,7 +85,8 @@ def draw_results(hybrids: pd.DataFrame) -> None:
         column.metric(label, value, note, delta_color="off", delta_arrow="off")
     if latest.kept:
         st.warning(
-            f"In {int(latest.kept)} (head, passage) pairs the program failed and the head kept its own attention."
+            f"In {int(latest.kept)} (head, passage) pairs the program failed; "
+            "there the head kept its own attention."
         )
     left, right = st.columns([1.2, 1])
     left.altair_chart(charts.increase_chart(hybrids), width="stretch")

@@ -137,6 +137,6 @@ else:
     st.subheader("How well programs fit")
     st.altair_chart(charts.iou_histogram(state.best_frame(model)), width="stretch")
     st.caption(
-        "Dashed lines: mean best IoU published for other models (arXiv 2606.19317), there picked and reported "
+        "Dashed lines: mean best IoU published for other models (arXiv 2606.19317), picked and reported "
         "on the same few sentences; here chosen on validation, reported on test."
     )

@@ -70,8 +70,8 @@ def draw_figures(model: ModelInfo, card: BestProgram) -> None:
     rows = state.owner().workspace.library.head_scores(model.id, score.head)
     row = rows[rows.program_id == card.program.id].iloc[0]
     columns = st.columns(4)
-    columns[0].metric("IoU, test", f"{score.iou:.2f}", f"[{score.low:.2f}, {score.high:.2f}]", delta_color="off",
-                      delta_arrow="off")  # fmt: skip
+    spread = f"[{score.low:.2f}, {score.high:.2f}]"
+    columns[0].metric("IoU, test", f"{score.iou:.2f}", spread, delta_color="off", delta_arrow="off")
     columns[1].metric("Validation", f"{row.validation:.2f}")
     columns[2].metric("Train", f"{row.train:.2f}")
     columns[3].metric("Lift", f"{card.lift:+.2f}", help="IoU beyond the head's best baseline, on test")

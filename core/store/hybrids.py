@@ -69,6 +69,7 @@ def add_evaluation(
         [name, spec.model, title, len(spec.programs), share, json.dumps(spec_to_json(spec))],
     )
     cursor.execute(
-        "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(epoch_us(now())))",
+        "INSERT OR REPLACE INTO evaluations "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(epoch_us(now())))",
         [name, passages_from, *astuple(found)],
     )
