@@ -65,9 +65,11 @@ def draw_programs(scores: pd.DataFrame, model: ModelInfo, head: HeadId) -> None:
         verdict=[verdicts.get(name, "") for name in scores.program_id], lift=scores.test - best_baseline
     )
     st.dataframe(
-        table[["summary", "origin", "category", "test", "lift", "verdict"]],
+        table[["summary", "test", "lift", "verdict", "category", "origin"]],
         hide_index=True,
+        height=320,
         column_config={
+            "summary": st.column_config.TextColumn("program", width="medium"),
             "test": st.column_config.ProgressColumn("IoU, test", min_value=0, max_value=1, format="%.2f"),
             "lift": st.column_config.NumberColumn(format="%+.2f"),
         },
@@ -102,7 +104,7 @@ left, right = st.columns([1, 1])
 with left:
     marks = f"{row.category}{' · lookahead' if row.lookahead else ''} · {row.origin}"
     st.markdown(f"**Program** · {marks}")
-    st.code(row.source, language="python")
+    st.code(row.source, language="python", wrap_lines=True)
 with right:
     st.markdown("**Programs scored on this head**")
     draw_programs(scores, model, head)

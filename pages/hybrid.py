@@ -116,7 +116,10 @@ if not model.is_causal:
 draw_builder(model)
 frame.draw_last_failure("hybrid")
 hybrids = state.owner().workspace.hybrids.frame(model.id)
-if hybrids.empty:
+job = state.running_job()
+if job is not None and job.kind == "hybrid":
+    st.info("Measuring; the result appears here when it is done.", icon=":material/hourglass_top:")
+elif hybrids.empty:
     st.info(
         "No hybrid has been measured yet. Choose programs above and press Measure.", icon=":material/info:"
     )

@@ -92,9 +92,8 @@ def draw_evidence(model: ModelInfo, card: BestProgram) -> None:
     draw_thumbnails(thumbnails, model.is_causal, key="evidence")
     fits = state.owner().workspace.library.heads_fitted(model.id, card.program.id, _FITS)
     others = [f"{other} {iou:.2f}" for other, iou in fits if other != head]
-    st.caption(
-        f"also best on or scored for: {' · '.join(others[:8])}" if others else "scored on this head only"
-    )
+    shown = f"fits {len(others)} other heads: {' · '.join(others[:8])}{' …' * (len(others) > 8)}"
+    st.caption(shown if others else f"fits no other head with an IoU of {_FITS} or more")
 
 
 def thumbnail(
@@ -125,7 +124,7 @@ draw_verdict_row(model, card)
 left, right = st.columns([1, 1.15], gap="medium")
 with left:
     draw_figures(model, card)
-    st.code(card.program.source, language="python")
+    st.code(card.program.source, language="python", wrap_lines=True)
     place = {"layer": str(card.score.head.layer), "head": str(card.score.head.head)}
     st.page_link(
         "pages/heads.py", label="Open in Heads", icon=":material/center_focus_strong:", query_params=place

@@ -32,8 +32,9 @@ from core.language.tune_rows import ProductLoss
 
 Pair = tuple[ParsedProgram, Tensor]
 
-STEPS = 100
-_RATE = 0.2  # the first step of a literal: a factor of e ** 0.2, or 0.2 times its value
+STEPS = 80
+_RATE = 0.3  # the first step of a literal: a factor of e ** 0.3, or 0.3 times its value
+_BASE_PACE = 0.1  # of that, for the base of a power: distance raises it to 10 or 50
 _MEMORY = (0.8, 0.95)  # of Adam's two averages; short, as there are few steps
 _NEGLIGIBLE = 1e-9  # a gradient this small is rounding noise
 _LEAST_GAIN = 1e-5  # IoU; less is no reason to touch a program
@@ -54,7 +55,7 @@ class Fitted:
 class Loss(Protocol):
     """What a fit goes down: P programs alike but for C literals, each with a head of its own."""
 
-    pairs: int
+    parts: int  # mini-batches that the sentences are divided into
 
     def ious(self, constants: Tensor, only: Tensor | None = None) -> Tensor:
         """Mean IoU over all sentences, float64 [pair], of constants [pair, C]; of the pairs `only`."""
@@ -104,9 +105,7 @@ class _Fit:
     literals: tuple[Literal, ...]
 
 
-def _groups(
-    fits: Sequence[_Fit], evaluator: Evaluator, causal: bool
-) -> Iterator[tuple[list[int], Product]]:
+def _groups(fits: Sequence[_Fit], evaluator: Evaluator, causal: bool) -> Iterator[tuple[list[int], Product]]:
     """Fits of the same product, as many together as memory allows."""
     groups: dict[Product, list[int]] = {}
     for at, fit in enumerate(fits):
@@ -119,9 +118,7 @@ def _groups(
             yield members[start : start + together], product
 
 
-def _alone(
-    fit: _Fit, evaluators: Sequence[Evaluator], parts: Sequence[Sequence[int]], steps: int
-) -> Fitted:
+def _alone(fit: _Fit, evaluators: Sequence[Evaluator], parts: Sequence[Sequence[int]], steps: int) -> Fitted:
     """One fit through the evaluator."""
     loss = GeneralLoss(fit.program, fit.literals, evaluators, fit.target, parts)
     result = _fitted([fit], loss, steps if fit.literals else 0)[0]
@@ -137,8 +134,7 @@ def _fitted(fits: Sequence[_Fit], loss: Loss, steps: int) -> list[Fitted | None]
     is_exact = loss.is_exact(start)
     if not steps or not start.numel():
         return [_unchanged(fit, float(iou)) for fit, iou in zip(fits, before, strict=True)]
-    is_scale = torch.tensor([literal.is_scale for literal in fits[0].literals])
-    best, reached = _descend(loss, start, before, is_scale, steps)
+    best, reached = _descend(loss, start, before, fits[0].literals, steps)
     final, spellings = rounded(loss.ious, start, best, before, reached)
     after = loss.ious(final)
     is_exact &= loss.is_exact(final)
@@ -167,19 +163,20 @@ def _written(fit: _Fit, spellings: Sequence[str | None], before: float, after: f
 
 
 def _descend(
-    loss: Loss, start: Tensor, before: Tensor, is_scale: Tensor, steps: int
+    loss: Loss, start: Tensor, before: Tensor, shape: Sequence[Literal], steps: int
 ) -> tuple[Tensor, Tensor]:
-    """The best constants seen [pair, C] and their IoU [pair], `start` among them."""
+    """The best constants seen [pair, C] and their IoU [pair], `start` among them; `shape` is one pair's C."""
+    is_scale = torch.tensor([literal.is_scale for literal in shape])
+    pace = torch.tensor([_BASE_PACE if literal.is_base else 1.0 for literal in shape], dtype=torch.float64)
     places = torch.where(is_scale, start.log(), torch.ones_like(start))
     low = torch.where(is_scale, np.log(LOWEST), LOWEST / start)
     high = torch.where(is_scale, np.log(HIGHEST), HIGHEST / start)
     first, second = torch.zeros_like(places), torch.zeros_like(places)
     best, reached = start.clone(), before.clone()
-    parts = getattr(loss, "part_count", 1)
     check_every = max(1, steps // _FULL_PASSES)
     for step in range(steps + 1):
         constants = torch.where(is_scale, places.exp(), places * start).clamp(LOWEST, HIGHEST)
-        gradient, ious = loss.step(step % parts, constants)
+        gradient, ious = loss.step(step % loss.parts, constants)
         if ious is None and (step == steps or step % check_every == 0):
             ious = loss.ious(constants)
         if ious is not None:
@@ -192,7 +189,7 @@ def _descend(
             (second / (1 - _MEMORY[1] ** (step + 1))).sqrt() + _NEGLIGIBLE
         )
         rate = _RATE * (1 + np.cos(np.pi * step / steps)) / 2
-        places = (places - rate * direction).clamp(low, high)
+        places = (places - rate * pace * direction).clamp(low, high)
     return best, reached
 
 

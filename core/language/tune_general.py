@@ -16,8 +16,6 @@ from core.language.tune_literals import Literal
 class GeneralLoss:
     """Distance of one program from one head; the same as ProductLoss with a single pair."""
 
-    pairs = 1
-
     def __init__(
         self,
         program: ParsedProgram,
@@ -28,6 +26,7 @@ class GeneralLoss:
     ) -> None:
         self.program = program
         self.positions = [literal.position for literal in literals]
+        self.parts = len(parts)
         self._sentences = sum(len(part) for part in parts)
         self._parts = []
         for evaluator, part in zip(evaluators, parts, strict=True):
@@ -84,6 +83,4 @@ def evaluators_of(features: Features, parts: Sequence[Sequence[int]], like: Eval
     """An evaluator for each part; the one given if the only part is everything."""
     if len(parts) == 1:
         return [like]
-    return [
-        Evaluator(features.select(part), like.causal, like.device, like.max_elements) for part in parts
-    ]
+    return [Evaluator(features.select(part), like.causal, like.device, like.max_elements) for part in parts]

@@ -3,13 +3,13 @@
 A literal can be fitted if it scales or shapes a weight: a factor, the base of a power, a fractional
 exponent, a summand, a value returned. What decides a condition stays: literals in comparisons and sets,
 in what is searched for, and in locals that any of these read. So do 0, whole exponents such as `** 2`,
-operands of `//` and `%`, and what is added to a position (`k.index + 1`).
+exponents of a literal, operands of `//` and `%`, and what is added to a position (`k.index + 1`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from core.language import nodes as n
@@ -32,6 +32,7 @@ class Literal:
     end_column: int  # exclusive
     value: float
     is_scale: bool  # moves by factors, so is fitted in log space; else by differences
+    is_base: bool = False  # of a power that differs from pair to pair, so that small steps go far
 
     @property
     def position(self) -> Position:
@@ -102,19 +103,34 @@ class _Finder:
                     yield from self._in(argument, False)
 
     def _in_chain(self, node: n.Arithmetic, is_scale: bool) -> Iterator[Literal]:
-        if any(step.operator in ("//", "%") for step in node.steps):
-            return
         is_offset = any(self._is_position(term) for term in summands(node))
         before = node.steps[0].operator  # the first operand is a summand or a factor like the second
-        for symbol, operand in [("*" if before == "**" else before, node.first), *_steps(node)]:
-            bare = _bare(operand)
+        operands = [(before, node.first), *((step.operator, step.operand) for step in node.steps)]
+        whole = [at for at, (symbol, _) in enumerate(operands) if symbol in ("//", "%")]
+        if before == "**" and not whole:
+            yield from self._in_power(node.first, node.steps[0].operand)
+        start = whole[-1] + 1 if whole else 2 * (before == "**")
+        for symbol, operand in operands[start:]:
             if symbol == "**":
-                if bare is None or not bare.value.is_integer():
-                    yield from self._in(operand, bare is not None)
+                yield from self._in_exponent(operand)
             elif symbol in "*/":
                 yield from self._in(operand, True)
-            elif bare is None or not is_offset:
+            elif _bare(operand) is None or not is_offset:
                 yield from self._in(operand, is_scale)
+
+    def _in_power(self, base: n.Expression, exponent: n.Expression) -> Iterator[Literal]:
+        """The base alone if it is a literal: `0.8 ** (2 * x)` says no more than `0.64 ** x`."""
+        if _bare(base) is None:
+            yield from self._in(base, True)
+            yield from self._in_exponent(exponent)
+        else:
+            is_base = _bare(exponent) is None
+            yield from (replace(literal, is_base=is_base) for literal in self._in(base, True))
+
+    def _in_exponent(self, exponent: n.Expression) -> Iterator[Literal]:
+        bare = _bare(exponent)
+        if bare is None or not bare.value.is_integer():
+            yield from self._in(exponent, bare is not None)
 
     def _is_position(self, node: n.Expression) -> bool:
         """Whether an expression is a whole number read off tokens, or such numbers added up."""
@@ -139,10 +155,6 @@ def summands(node: n.Arithmetic) -> list[n.Expression]:
     """The operands of a chain that are added or subtracted."""
     first = [node.first] if node.steps[0].operator in "+-" else []
     return [*first, *(step.operand for step in node.steps if step.operator in "+-")]
-
-
-def _steps(node: n.Arithmetic) -> list[tuple[n.ArithmeticOperator, n.Expression]]:
-    return [(step.operator, step.operand) for step in node.steps]
 
 
 def _bare(node: n.Expression) -> n.Number | None:

@@ -75,7 +75,7 @@ class _Powers:
                 return n.If(node.line, node.column, branches, self.body(node.otherwise))
 
     def _power(self, node: n.Expression) -> n.Expression:
-        if not _carries(node, self.fitted, self.carriers):
+        if not self._carries(node):
             return _number(node, 0.0)
         match node:
             case n.Number():
@@ -91,18 +91,25 @@ class _Powers:
         raise _NoProduct
 
     def _chain(self, node: n.Arithmetic) -> n.Expression:
-        power = self._power(node.first)
+        power, carries = self._power(node.first), self._carries(node.first)
         for step in node.steps:
+            operand_carries = self._carries(step.operand)
+            if not carries and not operand_carries:
+                continue
             match step.operator:
                 case "*":
                     power = _joined(power, "+", self._power(step.operand))
                 case "/":
                     power = _joined(power, "-", self._power(step.operand))
-                case "**" if not _carries(step.operand, self.fitted, self.carriers):
+                case "**" if not operand_carries:
                     power = _joined(power, "*", step.operand)
                 case _:
                     raise _NoProduct
+            carries = True
         return power
+
+    def _carries(self, node: n.Expression) -> bool:
+        return _carries(node, self.fitted, self.carriers)
 
 
 def _joined(left: n.Expression, symbol: n.ArithmeticOperator, right: n.Expression) -> n.Expression:
@@ -111,9 +118,7 @@ def _joined(left: n.Expression, symbol: n.ArithmeticOperator, right: n.Expressio
         return left if symbol == "*" else right
     if isinstance(right, n.Number) and right.value == 0 and symbol in "+-":
         return left
-    return n.Arithmetic(
-        left.line, left.column, left, (n.Step(right.line, right.column, symbol, right),)
-    )
+    return n.Arithmetic(left.line, left.column, left, (n.Step(right.line, right.column, symbol, right),))
 
 
 def _number(node: n.Expression, value: float) -> n.Number:

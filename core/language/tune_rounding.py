@@ -39,7 +39,7 @@ def rounded(
 
 
 def _one_by_one(ious: Ious, fitted: Tensor, moved: Tensor, floor: Tensor, only: Tensor) -> Tensor:
-    """Digits [pair, C] of the pairs `only`: from MAX_DIGITS everywhere, each literal down to what it needs."""
+    """Digits [pair, C] of the pairs `only`: MAX_DIGITS at first, then each literal down to what it needs."""
     digits = torch.where(moved, MAX_DIGITS, 0)
     is_settled = ~moved
     for count in range(FEWEST_DIGITS, MAX_DIGITS):

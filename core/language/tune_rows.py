@@ -42,10 +42,14 @@ class ProductLoss:
     """
 
     def __init__(
-        self, product: Product, evaluator: Evaluator, targets: Sequence[Tensor], parts: Sequence[Sequence[int]]
+        self,
+        product: Product,
+        evaluator: Evaluator,
+        targets: Sequence[Tensor],
+        parts: Sequence[Sequence[int]],
     ) -> None:
         self.lengths = torch.from_numpy(evaluator.features.lengths).to(evaluator.device)
-        self.pairs = len(targets)
+        self.parts = len(parts)
         allowed = _allowed(evaluator)
         fixed, failed = _dense(product.fixed, evaluator)
         powers = [_dense(power, evaluator)[0] for power in product.powers]
@@ -139,9 +143,7 @@ class ProductLoss:
 def _allowed(evaluator: Evaluator) -> Tensor:
     """bool [sentence, query, key]: the pairs that count."""
     size = evaluator.length
-    allowed = torch.zeros(
-        (len(evaluator.features), size, size), dtype=torch.bool, device=evaluator.device
-    )
+    allowed = torch.zeros((len(evaluator.features), size, size), dtype=torch.bool, device=evaluator.device)
     for batch in evaluator.batches:
         allowed[batch.rows, : batch.length, : batch.length] = batch.pairs
     return allowed

@@ -137,8 +137,7 @@ export default function ({ data, parentElement }) {
       pen.drawImage(panel.image, 0, 0, size, size);
       if (q === null) continue;
       const side = size / n;
-      const line = getComputedStyle(view).getPropertyValue("--st-primary-color") || "#4c78a8";
-      pen.strokeStyle = line;
+      pen.strokeStyle = "#e08214"; // seen on the darkest and on the lightest cells
       pen.lineWidth = Math.max(1.5, size / 250);
       pen.strokeRect(0, q * side, (data.causal ? q + 1 : n) * side, side);
       if (k !== null) pen.strokeRect(k * side, q * side, side, side);

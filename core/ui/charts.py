@@ -91,7 +91,8 @@ def iou_histogram(heads: pd.DataFrame) -> alt.TopLevelMixin:
     published = pd.DataFrame(
         [{"iou": iou, "label": name, "kind": "published"} for name, iou in PUBLISHED_IOU.items()]
     )
-    marks = alt.Chart(pd.concat([mean, published]))
+    lines = pd.concat([mean, published]).sort_values("iou")
+    marks = alt.Chart(lines)
     dash = alt.StrokeDash(
         "kind:N",
         title=None,
@@ -101,8 +102,14 @@ def iou_histogram(heads: pd.DataFrame) -> alt.TopLevelMixin:
     rules = marks.mark_rule(strokeWidth=2, color="#e08214").encode(
         x="iou:Q", strokeDash=dash, tooltip=["label:N", alt.Tooltip("iou:Q", format=".3f")]
     )
-    names = marks.mark_text(align="left", dx=4, y=8, color="#b35806").encode(x="iou:Q", text="label:N")
-    return alt.layer(bars, rules, names).properties(height=200)
+    # Neighbouring names in two rows, so that they do not overlap.
+    names = [
+        alt.Chart(lines[row::2])
+        .mark_text(align="left", dx=4, y=y, color="#e08214")
+        .encode(x="iou:Q", text="label:N")
+        for row, y in enumerate((8, 22))
+    ]
+    return alt.layer(bars, rules, *names).properties(height=220)
 
 
 def increase_chart(hybrids: pd.DataFrame) -> alt.TopLevelMixin:

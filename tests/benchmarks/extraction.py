@@ -10,6 +10,12 @@ set of a fresh process (Linux only), counted from after the model is loaded.
 
 from __future__ import annotations
 
+import os
+
+os.environ["OMP_WAIT_POLICY"] = (
+    "PASSIVE"  # before torch: spinning threads make times on a busy machine useless
+)
+
 import argparse
 import subprocess
 import sys

@@ -1,0 +1,125 @@
+"""What fitting constants costs: all heads of a model with a program of 8 constants, on training sentences.
+
+    python -m tests.benchmarks.fitting [--workspace workspace] [--sentences 80] [--pairs 2]
+
+Wanted: at most 60 s for 270 heads on 80 sentences. Only the workspace's Parquet files are read, and before
+any clock starts. The general path fits a few of the pairs one by one through the evaluator; its time for
+all of them is that, scaled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.corpus import load_corpus
+from core.features import Features
+from core.language import ParsedProgram, parse
+from core.language import tune as tuning
+from core.language.evaluate import Evaluator
+from core.language.tune import Fitted, tune
+from core.store import AttentionReader, TokenStore
+from core.types import Split
+
+SECONDS_WANTED = 60
+PROGRAM = '''def attend(q, k):
+    """Rests on the first token; else the token itself, its neighbours, repeated words, its sentence."""
+    weight = 1.0
+    if k.is_first:
+        weight *= 24
+    if k == q:
+        weight *= 4
+    if k == q.prev:
+        weight *= 4
+    if k.lower == q.lower and k != q:
+        weight *= 4
+    if k.prev.lower == q.lower and k != q:  # induction
+        weight *= 8
+    if k.is_punct:
+        weight *= 2
+    if k.sentence == q.sentence:
+        weight *= 2
+    weight *= 0.9 ** (q.index - k.index)
+    return weight
+'''
+
+
+def main() -> None:
+    options = _options()
+    features, maps = _training(options.workspace, options.sentences)
+    program = parse(PROGRAM)
+    cells = int((features.lengths * (features.lengths + 1) // 2).sum())
+    print(
+        f"{len(maps)} heads x 8 constants x {len(features)} sentences ({cells:,} pairs of tokens), "
+        f"{tuning.STEPS} steps, {torch.get_num_threads()} threads",
+        flush=True,
+    )
+    pairs = [(program, target) for target in maps]
+    cpu = time.process_time()
+    seconds, fitted = _timed(lambda: tune(pairs, features))
+    print(f"together      {seconds:7.1f} s  ({time.process_time() - cpu:.1f} s of processor time)")
+    print(f"              (wanted: at most {SECONDS_WANTED} s)")
+    print(
+        f"mean IoU      {_mean(fitted, 'before'):.3f} before, {_mean(fitted, 'after'):.3f} after", flush=True
+    )
+    few = np.linspace(0, len(maps) - 1, options.pairs).astype(int)
+    alone, single = _timed(lambda: [_one_by_one(program, maps[at], features) for at in few])
+    scaled = alone / len(few) * len(maps)
+    print(f"one by one    {scaled:7.1f} s  (general path, {len(few)} pairs measured, scaled to {len(maps)})")
+    difference = max(abs(single[i].after - fitted[at].after) for i, at in enumerate(few))
+    print(f"ratio {scaled / seconds:.0f}; the two paths' IoU differ by at most {difference:.4f}")
+
+
+def _one_by_one(program: ParsedProgram, target: torch.Tensor, features: Features) -> Fitted:
+    evaluator = Evaluator(features)
+    fit = tuning._Fit(program, target, tuning.literals(program))
+    return tuning._alone(fit, [evaluator], [list(range(len(features)))], tuning.STEPS)
+
+
+def _training(workspace: Path, limit: int) -> tuple[Features, list[torch.Tensor]]:
+    """The first training sentences of the bundled corpus and each head's padded maps on them."""
+    folder = next(path.parent for path in sorted(workspace.glob("attention/*/tokens.parquet")))
+    stored = TokenStore(folder).sentences()
+    train = [s.id for s in load_corpus().sentences if s.split == Split.TRAIN and s.id in stored][:limit]
+    features = TokenStore(folder).read(train)
+    reader = AttentionReader(folder).restricted(train)
+    size = int(features.lengths.max())
+    maps: list[torch.Tensor] = []
+    for layer in range(len(list(folder.glob("layer=*.parquet")))):
+        found = reader.layer(layer)
+        heads = next(iter(found.values())).shape[0]
+        padded = torch.zeros(heads, len(train), size, size, dtype=torch.float16)
+        for row, sentence in enumerate(train):
+            n = found[sentence].shape[-1]
+            padded[:, row, :n, :n] = torch.from_numpy(found[sentence])
+        maps.extend(padded)
+    return features, maps
+
+
+def _timed(work: Callable[[], list[Fitted]]) -> tuple[float, list[Fitted]]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def _mean(fitted: Sequence[Fitted], name: str) -> float:
+    return float(np.mean([getattr(one, name) for one in fitted]))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workspace", type=Path, default=Path("workspace"))
+    parser.add_argument("--sentences", type=int, default=80)
+    parser.add_argument("--pairs", type=int, default=2, help="pairs that the general path fits")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
