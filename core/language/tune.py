@@ -13,7 +13,7 @@ the best IoU are kept, the first ones among them. Programs that are products of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +27,7 @@ from core.language.parse import ParsedProgram
 from core.language.tune_general import GeneralLoss, evaluators_of
 from core.language.tune_literals import HIGHEST, LOWEST, Literal, literals, rewritten
 from core.language.tune_products import Product, as_product
-from core.language.tune_rounding import rounded
+from core.language.tune_rounding import MAY_COST, rounded
 from core.language.tune_rows import ProductLoss
 
 Pair = tuple[ParsedProgram, Tensor]
@@ -83,18 +83,21 @@ def tune(
     """
     evaluator = Evaluator(features, causal, device)
     parts = _parts(features, causal, seed)
+    general = evaluators_of(features, parts, evaluator)
     fits = [_Fit(program, target, literals(program)) for program, target in pairs]
     done: dict[int, Fitted] = {}
     for chosen, product in _groups(fits, evaluator, causal):
         size = evaluator.length
         targets = [fits[at].target[:, :size, :size] for at in chosen]
-        loss = ProductLoss(product, evaluator, targets, parts)
-        results = _fitted([fits[at] for at in chosen], loss, steps)
-        done |= {at: result for at, result in zip(chosen, results, strict=True) if result is not None}
-    general = evaluators_of(features, parts, evaluator) if len(done) < len(fits) else []
+        members = [fits[at] for at in chosen]
+        ends = _fitted(members, ProductLoss(product, evaluator, targets, parts), steps)
+        for at, fit, end in zip(chosen, members, ends, strict=True):
+            checked = end if end.is_exact else _measured(end, _general(fit, general, parts))
+            if checked is not None:
+                done[at] = _written(fit, checked)
     for at, fit in enumerate(fits):
         if at not in done:
-            done[at] = _alone(fit, general, parts, steps)
+            done[at] = _written(fit, _fitted([fit], _general(fit, general, parts), steps)[0])
     return [done[at] for at in range(len(fits))]
 
 
@@ -118,48 +121,58 @@ def _groups(fits: Sequence[_Fit], evaluator: Evaluator, causal: bool) -> Iterato
             yield members[start : start + together], product
 
 
-def _alone(fit: _Fit, evaluators: Sequence[Evaluator], parts: Sequence[Sequence[int]], steps: int) -> Fitted:
-    """One fit through the evaluator."""
-    loss = GeneralLoss(fit.program, fit.literals, evaluators, fit.target, parts)
-    result = _fitted([fit], loss, steps if fit.literals else 0)[0]
-    assert result is not None, "the evaluator is exact"
-    return result
+@dataclass(frozen=True)
+class _End:
+    """Where the fit of one program came to."""
+
+    start: Tensor  # float64 [C]
+    constants: Tensor  # float64 [C], rounded
+    spellings: Sequence[str | None]  # None: has not moved
+    before: float
+    after: float
+    is_exact: bool  # both are surely what the evaluator gives
 
 
-def _fitted(fits: Sequence[_Fit], loss: Loss, steps: int) -> list[Fitted | None]:
-    """Descend, round, write back; None where the loss is not exact and the evaluator must be asked."""
+def _general(fit: _Fit, evaluators: Sequence[Evaluator], parts: Sequence[Sequence[int]]) -> GeneralLoss:
+    return GeneralLoss(fit.program, fit.literals, evaluators, fit.target, parts)
+
+
+def _fitted(fits: Sequence[_Fit], loss: Loss, steps: int) -> list[_End]:
+    """Descend and round, for fits that differ in the values of their literals only."""
     rows = [[literal.value for literal in fit.literals] for fit in fits]
     start = torch.tensor(rows, dtype=torch.float64).view(len(fits), -1)
     before = loss.ious(start)
-    is_exact = loss.is_exact(start)
-    if not steps or not start.numel():
-        return [_unchanged(fit, float(iou)) for fit, iou in zip(fits, before, strict=True)]
-    best, reached = _descend(loss, start, before, fits[0].literals, steps)
-    final, spellings = rounded(loss.ious, start, best, before, reached)
-    after = loss.ious(final)
-    is_exact &= loss.is_exact(final)
-    results: list[Fitted | None] = []
-    for at, fit in enumerate(fits):
-        if not bool(is_exact[at]):
-            results.append(None)
-        elif float(after[at] - before[at]) < _LEAST_GAIN:
-            results.append(_unchanged(fit, float(before[at])))
-        else:
-            results.append(_written(fit, spellings[at], float(before[at]), float(after[at])))
-    return results
+    final, after = start, before
+    spellings: list[list[str | None]] = [[None] * start.shape[1] for _ in fits]
+    if steps and start.numel():
+        best, reached = _descend(loss, start, before, fits[0].literals, steps)
+        final, spellings = rounded(loss.ious, start, best, before, reached)
+        after = loss.ious(final)
+    is_exact = loss.is_exact(start) & loss.is_exact(final)
+    return [
+        _End(start[at], final[at], spellings[at], float(before[at]), float(after[at]), bool(is_exact[at]))
+        for at in range(len(fits))
+    ]
 
 
-def _unchanged(fit: _Fit, iou: float) -> Fitted:
-    return Fitted(fit.program, iou, iou)
+def _measured(end: _End, loss: GeneralLoss) -> _End | None:
+    """The end with the evaluator's own IoUs; None where it falls short of them."""
+    before, after = (float(loss.ious(constants[None])) for constants in (end.start, end.constants))
+    falls_short = after < before or after < end.after - MAY_COST
+    return None if falls_short else replace(end, before=before, after=after)
 
 
-def _written(fit: _Fit, spellings: Sequence[str | None], before: float, after: float) -> Fitted:
-    named = zip(fit.literals, spellings, strict=True)
+def _written(fit: _Fit, end: _End) -> Fitted:
+    """The program at the end of its fit; as it was, if it gained nothing."""
+    unchanged = Fitted(fit.program, end.before, end.before)
+    if end.after - end.before < _LEAST_GAIN:
+        return unchanged
+    named = zip(fit.literals, end.spellings, strict=True)
     changes = {literal: spelling for literal, spelling in named if spelling is not None}
     try:
-        return Fitted(rewritten(fit.program, changes), before, after)
+        return Fitted(rewritten(fit.program, changes), end.before, end.after)
     except ProgramError:  # a limit of the language: too long a source, or literals whose product is too large
-        return _unchanged(fit, before)
+        return unchanged
 
 
 def _descend(

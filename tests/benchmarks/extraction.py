@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import os
 
-os.environ["OMP_WAIT_POLICY"] = (
-    "PASSIVE"  # before torch: spinning threads make times on a busy machine useless
-)
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # before torch; spinning threads spoil times on a busy machine
 
 import argparse
 import subprocess
@@ -89,7 +87,11 @@ def compare_memory(options: argparse.Namespace, folder: Path) -> None:
     """Print the peak memory of extracting fewer and more passages, each in a process of its own."""
     loaded = load(options.model, options.models, options.device)
     tokens = options.cut if options.cut else loaded.info.max_length
-    features = _annotated(loaded, options.memory_corpus, max(options.sizes), tokens)
+    corpus = options.memory_corpus or options.corpus
+    features = _annotated(loaded, corpus, max(options.sizes), tokens)
+    if len(features) < max(options.sizes):
+        print(f"memory: not measured; {corpus} holds {len(features)} passages, give --memory-corpus FILE")
+        return
     if features.truncated:
         print(f"memory: {features.truncated} of {len(features)} passages cut to {tokens} tokens", flush=True)
     del loaded
@@ -173,7 +175,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--models", type=Path, default=Path("workspace/models"))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--corpus", default="bundled", help="for the times")
-    parser.add_argument("--memory-corpus", help="for memory; as many passages as --sizes asks for")
+    parser.add_argument("--memory-corpus", help="for memory; --corpus if not given")
     parser.add_argument("--limit", type=int, help="passages of the time runs; all if not given")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(PASSAGES))

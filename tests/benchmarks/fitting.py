@@ -76,9 +76,10 @@ def main() -> None:
 
 
 def _one_by_one(program: ParsedProgram, target: torch.Tensor, features: Features) -> Fitted:
-    evaluator = Evaluator(features)
+    parts = [list(range(len(features)))]
     fit = tuning._Fit(program, target, tuning.literals(program))
-    return tuning._alone(fit, [evaluator], [list(range(len(features)))], tuning.STEPS)
+    loss = tuning._general(fit, [Evaluator(features)], parts)
+    return tuning._written(fit, tuning._fitted([fit], loss, tuning.STEPS)[0])
 
 
 def _training(workspace: Path, limit: int) -> tuple[Features, list[torch.Tensor]]:
