@@ -87,6 +87,18 @@ def test_known_constants_of_a_product_are_recovered() -> None:
     assert "weight *= 0.8 **" in found.program.source
 
 
+def test_a_literal_that_scales_every_weight_alike_stays() -> None:
+    target = maps_of(program(PRODUCT.format(punctuation=6.5, decay=0.8)))
+    found = fit(program(PRODUCT.format(punctuation=2, decay=0.95)), target)
+    assert "weight = 1.0\n" in found.program.source
+
+
+def test_without_sentences_nothing_is_fitted() -> None:
+    start = program("2 * k.index")
+    for features in (build(), build([])):
+        assert tune([(start, maps_of(start, features=features))], features)[0].program is start
+
+
 def test_known_constants_of_a_sum_are_recovered() -> None:
     target = maps_of(program(SUM.format(first=2.5, decay=0.6)))
     found = fit(program(SUM.format(first=0.5, decay=0.9)), target)

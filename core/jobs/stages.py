@@ -42,8 +42,10 @@ def read_corpus(spec: Json, events: EventWriter) -> Corpus:
     return corpus
 
 
-def annotate_and_extract(workspace: Path, loaded: LoadedModel, corpus: Corpus, events: EventWriter) -> None:
-    """Token features and attention of every sentence that has none yet."""
+def annotate_and_extract(
+    workspace: Path, loaded: LoadedModel, corpus: Corpus, events: EventWriter
+) -> list[Sentence]:
+    """Token features and attention of every sentence that has none yet; the sentences there are now."""
     folder = attention_folder(workspace, loaded.info.id)
     tokens = TokenStore(folder)
     events.progress("reading the corpus", 0, len(corpus.sentences))
@@ -53,7 +55,8 @@ def annotate_and_extract(workspace: Path, loaded: LoadedModel, corpus: Corpus, e
         features = annotate(new, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
         tokens.add(features)
         _note_shortcomings(features, loaded.info, events)
-    features = tokens.read([sentence.id for sentence in corpus.sentences])
+    kept = _with_tokens(corpus, tokens, events)
+    features = tokens.read([sentence.id for sentence in kept])
     writer = AttentionWriter(folder, loaded.info.layers, loaded.info.is_causal)
     held = writer.done()
     rows = [row for row, sentence in enumerate(features.sentences) if sentence not in held]
@@ -63,12 +66,22 @@ def annotate_and_extract(workspace: Path, loaded: LoadedModel, corpus: Corpus, e
         done += added
         events.progress("extracting attention", done, len(features))
     writer.finish()
-    sentences = [asdict(sentence) for sentence in corpus.sentences]
+    stored = [asdict(sentence) for sentence in kept]
     events.result(
-        "sentences",
-        "sentences",
-        {"model": loaded.info.id, "corpus": corpus.name, "sentences": sentences},
+        "sentences", "sentences", {"model": loaded.info.id, "corpus": corpus.name, "sentences": stored}
     )
+    return kept
+
+
+def _with_tokens(corpus: Corpus, tokens: TokenStore, events: EventWriter) -> list[Sentence]:
+    """The passages the tokenizer found anything in; a lone control character may come to nothing."""
+    held = tokens.sentences()
+    kept = [sentence for sentence in corpus.sentences if sentence.id in held]
+    if len(kept) < len(corpus.sentences):
+        events.note(
+            f"left out {len(corpus.sentences) - len(kept)} passages in which the tokenizer finds no token"
+        )
+    return kept
 
 
 def _note_shortcomings(features: Features, info: ModelInfo, events: EventWriter) -> None:
@@ -178,9 +191,9 @@ def run(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
         if spec["kind"] == "build":
             require_splits(corpus.sentences)
         loaded = load_model(spec, events)
-        annotate_and_extract(workspace, loaded, corpus, events)
+        sentences = annotate_and_extract(workspace, loaded, corpus, events)
         if spec["kind"] == "build":
-            find_programs(folder, workspace, loaded.info, list(corpus.sentences), events, finished)
+            find_programs(folder, workspace, loaded.info, sentences, events, finished)
         return
     sentences = [_sentence(row) for row in spec["sentences"]]
     if spec["kind"] == "hybrid":

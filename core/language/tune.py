@@ -82,6 +82,8 @@ def tune(
     pairs, seed and device give the same programs.
     """
     evaluator = Evaluator(features, causal, device)
+    if not evaluator.length:  # no sentence has a token
+        return [Fitted(program, 0.0, 0.0) for program, _ in pairs]
     parts = _parts(features, causal, seed)
     general = evaluators_of(features, parts, evaluator)
     fits = [_Fit(program, target, literals(program)) for program, target in pairs]

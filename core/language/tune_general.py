@@ -64,13 +64,14 @@ class GeneralLoss:
 
     def _lengths(self, part: int) -> Tensor:
         evaluator = self._parts[part][0]
-        return torch.from_numpy(evaluator.features.lengths).to(evaluator.device)
+        return torch.from_numpy(evaluator.features.lengths)
 
     def _distances(self, part: int, values: Tensor) -> tuple[Tensor, list[int]]:
         evaluator, target = self._parts[part]
-        constants = dict(zip(self.positions, values, strict=True))
+        constants = dict(zip(self.positions, values.to(evaluator.device), strict=True))
         evaluated = evaluator.run(self.program, constants)
-        return (evaluated.weights - target).abs().sum((1, 2)), list(evaluated.failures)
+        distances = (evaluated.weights - target).abs().sum((1, 2)).cpu()
+        return distances, list(evaluated.failures)
 
     def _ious(self, distances: Tensor, failed: Sequence[int], part: int) -> Tensor:
         lengths = self._lengths(part)

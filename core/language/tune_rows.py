@@ -61,7 +61,7 @@ class ProductLoss:
         self._largest = float(torch.where(weights > 0, logs, 0.0).abs().amax()) if logs.numel() else 0.0
         counts = (weights > 0) & ~is_empty[..., None]
         powers = [torch.where(counts, power, 0.0) for power in powers]
-        self._reach = torch.stack([power.abs().amax() for power in powers])
+        self._reach = torch.stack([power.abs().amax() for power in powers]).cpu()
         powers = [power * bool(_varies(power, counts)) for power in powers]
         self._parts = [
             self._rows_of([row for row in part if row not in failed], powers, logs, targets, evaluator)
@@ -85,19 +85,20 @@ class ProductLoss:
     def _means(self, distances: Tensor) -> Tensor:
         ious = (self.lengths - distances / 2) / (self.lengths + distances / 2)
         ious[:, list(self.failed)] = 0
-        return ious.double().nan_to_num(1.0).mean(1)
+        return ious.double().nan_to_num(1.0).mean(1).cpu()
 
     def _run(
         self, parts: Sequence[Sequence[_Rows]], constants: Tensor, only: Tensor | None, want_gradient: bool
     ) -> tuple[Tensor, Tensor]:
         """L1 distances [pair, sentence], and the loss's gradient in the logarithms [pair, C]."""
-        logs = torch.nn.functional.pad(constants.log().float(), (0, 1), value=1.0)  # the fixed part's is 1
+        logs = constants.log().float().to(self.lengths.device)
+        logs = torch.nn.functional.pad(logs, (0, 1), value=1.0)  # the fixed part's is 1
         distances = logs.new_zeros(len(logs), len(self.lengths))
         gradient = logs.new_zeros(constants.shape)
         for rows in (rows for part in parts for rows in part):
             keys = rows.targets.shape[2]
             ones = logs.new_ones(keys)
-            targets = rows.targets if only is None else rows.targets[only]
+            targets = rows.targets if only is None else rows.targets[only.to(logs.device)]
             together = max(1, _CACHED_CELLS // len(rows.slopes))
             for pairs in (slice(at, at + together) for at in range(0, len(logs), together)):
                 weights = (logs[pairs] @ rows.powers).view(-1, len(rows.sentence), keys).softmax(2)
@@ -107,7 +108,7 @@ class ProductLoss:
                 if signed is not None:
                     signed.addcmul_(weights, (signed @ ones)[..., None], value=-1)
                     gradient[pairs] += signed.view(len(signed), -1) @ rows.slopes
-        return distances, gradient.double()
+        return distances, gradient.double().cpu()
 
     def _rows_of(
         self,

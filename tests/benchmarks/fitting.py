@@ -9,6 +9,9 @@ all of them is that, scaled.
 
 from __future__ import annotations
 
+import core  # noqa: F401  (before torch: it lets waiting threads sleep)
+
+# isort: split
 import argparse
 import time
 from collections.abc import Callable, Sequence
