@@ -10,7 +10,6 @@ import pytest
 from tokenizers import processors
 from transformers import PythonBackend
 
-from core import features as features_module
 from core.errors import ModelError
 from core.features import ATTRIBUTES, Features, annotate, merge, missing_value, unit_rows
 from core.types import Sentence, Split
@@ -43,7 +42,7 @@ def where(features: Features, name: str) -> list[str]:
 
 @pytest.fixture
 def no_parser(monkeypatch):
-    monkeypatch.setattr(features_module, "load_parser", lambda: None)
+    monkeypatch.setattr("core.features.alignment.load_parser", lambda: None)
 
 
 # Tokens and characters

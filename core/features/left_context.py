@@ -1,0 +1,58 @@
+"""Sentences and quotations, read from left to right."""
+
+from __future__ import annotations
+
+from core.features.attributes import Value
+
+_CLOSING_MARKS = "\"'”’)]}»"
+_QUOTES = '"“”«»'
+_SENTENCE_ENDS = (".", "!", "?", "…")
+
+
+class LeftContext:
+    """Sentence and quotation state, read from left to right so that it never looks ahead."""
+
+    def __init__(self) -> None:
+        self.sentence = 0
+        self.position = -1
+        self.in_quotes = False
+        self.ended = False  # a full stop or line break was seen, and since then only closing marks
+        self.new_line = False  # the sentence ended with a line break
+        self.spaced = False  # white space came after the last token that was more than that
+
+    def step(self, surface: str) -> dict[str, Value]:
+        """The state at the next token, given its text with surrounding white space."""
+        bare = surface.strip()
+        after = surface.lstrip()  # without the white space before; all white space counts as before
+        before = surface[: len(surface) - len(after)]
+        self.spaced = self.spaced or bool(before)
+        if "\n" in before:
+            self.ended = self.new_line = True
+        begins = self.spaced and not bare[:1].islower()
+        if bare and self.ended and (self.new_line or begins):
+            self.sentence += 1
+            self.position = -1
+            self.ended = self.new_line = False
+        self.position += 1
+        if bare:
+            self.spaced = after != bare
+        if "\n" in after:
+            self.ended = self.new_line = True
+        elif bare.rstrip(_CLOSING_MARKS).endswith(_SENTENCE_ENDS):
+            self.ended = True
+        elif not all(character in _CLOSING_MARKS for character in bare):
+            self.ended = False
+        was_in_quotes = self.in_quotes
+        for character in bare:
+            if character == '"':
+                self.in_quotes = not self.in_quotes
+            elif character in "“«":
+                self.in_quotes = True
+            elif character in "”»":
+                self.in_quotes = False
+        return {
+            "sentence": self.sentence,
+            "sentence_position": self.position,
+            "is_sentence_start": self.position == 0,
+            "in_quotes": was_in_quotes or self.in_quotes or any(mark in bare for mark in _QUOTES),
+        }
