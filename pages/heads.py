@@ -3,11 +3,23 @@
 import pandas as pd
 import streamlit as st
 
+from core.errors import ProgramError
+from core.language import parse
+from core.language.export import export
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui import frame, state
 from core.ui.attention_view import draw_attention, largest_weights
 
 _ICONS = {"accept": "✓ accepted", "reject": "✕ rejected", "flag": "⚑ flagged", "skip": "↷ skipped"}
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def standalone(source: str) -> str:
+    """The program as a file that runs anywhere; the reason as a comment where it cannot be one."""
+    try:
+        return export(parse(source))
+    except ProgramError as error:
+        return "\n".join(f"# {problem}" for problem in error.problems)
 
 
 def choose_head(model: ModelInfo, place: st.delta_generator.DeltaGenerator) -> HeadId:
@@ -105,6 +117,14 @@ with left:
     marks = f"{row.category}{' · lookahead' if row.lookahead else ''} · {row.origin}"
     st.markdown(f"**Program** · {marks}")
     st.code(row.source, language="python", wrap_lines=True)
+    st.download_button(
+        "Standalone Python file",
+        standalone(row.source),
+        file_name=f"{head}.py",
+        icon=":material/download:",
+        on_click="ignore",
+        help="The program with a small runtime that needs only the standard library and a list of tokens",
+    )
 with right:
     st.markdown("**Programs scored on this head**")
     draw_programs(scores, model, head)

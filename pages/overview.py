@@ -7,6 +7,7 @@ from core.curate import decisions, progress
 from core.types import Action, HeadId, ModelInfo, Split
 from core.ui import charts, frame, state
 
+_BUILDS = ("build", "synthesize", "extract")
 _MARKS = {"accepted": "✓", "rejected": "✕", "undecided": ""}
 
 
@@ -125,7 +126,7 @@ def draw_next_step(decided: int, accepted: int, hybrids: int) -> None:
 frame.through_app()
 model = state.chosen_model()
 job = state.running_job()
-if job is not None and job.kind in ("build", "synthesize", "extract"):
+if job is not None and job.kind in _BUILDS:
     st.title("Building the workspace")
     draw_building()
 elif model is None or state.best_frame(model).empty:
@@ -134,6 +135,9 @@ else:
     st.title(f"Overview · {model.title}")
     draw_funnel(model)
     draw_map(model)
+    builds = [found for found in state.owner().workspace.jobs.all() if found.kind in _BUILDS]
+    if builds:
+        frame.draw_notes(builds[0])
     st.subheader("How well programs fit")
     st.altair_chart(charts.iou_histogram(state.best_frame(model)), width="stretch")
     st.caption(

@@ -58,10 +58,11 @@ def check_complete(workspace: Workspace) -> None:
     assert len(sentences) == len(set(sentences)) == PASSAGES
 
 
+@pytest.mark.parametrize("architecture", ["llama", "bert"])
 def test_a_build_gives_every_head_a_scored_program(
-    workspace: Workspace, runner: JobRunner, tiny_model: TinyModel, corpus: str
+    architecture: str, workspace: Workspace, runner: JobRunner, tiny_model: TinyModel, corpus: str
 ) -> None:
-    job = runner.start_build(str(tiny_model("llama")), corpus)
+    job = runner.start_build(str(tiny_model(architecture)), corpus)
     assert runner.wait(job).state == "done"
     check_complete(workspace)
     assert any("on cpu" in note for note in runner.notes(job))

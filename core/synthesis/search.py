@@ -1,7 +1,7 @@
-"""First programs: from a grid of small programs, each head's best.
+"""First programs: from a grid of small programs each head's best, its constants fitted to the head.
 
-Candidates are screened on train, and the best few of each head compared on validation. The search is
-handed features and attention of those two splits and nothing else.
+Candidates are screened on train, constants are fitted on train, and what remains is compared on
+validation. The search is handed features and attention of those two splits and nothing else.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from core.features import Features
 from core.language import ParsedProgram, parse
+from core.language.tune import tune
+from core.language.tune_literals import literals
 from core.score import BASELINES, Patterns, cell_count, patterns, sentence_ious
 from core.synthesis.rules import candidates
 
 _SHORTLIST = 5
+_STEPS = 30  # of fitting; a grid of two or three constants starts close to where it ends
 _CELL_BUDGET = 2**27  # float32 cells of candidate patterns held at once, 512 MB
 
 
@@ -25,6 +29,8 @@ class Search:
     """The candidates' patterns, computed once and compared with one layer's heads after another."""
 
     programs: tuple[ParsedProgram, ...]
+    train_features: Features
+    validation_features: Features
     train: Patterns
     validation: Patterns
     is_causal: bool
@@ -34,14 +40,36 @@ class Search:
 
         Of equals on validation the shorter wins.
         """
+        chosen, ious = self._best_of_grid(maps)
+        fitted = self._fitted(chosen, maps)
+        produced = patterns(fitted, self.validation_features, self.is_causal)
+        fitted_ious = sentence_ious(produced, maps, self.is_causal).mean(-1)  # [fitted of head, head]
+        return [
+            fitted[head] if fitted_ious[head, head] > ious[head] else chosen[head]
+            for head in range(len(chosen))
+        ]
+
+    def _best_of_grid(self, maps: Mapping[str, np.ndarray]) -> tuple[list[ParsedProgram], list[float]]:
+        """Each head's best candidate as it stands, and its IoU on validation."""
         on_train = sentence_ious(self.train, maps, self.is_causal).mean(-1)  # [program, head]
         on_validation = sentence_ious(self.validation, maps, self.is_causal).mean(-1)
-        chosen = []
+        chosen, ious = [], []
         for head in range(on_train.shape[1]):
             shortlist = np.argsort(-on_train[:, head], kind="stable")[:_SHORTLIST]
             best = max(shortlist, key=lambda at: (on_validation[at, head], -self.programs[at].nodes))
             chosen.append(self.programs[best])
-        return chosen
+            ious.append(float(on_validation[best, head]))
+        return chosen, ious
+
+    def _fitted(self, chosen: list[ParsedProgram], maps: Mapping[str, np.ndarray]) -> list[ParsedProgram]:
+        """The programs with their constants fitted on train, where they still mean what they say."""
+        targets = _padded(maps, self.train_features)
+        pairs = [(program, targets[head]) for head, program in enumerate(chosen)]
+        fits = tune(pairs, self.train_features, self.is_causal, steps=_STEPS)
+        return [
+            fit.program if _means_the_same(program, fit.program) else program
+            for program, fit in zip(chosen, fits, strict=True)
+        ]
 
 
 def prepare_search(train: Features, validation: Features, is_causal: bool) -> Search:
@@ -52,10 +80,31 @@ def prepare_search(train: Features, validation: Features, is_causal: bool) -> Se
     train, validation = (_within(split, budget, is_causal) for split in (train, validation))
     return Search(
         programs,
+        train,
+        validation,
         patterns(programs, train, is_causal),
         patterns(programs, validation, is_causal),
         is_causal,
     )
+
+
+def _means_the_same(before: ParsedProgram, after: ParsedProgram) -> bool:
+    """Whether what favoured a key still favours it, so that the docstring stays true."""
+    pairs = zip(literals(before), literals(after), strict=True)
+    return all(
+        (old.value > 1) == (new.value > 1) and (old.value < 1) == (new.value < 1) for old, new in pairs
+    )
+
+
+def _padded(maps: Mapping[str, np.ndarray], features: Features) -> torch.Tensor:
+    """The maps of these sentences, float16 [head, sentence, query, key], zero beyond each sentence's end."""
+    heads = maps[features.sentences[0]].shape[0]
+    width = int(features.lengths.max())
+    targets = torch.zeros(heads, len(features), width, width, dtype=torch.float16)
+    for row, sentence in enumerate(features.sentences):
+        n = int(features.lengths[row])
+        targets[:, row, :n, :n] = torch.from_numpy(maps[sentence])
+    return targets
 
 
 def _within(features: Features, cells: int, is_causal: bool) -> Features:

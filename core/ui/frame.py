@@ -108,9 +108,17 @@ def _job_panel() -> None:
 
 
 def draw_progress(job: JobRecord) -> None:
-    """A progress bar with the stage and the count."""
+    """A progress bar with the stage and the count, and what the job has to say, such as its device."""
     count = f" · {job.done} of {job.total}" if job.total else ""
     st.progress(job.share, text=f"{job.stage.capitalize()}{count}")
+    draw_notes(job)
+
+
+def draw_notes(job: JobRecord) -> None:
+    """The device a job ran on, what it left out or cut."""
+    notes = state.owner().runner.notes(job.id)
+    if notes:
+        st.caption(" · ".join(notes))
 
 
 def draw_last_failure(kind: str) -> None:
