@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from core.corpus import load_corpus
 from core.models import LoadedModel, load
 from tests import tiny
 
@@ -39,9 +38,9 @@ def tiny_loaded(tiny_model: TinyModel) -> TinyLoaded:
 
 @pytest.fixture(scope="session")
 def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """32 passages of the bundled corpus as JSON lines, all genres and splits among them."""
+    """32 short passages of the bundled corpus as JSON lines, all genres and splits among them."""
     path = tmp_path_factory.mktemp("corpus") / "small.jsonl"
-    rows = [{"text": s.text, "genre": s.genre} for s in load_corpus().sentences[:32]]
+    rows = [{"text": s.text, "genre": s.genre} for s in tiny.short_passages(32)]
     path.write_text("\n".join(json.dumps(row) for row in rows))
     return path
 

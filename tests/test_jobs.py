@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.corpus import load_corpus
 from core.errors import JobError
 from core.jobs import JobRunner
 from core.jobs.folder import EventWriter, JobFolder
@@ -41,7 +40,7 @@ def runner(workspace: Workspace) -> JobRunner:
 @pytest.fixture
 def corpus(tmp_path: Path) -> str:
     path = tmp_path / "passages.jsonl"
-    rows = [{"text": s.text, "genre": s.genre} for s in load_corpus().sentences[:PASSAGES]]
+    rows = [{"text": s.text, "genre": s.genre} for s in tiny.short_passages(PASSAGES)]
     path.write_text("\n".join(json.dumps(row) for row in rows))
     return str(path)
 

@@ -11,8 +11,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from core.corpus import load_corpus
+from core.types import Sentence
 
-VOCABULARY = 600
+VOCABULARY = 4000
 CAUSAL = ("gpt2", "gpt_neox", "llama", "qwen3", "gemma3", "mistral")
 ARCHITECTURES = (*CAUSAL, "bert")
 LAYERS, HEADS = 3, 4
@@ -61,6 +62,14 @@ def _make(architecture: str) -> Any:
         return t.MistralForCausalLM(t.MistralConfig(**_COMMON, **_GROUPED, sliding_window=8))
     assert architecture == "bert"
     return t.BertForMaskedLM(t.BertConfig(**_COMMON))
+
+
+def short_passages(count: int) -> list[Sentence]:
+    """The shortest passages of the bundled corpus, as many of each genre."""
+    by_genre: dict[str, list[Sentence]] = {}
+    for sentence in sorted(load_corpus().sentences, key=lambda sentence: (len(sentence.text), sentence.id)):
+        by_genre.setdefault(sentence.genre, []).append(sentence)
+    return [sentence for genre in sorted(by_genre) for sentence in by_genre[genre][: count // len(by_genre)]]
 
 
 def tokenizer(kind: str = "byte") -> PreTrainedTokenizerFast:
