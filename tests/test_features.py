@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import takewhile
 
 import numpy as np
@@ -15,7 +15,7 @@ from core.features import ATTRIBUTES, Features, annotate, merge, missing_value, 
 from core.types import Sentence, Split
 from tests import tiny
 
-tokenizer = cache(tiny.tokenizer)
+tokenizer = cache(partial(tiny.tokenizer, vocabulary=600))
 KINDS = ("byte", "sentencepiece", "wordpiece")
 TEXTS = (
     'The fox ran. "Why?" asked Ada. “Because,” he said. It was 3.5 km!',
@@ -69,7 +69,7 @@ def test_every_piece_of_an_emoji_stands_for_the_emoji(kind):
 
 
 def test_tokenizer_that_leaves_space_out_of_its_spans_is_read_alike():
-    trimming = tiny.tokenizer("byte")
+    trimming = tiny.tokenizer("byte", vocabulary=600)
     trimming.backend_tokenizer.post_processor = processors.ByteLevel(trim_offsets=True)
     sentence = Sentence("s0", "The  cat\nsat.", "text", Split.TRAIN)
     found, plain = annotate([sentence], trimming), read(sentence.text)

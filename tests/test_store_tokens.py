@@ -19,7 +19,7 @@ TEXTS = ("The cat sat.", "“Birds fly 🦊,” she said.", "x = 1\ny = 2")
 def three() -> Features:
     embeddings = np.random.default_rng(0).normal(size=(tiny.VOCABULARY, 4)).astype(np.float32)
     sentences = [Sentence(f"s{at}", text, "text", Split.TRAIN) for at, text in enumerate(TEXTS)]
-    return annotate(sentences, tiny.tokenizer(), embeddings, max_length=12)
+    return annotate(sentences, tiny.tokenizer(vocabulary=600), embeddings, max_length=12)
 
 
 def store(folder, *parts: Features) -> TokenStore:

@@ -72,11 +72,12 @@ def short_passages(count: int) -> list[Sentence]:
     return [sentence for genre in sorted(by_genre) for sentence in by_genre[genre][: count // len(by_genre)]]
 
 
-def tokenizer(kind: str = "byte") -> PreTrainedTokenizerFast:
+def tokenizer(kind: str = "byte", vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
     """A tokenizer trained on the bundled corpus.
 
     `byte`: byte-level BPE without special tokens; `sentencepiece`: Metaspace BPE with byte fallback and
-    a leading <s>; `wordpiece`: lower-casing WordPiece with [CLS] and [SEP].
+    a leading <s>; `wordpiece`: lower-casing WordPiece with [CLS] and [SEP]. A small vocabulary splits words
+    into many pieces.
     """
     texts = [sentence.text for sentence in load_corpus().sentences]
     if kind == "byte":
@@ -85,7 +86,7 @@ def tokenizer(kind: str = "byte") -> PreTrainedTokenizerFast:
         found.decoder = decoders.ByteLevel()
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         trainer = trainers.BpeTrainer(
-            vocab_size=VOCABULARY, special_tokens=["<|end|>"], initial_alphabet=alphabet, show_progress=False
+            vocab_size=vocabulary, special_tokens=["<|end|>"], initial_alphabet=alphabet, show_progress=False
         )
         found.train_from_iterator(texts, trainer)
         return PreTrainedTokenizerFast(tokenizer_object=found, eos_token="<|end|>")
@@ -94,7 +95,7 @@ def tokenizer(kind: str = "byte") -> PreTrainedTokenizerFast:
         found.pre_tokenizer = pre_tokenizers.Metaspace()
         found.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace()])
         special = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
-        trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=special, show_progress=False)
+        trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=special, show_progress=False)
         found.train_from_iterator(texts, trainer)
         found.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
         return PreTrainedTokenizerFast(tokenizer_object=found, bos_token="<s>", eos_token="</s>")
@@ -103,7 +104,7 @@ def tokenizer(kind: str = "byte") -> PreTrainedTokenizerFast:
     found.normalizer = normalizers.BertNormalizer()
     found.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
-        vocab_size=VOCABULARY, special_tokens=["[UNK]", "[CLS]", "[SEP]"], show_progress=False
+        vocab_size=vocabulary, special_tokens=["[UNK]", "[CLS]", "[SEP]"], show_progress=False
     )
     found.train_from_iterator(texts, trainer)
     found.post_processor = processors.TemplateProcessing(
