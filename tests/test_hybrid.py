@@ -19,7 +19,7 @@ from tests.conftest import TinyLoaded
 
 FIRST = "def attend(q, k):\n    return k.is_first\n"
 UNIFORM = "def attend(q, k):\n    return 1.0\n"
-FAILS_ON_A = 'def attend(q, k):\n    if k.text == "a":\n        return 1 / 0\n    return 1.0\n'
+FAILS_ON_COMMA = 'def attend(q, k):\n    if k.text == ",":\n        return 1 / 0\n    return 1.0\n'
 
 
 def features_of(loaded: LoadedModel, count: int = 4) -> Features:
@@ -129,18 +129,18 @@ def test_two_models_can_be_patched_at_once(tiny_loaded: TinyLoaded) -> None:
 def test_a_head_keeps_its_attention_where_its_program_fails(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("gpt2")
     features = features_of(loaded)
-    spec = HybridSpec.of(loaded.info.id, [(HeadId(0, 0), FAILS_ON_A)])
-    with_a = [
+    spec = HybridSpec.of(loaded.info.id, [(HeadId(0, 0), FAILS_ON_COMMA)])
+    with_comma = [
         row
         for row in range(len(features))
-        if any(token.values["text"] == "a" for token in features.tokens(row))
+        if any(token.values["text"] == "," for token in features.tokens(row))
     ]
-    assert with_a
+    assert with_comma
     with hybrid(loaded, spec) as patched:
-        found = patched.logits(features, [with_a[0]])[0]
+        found = patched.logits(features, [with_comma[0]])[0]
     assert patched.failures == 1
-    torch.testing.assert_close(found, eager_logits(loaded, features, with_a[0]), atol=1e-5, rtol=0)
-    assert evaluate_hybrid(loaded, spec, features).kept == len(with_a)
+    torch.testing.assert_close(found, eager_logits(loaded, features, with_comma[0]), atol=1e-5, rtol=0)
+    assert evaluate_hybrid(loaded, spec, features).kept == len(with_comma)
 
 
 def test_an_empty_hybrid_costs_nothing(tiny_loaded: TinyLoaded) -> None:
