@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 from core.corpus import Corpus, load_corpus, require_splits
 from core.evaluate import evaluate_hybrid
 from core.extract import extract
@@ -229,7 +227,10 @@ def _scored(
     attention: AttentionReader,
     info: ModelInfo,
 ) -> Json:
-    """Scores on every split of a layer's chosen programs, each on its head, and of the baselines on all."""
+    """Scores on every split of a layer's chosen programs, each on its head, and of the baselines on all.
+
+    The Jensen-Shannon distance is measured on test, where it is shown.
+    """
     baselines = [parse(source) for source in BASELINES.values()]
     distinct = list({program.id: program for program in [*baselines, *chosen]}.values())
     wanted = {(program.id, head) for program in baselines for head in range(info.heads)}
@@ -239,7 +240,7 @@ def _scored(
     for split, split_features in features.items():
         produced = patterns(distinct, split_features, info.is_causal)
         ious = sentence_ious(produced, maps, info.is_causal)
-        distances: np.ndarray = js_distances(produced, maps, info.is_causal)
+        distances = js_distances(produced, maps, info.is_causal) if split == Split.TEST else None
         found = summarise(produced, ious, layer, split, distances)
         scores += [score for score in found if (score.program, score.head.head) in wanted]
     return _content(info, distinct, "search", scores)

@@ -21,6 +21,7 @@ from core.synthesis.rules import candidates
 
 _SHORTLIST = 5
 _STEPS = 30  # of fitting; a grid of two or three constants starts close to where it ends
+_FIT_SENTENCES = 40  # of train; two or three constants need no more
 _CELL_BUDGET = 2**27  # float32 cells of candidate patterns held at once, 512 MB
 
 
@@ -63,9 +64,10 @@ class Search:
 
     def _fitted(self, chosen: list[ParsedProgram], maps: Mapping[str, np.ndarray]) -> list[ParsedProgram]:
         """The programs with their constants fitted on train, where they still mean what they say."""
-        targets = _padded(maps, self.train_features)
+        sample = self.train_features.select(range(min(_FIT_SENTENCES, len(self.train_features))))
+        targets = _padded(maps, sample)
         pairs = [(program, targets[head]) for head, program in enumerate(chosen)]
-        fits = tune(pairs, self.train_features, self.is_causal, steps=_STEPS)
+        fits = tune(pairs, sample, self.is_causal, steps=_STEPS)
         return [
             fit.program if _means_the_same(program, fit.program) else program
             for program, fit in zip(chosen, fits, strict=True)
