@@ -48,11 +48,11 @@ def draw_verdict_row(model: ModelInfo, card: BestProgram) -> None:
             args=(model, card, action),
         )
 
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         button("✓ Accept", "A", Action.ACCEPT, "primary")
         button("✕ Reject", "X", Action.REJECT)
-        st.selectbox("Reason for rejecting", _REASONS, key="reason", width=210, label_visibility="collapsed",
-                     format_func=lambda reason: reason or "reason (optional)")  # fmt: skip
+        st.selectbox("Reason for rejecting", _REASONS, key="reason", width=160, label_visibility="collapsed",
+                     format_func=lambda reason: reason or "reason …")  # fmt: skip
         button("↷ Skip", "Space", Action.SKIP)
         button("⚑ Flag", "F", Action.FLAG)
         st.button("⌫ Undo", key="do-undo", shortcut="Backspace", on_click=undo, args=(model,))
@@ -69,7 +69,7 @@ def draw_figures(model: ModelInfo, card: BestProgram) -> None:
     score = card.score
     rows = state.owner().workspace.library.head_scores(model.id, score.head)
     row = rows[rows.program_id == card.program.id].iloc[0]
-    columns = st.columns(4)
+    columns = st.columns([1.35, 1, 0.85, 1.15], gap="small")
     spread = f"[{score.low:.2f}, {score.high:.2f}]"
     columns[0].metric("IoU, test", f"{score.iou:.2f}", spread, delta_color="off", delta_arrow="off")
     columns[1].metric("Validation", f"{row.validation:.2f}")
