@@ -22,7 +22,7 @@ def draw_welcome() -> None:
         st.subheader("Start with the demo")
         st.markdown(
             "SmolLM2-135M (270 heads) on 240 passages of stories, dialogue, code and arithmetic: fetches the "
-            "model (89 MB), extracts its attention and finds a first program for every head. About three "
+            "model (89 MB), extracts its attention and finds a first program for every head. About four "
             "minutes on two cores. If it is interrupted, it goes on where it stopped."
         )
         if st.button(

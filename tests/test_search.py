@@ -20,9 +20,9 @@ PLANTED = (
 BETWEEN_GRID_POINTS = """def attend(q, k):
     weight = 1.0
     if k.is_first:
-        weight *= 45
+        weight *= 28
     if k.is_punct:
-        weight *= 9
+        weight *= 19
     return weight
 """
 
