@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,11 @@ def _read_hub_dataset(name: str) -> Iterator[Passage]:
         raise
     except Exception as error:  # the library raises many unrelated kinds
         raise CorpusError(f"cannot read the dataset {name}: {error}") from error
+
+
+def sentence_from_json(row: Mapping[str, Any]) -> Sentence:
+    """The sentence that `dataclasses.asdict` and JSON made of one."""
+    return Sentence(row["id"], row["text"], row["genre"], Split(row["split"]))
 
 
 def require_splits(sentences: Sequence[Sentence]) -> None:

@@ -23,6 +23,7 @@ def decide(model: ModelInfo, card: BestProgram, action: Action) -> None:
     state.owner().workspace.verdicts.record(
         model.id, card.score.head, card.program.id, action, state.reviewer(), reason
     )
+    st.session_state["reason"] = ""  # it was this card's
 
 
 def undo(model: ModelInfo) -> None:

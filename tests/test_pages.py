@@ -130,6 +130,7 @@ def test_a_rejection_keeps_its_reason(open_app: OpenApp, workspace_copy: Path) -
     next(box for box in app.selectbox if box.key == "reason").select("trivial").run()
     button(app, "do-reject").click().run()
     assert "“trivial”" in text_of(app)
+    assert next(box for box in app.selectbox if box.key == "reason").value == ""  # not the next card's
 
 
 def test_when_everything_is_reviewed_the_page_leads_to_the_hybrid(

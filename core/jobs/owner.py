@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import psutil
 
+from core.corpus import sentence_from_json
 from core.errors import JobError
 from core.jobs.folder import JobFolder, Json
 from core.settings import Settings
@@ -207,9 +208,7 @@ class _Effect:
             case "model":
                 add_model(cursor, ModelInfo(**content))
             case "sentences":
-                rows = [
-                    Sentence(s["id"], s["text"], s["genre"], Split(s["split"])) for s in content["sentences"]
-                ]
+                rows = [sentence_from_json(row) for row in content["sentences"]]
                 add_sentences(cursor, content["model"], content["corpus"], rows)
             case "programs":
                 for program in content["programs"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from core.corpus import Corpus, load_corpus, require_splits
+from core.corpus import Corpus, load_corpus, require_splits, sentence_from_json
 from core.evaluate import evaluate_hybrid
 from core.extract import extract
 from core.features import Features, annotate
@@ -119,10 +119,11 @@ def score_programs(
     info: ModelInfo,
     sentences: list[Sentence],
     sources: list[str],
+    origin: str,
     events: EventWriter,
     finished: set[str],
 ) -> None:
-    """Score given programs on every head and split, layer by layer."""
+    """Score given programs on every head and split, layer by layer; `origin` is that of new ones."""
     folder = attention_folder(workspace, info.id)
     attention = AttentionReader(folder)
     programs = [parse(source) for source in sources]
@@ -140,7 +141,7 @@ def score_programs(
                 for split, found in produced.items()
                 for score in summarise(found, sentence_ious(found, maps, info.is_causal), layer, split)
             ]
-            events.result("programs", name, _content(info, programs, "search", scores))
+            events.result("programs", name, _content(info, programs, origin, scores))
         events.progress("scoring the library", layer + 1, info.layers)
 
 
@@ -177,7 +178,7 @@ def find_programs(
     search_programs(workspace, info, sentences, events, finished)
     layers = [folder.result(f"{_layer_name(layer)}.json") for layer in range(info.layers)]
     sources = {program["source"]: None for content in layers for program in content["programs"]}
-    score_programs(workspace, info, sentences, list(sources), events, finished)
+    score_programs(workspace, info, sentences, list(sources), "search", events, finished)
 
 
 def run(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
@@ -193,7 +194,7 @@ def run(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
         if spec["kind"] == "build":
             find_programs(folder, workspace, loaded.info, sentences, events, finished)
         return
-    sentences = [_sentence(row) for row in spec["sentences"]]
+    sentences = [sentence_from_json(row) for row in spec["sentences"]]
     if spec["kind"] == "hybrid":
         loaded = load_model(spec, events)
         hybrid_spec = spec_from_json(spec["model_id"], spec["programs"])
@@ -205,7 +206,7 @@ def run(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
     if spec["kind"] == "synthesize":
         find_programs(folder, workspace, info, sentences, events, finished)
     else:
-        score_programs(workspace, info, sentences, spec["programs"], events, finished)
+        score_programs(workspace, info, sentences, spec["programs"], "person", events, finished)
 
 
 def _layer_name(layer: int) -> str:
@@ -214,10 +215,6 @@ def _layer_name(layer: int) -> str:
 
 def _features(folder: Path, sentences: list[Sentence], split: Split) -> Features:
     return TokenStore(folder).read([sentence.id for sentence in sentences if sentence.split == split])
-
-
-def _sentence(row: Json) -> Sentence:
-    return Sentence(row["id"], row["text"], row["genre"], Split(row["split"]))
 
 
 def _scored(

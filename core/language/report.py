@@ -16,11 +16,6 @@ class Report:
         self.lines = source.split("\n")
         self._problems: dict[tuple[int, int], Problem] = {}
 
-    @property
-    def is_clean(self) -> bool:
-        """Whether nothing was found wrong."""
-        return not self._problems
-
     def is_clean_at(self, node: ast.AST) -> bool:
         """Whether nothing was found where `node` starts."""
         return self.start(node) not in self._problems
