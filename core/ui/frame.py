@@ -15,7 +15,7 @@ from core.ui import state
 _INSIDE_APP = "inside-app"
 _STYLE = """
 <style>
-  .block-container { padding-top: 2.6rem; padding-bottom: 2rem; max-width: 1500px; }
+  .block-container { padding-top: 4rem; padding-bottom: 2rem; max-width: 1500px; }
   h1 { font-size: 1.5rem !important; padding: 0 0 .6rem 0 !important; }
   h3 { font-size: 1.1rem !important; }
   [data-testid="stMetricValue"] { font-size: 1.6rem; }
