@@ -7,12 +7,16 @@ maxima, is (n - d/2) / (n + d/2): one distance per (program, head, sentence) giv
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 
+from core.distance import l1_distances
 from core.features import Features
 from core.language import Evaluator, ParsedProgram
 from core.types import Failure, HeadId, Score, Split
@@ -82,8 +86,13 @@ def pack_maps(maps: torch.Tensor, is_causal: bool) -> torch.Tensor:
     n = maps.shape[-1]
     if not is_causal:
         return maps.reshape(*maps.shape[:-2], n * n)
-    query, key = torch.tril_indices(n, n)
-    return maps[..., query, key]
+    return maps.flatten(-2).index_select(-1, _triangle(n).to(maps.device))
+
+
+@lru_cache(maxsize=256)
+def _triangle(n: int) -> torch.Tensor:
+    """Where the lower triangle lies in a flattened n x n map; there are many maps of each size."""
+    return torch.ones(n, n, dtype=torch.bool).tril().flatten().nonzero()[:, 0]
 
 
 def iou_from_l1(distance: np.ndarray, rows: np.ndarray | int) -> np.ndarray:
@@ -97,12 +106,17 @@ def sentence_ious(produced: Patterns, maps: Mapping[str, np.ndarray], is_causal:
 
     `maps` gives each sentence's heads, [head, query, key]. A failed sentence scores 0.
     """
-    columns = []
-    for sentence, cells in zip(produced.sentences, produced.cells, strict=True):
-        heads = torch.from_numpy(maps[sentence])
-        distance = torch.cdist(cells, pack_maps(heads, is_causal), p=1)
-        columns.append(iou_from_l1(distance.numpy(), heads.shape[-1]))
-    ious = np.stack(columns, axis=-1).astype(np.float32)
+    heads = next(iter(maps.values())).shape[0]
+    distances = np.zeros((len(produced.sentences), len(produced.programs), heads), np.float32)
+
+    def compare(at: int) -> None:
+        attention, cells = torch.from_numpy(maps[produced.sentences[at]]), produced.cells[at]
+        distances[at] = l1_distances(cells, pack_maps(attention, is_causal).to(cells.device)).cpu()
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(compare, range(len(produced.sentences))))
+    rows = np.array([maps[sentence].shape[-1] for sentence in produced.sentences], np.float32)
+    ious = iou_from_l1(distances.transpose(1, 2, 0), rows)
     for program, sentence_at in produced.failures:
         ious[program, :, sentence_at] = 0
     return ious

@@ -13,7 +13,7 @@ LAYERS = [
     {"types", "errors", "settings"},
     {"demo_model", "models", "corpus", "features"},
     {"language"},
-    {"extract", "score"},
+    {"extract", "distance", "score"},
     {"synthesis"},
     {"hybrid", "evaluate"},
     {"store"},
