@@ -17,7 +17,7 @@ from typing import Any
 from core import __version__
 from core.errors import HeadscriptError
 from core.settings import Settings
-from core.types import Split
+from core.types import SearchLimits, Split
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,9 +62,10 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
             case "extract":
                 return commands.extract(now, arguments.model, arguments.corpus, arguments.limit)
             case "synthesize":
-                return commands.synthesize(now, arguments.model)
+                limits = SearchLimits(arguments.rules, arguments.least_gain)
+                return commands.synthesize(now, arguments.model, arguments.heads, limits)
             case "score":
-                return commands.score(now, arguments.model, arguments.program)
+                return commands.score(now, arguments.model, arguments.program, arguments.at_least)
             case "best":
                 return commands.best(now, arguments.model, Split(arguments.split), arguments.eval)
             case _:
@@ -105,10 +106,24 @@ def _parser() -> argparse.ArgumentParser:
     extract.add_argument("--limit", type=int, metavar="N", help="take at most N passages")
     synthesize = commands.add_parser("synthesize", parents=[of_model], help="find a program for every head")
     synthesize.add_argument("--proposer", choices=["search"], default="search")
+    synthesize.add_argument("--heads", metavar="L0H1,L3H*", help="only these; default: all")
+    synthesize.add_argument(
+        "--rules", type=_positive, default=12, metavar="N", help="most rules of a program (default 12)"
+    )
+    synthesize.add_argument(
+        "--least-gain",
+        type=float,
+        default=0.003,
+        metavar="IOU",
+        help="what each rule must add on validation (default 0.003)",
+    )
     score = commands.add_parser(
         "score", parents=[of_model], help="score the library, or one file, on every head"
     )
     score.add_argument("--program", type=Path, metavar="FILE", help="a file that holds one attend(q, k)")
+    score.add_argument(
+        "--at-least", type=float, default=0.0, metavar="IOU", help="with --program: heads it fits this well"
+    )
     best = commands.add_parser("best", parents=[of_model], help="the best program of every head")
     best.add_argument("--split", choices=[str(split) for split in Split], default=str(Split.TEST))
     best.add_argument("--eval", metavar="FILE", help="score on these passages instead of a split")
@@ -122,6 +137,14 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("job_dir", type=Path, metavar="JOB_DIR")
     worker.set_defaults(json=False)
     return parser
+
+
+def _positive(text: str) -> int:
+    """A whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not above 0")
+    return number
 
 
 def _in_words(answer: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.corpus import load_corpus
-from core.curate import Order, choose_for_hybrid, heads_in_share
+from core.curate import Order, choose_for_hybrid, heads_in_share, heads_named
 from core.errors import HybridError, ModelError, ProgramError, WorkspaceError
 from core.jobs import JobRunner
 from core.language import parse
@@ -18,7 +18,7 @@ from core.settings import Settings
 from core.store import JobRecord, Workspace
 from core.store.hybrids import hybrid_id, spec_to_json
 from core.terminal import Terminal
-from core.types import BestProgram, HeadId, ModelInfo, Sentence, Split
+from core.types import BestProgram, HeadId, ModelInfo, SearchLimits, Sentence, Split
 
 Json = dict[str, Any]
 
@@ -91,15 +91,19 @@ def extract(now: Session, model: str, corpus: str, limit: int | None) -> Json:
     }
 
 
-def synthesize(now: Session, model: str | None) -> Json:
-    """Find a program for every head."""
+def synthesize(now: Session, model: str | None, heads: str | None, limits: SearchLimits) -> Json:
+    """Find a program for every head, or for those that `heads` names, such as `L0H1,L3H*`."""
     info = now.model(model)
-    now.follow(now.runner.start_search(info))
+    chosen = None if heads is None else heads_named(heads, info)
+    now.follow(now.runner.start_search(info, chosen, limits))
     return summary(now, info)
 
 
-def score(now: Session, model: str | None, program: Path | None) -> Json:
-    """Score one program file, or the whole library, against every head."""
+def score(now: Session, model: str | None, program: Path | None, at_least: float = 0.0) -> Json:
+    """Score one program file, or the whole library, against every head.
+
+    Of one file, the heads that it fits on validation with at least this IoU are listed.
+    """
     info = now.model(model)
     if program is None:
         sources = [found.source for found in now.workspace.library.programs()]
@@ -107,7 +111,7 @@ def score(now: Session, model: str | None, program: Path | None) -> Json:
         return summary(now, info)
     source = read_program(program)
     now.follow(now.runner.start_scoring(info, [source]))
-    rows = now.workspace.library.heads_fitted(info.id, parse(source).id, at_least=0.0)
+    rows = now.workspace.library.heads_fitted(info.id, parse(source).id, at_least)
     heads = [{"layer": head.layer, "head": head.head, "iou": iou} for head, iou in rows]
     return {"model": info.title, "program": source, "split": str(Split.VALIDATION), "heads": heads}
 
@@ -170,7 +174,14 @@ def summary(now: Session, info: ModelInfo) -> Json:
     report = best_report(info, str(Split.TEST), now.workspace.library.best(info.id, Split.TEST))
     heads = report.pop("heads")
     lifts = [head["lift"] for head in heads]
-    return {**report, "heads": len(heads), "mean_lift": statistics.fmean(lifts)}
+    borrowed = now.workspace.library.borrowed(info.id)
+    return {
+        **report,
+        "heads": len(heads),
+        "mean_lift": statistics.fmean(lifts),
+        "positive_lift": sum(lift > 0 for lift in lifts) / len(lifts),
+        **({} if borrowed is None else {"borrowed": borrowed}),
+    }
 
 
 def hybrid(

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.errors import HybridError
-from core.types import Action, BestProgram, HeadId, HybridSpec, Verdict
+from core.errors import HybridError, WorkspaceError
+from core.types import Action, BestProgram, HeadId, HybridSpec, ModelInfo, Verdict
 
 Order = Literal["iou", "random"]
 
@@ -79,6 +79,27 @@ def choose_for_hybrid(
     if order == "random":
         random.Random(seed).shuffle(ranked)
     return HybridSpec.of(model, ((head, programs[head]) for head in ranked[:count]))
+
+
+def heads_named(names: str, info: ModelInfo) -> list[HeadId]:
+    """The heads that `L0H1,L3H*` names, in order; raises WorkspaceError for one that is not in the model."""
+    found: set[HeadId] = set()
+    for name in names.split(","):
+        wanted = name.strip().upper().removesuffix("*") + "0" * name.strip().endswith("*")
+        try:
+            head = HeadId.parse(wanted)
+        except ValueError as error:
+            raise WorkspaceError(
+                f"{name.strip()!r} names no head; write L3H7, or L3H* for a layer"
+            ) from error
+        if head.layer >= info.layers or head.head >= info.heads:
+            raise WorkspaceError(
+                f"{name.strip()} is not in {info.title}, which has layers 0 to {info.layers - 1} "
+                f"of heads 0 to {info.heads - 1}"
+            )
+        every = range(info.heads) if name.strip().endswith("*") else [head.head]
+        found.update(HeadId(head.layer, one) for one in every)
+    return sorted(found)
 
 
 def heads_in_share(share: float, heads: int) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +22,9 @@ from core.features import Features
 from core.language import Evaluator, ParsedProgram
 from core.types import Failure, HeadId, Score, Split
 
+Item = TypeVar("Item")
+
+MAX_CELLS = 2**27  # float32 cells that are held at once, of programs and of heads: 512 MB each
 _CHUNK_TOKENS = 2048  # padded tokens that are evaluated together
 _RESAMPLES = 1000
 _BOOTSTRAP_SEED = 0
@@ -79,6 +83,17 @@ def patterns(programs: Sequence[ParsedProgram], features: Features, is_causal: b
 def cell_count(n: int, is_causal: bool) -> int:
     """How many cells of an n x n map are compared."""
     return n * (n + 1) // 2 if is_causal else n * n
+
+
+def count_cells(features: Features, is_causal: bool) -> int:
+    """How many cells of one head's maps are compared on all sentences."""
+    return sum(cell_count(int(n), is_causal) for n in features.lengths)
+
+
+def in_blocks(items: Sequence[Item], cells: int) -> list[Sequence[Item]]:
+    """Items of so many cells each, in blocks that stay within MAX_CELLS; of at least one item."""
+    size = max(1, MAX_CELLS // max(1, cells))
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def pack_maps(maps: torch.Tensor, is_causal: bool) -> torch.Tensor:

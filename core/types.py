@@ -40,6 +40,14 @@ class HeadId:
 
 
 @dataclass(frozen=True)
+class SearchLimits:
+    """How long a program of the search may be, and what each of its rules has to be worth."""
+
+    rules: int = 12
+    least_gain: float = 0.003  # IoU on validation that a rule adds to all others
+
+
+@dataclass(frozen=True)
 class Sentence:
     """One passage of a corpus. The id is a hash of the text, so equal passages are one passage."""
 

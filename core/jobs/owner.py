@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from core.jobs.folder import JobFolder, Json
 from core.settings import Settings
 from core.store.hybrids import add_evaluation, spec_from_json
 from core.store.jobs import JobRecord, set_job_state
-from core.store.library import add_model, add_program, add_scores, add_sentences
+from core.store.library import add_model, add_program, add_proposals, add_scores, add_sentences
 from core.store.workspace import Workspace
-from core.types import Evaluation, HeadId, HybridSpec, ModelInfo, Score, Sentence, Split
+from core.types import Evaluation, HeadId, HybridSpec, ModelInfo, Score, SearchLimits, Sentence, Split
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START_GRACE = 30.0  # seconds a new worker may take to claim its folder before it counts as dead
@@ -53,9 +53,17 @@ class JobRunner:
             self.resume(builds[0].id)
         return builds[0].id
 
-    def start_search(self, info: ModelInfo) -> str:
-        """Find first programs for a model whose attention is extracted."""
-        return self._start("synthesize", {"info": asdict(info), "sentences": self._sentences(info)})
+    def start_search(
+        self, info: ModelInfo, heads: Sequence[HeadId] | None = None, limits: SearchLimits | None = None
+    ) -> str:
+        """Find programs for these heads, or all, of a model whose attention is extracted."""
+        spec = {
+            "info": asdict(info),
+            "sentences": self._sentences(info),
+            "heads": None if heads is None else [str(head) for head in heads],
+            "limits": asdict(limits or SearchLimits()),
+        }
+        return self._start("synthesize", spec)
 
     def start_scoring(self, info: ModelInfo, sources: list[str]) -> str:
         """Score programs on every head of a model."""
@@ -214,11 +222,13 @@ class _Effect:
                 for program in content["programs"]:
                     add_program(cursor, program["source"], program["origin"])
                 add_scores(cursor, content["model"], [_score(row) for row in content["scores"]])
+                found = [(HeadId(p["layer"], p["head"]), p["program"]) for p in content.get("proposals", [])]
+                add_proposals(cursor, content["model"], found)
             case "evaluation":
                 spec: HybridSpec = spec_from_json(content["model"], content["programs"])
-                found = Evaluation(**content["evaluation"])
+                measured = Evaluation(**content["evaluation"])
                 add_evaluation(
-                    cursor, spec, content["title"], content["share"], content["passages_from"], found
+                    cursor, spec, content["title"], content["share"], content["passages_from"], measured
                 )
 
 

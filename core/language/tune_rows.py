@@ -119,7 +119,7 @@ class ProductLoss:
         evaluator: Evaluator,
     ) -> list[_Rows]:
         found = []
-        for sentence, query, keys in _layout(sentences, evaluator):
+        for sentence, query, keys in row_blocks(sentences, evaluator.features.lengths, evaluator.causal):
             size = logs.shape[1]
             rows = torch.from_numpy((sentence * size + query) * size)[:, None].to(logs.device)
             key = torch.arange(int(keys.max()), device=logs.device)
@@ -169,14 +169,17 @@ def _varies(power: Tensor, counts: Tensor) -> Tensor:
     return (highest > lowest).any()
 
 
-def _layout(
-    sentences: Sequence[int], evaluator: Evaluator
+def row_blocks(
+    sentences: Sequence[int], all_lengths: np.ndarray, is_causal: bool
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Sentence, query and number of keys of each row, int64, in blocks of rows of similar length."""
-    lengths = evaluator.features.lengths[list(sentences)]
+    """Sentence, query and number of keys of each row, int64, in blocks of rows of similar length.
+
+    `all_lengths` [sentence] are tokens of every sentence; rows of `sentences` are laid out.
+    """
+    lengths = all_lengths[list(sentences)]
     sentence = np.repeat(np.array(sentences, np.int64), lengths)
     query = np.concatenate([np.arange(n) for n in lengths]) if len(lengths) else np.zeros(0, np.int64)
-    keys = query + 1 if evaluator.causal else np.repeat(lengths, lengths)
+    keys = query + 1 if is_causal else np.repeat(lengths, lengths)
     order = np.argsort(-keys, kind="stable")
     start = 0
     while start < len(order):

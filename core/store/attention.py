@@ -168,13 +168,17 @@ class AttentionReader:
         """This reader, seeing only these sentence ids."""
         return AttentionReader(self.folder, frozenset(sentences))
 
-    def layer(self, layer: int) -> dict[str, np.ndarray]:
-        """Sentence id -> its maps in this layer, float32 [head, query, key]."""
+    def layer(self, layer: int, heads: Collection[int] | None = None) -> dict[str, np.ndarray]:
+        """Sentence id -> its maps in this layer, float32 [head, query, key], heads in ascending order.
+
+        Of all heads, or of these only: other heads' row groups are not read.
+        """
         file = self._open(layer)
         maps: dict[str, list[np.ndarray]] = {}
-        for group in range(file.num_row_groups):
-            for row in self._maps(file, [group], layer):
-                maps.setdefault(row.sentence, []).append(row.weights)
+        groups = range(file.num_row_groups)
+        wanted = [group for group in groups if heads is None or _head_of(file, group) in heads]
+        for row in self._maps(file, sorted(wanted, key=lambda group: _head_of(file, group)), layer):
+            maps.setdefault(row.sentence, []).append(row.weights)
         return {sentence: np.stack(heads) for sentence, heads in maps.items()}
 
     def head(self, head: HeadId, sentence: str | None = None) -> Iterator[AttentionMap]:

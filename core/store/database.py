@@ -23,14 +23,13 @@ class Database:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
-        return self._connection.cursor().execute(sql, list(parameters)).fetchall()
+        return self._connection.cursor().execute(sql, _given(parameters)).fetchall()
 
     def frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
         """A query's result as a data frame."""
-        given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
-        result = self._connection.cursor().execute(sql, given)
+        result = self._connection.cursor().execute(sql, _given(parameters))
         columns = [name for name, *_ in result.description]
         return pd.DataFrame(result.fetchall(), columns=columns)
 
@@ -96,3 +95,7 @@ def _migrate(database: Database, path: Path) -> None:
         with database.transaction() as cursor:
             cursor.execute(scripts[number].read_text())
             cursor.execute("INSERT INTO migrations VALUES (?, make_timestamp(epoch_us(now())))", [number])
+
+
+def _given(parameters: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any] | list[Any]:
+    return dict(parameters) if isinstance(parameters, Mapping) else list(parameters)

@@ -15,14 +15,20 @@ from core.types import BestProgram, HeadId, ModelInfo, Program, Score, Sentence,
 
 _MODEL_COLUMNS = "model_id, name, architecture, layers, heads, is_causal, parameters, max_length"
 
-# Every head's best program on validation, with its score and its best baseline's on the split asked for.
-_BEST = """
+# Every head's best program on validation.
+_BEST_CHOICE = """
 WITH choice AS (
     SELECT layer, head, program_id, iou
     FROM scores JOIN programs USING (program_id)
     WHERE model_id = $model AND split = 'validation'
     QUALIFY row_number() OVER (PARTITION BY layer, head ORDER BY iou DESC, nodes, program_id) = 1
-), baseline AS (
+)
+"""
+
+# The same with its score and its best baseline's on the split asked for.
+_BEST = (
+    _BEST_CHOICE
+    + """, baseline AS (
     SELECT layer, head, max(iou) AS baseline
     FROM scores JOIN programs USING (program_id)
     WHERE model_id = $model AND split = $split AND origin = 'baseline'
@@ -37,6 +43,7 @@ JOIN baseline b USING (layer, head)
 WHERE s.model_id = $model AND s.split = $split
 ORDER BY layer, head
 """
+)
 
 
 class Library:
@@ -110,6 +117,17 @@ class Library:
         )
         return [(HeadId(layer, head), iou) for layer, head, iou in rows]
 
+    def borrowed(self, model: str) -> float | None:
+        """Share of heads with a proposal whose best program is another; None if nothing was proposed."""
+        rows = self._database.rows(
+            _BEST_CHOICE + "SELECT avg(CASE WHEN own.program_id IS NULL THEN 1.0 ELSE 0.0 END) FROM choice "
+            "JOIN (SELECT DISTINCT layer, head FROM proposals WHERE model_id = $model) USING (layer, head) "
+            "LEFT JOIN (SELECT * FROM proposals WHERE model_id = $model) own USING (layer, head, program_id)",
+            {"model": model},
+        )
+        share: float | None = rows[0][0]
+        return share
+
 
 def add_model(cursor: duckdb.DuckDBPyConnection, info: ModelInfo) -> None:
     """Remember a model; adding it again changes nothing."""
@@ -153,6 +171,17 @@ def add_program(cursor: duckdb.DuckDBPyConnection, source: str, origin: str) -> 
         [program.id, source, origin, found.category, found.sentence, found.lookahead, found.nodes],
     )
     return program.id
+
+
+def add_proposals(
+    cursor: duckdb.DuckDBPyConnection, model: str, proposals: Iterable[tuple[HeadId, str]]
+) -> None:
+    """Remember which program was found for which head; adding one again changes nothing."""
+    for head, program in proposals:
+        cursor.execute(
+            "INSERT INTO proposals VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [model, head.layer, head.head, program],
+        )
 
 
 def add_scores(cursor: duckdb.DuckDBPyConnection, model: str, scores: Sequence[Score]) -> None:

@@ -1,12 +1,14 @@
-"""First programs: from a grid of small programs each head's best, its constants fitted to the head.
+"""A program for every head, without any API: rules chosen by gradient, fitted, pruned and written down.
 
-Candidates are screened on train, constants are fitted on train, and what remains is compared on
-validation. The search is handed features and attention of those two splits and nothing else.
+Rules are chosen and fitted on train, and what each is worth is measured on validation. The search is handed
+features and attention of those two splits and nothing else. What is compared in the end is the parsed source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,102 +16,106 @@ import torch
 
 from core.features import Features
 from core.language import ParsedProgram, parse
-from core.language.tune import tune
-from core.language.tune_literals import literals
 from core.score import BASELINES, Patterns, cell_count, patterns, sentence_ious
-from core.synthesis.rules import candidates
+from core.synthesis.grammar import grammar_of
+from core.synthesis.layout import Layout
+from core.synthesis.screen import Screen
+from core.synthesis.select import Chosen, select
+from core.synthesis.spell import spelled
+from core.synthesis.values import Values, distinct
+from core.synthesis.write import written
+from core.types import SearchLimits
 
-_SHORTLIST = 5
-_STEPS = 30  # of fitting; a grid of two or three constants starts close to where it ends
-_FIT_SENTENCES = 40  # of train; two or three constants need no more
-_CELL_BUDGET = 2**27  # float32 cells of candidate patterns held at once, 512 MB
+_CELLS = (
+    2**17
+)  # query-key pairs of each split that are worked on; a longer corpus is cut to its first passages
+
+Maps = Mapping[str, np.ndarray]  # sentence -> a layer's [head, query, key]
 
 
 @dataclass(frozen=True)
 class Search:
-    """The candidates' patterns, computed once and compared with one layer's heads after another."""
+    """What all heads share: the candidate rules on both splits, and the baselines."""
 
-    programs: tuple[ParsedProgram, ...]
-    train_features: Features
-    validation_features: Features
-    train: Patterns
-    validation: Patterns
+    screen: Screen | None  # None where the sentences tell no key from another
+    train: Values
+    validation: Values
+    baselines: tuple[ParsedProgram, ...]
+    baseline_patterns: Patterns  # on validation
     is_causal: bool
+    limits: SearchLimits
 
-    def propose(self, maps: Mapping[str, np.ndarray]) -> list[ParsedProgram]:
-        """Each head's best program; `maps` gives a layer's [head, query, key] for every sentence.
+    @property
+    def rules(self) -> int:
+        """How many candidate rules there are, not counting sets of words."""
+        return self.train.grammar.rules
 
-        Of equals on validation the shorter wins.
+    def propose(self, maps: Maps) -> list[ParsedProgram]:
+        """A program for each head of a layer, whose maps of every train and validation sentence these are.
+
+        The baseline that fits best on validation, where the rules do not beat it.
         """
-        chosen, ious = self._best_of_grid(maps)
-        fitted = self._fitted(chosen, maps)
-        produced = patterns(fitted, self.validation_features, self.is_causal)
-        fitted_ious = sentence_ious(produced, maps, self.is_causal).mean(-1)  # [fitted of head, head]
+        baseline_ious = sentence_ious(self.baseline_patterns, maps, self.is_causal).mean(-1)
+        best = [self.baselines[at] for at in baseline_ious.argmax(0)]
+        if self.screen is None:
+            return best
+        found = [self._program(chosen) for chosen in self._chosen(maps)]
+        features = self.validation.layout.features
+        ious = sentence_ious(patterns(found, features, self.is_causal), maps, self.is_causal).mean(-1)
         return [
-            fitted[head] if fitted_ious[head, head] > ious[head] else chosen[head]
-            for head in range(len(chosen))
+            program if ious[head, head] > baseline_ious[:, head].max() else best[head]
+            for head, program in enumerate(found)
         ]
 
-    def _best_of_grid(self, maps: Mapping[str, np.ndarray]) -> tuple[list[ParsedProgram], list[float]]:
-        """Each head's best candidate as it stands, and its IoU on validation."""
-        on_train = sentence_ious(self.train, maps, self.is_causal).mean(-1)  # [program, head]
-        on_validation = sentence_ious(self.validation, maps, self.is_causal).mean(-1)
-        chosen, ious = [], []
-        for head in range(on_train.shape[1]):
-            shortlist = np.argsort(-on_train[:, head], kind="stable")[:_SHORTLIST]
-            best = max(shortlist, key=lambda at: (on_validation[at, head], -self.programs[at].nodes))
-            chosen.append(self.programs[best])
-            ious.append(float(on_validation[best, head]))
-        return chosen, ious
+    def over_layers(
+        self, layers: Sequence[int], read: Callable[[int], Maps]
+    ) -> Iterator[tuple[int, list[ParsedProgram]]]:
+        """`propose` for layer after layer, in order; on a CPU as many at a time as there are cores."""
+        on_cpu = self.train.layout.device.type == "cpu"
+        with ThreadPoolExecutor(
+            (os.cpu_count() or 1) if on_cpu else 1,
+            initializer=torch.set_num_threads,  # of this thread alone
+            initargs=(1,),
+        ) as pool:
+            yield from zip(layers, pool.map(lambda layer: self.propose(read(layer)), layers), strict=True)
 
-    def _fitted(self, chosen: list[ParsedProgram], maps: Mapping[str, np.ndarray]) -> list[ParsedProgram]:
-        """The programs with their constants fitted on train, where they still mean what they say."""
-        sample = self.train_features.select(range(min(_FIT_SENTENCES, len(self.train_features))))
-        targets = _padded(maps, sample)
-        pairs = [(program, targets[head]) for head, program in enumerate(chosen)]
-        fits = tune(pairs, sample, self.is_causal, steps=_STEPS)
-        return [
-            fit.program if _means_the_same(program, fit.program) else program
-            for program, fit in zip(chosen, fits, strict=True)
-        ]
+    def _chosen(self, maps: Maps) -> list[tuple[Chosen, list[str]]]:
+        assert self.screen is not None
+        chosen = select(self.screen, self.validation, maps, self.limits)
+        return list(zip(chosen, spelled(self.train, chosen, maps), strict=True))
+
+    def _program(self, found: tuple[Chosen, list[str]]) -> ParsedProgram:
+        chosen, constants = found
+        return parse(written(chosen.rules, constants))
 
 
-def prepare_search(train: Features, validation: Features, is_causal: bool) -> Search:
-    """A search over the grid; of a long corpus only as many sentences are used as fit in memory."""
-    sources = [*BASELINES.values(), *(candidate.source(is_causal) for candidate in candidates(is_causal))]
-    programs = tuple(parse(source) for source in sources)
-    budget = _CELL_BUDGET // len(programs) // 2
-    train, validation = (_within(split, budget, is_causal) for split in (train, validation))
+def prepare_search(
+    train: Features,
+    validation: Features,
+    is_causal: bool,
+    limits: SearchLimits | None = None,
+    device: str | torch.device = "cpu",
+) -> Search:
+    """A search over every rule that the grammar gives for these sentences."""
+    device = torch.device(device)
+    train, validation = (_within(split, is_causal) for split in (train, validation))
+    values = Values(Layout(train, is_causal, device), grammar_of(train, is_causal))
+    values.grammar = distinct(values.grammar, values)
+    held_out = Values(Layout(validation, is_causal, device), values.grammar)
+    baselines = tuple(parse(source) for source in BASELINES.values())
+    says_something = bool(values.grammar.tokens and values.grammar.relations)
     return Search(
-        programs,
-        train,
-        validation,
-        patterns(programs, train, is_causal),
-        patterns(programs, validation, is_causal),
+        Screen(values) if says_something else None,
+        values,
+        held_out,
+        baselines,
+        patterns(baselines, validation, is_causal),
         is_causal,
+        limits or SearchLimits(),
     )
 
 
-def _means_the_same(before: ParsedProgram, after: ParsedProgram) -> bool:
-    """Whether what favoured a key still favours it, so that the docstring stays true."""
-    pairs = zip(literals(before), literals(after), strict=True)
-    return all(
-        (old.value > 1) == (new.value > 1) and (old.value < 1) == (new.value < 1) for old, new in pairs
-    )
-
-
-def _padded(maps: Mapping[str, np.ndarray], features: Features) -> torch.Tensor:
-    """The maps of these sentences, float16 [head, sentence, query, key], zero beyond each sentence's end."""
-    heads = maps[features.sentences[0]].shape[0]
-    width = int(features.lengths.max())
-    targets = torch.zeros(heads, len(features), width, width, dtype=torch.float16)
-    for row, sentence in enumerate(features.sentences):
-        n = int(features.lengths[row])
-        targets[:, row, :n, :n] = torch.from_numpy(maps[sentence])
-    return targets
-
-
-def _within(features: Features, cells: int, is_causal: bool) -> Features:
-    """The first sentences whose maps together have at most `cells` cells; at least one."""
+def _within(features: Features, is_causal: bool) -> Features:
+    """The first sentences whose maps together have at most _CELLS cells; at least one."""
     sizes = np.cumsum([cell_count(int(n), is_causal) for n in features.lengths])
-    return features.select(range(max(1, int(np.searchsorted(sizes, cells, side="right")))))
+    return features.select(range(max(1, int(np.searchsorted(sizes, _CELLS, side="right")))))
