@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from transformers.models.auto import modeling_auto
 
 from core import demo_model
+from core.device import pick_device
 from core.errors import ModelError
 from core.types import ModelInfo
 
@@ -40,23 +41,6 @@ class LoadedModel:
         table: torch.Tensor = self.model.get_input_embeddings().weight
         array: np.ndarray = table.detach().float().cpu().numpy()
         return array
-
-
-def pick_device(wanted: str = "auto") -> torch.device:
-    """The device asked for, or the best there is: CUDA, else MPS, else the CPU."""
-    if wanted != "auto":
-        try:
-            device = torch.device(wanted)
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise ModelError(f"device {wanted!r} cannot be used: {reason}; try cpu or auto") from error
-        return device
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
 
 
 def load(

@@ -82,6 +82,47 @@ def test_score_takes_a_program_from_a_file(workspace_copy: Path, tmp_path: Path)
     assert len(found["heads"]) == HEADS  # type: ignore[arg-type]
 
 
+def test_score_lists_the_heads_that_a_program_fits_well(workspace_copy: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(BASELINES["uniform"])
+    arguments = ["score", "--program", str(program), "--json"]
+    heads = answer(run_core(*arguments, workspace=workspace_copy))["heads"]
+    bound = sorted(row["iou"] for row in heads)[HEADS // 2]  # type: ignore[attr-defined]
+    fitted = answer(run_core(*arguments, "--at-least", str(bound), workspace=workspace_copy))["heads"]
+    assert fitted == [row for row in heads if row["iou"] >= bound]  # type: ignore[attr-defined]
+
+
+def test_synthesize_takes_heads_and_limits(workspace_copy: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    before = {program.id for program in workspace.library.programs()}
+    model = workspace.library.models()[0]
+    workspace.close()
+    found = answer(
+        run_core("synthesize", "--heads", "l0h1, L2H*", "--rules", "2", "--json", workspace=workspace_copy)
+    )
+    assert found["heads"] == HEADS
+    assert 0 <= float(found["borrowed"]) <= 1  # type: ignore[arg-type]
+    workspace = Workspace.open(workspace_copy)
+    added = [p for p in workspace.library.programs() if p.id not in before]
+    workspace.close()
+    assert len(added) <= 1 + model.heads
+    assert all(program.source.count("weight *=") <= 2 for program in added)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--heads", "L9H0"], "L9H0 is not in"),
+        (["--heads", "L0H1,head"], "'head' names no head; write L3H7"),
+        (["--rules", "0"], "0 is not above 0"),
+    ],
+)
+def test_heads_and_rules_that_cannot_be_exit_with_2(arguments: list[str], message: str, built: Path) -> None:
+    result = run_core("synthesize", *arguments, workspace=built)
+    assert result.returncode == 2
+    assert message in result.stderr
+
+
 def test_answers_are_readable_without_json(built: Path) -> None:
     result = run_core("best", workspace=built)
     assert "mean_iou" in result.stdout

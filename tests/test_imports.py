@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 # Each layer may import itself and the layers before it.
 LAYERS = [
     {"types", "errors", "settings"},
+    {"device"},
     {"demo_model", "models", "corpus", "features"},
     {"language"},
     {"extract", "distance", "score"},

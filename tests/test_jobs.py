@@ -3,21 +3,27 @@
 import json
 import os
 import random
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from core.errors import JobError
 from core.jobs import JobRunner
+from core.jobs.finding import score_programs
 from core.jobs.folder import EventWriter, JobFolder
+from core.language import ParsedProgram
+from core.score import MAX_CELLS, Patterns, count_cells, patterns
 from core.settings import Settings
-from core.store import AttentionWriter, Workspace
-from core.types import SentenceAttention, Split
+from core.store import AttentionWriter, TokenStore, Workspace
+from core.store.workspace import attention_folder
+from core.types import Sentence, SentenceAttention, Split
 from tests import tiny
 from tests.conftest import TinyModel
 
@@ -170,6 +176,44 @@ def test_the_choice_of_programs_does_not_depend_on_the_test_split(
     runner.wait(runner.start_search(model))
     after = {b.score.head: b.program.id for b in workspace.library.best(model.id, Split.VALIDATION)}
     assert after == before
+
+
+def test_scores_do_not_depend_on_how_many_programs_and_heads_are_held_at_once(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room for two programs and one head at a time the scores are those of all at once."""
+    workspace = Workspace.open(Path(shutil.copytree(built, tmp_path / "workspace")))
+    info = workspace.library.models()[0]
+    sentences = workspace.library.sentences(info.id)
+    sources = [program.source for program in workspace.library.programs()][:5]
+    folder = workspace.folder
+    workspace.close()
+    found, held = [], []
+    for cells in (MAX_CELLS, 2 * workspace_cells(folder, info.id, sentences)):
+        monkeypatch.setattr("core.score.MAX_CELLS", cells)
+        monkeypatch.setattr("core.jobs.finding.patterns", spying_on(patterns, held))
+        job = JobFolder.create(tmp_path / str(cells), "score", {})
+        with EventWriter(job) as events:
+            score_programs(job, folder, info, sentences, sources, "person", events)
+        scores = [row for name in job.finished() for row in job.result(name)["scores"]]
+        found.append({(row["program"], str(row["head"]), row["split"]): row["iou"] for row in scores})
+    assert found[0] == pytest.approx(found[1])
+    assert len(found[0]) == 5 * info.layers * info.heads * 3
+    assert max(held[:3]) == 5
+    assert max(held[3:]) == 2
+
+
+def workspace_cells(folder: Path, model: str, sentences: list[Sentence]) -> int:
+    tokens = TokenStore(attention_folder(folder, model)).read([sentence.id for sentence in sentences])
+    return count_cells(tokens, is_causal=True)
+
+
+def spying_on(function: Callable[..., Patterns], held: list[int]) -> Callable[..., Patterns]:
+    def spy(programs: Sequence[ParsedProgram], *arguments: Any) -> Patterns:
+        held.append(len(programs))
+        return function(programs, *arguments)
+
+    return spy
 
 
 def corrupt_test_attention(workspace: Workspace, model: str, layers: int) -> None:

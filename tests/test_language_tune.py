@@ -1,5 +1,7 @@
 """Fitting constants: what moves, how far, how it is written back, and that nothing gets worse."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -284,7 +286,7 @@ def test_fast_and_general_path_agree_on_iou_and_gradient(body: str, causal: bool
     target = maps_of(program("1 + k.is_first * 3 + k.is_punct * 2"), causal)
     parts = [list(range(len(FEATURES)))]
     fast = ProductLoss(product, evaluator, [target], parts)
-    general = GeneralLoss(source, found, [evaluator], target, parts)
+    general = GeneralLoss(source.body, found, [evaluator], [target], parts)
     constants = torch.tensor([[literal.value * 1.1 for literal in found]], dtype=torch.float64)
     assert bool(fast.is_exact(constants))
     torch.testing.assert_close(fast.ious(constants), general.ious(constants), atol=1e-5, rtol=0)
@@ -300,6 +302,20 @@ def test_what_is_no_product_takes_the_general_path(body: str) -> None:
     assert as_product(source, literals(source)) is None
 
 
+def test_programs_fitted_together_come_out_as_alone() -> None:
+    """Twenty starts of a sum, each for a head of its own, and some of them failing on a sentence."""
+    body = "{a} / (k.index - {a}) + {b} * k.is_first + {c} * 0.8 ** (q.index - k.index)"
+    starts = [program(body.format(a=2 + at % 9, b=1 + at % 7, c=4 + at % 2)) for at in range(20)]
+    heads = [maps_of(program(f"0.5 + {2 + at % 5} * k.is_first + {at % 3} * k.is_punct")) for at in range(20)]
+    together = tune(list(zip(starts, heads, strict=True)), FEATURES, steps=12)
+    for start, head, found in zip(starts, heads, together, strict=True):
+        (alone,) = tune([(start, head)], FEATURES, steps=12)
+        assert found.before == pytest.approx(alone.before, abs=1e-6)
+        assert found.after == pytest.approx(alone.after, abs=1e-3)
+        assert mean_iou(found.program, head) == pytest.approx(found.after, abs=1e-5)
+    assert len({len(Evaluator(FEATURES).run(start).failures) for start in starts}) > 1
+
+
 def test_weights_too_small_for_32_bits_are_left_to_the_evaluator() -> None:
     features = build(sentence(" ".join("abcdefghij" * 5)))
     start = program("0.01 ** (q.index - k.index)")
@@ -311,7 +327,7 @@ def test_weights_too_small_for_32_bits_are_left_to_the_evaluator() -> None:
 
 
 def test_long_corpora_are_fitted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.language.tune._PART_CELLS", 60)
+    monkeypatch.setattr(sys.modules["core.language.tune"], "_PART_CELLS", 60)
     for body in (PRODUCT, SUM):
         target = maps_of(program(body.format(punctuation=6, first=3, decay=0.7)))
         start = program(body.format(punctuation=2, first=1, decay=0.9))

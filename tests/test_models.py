@@ -11,8 +11,9 @@ import torch
 import transformers
 
 from core import demo_model
+from core.device import pick_device
 from core.errors import ModelError
-from core.models import load, pick_device
+from core.models import load
 from tests import tiny
 
 # What is known of a model

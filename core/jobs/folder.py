@@ -61,6 +61,10 @@ class JobFolder:
                 if number > after and line.endswith("\n"):
                     yield number, json.loads(line)
 
+    def finished(self) -> set[str]:
+        """Names of the result files that were announced."""
+        return {event["file"] for _, event in self.events() if event["event"] == "result"}
+
     def result(self, name: str) -> Any:
         """The content of a result file."""
         return json.loads((self.path / "results" / name).read_text())

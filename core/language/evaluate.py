@@ -80,7 +80,11 @@ class Evaluator:
     def values(
         self, body: Block, constants: Mapping[Position, Tensor] | None = None
     ) -> Iterator[tuple[Batch, Value, dict[int, Failure]]]:
-        """Per batch: what a body gives before normalisation, and the Failure of each failed row of it."""
+        """Per batch: what a body gives before normalisation, and the Failure of each failed row of it.
+
+        Constants may be float32 [P] for P variants of the program at once: values that depend on them are
+        then [P, batch, query, key], and a row has failed if it failed for any of them.
+        """
         for batch in self.batches:
             interpreter = Interpreter(batch, self.max_elements, constants or {})
             yield batch, *interpreter.run(body)
@@ -102,18 +106,21 @@ class Evaluator:
 
 
 def normalised(value: Value, batch: Batch) -> Tensor:
-    """float32 [batch, query, key]: negative weights 0, rows divided by their sums, empty rows to token 0."""
+    """Rows of float32 [..., batch, query, key] divided by their sums.
+
+    Negative weights are 0 before; empty rows go to token 0.
+    """
     tensor = value.tensor if value.bounds.low >= 0 else value.tensor.clamp(min=0)
     weights = tensor * batch.counts  # values are finite everywhere, so 0 is enough to hide the rest
     if value.bounds.high * batch.length > _OVERFLOW:  # divide by the largest first, so that sums are finite
-        largest = weights.amax(2, keepdim=True)
+        largest = weights.amax(-1, keepdim=True)
         weights = weights / torch.where(largest > 0, largest, 1.0)
-    total = weights.sum(2, keepdim=True)
+    total = weights.sum(-1, keepdim=True)
     weights = weights / torch.where(total == 0, 1.0, total)
     is_empty = (total == 0) & batch.exists[:, :, None]
     if bool(is_empty.any()):
-        first = torch.where(is_empty, 1.0, weights[:, :, :1])
-        weights = torch.cat([first, weights[:, :, 1:]], dim=2)
+        first = torch.where(is_empty, 1.0, weights[..., :1])
+        weights = torch.cat([first, weights[..., 1:]], dim=-1)
     return weights
 
 

@@ -39,6 +39,8 @@ class Recorder:
         """Record a failure at those pairs that count, get here, and have not failed before."""
         self.attempts += 1
         where = where & self.pairs & self.mask(self.path)
+        if where.dim() > self.pairs.dim():  # many constants at once: of any of them
+            where = where.any(0)
         if self._failed is not None:
             where = where & ~self._failed
         if bool(where.any()):

@@ -12,7 +12,7 @@ from core.language import nodes as n
 from core.language.batch import Batch
 from core.language.recording import Recorder
 from core.language.search import needs_loop, search
-from core.language.values import Bounds, Value, choose
+from core.language.values import Bounds, Value, choose, measured
 from core.language.vocabulary import FUNCTIONS
 
 Locals = dict[str, Value]
@@ -88,10 +88,10 @@ class TensorExpressions:
         return torch.tensor([[[value]]], dtype=dtypes[type(value)], device=self.batch.device)
 
     def _literal(self, node: n.Number) -> Value:
-        tensor = self.constants.get((node.line, node.column))
-        tensor = self._constant(node.value) if tensor is None else tensor.view(1, 1, 1)
-        number = tensor.item()
-        return Value(tensor, Bounds(number, number))
+        given = self.constants.get((node.line, node.column))
+        if given is None:
+            return Value(self._constant(node.value), Bounds(node.value, node.value))
+        return Value(given.view(*given.shape, 1, 1, 1), measured(given))
 
     def _comparison(self, node: n.Comparison) -> Value:
         path = self.recorder.path

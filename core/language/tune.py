@@ -6,8 +6,8 @@
 
 Gradient descent (Adam, cosine decay) on the L1 distance of a row, averaged over a sentence's rows and then
 over sentences: what IoU = (n - d/2) / (n + d/2) averages, made linear. Of all constants seen those with
-the best IoU are kept, the first ones among them. Programs that are products of their literals
-(`tune_products`) are fitted all at once; others pair by pair, through the evaluator.
+the best IoU are kept, the first ones among them. Programs that differ in literals only are fitted all at
+once: products of their literals (`tune_products`) as softmaxes, others through the evaluator.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from torch import Tensor
 from core.errors import ProgramError
 from core.features import Features
 from core.language.evaluate import Evaluator
+from core.language.nodes import Block
 from core.language.parse import ParsedProgram
 from core.language.tune_general import GeneralLoss, evaluators_of
 from core.language.tune_literals import HIGHEST, LOWEST, Literal, literals, rewritten
-from core.language.tune_products import Product, as_product
+from core.language.tune_products import Product, as_product, with_ones
 from core.language.tune_rounding import MAY_COST, rounded
 from core.language.tune_rows import ProductLoss
 
@@ -88,29 +89,31 @@ def tune(
     general = evaluators_of(features, parts, evaluator)
     fits = [_Fit(program, target, literals(program)) for program, target in pairs]
     done: dict[int, Fitted] = {}
-    for chosen, product in _groups(fits, evaluator, causal):
+    for chosen, product in _products(fits, evaluator, causal):
         size = evaluator.length
         targets = [fits[at].target[:, :size, :size] for at in chosen]
         members = [fits[at] for at in chosen]
         ends = _fitted(members, ProductLoss(product, evaluator, targets, parts), steps)
         for at, fit, end in zip(chosen, members, ends, strict=True):
-            checked = end if end.is_exact else _measured(end, _general(fit, general, parts))
+            checked = end if end.is_exact else _measured(end, _general([fit], general, parts))
             if checked is not None:
                 done[at] = _written(fit, checked)
-    for at, fit in enumerate(fits):
-        if at not in done:
-            done[at] = _written(fit, _fitted([fit], _general(fit, general, parts), steps)[0])
+    for members in _alike([fit for at, fit in enumerate(fits) if at not in done]):
+        for fit, end in zip(members, _fitted(members, _general(members, general, parts), steps), strict=True):
+            done[fits.index(fit)] = _written(fit, end)
     return [done[at] for at in range(len(fits))]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Fit:
     program: ParsedProgram
     target: Tensor
     literals: tuple[Literal, ...]
 
 
-def _groups(fits: Sequence[_Fit], evaluator: Evaluator, causal: bool) -> Iterator[tuple[list[int], Product]]:
+def _products(
+    fits: Sequence[_Fit], evaluator: Evaluator, causal: bool
+) -> Iterator[tuple[list[int], Product]]:
     """Fits of the same product, as many together as memory allows."""
     groups: dict[Product, list[int]] = {}
     for at, fit in enumerate(fits):
@@ -135,8 +138,21 @@ class _End:
     is_exact: bool  # both are surely what the evaluator gives
 
 
-def _general(fit: _Fit, evaluators: Sequence[Evaluator], parts: Sequence[Sequence[int]]) -> GeneralLoss:
-    return GeneralLoss(fit.program, fit.literals, evaluators, fit.target, parts)
+def _alike(fits: Sequence[_Fit]) -> Iterator[list[_Fit]]:
+    """Fits of programs that differ in the values of their literals only."""
+    groups: dict[Block, list[_Fit]] = {}
+    for fit in fits:
+        positions = frozenset(literal.position for literal in fit.literals)
+        groups.setdefault(with_ones(fit.program.body, positions), []).append(fit)
+    yield from groups.values()
+
+
+def _general(
+    fits: Sequence[_Fit], evaluators: Sequence[Evaluator], parts: Sequence[Sequence[int]]
+) -> GeneralLoss:
+    return GeneralLoss(
+        fits[0].program.body, fits[0].literals, evaluators, [fit.target for fit in fits], parts
+    )
 
 
 def _fitted(fits: Sequence[_Fit], loss: Loss, steps: int) -> list[_End]:

@@ -1,4 +1,4 @@
-"""The fit of one program of any form: the evaluator's own weights, differentiated."""
+"""The fit of programs of any form: the evaluator's own weights, differentiated."""
 
 from __future__ import annotations
 
@@ -8,76 +8,105 @@ import torch
 from torch import Tensor
 
 from core.features import Features
-from core.language.evaluate import Evaluator
-from core.language.parse import ParsedProgram
+from core.language.evaluate import Evaluator, normalised
+from core.language.nodes import Block
 from core.language.tune_literals import Literal
+
+_TOGETHER = 16  # programs evaluated at once: a tensor of a batch is 8 MB then
 
 
 class GeneralLoss:
-    """Distance of one program from one head; the same as ProductLoss with a single pair."""
+    """Distance of P programs, alike but for C literals, from a head each; the same as ProductLoss."""
 
     def __init__(
         self,
-        program: ParsedProgram,
+        body: Block,
         literals: Sequence[Literal],
         evaluators: Sequence[Evaluator],  # of each part of the sentences
-        target: Tensor,  # [sentence, query, key]
+        targets: Sequence[Tensor],  # [sentence, query, key] of each program
         parts: Sequence[Sequence[int]],
     ) -> None:
-        self.program = program
+        self.body = body
         self.positions = [literal.position for literal in literals]
         self.parts = len(parts)
         self._sentences = sum(len(part) for part in parts)
-        self._parts = []
-        for evaluator, part in zip(evaluators, parts, strict=True):
-            size = evaluator.length
-            self._parts.append((evaluator, target[list(part), :size, :size].to(evaluator.device).float()))
+        self._parts = list(zip(evaluators, parts, strict=True))
+        self._targets = targets
 
     def ious(self, constants: Tensor, only: Tensor | None = None) -> Tensor:
-        """Mean IoU over all sentences, float64 [1]; constants [1, C]."""
+        """Mean IoU over all sentences, float64 [pair], of constants [pair, C]; of the pairs `only`."""
+        which = list(range(len(constants))) if only is None else only.tolist()
         with torch.no_grad():
-            if only is not None and not len(only):
-                return torch.zeros(0, dtype=torch.float64)
-            values = constants[0].float()
-            found = [self._ious(*self._distances(part, values), part) for part in range(len(self._parts))]
-        return torch.cat(found).sum().view(1) / self._sentences
+            totals = torch.zeros(len(constants), dtype=torch.float64)
+            for part in range(len(self._parts)):
+                for pairs in _slices(len(constants)):
+                    found = self._distances(part, constants[pairs].float(), which[pairs])
+                    totals[pairs] += self._ious(*found, part).sum(1)
+        return totals / self._sentences
 
     def step(self, part: int, constants: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The loss's gradient in the constants [1, C], and `ious` where the part is everything."""
-        values = constants[0].float().requires_grad_()
-        distances, failed = self._distances(part, values)
+        """The loss's gradient in the constants [pair, C], and `ious` where the part is everything."""
+        gradients, ious = [], []
         lengths = self._lengths(part)
-        keep = [row for row in range(len(lengths)) if row not in failed]
-        gradient = torch.zeros_like(values)
-        if keep:
-            loss = (distances[keep] / lengths[keep]).mean()
+        which = list(range(len(constants)))
+        for pairs in _slices(len(constants)):
+            values = constants[pairs].float().requires_grad_()
+            distances, failed = self._distances(part, values, which[pairs])
+            counted = torch.where(failed, 0.0, distances / lengths)
+            loss = (counted.sum(1) / (~failed).sum(1).clamp(min=1)).sum()
+            gradient = torch.zeros_like(values)
             if loss.requires_grad:
                 found = torch.autograd.grad(loss, values)[0]
                 gradient = found.nan_to_num(0.0, 0.0, 0.0)  # of values that another branch hides
-        ious = self._ious(distances.detach(), failed, part)
-        whole = ious.sum().view(1) / self._sentences if len(self._parts) == 1 else None
-        return gradient.double().view(1, -1), whole
+            gradients.append(gradient.double())
+            ious.append(self._ious(distances.detach(), failed, part).sum(1) / self._sentences)
+        return torch.cat(gradients), torch.cat(ious) if len(self._parts) == 1 else None
 
     def is_exact(self, constants: Tensor) -> Tensor:
         """True: this is the evaluator itself."""
-        return torch.ones(1, dtype=torch.bool)
+        return torch.ones(len(constants), dtype=torch.bool)
 
     def _lengths(self, part: int) -> Tensor:
+        return torch.from_numpy(self._parts[part][0].features.lengths).clamp(min=1)
+
+    def _distances(self, part: int, values: Tensor, which: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """L1 distance of each of these pairs on each sentence of a part, and whether the program failed."""
+        distances, failed = self._together(part, values, which)
+        if failed and len(which) > 1:  # it is not known for which of them
+            alone = [self._distances(part, values[at, None], [pair]) for at, pair in enumerate(which)]
+            return torch.cat([found for found, _ in alone]), torch.cat([found for _, found in alone])
         evaluator = self._parts[part][0]
-        return torch.from_numpy(evaluator.features.lengths)
+        mask = torch.zeros(len(which), len(evaluator.features), dtype=torch.bool)
+        mask[:, [*failed, *evaluator.too_long]] = True
+        return distances, mask
 
-    def _distances(self, part: int, values: Tensor) -> tuple[Tensor, list[int]]:
-        evaluator, target = self._parts[part]
-        constants = dict(zip(self.positions, values.to(evaluator.device), strict=True))
-        evaluated = evaluator.run(self.program, constants)
-        distances = (evaluated.weights - target).abs().sum((1, 2)).cpu()
-        return distances, list(evaluated.failures)
+    def _together(self, part: int, values: Tensor, which: Sequence[int]) -> tuple[Tensor, list[int]]:
+        """The distances [pair, sentence], and the sentences on which any of the pairs failed."""
+        evaluator, sentences = self._parts[part]
+        columns = values.to(evaluator.device).unbind(1)
+        failed: list[int] = []
+        found = [values.new_zeros(len(which), len(evaluator.too_long))]
+        rows = list(evaluator.too_long)
+        for batch, value, failures in evaluator.values(
+            self.body, dict(zip(self.positions, columns, strict=True))
+        ):
+            weights, n = normalised(value, batch), batch.length
+            at = [sentences[row] for row in batch.rows]
+            wanted = torch.stack([self._targets[pair][at, :n, :n] for pair in which])
+            apart = (weights - wanted.to(evaluator.device)).abs().sum((-1, -2))
+            found.append(apart.cpu())
+            rows += batch.rows
+            failed += [batch.rows[row] for row in failures]
+        missing = [row for row in range(len(evaluator.features)) if row not in set(rows)]  # without tokens
+        found.append(values.new_zeros(len(which), len(missing)))
+        order = torch.tensor([*rows, *missing], dtype=torch.int64).argsort()
+        return torch.cat(found, 1)[:, order], failed
 
-    def _ious(self, distances: Tensor, failed: Sequence[int], part: int) -> Tensor:
-        lengths = self._lengths(part)
+    def _ious(self, distances: Tensor, failed: Tensor, part: int) -> Tensor:
+        """IoU [pair, sentence], float64."""
+        lengths = torch.from_numpy(self._parts[part][0].features.lengths)
         ious = ((lengths - distances / 2) / (lengths + distances / 2)).double().nan_to_num(1.0)
-        ious[list(failed)] = 0
-        return ious
+        return torch.where(failed, 0.0, ious)
 
 
 def evaluators_of(features: Features, parts: Sequence[Sequence[int]], like: Evaluator) -> list[Evaluator]:
@@ -85,3 +114,7 @@ def evaluators_of(features: Features, parts: Sequence[Sequence[int]], like: Eval
     if len(parts) == 1:
         return [like]
     return [Evaluator(features.select(part), like.causal, like.device, like.max_elements) for part in parts]
+
+
+def _slices(count: int) -> list[slice]:
+    return [slice(start, start + _TOGETHER) for start in range(0, count, _TOGETHER)]

@@ -75,6 +75,9 @@ def open_database(path: Path) -> Database:
         raise WorkspaceError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
     try:
         _migrate(database, path)
+    except duckdb.IOException as error:
+        database.close()
+        raise WorkspaceError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
     except BaseException:
         database.close()
         raise

@@ -23,9 +23,9 @@ import torch
 from core.corpus import load_corpus
 from core.features import Features
 from core.language import ParsedProgram, parse
-from core.language import tune as tuning
 from core.language.evaluate import Evaluator
-from core.language.tune import Fitted, tune
+from core.language.tune import STEPS, Fitted, _Fit, _fitted, _general, _written, tune
+from core.language.tune_literals import literals
 from core.store import AttentionReader, TokenStore
 from core.types import Split
 
@@ -59,7 +59,7 @@ def main() -> None:
     cells = int((features.lengths * (features.lengths + 1) // 2).sum())
     print(
         f"{len(maps)} heads x 8 constants x {len(features)} sentences ({cells:,} pairs of tokens), "
-        f"{tuning.STEPS} steps, {torch.get_num_threads()} threads",
+        f"{STEPS} steps, {torch.get_num_threads()} threads",
         flush=True,
     )
     pairs = [(program, target) for target in maps]
@@ -80,9 +80,9 @@ def main() -> None:
 
 def _one_by_one(program: ParsedProgram, target: torch.Tensor, features: Features) -> Fitted:
     parts = [list(range(len(features)))]
-    fit = tuning._Fit(program, target, tuning.literals(program))
-    loss = tuning._general(fit, [Evaluator(features)], parts)
-    return tuning._written(fit, tuning._fitted([fit], loss, tuning.STEPS)[0])
+    fit = _Fit(program, target, literals(program))
+    loss = _general([fit], [Evaluator(features)], parts)
+    return _written(fit, _fitted([fit], loss, STEPS)[0])
 
 
 def _training(workspace: Path, limit: int) -> tuple[Features, list[torch.Tensor]]:
