@@ -105,7 +105,8 @@ sentences = state.of_splits(model, list(Split))
 held_out = [sentence for sentence in sentences if sentence.split == Split.TEST] or sentences
 ious = state.ious_by_sentence(model, head, row.source, tuple(sentence.id for sentence in held_out))
 sentence = choose_sentence(held_out, ious, third)
-title.title(f"{head} · {row.summary}")
+title.title(str(head))
+st.markdown(frame.as_text(row.summary))
 draw_figures(scores, row)
 
 compared = state.compare(model, head, row.source, sentence)

@@ -77,7 +77,7 @@ def draw_figures(model: ModelInfo, card: BestProgram) -> None:
     columns[2].metric("Train", f"{row.train:.2f}")
     columns[3].metric("Lift", f"{card.lift:+.2f}", help="IoU beyond the head's best baseline, on test")
     marks = [row.category, *(["lookahead"] if row.lookahead else []), row.origin]
-    st.markdown(f"**{row.summary}**  \n{' · '.join(marks)}")
+    st.markdown(f"**{frame.as_text(row.summary)}**  \n{' · '.join(marks)}")
 
 
 def draw_evidence(model: ModelInfo, card: BestProgram) -> None:

@@ -48,10 +48,14 @@ def phrase_of_flag(name: str) -> str:
 def phrase_of_text(name: str, value: str) -> str:
     """Tokens with a text: "verbs", "the word and"."""
     if name == "lower":
-        return _MARKS.get(value) or (f'"{value}"' if value.isprintable() and '"' not in value else "a mark")
+        return _MARKS.get(value.rstrip(" ") or " ") or (
+            f'"{value}"' if value.isprintable() and '"' not in value else "a mark"
+        )
     if name == "pos":
         return _PARTS_OF_SPEECH.get(value, f"{value} words")
-    return f"{value} {({'tag': 'words', 'dep': 'dependents', 'entity': 'names'})[name]}"
+    if name == "tag":
+        return f"words tagged {value}"
+    return f"{value} names" if name == "entity" else f"words in the role {value}"
 
 
 def phrase_of_number(name: str, comparison: str, value: int) -> str:

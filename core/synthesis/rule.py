@@ -49,7 +49,7 @@ class Rule:
 
     def phrase(self) -> str:
         """What the rule favours, if its constant is above 1: "the first token (from punctuation)"."""
-        keys = [part.phrase for part in (self.key, self.relation) if part]
+        keys = [part.phrase for part in (self.relation, self.key) if part]
         keys += [phrase_of_words(self.key_words)] if self.key_words else []
         if self.law:
             keys = [", ".join([*keys, self.law.phrase])]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.synthesis.rule import Rule
 
-_NAMED = 4  # rules that the docstring speaks of
+_LONGEST = 90  # characters that the docstring has, unless its first rule alone takes more
 
 
 def written(rules: Sequence[Rule], constants: Sequence[str]) -> str:
@@ -18,9 +18,10 @@ def written(rules: Sequence[Rule], constants: Sequence[str]) -> str:
 
 
 def summary(rules: Sequence[Rule], constants: Sequence[str]) -> str:
-    """One line on the first few rules: what they favour and what they avoid."""
+    """One line on the first rules, as many as fit: what they favour and what they avoid."""
     clauses: dict[str, list[str]] = {}
-    for rule, constant in zip(rules[:_NAMED], constants[:_NAMED], strict=True):
+    text = "looks at all tokens alike"
+    for rule, constant in zip(rules, constants, strict=True):
         phrase = rule.phrase()
         grows = (float(constant) > 1) != rule.is_law_of_keys
         verb = "favours" if grows else "avoids"
@@ -28,8 +29,10 @@ def summary(rules: Sequence[Rule], constants: Sequence[str]) -> str:
             verb = "rests on"
         if phrase not in clauses.setdefault(verb, []):
             clauses[verb].append(phrase)
-    text = "; ".join(f"{verb} {_listed(phrases)}" for verb, phrases in clauses.items())
-    text = text or "looks at all tokens alike"
+        longer = "; ".join(f"{verb} {_listed(phrases)}" for verb, phrases in clauses.items())
+        if rule != rules[0] and len(longer) > _LONGEST:
+            break
+        text = longer
     return text[0].upper() + text[1:].replace("\\", "").replace('"', "'") + "."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from typing import Any
 
 import streamlit as st
@@ -22,6 +23,8 @@ _STYLE = """
   [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
 </style>
 """
+
+_MARKS = re.compile(r"[\\`*_{}\[\]()<>#+\-.!$~|:\"']")
 
 
 def pages() -> list[Any]:
@@ -130,6 +133,11 @@ def draw_last_failure(kind: str) -> None:
         st.error(jobs[0].message, icon=":material/error:")
     elif jobs[0].state == "stopped":
         st.warning(f"The last job stopped while {jobs[0].stage}.", icon=":material/stop_circle:")
+
+
+def as_text(text: str) -> str:
+    """A program's or person's words for a place that reads Markdown: every mark stands for itself."""
+    return _MARKS.sub(r"\\\g<0>", text)
 
 
 def model_or_stop(title: str) -> ModelInfo:
