@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from core.corpus import require_splits
 from core.device import pick_device
@@ -64,6 +65,8 @@ def search_programs(
     events.progress("preparing candidate programs", 0, len(heads))
     limits = SearchLimits(**spec["limits"]) if spec.get("limits") else SearchLimits()
     device = pick_device(spec["device"])
+    if device.type == "mps":  # lacks the 64-bit numbers that powers are computed in
+        device = torch.device("cpu")
     search = prepare_search(features[Split.TRAIN], features[Split.VALIDATION], info.is_causal, limits, device)
     events.note(f"choosing from {search.rules:,} rules and sets of words, on {device}")
 
