@@ -63,14 +63,19 @@ class Patterns:
     failures: Mapping[tuple[int, int], Failure]  # (program, sentence), as positions
 
 
-def patterns(programs: Sequence[ParsedProgram], features: Features, is_causal: bool) -> Patterns:
-    """Every program's attention on every sentence of `features`."""
+def patterns(
+    programs: Sequence[ParsedProgram],
+    features: Features,
+    is_causal: bool,
+    device: str | torch.device = "cpu",
+) -> Patterns:
+    """Every program's attention on every sentence of `features`; cells lie on `device`."""
     cells: list[torch.Tensor] = []
     failures: dict[tuple[int, int], Failure] = {}
     for rows in _chunks(features.lengths):
-        evaluator = Evaluator(features.select(rows), is_causal)
+        evaluator = Evaluator(features.select(rows), is_causal, device)
         lengths = [int(features.lengths[row]) for row in rows]
-        chunk = [torch.zeros(len(programs), cell_count(n, is_causal)) for n in lengths]
+        chunk = [torch.zeros(len(programs), cell_count(n, is_causal), device=device) for n in lengths]
         for at, program in enumerate(programs):
             result = evaluator.run(program)
             for position, n in enumerate(lengths):

@@ -192,7 +192,7 @@ def test_scores_do_not_depend_on_how_many_programs_and_heads_are_held_at_once(
     for cells in (MAX_CELLS, 2 * workspace_cells(folder, info.id, sentences)):
         monkeypatch.setattr("core.score.MAX_CELLS", cells)
         monkeypatch.setattr("core.jobs.finding.patterns", spying_on(patterns, held))
-        job = JobFolder.create(tmp_path / str(cells), "score", {})
+        job = JobFolder.create(tmp_path / str(cells), "score", {"device": "cpu"})
         with EventWriter(job) as events:
             score_programs(job, folder, info, sentences, sources, "person", events)
         scores = [row for name in job.finished() for row in job.result(name)["scores"]]

@@ -396,3 +396,17 @@ def test_grammar_is_generated_from_what_occurs() -> None:
     sources = {part.source for part in grammar_of(found[Split.TRAIN], True).tokens}
     assert '{t}.lower == "the"' in sources
     assert not any("zebra" in source for source in sources)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_scores_and_finds_what_the_cpu_does() -> None:
+    found = features_of()
+    maps = maps_of(list(PLANTED.values()), found)
+    on_gpu = prepare_search(*(found[split] for split in SPLITS), True, device="cuda").propose(maps)
+    for head, (program, other) in enumerate(zip(on_gpu, search_of().propose(maps), strict=True)):
+        assert fit(program.source, maps, head) == pytest.approx(fit(other.source, maps, head), abs=0.03)
+    validation = found[Split.VALIDATION]
+    scores = [
+        sentence_ious(patterns(on_gpu, validation, True, device), maps, True) for device in ("cuda", "cpu")
+    ]
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)

@@ -64,9 +64,7 @@ def search_programs(
     chooser = attention.restricted({s.id for s in sentences if s.split != Split.TEST})
     events.progress("preparing candidate programs", 0, len(heads))
     limits = SearchLimits(**spec["limits"]) if spec.get("limits") else SearchLimits()
-    device = pick_device(spec["device"])
-    if device.type == "mps":  # lacks the 64-bit numbers that powers are computed in
-        device = torch.device("cpu")
+    device = _device(spec)
     search = prepare_search(features[Split.TRAIN], features[Split.VALIDATION], info.is_causal, limits, device)
     events.note(f"choosing from {search.rules:,} rules and sets of words, on {device}")
 
@@ -78,6 +76,12 @@ def search_programs(
         events.result("programs", _layer_name(layer), _scored(layer, chosen, features, attention, info))
         done = len(heads) - len(left) + left.index(layer) + 1
         events.progress("finding programs", done, len(heads))
+
+
+def _device(spec: Json) -> torch.device:
+    """Where programs are evaluated: MPS lacks the 64-bit numbers that powers are computed in."""
+    device = pick_device(spec["device"])
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def _wanted_heads(spec: Json, info: ModelInfo) -> dict[int, list[int]]:
@@ -105,7 +109,7 @@ def score_programs(
     Programs are taken in blocks and a layer's heads too, so that what is held at once does not grow with
     the library or the model: at most MAX_CELLS cells of each.
     """
-    finished = folder.finished()
+    finished, device = folder.finished(), _device(folder.spec)
     place = attention_folder(workspace, info.id)
     attention = AttentionReader(place)
     held = {split: _features(place, sentences, split) for split in Split}
@@ -116,7 +120,9 @@ def score_programs(
         names = [f"scores-{number:03}-{layer:03}" for layer in range(info.layers)]
         if all(f"{name}.json" in finished for name in names):
             continue
-        produced = {split: patterns(programs, found, info.is_causal) for split, found in features.items()}
+        produced = {
+            split: patterns(programs, found, info.is_causal, device) for split, found in features.items()
+        }
         for layer, name in enumerate(names):
             if f"{name}.json" not in finished:
                 scores = [
