@@ -130,7 +130,8 @@ def score_programs(
                     for heads in in_blocks(range(info.heads), 2 * cells)  # maps are read as whole squares
                     for score in _layer_scores(produced, attention.layer(layer, heads), layer, heads, info)
                 ]
-                events.result("programs", name, _content(info, programs, origin, scores))
+                named = programs if layer == 0 else []  # reading a program takes longer than its scores
+                events.result("programs", name, _content(info, named, origin, scores))
             events.progress(
                 "scoring the library", number * info.layers + layer + 1, len(blocks) * info.layers
             )
