@@ -23,7 +23,7 @@ def draw_welcome() -> None:
         st.markdown(
             "SmolLM2-135M (270 heads) on 240 passages of stories, dialogue, code and arithmetic: fetches the "
             "model (89 MB), extracts its attention and finds a program for every head. About seven "
-            "minutes on two cores, the first layers after one. If it is interrupted, it goes on where it stopped."
+            "minutes on two cores, the first layers after one. Interrupted, it goes on where it stopped."
         )
         if st.button(
             "Build the demo workspace", type="primary", icon=":material/play_arrow:", key="build-demo"
