@@ -20,7 +20,7 @@ _VALUES = {"lower": 40, "tag": 24, "dep": 30, "pos": 20, "entity": 6}  # most fr
 _NEIGHBOUR_VALUES = {"pos": 8, "lower": 6}  # of the token before
 _SMALL = (0, 1, 2)
 _BOUNDS = (2, 4, 8, 16)
-_DISTANCES = range(6)
+_DISTANCES = range(2, 6)
 _REACHES = (3, 4, 6, 8, 12, 16, 24, 32)
 _CAPS = (4, 8, 16)
 _SIMILARITIES = (0.1, 0.2, 0.3, 0.5)
@@ -111,15 +111,17 @@ def _relations(train: Features, is_causal: bool) -> Iterator[Part]:
 
 
 def _distances(is_causal: bool) -> Iterator[Part]:
-    names = ("itself", "the token before", "the token two back")
+    yield Part("k == q", "itself")
+    yield Part("k == q.prev", "the token before")
     for d in _DISTANCES:
-        yield Part(f"q.index - k.index == {d}", names[d] if d < len(names) else f"the token {d} back")
+        yield Part(f"q.index - k.index == {d}", f"the token {d} back")
     distance = _distance(is_causal)
     for reach in _REACHES:
         yield Part(f"{distance} < {reach}", f"the nearest {reach} tokens")
     if not is_causal:
-        for d in _DISTANCES[1:]:
-            yield Part(f"k.index - q.index == {d}", "the token after" if d == 1 else f"the token {d} ahead")
+        yield Part("k == q.next", "the token after")
+        for d in _DISTANCES:
+            yield Part(f"k.index - q.index == {d}", f"the token {d} ahead")
         yield Part("k.index > q.index", "what comes after")
 
 
