@@ -18,6 +18,7 @@ from core.synthesis.phrases import phrase_of_flag, phrase_of_number, phrase_of_t
 _LEAST_COUNT = 8  # tokens of train that a value must occur on
 _VALUES = {"lower": 40, "tag": 24, "dep": 30, "pos": 20, "entity": 6}  # most frequent ones of a text
 _NEIGHBOUR_VALUES = {"pos": 8, "lower": 6}  # of the token before
+_FIRST_VALUES = 12  # most frequent texts whose first occurrence is a condition
 _SMALL = (0, 1, 2)
 _BOUNDS = (2, 4, 8, 16)
 _DISTANCES = range(2, 6)
@@ -85,6 +86,18 @@ def _token_conditions(train: Features, is_causal: bool) -> Iterator[Part]:
                 yield Part(f"{{t}}{path}.{name} == {quoted(value)}", via(path, phrase_of_text(name, value)))
     if not is_causal:
         yield Part("{t}.next == None", "the last token")
+    yield from _firsts(train)
+
+
+def _firsts(train: Features) -> Iterator[Part]:
+    """The first token of a kind in a passage, which draws many heads as the very first token does."""
+    for name, attribute in ATTRIBUTES.items():
+        if attribute.kind == "boolean" and name != "is_first":
+            source = f"{{t}}.{name} and count({{t}}, {name}=True) == 0"
+            yield Part(source, f"the first of {phrase_of_flag(name)}")
+    for value in _frequent(train, "lower", _FIRST_VALUES):
+        source = f"{{t}}.lower == {quoted(value)} and count({{t}}, lower={quoted(value)}) == 0"
+        yield Part(source, f"the first of {phrase_of_text('lower', value)}")
 
 
 def _frequent(train: Features, name: str, most: int) -> list[str]:
