@@ -84,20 +84,18 @@ def choose_for_hybrid(
 def heads_named(names: str, info: ModelInfo) -> list[HeadId]:
     """The heads that `L0H1,L3H*` names, in order; raises WorkspaceError for one that is not in the model."""
     found: set[HeadId] = set()
-    for name in names.split(","):
-        wanted = name.strip().upper().removesuffix("*") + "0" * name.strip().endswith("*")
+    for name in map(str.strip, names.split(",")):
+        is_whole_layer = name.endswith("*")
         try:
-            head = HeadId.parse(wanted)
+            head = HeadId.parse((name[:-1] + "0" if is_whole_layer else name).upper())
         except ValueError as error:
-            raise WorkspaceError(
-                f"{name.strip()!r} names no head; write L3H7, or L3H* for a layer"
-            ) from error
+            raise WorkspaceError(f"{name!r} names no head; write L3H7, or L3H* for a layer") from error
         if head.layer >= info.layers or head.head >= info.heads:
             raise WorkspaceError(
-                f"{name.strip()} is not in {info.title}, which has layers 0 to {info.layers - 1} "
+                f"{name} is not in {info.title}, which has layers 0 to {info.layers - 1} "
                 f"of heads 0 to {info.heads - 1}"
             )
-        every = range(info.heads) if name.strip().endswith("*") else [head.head]
+        every = range(info.heads) if is_whole_layer else [head.head]
         found.update(HeadId(head.layer, one) for one in every)
     return sorted(found)
 

@@ -16,11 +16,11 @@ from core.features import Features, annotate
 from core.language import Evaluator, parse
 from core.score import BASELINES, patterns, sentence_ious
 from core.synthesis.fit import Fields, fields, ious, logits_of, refit, spread_of
-from core.synthesis.grammar import grammar_of
+from core.synthesis.grammar import FIRST, grammar_of
 from core.synthesis.rule import Rule
 from core.synthesis.search import Search, prepare_search
 from core.synthesis.select import select
-from core.synthesis.values import FIRST, Values
+from core.synthesis.values import Values
 from core.synthesis.write import written
 from core.types import SearchLimits, Sentence, Split
 from tests import tiny
@@ -222,7 +222,7 @@ def test_gains_of_the_screen_are_those_of_the_rules_one_by_one() -> None:
         assert len(exact) > 20
         rules = [rule for _, rule in exact]
         one = Fields(
-            found.weights[head, None], found.ascent[head, None], found.missing[head, None], found.ious
+            found.weights[head, None], found.ascent[head, None], found.targets[head, None], found.ious
         )
         again = {rule: gain for gain, rule in search.screen.again(one, [rules])[0]}
         for gain, rule in exact:

@@ -69,7 +69,7 @@ def search_programs(
     events.note(f"choosing from {search.rules:,} rules and sets of words, on {device}")
 
     def read(layer: int) -> dict[str, np.ndarray]:
-        return {sentence: maps[heads[layer]] for sentence, maps in chooser.layer(layer).items()}
+        return chooser.layer(layer, heads[layer])
 
     for layer, found in search.over_layers(left, read):
         chosen = dict(zip(heads[layer], found, strict=True))
@@ -130,8 +130,7 @@ def score_programs(
                     for heads in in_blocks(range(info.heads), 2 * cells)  # maps are read as whole squares
                     for score in _layer_scores(produced, attention.layer(layer, heads), layer, heads, info)
                 ]
-                named = programs if layer == 0 else []  # reading a program takes longer than its scores
-                events.result("programs", name, _content(info, named, origin, scores))
+                events.result("programs", name, _content(info, programs, origin, scores))
             events.progress(
                 "scoring the library", number * info.layers + layer + 1, len(blocks) * info.layers
             )

@@ -98,13 +98,15 @@ def tune(
             checked = end if end.is_exact else _measured(end, _general([fit], general, parts))
             if checked is not None:
                 done[at] = _written(fit, checked)
-    for members in _alike([fit for at, fit in enumerate(fits) if at not in done]):
-        for fit, end in zip(members, _fitted(members, _general(members, general, parts), steps), strict=True):
-            done[fits.index(fit)] = _written(fit, end)
+    for chosen in _alike(fits, [at for at in range(len(fits)) if at not in done]):
+        members = [fits[at] for at in chosen]
+        ends = _fitted(members, _general(members, general, parts), steps)
+        for at, fit, end in zip(chosen, members, ends, strict=True):
+            done[at] = _written(fit, end)
     return [done[at] for at in range(len(fits))]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Fit:
     program: ParsedProgram
     target: Tensor
@@ -138,12 +140,12 @@ class _End:
     is_exact: bool  # both are surely what the evaluator gives
 
 
-def _alike(fits: Sequence[_Fit]) -> Iterator[list[_Fit]]:
-    """Fits of programs that differ in the values of their literals only."""
-    groups: dict[Block, list[_Fit]] = {}
-    for fit in fits:
-        positions = frozenset(literal.position for literal in fit.literals)
-        groups.setdefault(with_ones(fit.program.body, positions), []).append(fit)
+def _alike(fits: Sequence[_Fit], which: Sequence[int]) -> Iterator[list[int]]:
+    """Of `which` fits those of programs that differ in the values of their literals only."""
+    groups: dict[Block, list[int]] = {}
+    for at in which:
+        positions = frozenset(literal.position for literal in fits[at].literals)
+        groups.setdefault(with_ones(fits[at].program.body, positions), []).append(at)
     yield from groups.values()
 
 

@@ -85,8 +85,8 @@ class GeneralLoss:
         evaluator, sentences = self._parts[part]
         columns = values.to(evaluator.device).unbind(1)
         failed: list[int] = []
-        found = [values.new_zeros(len(which), len(evaluator.too_long))]
-        rows = list(evaluator.too_long)
+        found: list[Tensor] = []
+        rows: list[int] = []
         for batch, value, failures in evaluator.values(
             self.body, dict(zip(self.positions, columns, strict=True))
         ):
@@ -97,7 +97,7 @@ class GeneralLoss:
             found.append(apart.cpu())
             rows += batch.rows
             failed += [batch.rows[row] for row in failures]
-        missing = [row for row in range(len(evaluator.features)) if row not in set(rows)]  # without tokens
+        missing = sorted(set(range(len(evaluator.features))) - set(rows))  # without tokens, or too long
         found.append(values.new_zeros(len(which), len(missing)))
         order = torch.tensor([*rows, *missing], dtype=torch.int64).argsort()
         return torch.cat(found, 1)[:, order], failed

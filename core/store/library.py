@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import duckdb
 import pandas as pd
 
-from core.language import describe, parse
+from core.language import Description, ParsedProgram, describe, parse
 from core.store.database import Database
 from core.types import BestProgram, HeadId, ModelInfo, Program, Score, Sentence, Split
 
@@ -163,14 +164,20 @@ def add_sentences(
 
 def add_program(cursor: duckdb.DuckDBPyConnection, source: str, origin: str) -> str:
     """Remember a program under the hash of its normalised source; its id. Raises ProgramError."""
-    program = parse(source)
-    found = describe(program)
+    program, found = _read(source)
     cursor.execute(
         "INSERT INTO programs (program_id, source, origin, category, summary, lookahead, nodes) "
         "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [program.id, source, origin, found.category, found.sentence, found.lookahead, found.nodes],
     )
     return program.id
+
+
+@lru_cache(maxsize=4096)
+def _read(source: str) -> tuple[ParsedProgram, Description]:
+    """A program and its description; a job names the same programs with every layer's scores."""
+    program = parse(source)
+    return program, describe(program)
 
 
 def add_proposals(

@@ -30,7 +30,7 @@ class Fields:
 
     weights: Tensor  # float32 [head, cell]
     ascent: Tensor  # float32 [head, cell]: how fast the loss falls as a logit rises
-    missing: Tensor  # float32 [head, cell]: what the head has there beyond the weights, by the row's share
+    targets: Tensor  # float32 [head, cell]: what the weights should be
     ious: Tensor  # float32 [head]
 
 
@@ -49,7 +49,7 @@ def fields(layout: Layout, logits: Tensor, targets: Tensor) -> Fields:
         weights[:, block.cells] = held.flatten(1)
         ascent[:, block.cells] = signed.flatten(1).neg_()
     ascent *= layout.share
-    return Fields(weights, ascent, (targets - weights) * layout.share, _ious(layout, distances))
+    return Fields(weights, ascent, targets, _ious(layout, distances))
 
 
 def ious(layout: Layout, logits: Tensor, targets: Tensor) -> Tensor:

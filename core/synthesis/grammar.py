@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from core.features import ATTRIBUTES, Features
+from core.features import ATTRIBUTES, Features, Kind
 from core.synthesis.phrases import phrase_of_flag, phrase_of_number, phrase_of_text, via
 
 _LEAST_COUNT = 8  # tokens of train that a value must occur on
@@ -38,6 +38,9 @@ class Part:
     def reads(self) -> frozenset[str]:
         """Which of the two tokens the source names."""
         return frozenset(token for token in ("q", "k") if re.search(rf"\b{token}\b", self.source))
+
+
+FIRST = Part("{t}.is_first", phrase_of_flag("is_first"))
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,10 @@ def grammar_of(train: Features, is_causal: bool) -> Grammar:
 
 
 def _token_conditions(train: Features, is_causal: bool) -> Iterator[Part]:
-    flags = [name for name, attribute in ATTRIBUTES.items() if attribute.kind == "boolean"]
-    numbers = [name for name, attribute in ATTRIBUTES.items() if attribute.kind == "number"]
     for path in ("", ".prev", ".next"):
-        for name in flags:
+        for name in _names_of("boolean"):
             yield Part(f"{{t}}{path}.{name}", via(path, phrase_of_flag(name)))
-    for name in numbers:
+    for name in _names_of("number"):
         for number in _SMALL:
             yield Part(f"{{t}}.{name} == {number}", phrase_of_number(name, "==", number))
         for number in _BOUNDS:
@@ -91,13 +92,22 @@ def _token_conditions(train: Features, is_causal: bool) -> Iterator[Part]:
 
 def _firsts(train: Features) -> Iterator[Part]:
     """The first token of a kind in a passage, which draws many heads as the very first token does."""
-    for name, attribute in ATTRIBUTES.items():
-        if attribute.kind == "boolean" and name != "is_first":
-            source = f"{{t}}.{name} and count({{t}}, {name}=True) == 0"
-            yield Part(source, f"the first of {phrase_of_flag(name)}")
+    for name in _repeating_flags():
+        source = f"{{t}}.{name} and count({{t}}, {name}=True) == 0"
+        yield Part(source, f"the first of {phrase_of_flag(name)}")
     for value in _frequent(train, "lower", _FIRST_VALUES):
         source = f"{{t}}.lower == {quoted(value)} and count({{t}}, lower={quoted(value)}) == 0"
         yield Part(source, f"the first of {phrase_of_text('lower', value)}")
+
+
+def _names_of(kind: Kind) -> list[str]:
+    """The attributes of a kind."""
+    return [name for name, attribute in ATTRIBUTES.items() if attribute.kind == kind]
+
+
+def _repeating_flags() -> list[str]:
+    """The conditions that more than one token of a passage can meet."""
+    return [name for name in _names_of("boolean") if name != "is_first"]
 
 
 def _frequent(train: Features, name: str, most: int) -> list[str]:
@@ -108,7 +118,7 @@ def _frequent(train: Features, name: str, most: int) -> list[str]:
 
 def _relations(train: Features, is_causal: bool) -> Iterator[Part]:
     yield from _distances(is_causal)
-    yield from _same_texts(is_causal)
+    yield from _same_texts()
     yield from _searches(train)
     yield Part("k.sentence == q.sentence", "its own sentence")
     yield Part("k.sentence == q.sentence - 1", "the sentence before")
@@ -138,7 +148,7 @@ def _distances(is_causal: bool) -> Iterator[Part]:
         yield Part("k.index > q.index", "what comes after")
 
 
-def _same_texts(is_causal: bool) -> Iterator[Part]:
+def _same_texts() -> Iterator[Part]:
     for name in ("lower", "lemma", "pos", "tag", "dep", "word"):
         yield Part(f"k.{name} == q.{name} and k != q", f"tokens of the same {_NAMES[name]}")
     yield Part('k.entity == q.entity and k.entity != "" and k != q', "names of the same kind")
@@ -160,11 +170,10 @@ def _same_texts(is_causal: bool) -> Iterator[Part]:
 
 
 def _searches(train: Features) -> Iterator[Part]:
-    for name, attribute in ATTRIBUTES.items():
-        if attribute.kind == "boolean" and name != "is_first":
-            found = f"last(q, {name}=True)"
-            yield Part(f"k == {found}", f"the latest of {phrase_of_flag(name)}")
-            yield Part(f"k.prev == {found}", f"what follows the latest of {phrase_of_flag(name)}")
+    for name in _repeating_flags():
+        found = f"last(q, {name}=True)"
+        yield Part(f"k == {found}", f"the latest of {phrase_of_flag(name)}")
+        yield Part(f"k.prev == {found}", f"what follows the latest of {phrase_of_flag(name)}")
     for name in ("lower", "pos", "tag", "dep"):
         yield Part(f"k == last(q, {name}=q.{name})", f"the latest token of the same {_NAMES[name]}")
     yield Part("k.prev == last(q, lower=q.lower)", "what followed the same word last time")

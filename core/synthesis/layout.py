@@ -16,7 +16,10 @@ from torch import Tensor
 
 from core.features import Features
 from core.language import Evaluator, parse
+from core.language.batch import Batch
 from core.language.tune_rows import row_blocks
+from core.language.values import Value
+from core.types import Failure
 
 
 @dataclass(frozen=True)
@@ -97,23 +100,26 @@ class Layout:
 
     def values(self, expression: str) -> Tensor | None:
         """A number or condition of q and k in every square, float32 [cell]; None if it fails anywhere."""
-        body = parse(f"def attend(q, k):\n    return {expression}\n").body
         found = []
-        for batch, value, failed in self.evaluator.values(body):
+        for batch, value, failed in self._evaluated(expression):
             if failed:
                 return None
-            shape = (batch.size, batch.length, batch.length)
-            found.append(value.numeric().tensor.expand(shape).reshape(-1))
+            found.append(value.tensor.expand(batch.size, batch.length, batch.length).reshape(-1))
         return torch.cat(found)
 
     def token_values(self, expression: str) -> Tensor:
         """A condition on k alone, float32 [padded token]; 0 in padding."""
-        body = parse(f"def attend(q, k):\n    return {expression}\n").body
         found = []
-        for batch, value, _ in self.evaluator.values(body):
-            tensor = value.numeric().tensor[:, 0, :].expand(batch.size, batch.length)
+        for batch, value, _ in self._evaluated(expression):
+            tensor = value.tensor[:, 0, :].expand(batch.size, batch.length)
             found.append((tensor * batch.exists).reshape(-1))
         return torch.cat(found)
+
+    def _evaluated(self, expression: str) -> Iterator[tuple[Batch, Value, dict[int, Failure]]]:
+        """What an expression of q and k gives as a number, and which sentences fail, batch by batch."""
+        body = parse(f"def attend(q, k):\n    return {expression}\n").body
+        for batch, value, failed in self.evaluator.values(body):
+            yield batch, value.numeric(), failed
 
     def targets(self, maps: Mapping[str, np.ndarray]) -> Tensor:
         """A layer's maps, float32 [head, row cell]; 0 in padding. `maps`: sentence -> [head, query, key]."""

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from core.synthesis.fit import Fields, spread_of
+from core.synthesis.grammar import FIRST
 from core.synthesis.rule import Rule
-from core.synthesis.values import FIRST, Values
+from core.synthesis.values import Values
 
 _LEAST_ROWS = 20  # of train on which a rule must have something to say
 _LEAST_WORDS = 10  # occurrences of a word that can enter a set
@@ -77,7 +78,9 @@ class Screen:
 
         For that the slopes of H heads are followed by H more, of what the heads lack.
         """
-        slopes = torch.cat([found.ascent, found.missing]) if faint else found.ascent
+        slopes = found.ascent
+        if faint:
+            slopes = torch.cat([slopes, (found.targets - found.weights) * self.layout.share])
         gradient = self.layout.to_squares(slopes)
         weights = self.layout.to_squares(found.weights)
         ranked: list[list[Gain]] = [[] for _ in found.weights]

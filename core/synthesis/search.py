@@ -20,15 +20,13 @@ from core.score import BASELINES, Patterns, cell_count, patterns, sentence_ious
 from core.synthesis.grammar import grammar_of
 from core.synthesis.layout import Layout
 from core.synthesis.screen import Screen
-from core.synthesis.select import Chosen, select
+from core.synthesis.select import select
 from core.synthesis.spell import spelled
 from core.synthesis.values import Values, distinct
 from core.synthesis.write import written
 from core.types import SearchLimits
 
-_CELLS = (
-    2**17
-)  # query-key pairs of each split that are worked on; a longer corpus is cut to its first passages
+_CELLS = 2**17  # query-key pairs of each split that are worked on; of a longer corpus the first passages
 
 Maps = Mapping[str, np.ndarray]  # sentence -> a layer's [head, query, key]
 
@@ -59,7 +57,9 @@ class Search:
         best = [self.baselines[at] for at in baseline_ious.argmax(0)]
         if self.screen is None:
             return best
-        found = [self._program(chosen) for chosen in self._chosen(maps)]
+        chosen = select(self.screen, self.validation, maps, self.limits)
+        constants = spelled(self.train, chosen, maps)
+        found = [parse(written(one.rules, texts)) for one, texts in zip(chosen, constants, strict=True)]
         features = self.validation.layout.features
         ious = sentence_ious(patterns(found, features, self.is_causal), maps, self.is_causal).mean(-1)
         return [
@@ -78,15 +78,6 @@ class Search:
             initargs=(1,),
         ) as pool:
             yield from zip(layers, pool.map(lambda layer: self.propose(read(layer)), layers), strict=True)
-
-    def _chosen(self, maps: Maps) -> list[tuple[Chosen, list[str]]]:
-        assert self.screen is not None
-        chosen = select(self.screen, self.validation, maps, self.limits)
-        return list(zip(chosen, spelled(self.train, chosen, maps), strict=True))
-
-    def _program(self, found: tuple[Chosen, list[str]]) -> ParsedProgram:
-        chosen, constants = found
-        return parse(written(chosen.rules, constants))
 
 
 def prepare_search(

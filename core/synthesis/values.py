@@ -8,12 +8,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from core.synthesis.grammar import Grammar, Part
+from core.synthesis.grammar import FIRST, Grammar, Part
 from core.synthesis.layout import Layout
 from core.synthesis.rule import Rule
 
 _NEARLY_ALL = 0.97
-FIRST = Part("{t}.is_first", "the first token")
 
 
 class Values:
