@@ -9,9 +9,9 @@ import torch
 from core.corpus import load_corpus
 from core.errors import HybridError, ProgramError
 from core.evaluate import evaluate_hybrid
-from core.extract import extract
+from core.extract import padded_ids
 from core.features import Features, annotate
-from core.hybrid import IMPLEMENTATION, hybrid
+from core.hybrid import IMPLEMENTATION, Patterns, hybrid, replaced
 from core.models import LoadedModel
 from core.types import HeadId, HybridSpec
 from tests import tiny
@@ -44,24 +44,70 @@ def test_an_empty_spec_changes_nothing(architecture: str, tiny_loaded: TinyLoade
         torch.testing.assert_close(found[row, : len(logits)], logits, atol=1e-5, rtol=0)
 
 
+class OwnPatterns:
+    """Every head's own attention, as the model reports it."""
+
+    def __init__(self, loaded: LoadedModel, heads: list[HeadId]) -> None:
+        self.loaded, self.heads = loaded, heads
+
+    def patterns(self, features: Features) -> Patterns:
+        ids, mask = padded_ids(features, range(len(features)), self.loaded.device)
+        with torch.inference_mode():
+            found = self.loaded.model(input_ids=ids, attention_mask=mask, output_attentions=True).attentions
+        return Patterns(self.heads, torch.stack([found[h.layer][:, h.head] for h in self.heads], 1))
+
+
+@pytest.mark.parametrize("count", [1, 5, tiny.LAYERS * tiny.HEADS])
 @pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
-def test_replacing_one_head_by_its_own_pattern_changes_nothing(
-    architecture: str, tiny_loaded: TinyLoaded, monkeypatch: pytest.MonkeyPatch
+def test_a_program_that_returns_the_heads_own_attention_changes_nothing(
+    architecture: str, count: int, tiny_loaded: TinyLoaded
 ) -> None:
     loaded = tiny_loaded(architecture)
+    features = features_of(loaded, 3)
+    heads = loaded.info.head_ids()[-count:]
+    with replaced(loaded, OwnPatterns(loaded, heads)) as patched:
+        found = patched.logits(features, range(3))
+    for row, n in enumerate(features.lengths):
+        torch.testing.assert_close(found[row, :n], eager_logits(loaded, features, row), atol=1e-4, rtol=0)
+
+
+def test_layers_with_every_head_replaced_skip_the_query_key_product(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("llama")
     features = features_of(loaded, 1)
-    recorded = next(extract(loaded, features, [0])).weights.astype(np.float32)
-    head = HeadId(1, 2)
-    with hybrid(loaded, HybridSpec.of(loaded.info.id, [(head, FIRST)])) as patched:
+    calls: list[int] = []
+    from transformers.models.llama import modeling_llama
 
-        def own_pattern(features: Features) -> None:
-            plan = patched.plans[1]
-            plan.weights = torch.from_numpy(recorded[1, 2])[None, None]
-            plan.keep = torch.zeros(1, 1, dtype=torch.bool)
+    eager = modeling_llama.eager_attention_forward
 
-        monkeypatch.setattr(patched, "_prepare", own_pattern)
-        found = patched.logits(features, [0])[0]
-    torch.testing.assert_close(found, eager_logits(loaded, features, 0), atol=2e-3, rtol=0)
+    def counted(module: torch.nn.Module, *arguments: object, **options: object) -> object:
+        calls.append(int(module.layer_idx))
+        return eager(module, *arguments, **options)
+
+    spec = HybridSpec.of(
+        loaded.info.id, [(HeadId(1, head), FIRST) for head in range(tiny.HEADS)] + [(HeadId(2, 0), FIRST)]
+    )
+    modeling_llama.eager_attention_forward = counted
+    try:
+        with hybrid(loaded, spec) as patched:
+            patched.logits(features, [0])
+    finally:
+        modeling_llama.eager_attention_forward = eager
+    assert calls == [0, 2]
+
+
+def test_a_program_sees_no_further_than_its_layers_sliding_window(tiny_loaded: TinyLoaded) -> None:
+    """There, every head on the first token is every head on the first token within the window."""
+    loaded = tiny_loaded("mistral")
+    features = features_of(loaded, 1)
+    window = loaded.model.config.sliding_window
+    assert features.lengths[0] > window
+    oldest = f"def attend(q, k):\n    return k.index == max(0, q.index - {window - 1})\n"
+    heads = loaded.info.head_ids()
+    found = []
+    for source in (FIRST, oldest):
+        with hybrid(loaded, HybridSpec.of(loaded.info.id, [(head, source) for head in heads])) as patched:
+            found.append(patched.logits(features, [0]))
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)

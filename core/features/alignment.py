@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import ModelError
 from core.features.attributes import Value, missing_value
 from core.features.left_context import LeftContext
+from core.features.spans import PassageTokens, read_ids, read_text, require_offsets, surfaces_of
 from core.features.table import FeatureBuilder, Features
 from core.types import Sentence
 
@@ -31,29 +31,54 @@ def annotate(
     Raises ModelError if the tokenizer cannot report character offsets. Without the spaCy model the
     syntactic attributes stay empty and `has_syntax` is False.
     """
-    if not getattr(tokenizer, "is_fast", False):
-        raise ModelError(
-            f"the tokenizer {type(tokenizer).__name__} reports no character offsets; "
-            "use the model's fast tokenizer"
-        )
+    require_offsets(tokenizer)
     parser = load_parser()
     documents: Any = [None] * len(sentences) if parser is None else parser.pipe(s.text for s in sentences)
     builder = FeatureBuilder()
     truncated = 0
     for sentence, document in zip(sentences, documents, strict=True):
-        encoded = tokenizer(sentence.text, return_offsets_mapping=True, return_special_tokens_mask=True)
-        ids, spans = encoded["input_ids"], encoded["offset_mapping"]
-        special = encoded["special_tokens_mask"]
-        if max_length is not None and len(ids) > max_length:
-            ids, spans, special = ids[:max_length], spans[:max_length], special[:max_length]
+        tokens = read_text(sentence.text, tokenizer)
+        if max_length is not None and len(tokens.ids) > max_length:
+            tokens = tokens.first(max_length)
             truncated += 1
-        pieces = tokenizer.convert_ids_to_tokens(ids)
-        names = [piece if is_special else None for piece, is_special in zip(pieces, special, strict=True)]
-        spans = _without_added_space(sentence.text, pieces, spans)
-        surfaces = _surfaces(sentence.text, spans, names)
-        rows = _rows(sentence.text, spans, surfaces, names, document)
-        builder.add(sentence.id, ids, surfaces, rows)
+        _add(builder, sentence.id, sentence.text, tokens, document)
     return builder.build(embeddings, truncated, has_syntax=parser is not None)
+
+
+def annotate_prefixes(
+    sentence: Sentence,
+    tokenizer: Any,
+    embeddings: np.ndarray | None = None,
+    max_length: int | None = None,
+) -> Features:
+    """What could be said of a passage's tokens while it was written: its first token, its first two, ...
+
+    Sentence i of the features holds the first i + 1 tokens, read as if the passage ended there.
+    """
+    require_offsets(tokenizer)
+    parser = load_parser()
+    tokens = read_text(sentence.text, tokenizer).first(max_length)
+    counts = range(1, len(tokens.ids) + 1)
+    texts = [sentence.text[: max(end for _, end in tokens.spans[:count])] for count in counts]
+    documents: Any = [None] * len(texts) if parser is None else parser.pipe(texts)
+    builder = FeatureBuilder()
+    for count, text, document in zip(counts, texts, documents, strict=True):
+        _add(builder, f"{sentence.id}:{count}", text, tokens.first(count), document)
+    return builder.build(embeddings, has_syntax=parser is not None)
+
+
+def annotate_ids(ids: Sequence[int], tokenizer: Any, embeddings: np.ndarray | None = None) -> Features:
+    """Every attribute of every token of one passage that is known by its token ids, as while generating."""
+    parser = load_parser()
+    text, tokens = read_ids(ids, tokenizer)
+    builder = FeatureBuilder()
+    _add(builder, "", text, tokens, None if parser is None else parser(text))
+    return builder.build(embeddings, has_syntax=parser is not None)
+
+
+def _add(builder: FeatureBuilder, name: str, text: str, tokens: PassageTokens, document: Any | None) -> None:
+    surfaces = surfaces_of(text, tokens)
+    builder.add(name, tokens.ids, surfaces, _rows(text, tokens.spans, surfaces, tokens.special, document))
 
 
 @cache
@@ -112,28 +137,6 @@ def _rows(
         row |= _syntax(word_of[at], first_token_of)
         rows.append(row)
     return rows
-
-
-def _without_added_space(
-    text: str, pieces: Sequence[str], spans: Sequence[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Spans; the space that SentencePiece adds before a passage covers none of its characters."""
-    return [
-        (start, start) if piece == "▁" and text[start:end].strip(" ▁") else (start, end)
-        for piece, (start, end) in zip(pieces, spans, strict=True)
-    ]
-
-
-def _surfaces(text: str, spans: Sequence[tuple[int, int]], special: Sequence[str | None]) -> list[str]:
-    """Each token's characters with the white space before it, which some tokenizers leave out of the span."""
-    surfaces = []
-    reached = 0
-    for name, (start, end) in zip(special, spans, strict=True):
-        surfaces.append(
-            name if name is not None else text[min(reached, start) if reached < end else start : end]
-        )
-        reached = max(reached, end)
-    return surfaces
 
 
 def _anchor(text: str, start: int, end: int) -> int:

@@ -1,0 +1,113 @@
+"""Questions with two answers, as in PIQA: how often a model and its hybrid prefer the right one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import CorpusError, HybridError
+from core.evaluate.perplexity import Tell, Variant, measure
+from core.features import annotate
+from core.hybrid import ProgramPatterns, parsed
+from core.models import LoadedModel
+from core.types import HybridSpec, Sentence, Split
+
+_RESAMPLES = 1000
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Question:
+    """A goal, answers to it, and which is right."""
+
+    goal: str
+    answers: tuple[str, str]
+    right: int  # 0 or 1
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Shares of questions answered rightly, with 95 % bootstrap intervals over questions."""
+
+    questions: int
+    original: float
+    original_interval: tuple[float, float]
+    hybrid: float
+    hybrid_interval: tuple[float, float]
+    agreement: float  # questions on which both prefer the same answer
+
+
+def read_questions(path: Path, limit: int | None = None) -> list[Question]:
+    """A PIQA-format file: JSON lines of goal, sol1, sol2 and label (0 or 1).
+
+    Raises CorpusError naming the line that is wrong.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(f"cannot read the questions {path}: {error}") from error
+    found = [_question(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not found:
+        raise CorpusError(f"{path} holds no question")
+    return found[:limit]
+
+
+def _question(path: Path, number: int, line: str) -> Question:
+    wanted = 'an object like {"goal": "...", "sol1": "...", "sol2": "...", "label": 0}'
+    try:
+        row = json.loads(line)
+        goal, first, second, label = (row[name] for name in ("goal", "sol1", "sol2", "label"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f"{path}: line {number} is not {wanted}") from error
+    texts = (goal, first, second)
+    if str(label) not in ("0", "1") or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise CorpusError(f"{path}: line {number} is not {wanted}")
+    return Question(goal, (first, second), int(label))
+
+
+def accuracy(
+    loaded: LoadedModel,
+    spec: HybridSpec,
+    questions: Sequence[Question],
+    tell: Tell = lambda done, total: None,
+) -> Accuracy:
+    """How often each model gives the right answer the higher likelihood, as lm-eval's `piqa` scores `acc`."""
+    source = ProgramPatterns(parsed(loaded.info, spec), loaded.info.is_causal, loaded.device)
+    stems = [f"Question: {question.goal}\nAnswer:" for question in questions]
+    texts = [f"{stem} {a}" for stem, q in zip(stems, questions, strict=True) for a in q.answers]
+    passages = [Sentence(str(at), text, "question", Split.TEST) for at, text in enumerate(texts)]
+    features = annotate(passages, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
+    if features.truncated:
+        raise HybridError(
+            f"{features.truncated} answers do not fit the model's {loaded.info.max_length} tokens"
+        )
+    found = measure(loaded, [Variant(source, frozenset(source.heads))], features, tell)
+    skip = np.repeat([len(loaded.tokenizer(stem)["input_ids"]) for stem in stems], 2)
+    within = np.concatenate([np.arange(1, n) for n in features.lengths if n >= 2])
+    counts = within >= skip[found.rows]
+    right = np.array([question.right for question in questions])
+
+    def preferred(losses: np.ndarray) -> np.ndarray:
+        sums = np.bincount(found.rows[counts], losses[counts], minlength=len(texts))
+        chosen: np.ndarray = sums.reshape(-1, 2).argmin(1)
+        return chosen
+
+    original, changed = preferred(found.base), preferred(found.changed[0])
+    return Accuracy(
+        len(questions),
+        float((original == right).mean()),
+        _interval(original == right),
+        float((changed == right).mean()),
+        _interval(changed == right),
+        float((original == changed).mean()),
+    )
+
+
+def _interval(hits: np.ndarray) -> tuple[float, float]:
+    drawn = np.random.default_rng(_SEED).binomial(len(hits), hits.mean(), _RESAMPLES) / len(hits)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)

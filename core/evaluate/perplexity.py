@@ -1,0 +1,178 @@
+"""What hybrids cost: loss and KL of every token, beside the unmodified model's on the same tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.errors import HybridError
+from core.extract import batches
+from core.features import Features
+from core.hybrid import Patterns, PatternSource, ProgramPatterns, parsed, replaced
+from core.models import LoadedModel
+from core.types import Evaluation, HeadId, HybridSpec
+
+BATCH_TOKENS = 256  # bounds the logits held at once: tokens x vocabulary, for two models
+_RESAMPLES = 1000
+_BOOTSTRAP_SEED = 0
+
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Some heads of a source, replaced together. Variants that share a source share its patterns."""
+
+    source: PatternSource
+    heads: frozenset[HeadId]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Of every predicted token, in nats; the first token of a passage is context only."""
+
+    rows: np.ndarray  # int64 [token]: the passage, as a row of the features
+    base: np.ndarray  # float32 [token]: negative log-likelihood of the unmodified model
+    changed: np.ndarray  # float32 [variant, token]
+    kl: np.ndarray  # float32 [variant, token]: KL(unmodified || variant)
+    kept: np.ndarray  # int64 [variant]: (head, passage) pairs that kept the head's own attention
+
+
+def evaluate_hybrid(
+    loaded: LoadedModel, spec: HybridSpec, features: Features, tell: Tell = lambda done, total: None
+) -> Evaluation:
+    """Perplexity and KL of a hybrid on every passage of `features`.
+
+    `tell` hears passages done and in all. Raises HybridError for an encoder, for a spec of another
+    model, or if no passage has two tokens.
+    """
+    source = ProgramPatterns(parsed(loaded.info, spec), loaded.info.is_causal, loaded.device)
+    return evaluation(measure(loaded, [Variant(source, frozenset(source.heads))], features, tell))
+
+
+def measure(
+    loaded: LoadedModel,
+    variants: Sequence[Variant],
+    features: Features,
+    tell: Tell = lambda done, total: None,
+) -> Losses:
+    """Losses of several hybrids; the unmodified model runs once, and each source once a batch."""
+    rows = predictable(loaded, features)
+    parts = []
+    kept = np.zeros(len(variants), np.int64)
+    sources = list({id(variant.source): variant.source for variant in variants}.values())
+    with replaced(loaded, _Nothing()) as patched, torch.inference_mode():
+        done = 0
+        for batch in batches(features.lengths, rows, BATCH_TOKENS):
+            tokens = PredictedTokens(features, batch, loaded.device)
+            base = tokens.log_probabilities(patched.forward(features, batch, None))
+            produced = {id(source): source.patterns(features.select(batch)) for source in sources}
+            found = np.zeros((2, len(variants), len(tokens)), np.float32)
+            for at, variant in enumerate(variants):
+                chosen = among(produced[id(variant.source)], variant.heads)
+                kept[at] += chosen.failures
+                changed = tokens.log_probabilities(patched.forward(features, batch, chosen))
+                found[:, at] = tokens.losses(changed).cpu(), divergence(base, changed).cpu()
+            parts.append((tokens.rows, tokens.losses(base).cpu().numpy(), *found))
+            done += len(batch)
+            tell(done, len(rows))
+    joined = [np.concatenate(values, axis=-1) for values in zip(*parts, strict=True)]
+    order = np.argsort(joined[0], kind="stable")
+    base_rows, base_losses, changed_losses, kl = (values[..., order] for values in joined)
+    return Losses(base_rows, base_losses, changed_losses, kl, kept)
+
+
+def predictable(loaded: LoadedModel, features: Features) -> list[int]:
+    """Rows with something to predict; raises HybridError for an encoder or if there is none."""
+    if not loaded.info.is_causal:
+        raise HybridError(
+            f"{loaded.info.name} is an encoder: it predicts no next token, so has no perplexity"
+        )
+    rows = [row for row, n in enumerate(features.lengths) if n >= 2]
+    if not rows:
+        raise HybridError("no passage has two tokens, so there is nothing to predict; give longer text")
+    return rows
+
+
+class PredictedTokens:
+    """The tokens of a batch that have a token before them, end to end."""
+
+    def __init__(self, features: Features, batch: Sequence[int], device: torch.device) -> None:
+        lengths = [int(features.lengths[row]) for row in batch]
+        self.rows = np.repeat(np.array(batch, np.int64), [n - 1 for n in lengths])
+        self._lengths = lengths
+        ids = [features.token_ids[features.span(row)][1:].astype(np.int64) for row in batch]
+        self.targets = torch.from_numpy(np.concatenate(ids)).to(device)  # [token]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def log_probabilities(self, logits: Tensor) -> Tensor:
+        """Logits [sentence, token, vocabulary] as log probabilities [predicted token, vocabulary]."""
+        kept = [logits[at, : n - 1] for at, n in enumerate(self._lengths)]
+        return torch.log_softmax(torch.cat(kept).float(), dim=-1)
+
+    def losses(self, log_probabilities: Tensor) -> Tensor:
+        """Negative log-likelihoods [predicted token]."""
+        return -log_probabilities.gather(1, self.targets[:, None])[:, 0]
+
+
+def divergence(base: Tensor, changed: Tensor) -> Tensor:
+    """KL(base || changed) [token] of log probabilities [token, vocabulary]."""
+    return torch.nn.functional.kl_div(changed, base, log_target=True, reduction="none").sum(-1)
+
+
+def among(patterns: Patterns, heads: frozenset[HeadId]) -> Patterns:
+    """The patterns of these heads only."""
+    chosen = [at for at, head in enumerate(patterns.heads) if head in heads]
+    if len(chosen) == len(patterns.heads):
+        return patterns
+    return Patterns(
+        [patterns.heads[at] for at in chosen],
+        patterns.weights[:, chosen],
+        None if patterns.mix is None else patterns.mix[:, chosen],
+    )
+
+
+def evaluation(losses: Losses, variant: int = 0, tokens: np.ndarray | None = None) -> Evaluation:
+    """Figures of one variant; of the tokens [token] that a mask selects, such as a genre's."""
+    which = np.ones(len(losses.rows), bool) if tokens is None else tokens
+    passages, counts = np.unique(losses.rows[which], return_counts=True)
+    base, changed = losses.base[which].mean(dtype=float), losses.changed[variant, which].mean(dtype=float)
+    added = np.bincount(
+        np.searchsorted(passages, losses.rows[which]),
+        losses.changed[variant, which].astype(float) - losses.base[which],
+    )
+    low, high = _increase_interval(added, counts)
+    return Evaluation(
+        base_ppl=float(np.exp(base)),
+        ppl=float(np.exp(changed)),
+        increase=float(np.expm1(changed - base)),
+        low=low,
+        high=high,
+        kl=float(losses.kl[variant, which].mean(dtype=float)),
+        tokens=int(counts.sum()),
+        passages=len(passages),
+        kept=int(losses.kept[variant]),
+    )
+
+
+def _increase_interval(added: np.ndarray, tokens: np.ndarray) -> tuple[float, float]:
+    """95 % bootstrap interval of the perplexity increase: added loss and tokens of each passage."""
+    n = len(tokens)
+    counts = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
+    low, high = np.percentile(np.expm1(counts @ added / (counts @ tokens)), [2.5, 97.5])
+    return float(low), float(high)
+
+
+class _Nothing:
+    """A source without heads."""
+
+    heads: Sequence[HeadId] = ()
+
+    def patterns(self, features: Features) -> Patterns:
+        return Patterns([], torch.zeros(len(features), 0, 0, 0))

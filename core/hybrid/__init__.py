@@ -1,0 +1,28 @@
+"""Hybrids: a model in which programs stand in the place of attention heads.
+
+with hybrid(loaded, spec) as patched:      heads replaced until the block ends
+    patched.logits(features, rows)
+ship(folder, info, spec, figures)          a hybrid as a folder that can be published
+load_hybrid(folder).logits(texts)          ... and back
+"""
+
+from core.hybrid.attention import IMPLEMENTATION
+from core.hybrid.patched import Hybrid, hybrid, parsed, replaced
+from core.hybrid.patterns import Patterns, PatternSource, PrefixPatterns, ProgramPatterns
+from core.hybrid.ship import ShippedHybrid, load_hybrid, read_spec, ship
+
+__all__ = [
+    "IMPLEMENTATION",
+    "Hybrid",
+    "PatternSource",
+    "Patterns",
+    "PrefixPatterns",
+    "ProgramPatterns",
+    "ShippedHybrid",
+    "hybrid",
+    "load_hybrid",
+    "parsed",
+    "read_spec",
+    "replaced",
+    "ship",
+]

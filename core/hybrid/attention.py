@@ -1,0 +1,91 @@
+"""The attention function of hybrids, registered with transformers together with its mask.
+
+Without the mask a model would silently see the future. The function runs the architecture's own eager
+attention and puts pattern times values in the place of the replaced heads' outputs; whatever else the
+architecture does (grouped queries, soft-capping, sinks) is left to its own code. A layer whose heads are
+all replaced skips its query-key product.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import eager_mask
+
+IMPLEMENTATION = "headscript"
+
+
+@dataclass(frozen=True)
+class LayerPatterns:
+    """What the replaced heads of a layer attend to in one forward pass."""
+
+    heads: list[int]
+    weights: Tensor  # [sentence, replaced head, query, key]; rows sum to 1
+    mix: Tensor | None = None  # [sentence, replaced head]: 1 replaced, 0 the head's own; None: all 1
+
+
+PATTERNS: WeakKeyDictionary[torch.nn.Module, LayerPatterns] = WeakKeyDictionary()
+
+
+def can_patch(model: Any) -> bool:
+    """Whether a model runs its attention through transformers' AttentionInterface."""
+    attention = [module for module in model.modules() if hasattr(module, "layer_idx")]
+    has_eager = any(hasattr(sys.modules[type(m).__module__], "eager_attention_forward") for m in attention)
+    return has_eager and bool(model._can_set_attn_implementation())
+
+
+def _attention(
+    module: torch.nn.Module,
+    query: Tensor,  # [sentence, query head, query, dimension]
+    key: Tensor,  # [sentence, key-value head, key, dimension]
+    value: Tensor,
+    attention_mask: Tensor | None,
+    **options: Any,
+) -> tuple[Tensor, Tensor | None]:
+    """Attention outputs [sentence, query, query head, dimension], and weights where they were computed."""
+    eager = sys.modules[type(module).__module__].eager_attention_forward
+    patterns = PATTERNS.get(module)
+    if patterns is None:
+        own: tuple[Tensor, Tensor] = eager(module, query, key, value, attention_mask, **options)
+        return own
+    weights = _within_window(patterns.weights.to(value.dtype), attention_mask, options.get("sliding_window"))
+    queries_per_value = query.shape[1] // value.shape[1]
+    values = value[:, [head // queries_per_value for head in patterns.heads]]
+    replaced = (weights @ values).transpose(1, 2)  # [sentence, query, replaced head, dimension]
+    if patterns.mix is None and len(patterns.heads) == query.shape[1]:
+        return replaced.contiguous(), None
+    output, own_weights = eager(module, query, key, value, attention_mask, **options)
+    if patterns.mix is not None:
+        before = output[:, :, patterns.heads]
+        replaced = before + patterns.mix[:, None, :, None].to(value.dtype) * (replaced - before)
+    output = output.clone()
+    output[:, :, patterns.heads] = replaced
+    return output, own_weights
+
+
+def _within_window(weights: Tensor, attention_mask: Tensor | None, window: int | None) -> Tensor:
+    """Weights of a layer with a sliding window: nothing beyond it, rows made to sum to 1 again.
+
+    A row that had all its weight beyond the window goes to the first token within.
+    """
+    keys = weights.shape[-1]
+    if window is None or keys <= window or attention_mask is None:
+        return weights
+    seen = attention_mask[..., :keys]
+    seen = seen if seen.dtype == torch.bool else seen == 0  # [sentence or 1, 1, query, key]
+    inside = weights * seen
+    total = inside.sum(-1, keepdim=True)
+    is_first = seen & (seen.cumsum(-1) == 1)
+    return torch.where(
+        total > 0, inside / total.clamp(min=torch.finfo(inside.dtype).tiny), is_first.to(inside.dtype)
+    )
+
+
+AttentionInterface.register(IMPLEMENTATION, _attention)
+AttentionMaskInterface.register(IMPLEMENTATION, eager_mask)

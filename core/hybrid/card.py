@@ -1,0 +1,89 @@
+"""What a shipped hybrid says of itself: a model card in Markdown and a picture of its curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from core.language import describe, parse
+from core.types import HybridSpec, ModelInfo
+
+_WIDTH, _HEIGHT, _MARGIN = 560, 300, 48
+_COLOURS = ("#35608d", "#e08214", "#5aae9c", "#8073ac", "#c7b25c", "#9aa3b2", "#b35806", "#1b7837")
+_HIGHEST = 3.0  # of the increases drawn: +300 %; what is above runs off the top
+
+
+def model_card(
+    info: ModelInfo, spec: HybridSpec, figures: Mapping[str, Any], curve: Sequence[Mapping[str, Any]]
+) -> str:
+    """Markdown with the figures, the curve and every head's program in a sentence."""
+    total = info.layers * info.heads
+    described = [(head, describe(parse(source))) for head, source in spec.programs]
+    lookahead = sum(found.lookahead for _, found in described)
+    lines = [
+        f"# {info.title} with {len(spec.programs)} of {total} attention heads as programs",
+        "",
+        f"Base model: `{info.name}` ({info.id}). Made with Headscript; method: arXiv 2606.19317.",
+        "The programs are in `programs/`, one short Python function a head. Load the hybrid with "
+        '`core.hybrid.load_hybrid("this folder")`.',
+        "",
+        "| figure | value |",
+        "| --- | --- |",
+        *(f"| {name} | {_shown(name, value)} |" for name, value in figures.items()),
+        "",
+        f"{lookahead} of the programs read text to the right of a token, so the figures above let "
+        "them see the whole passage; a model that generates left to right cannot."
+        if lookahead
+        else "No program reads text to the right of a token.",
+        "",
+    ]
+    if curve:
+        lines += ["## Perplexity against share of heads replaced", "", "![curve](curve.svg)", ""]
+        lines += ["| order | share | increase |", "| --- | --- | --- |"]
+        lines += [f"| {row['order']} | {row['share']:.0%} | {row['increase']:+.1%} |" for row in curve]
+        lines += [""]
+    lines += ["## Heads", "", "| head | program |", "| --- | --- |"]
+    lines += [f"| [{head}](programs/{head}.py) | {_cell(found.sentence)} |" for head, found in described]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(name: str, value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:+.1%}" if name in ("increase", "low", "high") else f"{value:.4g}"
+    return _cell(str(value))
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its table cell and is not read as Markdown or HTML."""
+    plain = escape(" ".join(text.split()), quote=False)
+    return "".join("\\" + c if c in "|`*_[]\\" else c for c in plain)
+
+
+def curve_svg(curve: Sequence[Mapping[str, Any]]) -> str:
+    """Increase of perplexity against share, a line for each order."""
+    top = min(_HIGHEST, max([0.05, *(float(row["increase"]) for row in curve)]))
+    orders = list(dict.fromkeys(str(row["order"]) for row in curve))
+
+    def place(share: float, increase: float) -> str:
+        x = _MARGIN + share * (_WIDTH - 2 * _MARGIN)
+        y = _HEIGHT - _MARGIN - min(increase, top) / top * (_HEIGHT - 2 * _MARGIN)
+        return f"{x:.1f},{y:.1f}"
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH + 120} {_HEIGHT}" '
+        'font-family="sans-serif" font-size="11">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<polyline fill="none" stroke="#555" points="{place(0, top)} {place(0, 0)} {place(1, 0)}"/>',
+        f'<text x="4" y="{_MARGIN}">{top:+.0%}</text><text x="4" y="{_HEIGHT - _MARGIN}">0 %</text>',
+        f'<text x="{_WIDTH / 2 - 60}" y="{_HEIGHT - 12}">share of heads replaced, 0 to 100 %</text>',
+    ]
+    for at, order in enumerate(orders):
+        rows = sorted((row for row in curve if row["order"] == order), key=lambda row: float(row["share"]))
+        points = " ".join(place(float(row["share"]), float(row["increase"])) for row in rows)
+        colour = _COLOURS[at % len(_COLOURS)]
+        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{points}"/>')
+        parts.append(
+            f'<text x="{_WIDTH - 30}" y="{_MARGIN + 16 * at}" fill="{colour}">{escape(order)}</text>'
+        )
+    return "\n".join([*parts, "</svg>"]) + "\n"

@@ -1,0 +1,119 @@
+"""A hybrid model: patterns in the place of heads, for as long as a `with` block lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.errors import HybridError
+from core.extract import padded_ids, without_cache
+from core.features import Features
+from core.hybrid.attention import IMPLEMENTATION, PATTERNS, LayerPatterns, can_patch
+from core.hybrid.patterns import Patterns, PatternSource, ProgramPatterns
+from core.language import ParsedProgram, parse
+from core.models import LoadedModel
+from core.types import HeadId, HybridSpec, ModelInfo
+
+
+@dataclass
+class Hybrid:
+    """A patched model; valid inside the `with` block that made it."""
+
+    loaded: LoadedModel
+    source: PatternSource
+    failures: int = 0  # (head, sentence) pairs so far that kept the head's own attention
+
+    def logits(self, features: Features, rows: Sequence[int], replaced: bool = True) -> Tensor:
+        """Logits [sentence, token, vocabulary] of sentences `rows`, padded on the right.
+
+        `replaced=False` gives the unmodified model's, under the same patch.
+        """
+        with torch.inference_mode():
+            if not replaced:
+                return self.forward(features, rows, None)
+            found = self.source.patterns(features.select(rows))
+            self.failures += found.failures
+            return self.forward(features, rows, found)
+
+    def forward(self, features: Features, rows: Sequence[int], patterns: Patterns | None) -> Tensor:
+        """The same with these patterns, differentiable in their weights and mix."""
+        ids, mask = padded_ids(features, rows, self.loaded.device)
+        with self.attending(patterns):
+            output = self.loaded.model(input_ids=ids, attention_mask=mask, **without_cache(self.loaded))
+        found: Tensor = output.logits if "logits" in output else output.last_hidden_state
+        return found
+
+    @contextmanager
+    def attending(self, patterns: Patterns | None) -> Iterator[None]:
+        """Forward passes in the block attend to these patterns."""
+        chosen = {} if patterns is None else by_layer(patterns)
+        modules = [m for m in self.loaded.model.modules() if getattr(m, "layer_idx", None) in chosen]
+        PATTERNS.update({module: chosen[module.layer_idx] for module in modules})
+        try:
+            yield
+        finally:
+            for module in modules:
+                PATTERNS.pop(module, None)
+
+
+def by_layer(patterns: Patterns) -> dict[int, LayerPatterns]:
+    """The patterns of each layer's heads."""
+    places: dict[int, list[int]] = {}
+    for at, head in enumerate(patterns.heads):
+        places.setdefault(head.layer, []).append(at)
+    return {
+        layer: LayerPatterns(
+            [patterns.heads[place].head for place in chosen],
+            patterns.weights[:, chosen],
+            None if patterns.mix is None else patterns.mix[:, chosen],
+        )
+        for layer, chosen in places.items()
+    }
+
+
+@contextmanager
+def hybrid(loaded: LoadedModel, spec: HybridSpec) -> Iterator[Hybrid]:
+    """`loaded` with the heads of `spec` replaced; restored when the block ends, also by an exception.
+
+    Raises HybridError before any work if the spec does not fit the model, ProgramError if a program
+    does not parse.
+    """
+    programs = parsed(loaded.info, spec)
+    with replaced(loaded, ProgramPatterns(programs, loaded.info.is_causal, loaded.device)) as patched:
+        yield patched
+
+
+@contextmanager
+def replaced(loaded: LoadedModel, source: PatternSource) -> Iterator[Hybrid]:
+    """`loaded` with heads replaced by the patterns of any source; restored when the block ends."""
+    if not can_patch(loaded.model):
+        raise HybridError(
+            f"{type(loaded.model).__name__} does not use transformers' AttentionInterface, "
+            "so its heads cannot be replaced"
+        )
+    before = loaded.model.config._attn_implementation
+    loaded.model.set_attn_implementation(IMPLEMENTATION)
+    try:
+        yield Hybrid(loaded, source)
+    finally:
+        loaded.model.set_attn_implementation(before)
+
+
+def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:
+    """The programs of a spec; raises HybridError if it does not fit the model."""
+    if spec.model != info.id:
+        raise HybridError(f"this hybrid is for the model {spec.model}, not for {info.id}")
+    heads = [head for head, _ in spec.programs]
+    for head in heads:
+        if head.layer not in range(info.layers) or head.head not in range(info.heads):
+            raise HybridError(
+                f"{head} does not exist: {info.name} has {info.layers} layers of {info.heads} heads"
+            )
+        if heads.count(head) > 1:
+            raise HybridError(f"{head} is replaced twice; name each head once")
+    programs = {source: parse(source) for source in {source for _, source in spec.programs}}
+    return {head: programs[source] for head, source in spec.programs}

@@ -1,0 +1,103 @@
+"""Patterns to put in the place of heads: what programs produce on some sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from core.features import Features
+from core.language import Evaluator, ParsedProgram
+from core.language.tensors import Position
+from core.types import HeadId
+
+Constants = Mapping[Position, Tensor]
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Weights of some heads on some sentences."""
+
+    heads: Sequence[HeadId]
+    weights: Tensor  # float32 [sentence, head, query, key], in the order of `heads`
+    mix: Tensor | None = None  # [sentence, head]: 1 where the head is replaced, 0 where it keeps its own
+
+    @property
+    def failures(self) -> int:
+        """(head, sentence) pairs that keep the head's own attention."""
+        return 0 if self.mix is None else int((self.mix == 0).sum())
+
+
+class PatternSource(Protocol):
+    """Where a hybrid's patterns come from."""
+
+    @property
+    def heads(self) -> Sequence[HeadId]:
+        """The heads that are replaced."""
+
+    def patterns(self, features: Features) -> Patterns:
+        """Their patterns on these sentences."""
+
+
+class ProgramPatterns:
+    """Programs as a source of patterns; a program that fails on a sentence leaves its head alone there."""
+
+    def __init__(
+        self, programs: Mapping[HeadId, ParsedProgram], causal: bool, device: str | torch.device
+    ) -> None:
+        self.programs = programs
+        self.heads = sorted(programs)
+        self.causal = causal
+        self.device = device
+
+    def patterns(self, features: Features) -> Patterns:
+        """Every distinct program evaluated once."""
+        evaluator = Evaluator(features, self.causal, self.device)
+        produced = {program.id: evaluator.run(program) for program in set(self.programs.values())}
+        results = [produced[self.programs[head].id] for head in self.heads]
+        size = (len(features), len(results))
+        mix = torch.ones(size)
+        for at, result in enumerate(results):
+            mix[list(result.failures), at] = 0
+        has_failed = bool((mix == 0).any())
+        length = int(features.lengths.max(initial=0))
+        weights = torch.zeros(*size, length, length, device=self.device)
+        for at, result in enumerate(results):
+            n = result.weights.shape[-1]
+            weights[:, at, :n, :n] = result.weights
+        return Patterns(self.heads, weights, mix.to(self.device) if has_failed else None)
+
+
+class PrefixPatterns:
+    """Programs that read no further than the query: every row from features of the passage up to it.
+
+    What a left-to-right model could have seen; `prefixes` holds each passage as `annotate_prefixes` reads it.
+    """
+
+    def __init__(
+        self,
+        programs: Mapping[HeadId, ParsedProgram],
+        prefixes: Mapping[str, Features],
+        device: str | torch.device,
+    ) -> None:
+        self.programs = programs
+        self.heads = sorted(programs)
+        self.prefixes = prefixes
+        self.device = device
+
+    def patterns(self, features: Features) -> Patterns:
+        """Row n of a passage is the last row of its first n + 1 tokens."""
+        length = int(features.lengths.max(initial=0))
+        weights = torch.zeros(len(features), len(self.heads), length, length, device=self.device)
+        mix = torch.ones(weights.shape[:2])
+        for row, sentence in enumerate(features.sentences):
+            read = ProgramPatterns(self.programs, True, self.device).patterns(self.prefixes[sentence])
+            n = len(self.prefixes[sentence])
+            last = torch.arange(n)
+            weights[row, :, :n, :n] = read.weights[last, :, last].transpose(0, 1)
+            if read.mix is not None:  # one failing prefix is a failing passage
+                mix[row] = read.mix.amin(0).cpu()
+        return Patterns(self.heads, weights, mix.to(self.device) if bool((mix == 0).any()) else None)
