@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
+from core.device import Halving
 from core.errors import HybridError
-from core.extract import batches
+from core.extract import batches, padded_tokens
 from core.features import Features
 from core.hybrid import hybrid
 from core.models import LoadedModel
@@ -24,11 +25,12 @@ def evaluate_hybrid(
     spec: HybridSpec,
     features: Features,
     tell: Callable[[int, int], None] = lambda done, total: None,
+    halving: Halving | None = None,
 ) -> Evaluation:
     """Perplexity of the hybrid and of the unmodified model on every passage of `features`.
 
-    The first token of a passage is context only. `tell` hears passages done and in all. Raises
-    HybridError for an encoder, or if no passage has two tokens.
+    The first token of a passage is context only. `tell` hears passages done and in all; `halving` makes
+    batches smaller where memory runs out. Raises HybridError for an encoder, or if no passage has two tokens.
     """
     if not loaded.info.is_causal:
         raise HybridError(
@@ -38,16 +40,28 @@ def evaluate_hybrid(
     if not rows:
         raise HybridError("no passage has two tokens, so there is nothing to predict; give longer text")
     sums = np.zeros((len(features), 3))  # per passage: base loss, hybrid loss, KL; in nats
+    halving = halving or Halving()
     with hybrid(loaded, spec) as patched:
-        done = 0
-        for batch in batches(features.lengths, rows, _BATCH_TOKENS):
+
+        def sums_of(batch: Sequence[int]) -> tuple[list[tuple[float, float, float]], int]:
+            failures = patched.failures
             base = patched.logits(features, batch, replaced=False)
             changed = patched.logits(features, batch)
-            for at, row in enumerate(batch):
-                sums[row] = _passage_sums(base[at], changed[at], features.token_ids[features.span(row)])
-            done += len(batch)
-            tell(done, len(rows))
-    return _summarise(sums[rows], features.lengths[rows] - 1, kept=patched.failures)
+            texts = [features.token_ids[features.span(row)] for row in batch]
+            found = [_passage_sums(*passage) for passage in zip(base, changed, texts, strict=True)]
+            return found, patched.failures - failures
+
+        def width(batch: Sequence[int]) -> int:
+            return padded_tokens(features.lengths, batch)
+
+        done = kept = 0
+        for batch in batches(features.lengths, rows, _BATCH_TOKENS):
+            for part, (found, failures) in halving.run(batch, sums_of, width):
+                sums[part] = found
+                kept += failures
+                done += len(part)
+                tell(done, len(rows))
+    return _summarise(sums[rows], features.lengths[rows] - 1, kept=kept)
 
 
 def _passage_sums(base: torch.Tensor, changed: torch.Tensor, ids: np.ndarray) -> tuple[float, float, float]:

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from core.features import Features
-from core.jobs import JobRunner
+from core.jobs import JobRunner, Watch
 from core.language import Evaluator, parse
 from core.score import Patterns, patterns, sentence_ious
 from core.settings import Settings
@@ -29,6 +29,12 @@ class Owner:
     settings: Settings
     workspace: Workspace
     runner: JobRunner
+    watch: Watch
+
+    def close(self) -> None:
+        """Let another process have the workspace; jobs that run go on."""
+        self.watch.stop()
+        self.workspace.close()
 
 
 @st.cache_resource(show_spinner="Opening the workspace")
@@ -36,8 +42,10 @@ def owner() -> Owner:
     """The open workspace, shared by all sessions of this server; raises WorkspaceError."""
     settings = Settings.read(os.environ)
     workspace = Workspace.open(settings.workspace)
-    atexit.register(workspace.close)
-    return Owner(settings, workspace, JobRunner(workspace, settings))
+    runner = JobRunner(workspace, settings)
+    held = Owner(settings, workspace, runner, Watch(runner))
+    atexit.register(held.close)
+    return held
 
 
 def running_job() -> JobRecord | None:
