@@ -130,10 +130,6 @@ class EventWriter:
         """A worker is at it, for the first time or again."""
         self._append({"event": "start"})
 
-    def cost(self, usd: float) -> None:
-        """What the job has cost so far, in all."""
-        self._append({"event": "cost", "usd": usd})
-
     def progress(self, stage: str, done: int, total: int) -> None:
         """How far the current stage is."""
         self._append({"event": "progress", "stage": stage, "done": done, "total": total})
@@ -146,6 +142,10 @@ class EventWriter:
     def note(self, message: str) -> None:
         """Something the user should know."""
         self._append({"event": "note", "message": message})
+
+    def cost(self, usd: float, **tokens: float) -> None:
+        """What the job has paid so far, in all."""
+        self._append({"event": "cost", "usd": usd, **tokens})
 
     def end(self, state: str, message: str = "") -> None:
         """The last event: `done` or `failed`."""

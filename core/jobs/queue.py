@@ -27,6 +27,7 @@ from core.store.workspace import Workspace
 T = TypeVar("T")
 
 _TOLD = ("model", "corpus", "limit", "heads", "limits", "title", "share")  # of a spec, what its record shows
+_KNOWN = "known"  # of a spec: what was best when it was asked, which is no part of the question
 _EVENTS_AT_ONCE = 50  # taken in within one transaction
 
 
@@ -37,7 +38,7 @@ class JobQueue:
         self._workspace = workspace
         self._settings = settings
         self._workers = Workers()
-        self._keys: dict[str, str] = {}  # job -> API key, never on disk
+        self._api_key = settings.api_key
         self._lock = RLock()
 
     def folder(self, job: str) -> JobFolder:
@@ -58,7 +59,7 @@ class JobQueue:
                 return
             if not self.folder(job).path.is_dir():
                 raise JobError(f"the job's folder {self.folder(job).path} is gone; start a new job instead")
-            self._remember_key(job, api_key)
+            self._api_key = api_key or self._api_key
             self._workspace.jobs.enqueue(job)
             self.start_next()
 
@@ -93,7 +94,7 @@ class JobQueue:
                 if not self.folder(record.id).path.is_dir():
                     self._workspace.jobs.set_state(record.id, "failed", "the job's folder is gone")
                 elif is_free or not needs_device:
-                    self._workers.start(self.folder(record.id), self._keys.get(record.id))
+                    self._workers.start(self.folder(record.id), None if needs_device else self._api_key)
                     self._workspace.jobs.set_state(record.id, "running")
                     is_free = is_free and not needs_device
 
@@ -120,7 +121,8 @@ class JobQueue:
     def _start(self, kind: str, spec: Mapping[str, Any], api_key: str | None = None) -> str:
         """Queue a job; its id. One that was asked the very same and is not done is gone on with instead.
 
-        `api_key` reaches the worker of a kind that does not need the device, through its environment.
+        An API key, this or the settings' own, reaches only workers of kinds that do not need the device,
+        through their environment.
         """
         with self._lock:
             same = self._unfinished(kind, spec)
@@ -135,18 +137,14 @@ class JobQueue:
             folder = JobFolder.create(self._workspace.folder / "jobs", kind, {**spec, **place})
             told = {name: spec[name] for name in _TOLD if spec.get(name) is not None}
             model = spec["info"]["id"] if "info" in spec else spec.get("model_id", "")
-            self._remember_key(folder.id, api_key)
+            self._api_key = api_key or self._api_key
             self._workspace.jobs.add(folder.id, kind, model, told)
             self.start_next()
             return folder.id
 
-    def _remember_key(self, job: str, api_key: str | None) -> None:
-        if api_key is not None:
-            self._keys[job] = api_key
-
     def _unfinished(self, kind: str, spec: Mapping[str, Any]) -> str | None:
         """The latest job of this kind that was asked this and is not done."""
-        asked = json.loads(json.dumps(spec))
+        asked = {name: value for name, value in json.loads(json.dumps(spec)).items() if name != _KNOWN}
         for record in self.refresh():
             folder = self.folder(record.id)
             if record.kind == kind and record.state != "done" and folder.path.is_dir():

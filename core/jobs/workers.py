@@ -17,6 +17,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _START_GRACE = 30.0  # seconds a new worker may take to claim its folder before it counts as dead
 _STOP_GRACE = 1.0  # seconds between asking a worker to stop and killing it
 _KEY = "ANTHROPIC_API_KEY"
+_SECRETS = (_KEY, "ANTHROPIC_AUTH_TOKEN")
 
 
 class Workers:
@@ -28,7 +29,7 @@ class Workers:
     def start(self, folder: JobFolder, api_key: str | None = None) -> None:
         """A worker for this job. Without `api_key` its environment holds none, whatever the owner's does."""
         folder.forget_worker()
-        environment = {name: value for name, value in os.environ.items() if name != _KEY}
+        environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
         with folder.log.open("ab") as log:
             self._children[folder.id] = subprocess.Popen(
                 [sys.executable, "-m", "core", "worker", str(folder.path.resolve())],

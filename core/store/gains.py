@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import duckdb
-import pandas as pd
 
 from core.store.database import Database
 from core.types import HeadId
@@ -19,33 +19,51 @@ _BEST = (
 )
 
 
+@dataclass(frozen=True)
+class HeadGain:
+    """What one result of a job did for one head: best IoU on validation before and after."""
+
+    head: HeadId
+    seconds: float  # of work until then
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class JobYield:
+    """What a job did for the heads it found something for."""
+
+    heads: int
+    before: float  # means over these heads
+    after: float
+    gained: float  # sum over these heads of what their best IoU on validation grew by
+
+
 class Gains:
     """How far each job brought the heads it worked on."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of_job(self, job: str) -> pd.DataFrame:
-        """A row a result and head, in order: layer, head, seconds (of work until then), before, after."""
-        return self._database.frame(
+    def of_job(self, job: str) -> list[HeadGain]:
+        """One for each result and head, in order."""
+        rows = self._database.rows(
             "SELECT layer, head, seconds, before, after FROM job_heads WHERE job_id = ? "
             "ORDER BY event, layer, head",
             [job],
         )
+        return [HeadGain(HeadId(layer, head), *rest) for layer, head, *rest in rows]
 
-    def by_job(self, model: str) -> pd.DataFrame:
-        """A row a job that found something for this model: job_id, heads, before, after (means), gained.
-
-        `gained` is the sum over its heads of what their best IoU on validation grew by.
-        """
-        return self._database.frame(
-            "SELECT job_id, count(*) AS heads, avg(before) AS before, avg(after) AS after, "
-            "sum(after - before) AS gained FROM ("
+    def by_job(self, model: str) -> dict[str, JobYield]:
+        """The yield of every job that found something for this model, by job id."""
+        rows = self._database.rows(
+            "SELECT job_id, count(*), avg(before), avg(after), sum(after - before) FROM ("
             "  SELECT job_id, layer, head, arg_min(before, event) AS before, arg_max(after, event) AS after"
             "  FROM job_heads GROUP BY job_id, layer, head"
             ") JOIN jobs USING (job_id) WHERE model_id = ? GROUP BY job_id",
             [model],
         )
+        return {job: JobYield(*rest) for job, *rest in rows}
 
 
 def best_fits(cursor: duckdb.DuckDBPyConnection, model: str, layers: Iterable[int]) -> Fits:
