@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from core.ui import frame
+from core.ui import frame, jobs
 
 frame.configure()
 page = st.navigation(frame.pages())
 frame.draw_sidebar()
+jobs.draw_panel()
 page.run()

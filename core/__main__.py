@@ -43,12 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(job_dir: Path) -> int:
-    import transformers
-
     from core.jobs.worker import work
 
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
     return work(job_dir)
 
 

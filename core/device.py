@@ -1,10 +1,17 @@
-"""Where tensors are worked on."""
+"""Where tensors are worked on, and what to do where its memory runs out."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import torch
 
 from core.errors import ModelError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def pick_device(wanted: str = "auto") -> torch.device:
@@ -22,3 +29,50 @@ def pick_device(wanted: str = "auto") -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+class Halving:
+    """Works on batches in one go; where the device's memory runs out, on halves, and on no more from then on.
+
+    `tell` hears of each halving. Results must not depend on how items are batched.
+    """
+
+    def __init__(self, tell: Callable[[str], None] = lambda text: None) -> None:
+        self._tell = tell
+        self._most = math.inf  # size of batch that may fit
+
+    def run(
+        self,
+        items: Sequence[Item],
+        work: Callable[[Sequence[Item]], Result],
+        size: Callable[[Sequence[Item]], float] = len,
+    ) -> Iterator[tuple[Sequence[Item], Result]]:
+        """`work`'s result for `items`, or for each part of them, in order, with the part.
+
+        `size` says what a batch takes, in any unit. Raises ModelError if one item alone does not fit.
+        """
+        waiting = [items]
+        while waiting:
+            part = waiting.pop(0)
+            if len(part) == 1 or size(part) <= self._most:
+                try:
+                    result = work(part)
+                except torch.OutOfMemoryError:
+                    pass  # the error holds on to the batch's tensors until this block is left
+                else:
+                    yield part, result
+                    continue
+                self._shrink(len(part), size(part))
+            middle = (len(part) + 1) // 2
+            waiting[:0] = [part[:middle], part[middle:]]
+
+    def _shrink(self, items: int, size: float) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if items == 1:
+            raise ModelError(
+                "the device's memory does not hold even one item; use a device with more, or the CPU "
+                "(--device cpu, HEADSCRIPT_DEVICE=cpu)"
+            )
+        self._most = size / 2
+        self._tell(f"the device's memory ran out on a batch of {items}; goes on with half of that")

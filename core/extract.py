@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from core.device import Halving
 from core.errors import ModelError
 from core.features import Features
 from core.models import LoadedModel
@@ -17,29 +18,48 @@ _MAP_BUDGET = 2**28  # elements of attention that one batch may hold, over all l
 
 
 def extract(
-    loaded: LoadedModel, features: Features, rows: Sequence[int], batch_tokens: int = BATCH_TOKENS
+    loaded: LoadedModel,
+    features: Features,
+    rows: Sequence[int],
+    batch_tokens: int = BATCH_TOKENS,
+    halving: Halving | None = None,
 ) -> Iterator[SentenceAttention]:
     """The attention of sentences `rows` of `features`, shortest first.
 
-    Sentences of like length share a forward pass, padded on the right. Raises ModelError if the model
-    reports no attention.
+    Sentences of like length share a forward pass, padded on the right; `halving` makes batches smaller where
+    memory runs out. Raises ModelError if the model reports no attention.
     """
+    halving = halving or Halving()
     cells = loaded.info.layers * loaded.info.heads
+
+    def maps_of(batch: Sequence[int]) -> np.ndarray:
+        return _maps(loaded, features, batch)
+
+    def width(batch: Sequence[int]) -> int:
+        return padded_tokens(features.lengths, batch)
+
     for batch in batches(features.lengths, rows, batch_tokens, cells):
-        ids, mask = padded_ids(features, batch, loaded.device)
-        # Without the language-modelling head, on which a small model spends a fifth of its time.
-        with torch.inference_mode():
-            output = loaded.model.base_model(
-                input_ids=ids, attention_mask=mask, output_attentions=True, **without_cache(loaded)
-            )
-        if not output.attentions or output.attentions[0] is None:
-            raise ModelError(
-                f"{loaded.info.name} reports no attention weights; its attention is not supported"
-            )
-        maps = torch.stack(
-            [layer.half() for layer in output.attentions], dim=1
-        )  # [sentence, layer, head, q, k]
-        yield from _unpadded(features, batch, maps.cpu().numpy())
+        for part, maps in halving.run(batch, maps_of, width):
+            yield from _unpadded(features, part, maps)
+
+
+def _maps(loaded: LoadedModel, features: Features, rows: Sequence[int]) -> np.ndarray:
+    """float16 [sentence, layer, head, query, key], padded."""
+    ids, mask = padded_ids(features, rows, loaded.device)
+    # Without the language-modelling head, on which a small model spends a fifth of its time.
+    with torch.inference_mode():
+        output = loaded.model.base_model(
+            input_ids=ids, attention_mask=mask, output_attentions=True, **without_cache(loaded)
+        )
+    if not output.attentions or output.attentions[0] is None:
+        raise ModelError(f"{loaded.info.name} reports no attention weights; its attention is not supported")
+    maps: np.ndarray = torch.stack([layer.half() for layer in output.attentions], dim=1).cpu().numpy()
+    return maps
+
+
+def padded_tokens(lengths: np.ndarray, rows: Sequence[int]) -> int:
+    """How many tokens a batch of these rows has with its padding."""
+    return len(rows) * max(int(lengths[row]) for row in rows)
 
 
 def batches(

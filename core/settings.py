@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -15,6 +15,7 @@ class Settings:
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     demo_model: str = "demo"  # the model that the demo workspace is built from
     models: Path | None = None  # where downloaded models are kept; in the workspace if None
+    api_key: str | None = field(default=None, repr=False)  # Claude's; never written anywhere
 
     @property
     def models_folder(self) -> Path:
@@ -29,4 +30,5 @@ class Settings:
             device=environ.get("HEADSCRIPT_DEVICE") or cls.device,
             demo_model=environ.get("HEADSCRIPT_DEMO_MODEL") or cls.demo_model,
             models=Path(environ["HEADSCRIPT_MODELS"]) if environ.get("HEADSCRIPT_MODELS") else None,
+            api_key=environ.get("ANTHROPIC_API_KEY", "").strip() or None,
         )

@@ -7,7 +7,7 @@ from core.curate import choose_for_hybrid, heads_in_share
 from core.errors import HeadscriptError
 from core.store.hybrids import spec_to_json
 from core.types import HeadId, ModelInfo, Split
-from core.ui import charts, frame, state
+from core.ui import charts, frame, jobs, state
 
 _ACCEPTED, _BEST = "Accepted programs", "Best programs, reviewed or not"
 
@@ -48,8 +48,7 @@ def draw_builder(model: ModelInfo) -> None:
             middle.markdown(
                 f"All **{count}** accepted programs replace their heads: {count / total:.0%} of {total}."
             )
-        busy = state.running_job() is not None
-        if right.button("Measure", type="primary", icon=":material/speed:", disabled=busy, key="measure"):
+        if right.button("Measure", type="primary", icon=":material/speed:", key="measure"):
             start(model, sources, fits, count, which)
         st.caption(
             "Perplexity and KL on the test passages, hybrid and unmodified model on the same tokens. "
@@ -114,7 +113,7 @@ if not model.is_causal:
     st.info("Perplexity needs a causal model; this one is an encoder.", icon=":material/info:")
     st.stop()
 draw_builder(model)
-frame.draw_last_failure("hybrid")
+jobs.draw_last_failure("hybrid")
 hybrids = state.owner().workspace.hybrids.frame(model.id)
 job = state.running_job()
 if job is not None and job.kind == "hybrid":

@@ -5,9 +5,9 @@ import streamlit as st
 
 from core.curate import decisions, progress
 from core.types import Action, HeadId, ModelInfo, Split
-from core.ui import charts, frame, state
+from core.ui import charts, frame, jobs, state
 
-_BUILDS = ("build", "synthesize", "extract")
+_BUILDS = ("build", "extract")
 _MARKS = {"accepted": "✓", "rejected": "✕", "undecided": ""}
 
 
@@ -30,7 +30,7 @@ def draw_welcome() -> None:
         ):
             state.owner().runner.start_or_resume_demo()
             st.rerun()
-        frame.draw_last_failure("build")
+        jobs.draw_last_failure("build")
     with st.expander("Use my own model and corpus"):
         st.code(
             "python -m core extract --model MODEL_OR_FOLDER --corpus passages.txt\npython -m core synthesize",
@@ -42,10 +42,11 @@ def draw_welcome() -> None:
 @st.fragment(run_every=2 * state.POLL_SECONDS)
 def draw_building() -> None:
     job = state.running_job()
-    if job is None:
+    if job is None or job.kind not in _BUILDS:
         st.rerun()
         return
-    frame.draw_progress(job)
+    jobs.draw_progress(job)
+    jobs.draw_notes(job)
     model = state.chosen_model()
     if model is None or state.best_frame(model).empty:
         st.caption("Heads appear here layer by layer, as soon as each layer has its programs.")
@@ -137,7 +138,7 @@ else:
     draw_map(model)
     builds = [found for found in state.owner().workspace.jobs.all() if found.kind in _BUILDS]
     if builds:
-        frame.draw_notes(builds[0])
+        jobs.draw_notes(builds[0])
     st.subheader("How well programs fit")
     st.altair_chart(charts.iou_histogram(state.best_frame(model)), width="stretch")
     st.caption(

@@ -140,10 +140,11 @@ def test_a_cancelled_job_stops_and_can_be_resumed(
 def test_a_second_job_waits_its_turn(
     workspace: Workspace, runner: JobRunner, tiny_model: TinyModel, corpus: str
 ) -> None:
-    job = runner.start_build(str(tiny_model("gpt2")), corpus)
-    with pytest.raises(JobError, match="still running"):
-        runner.start_build(str(tiny_model("gpt2")), corpus)
-    runner.cancel(job)
+    first = runner.start_build(str(tiny_model("gpt2")), corpus, search=False)
+    second = runner.start_build(str(tiny_model("llama")), corpus, search=False)
+    assert [record.state for record in runner.refresh()] == ["queued", "running"]
+    assert runner.wait(second).state == "done"
+    assert workspace.jobs.get(first).state == "done"
 
 
 def test_a_half_written_event_is_read_once_it_is_whole(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenApp]:
 def close_app() -> None:
     """What ending the server does."""
     with contextlib.suppress(WorkspaceError):  # it could not be opened: the test was about that
-        state.owner().workspace.close()
+        state.owner().close()
     st.cache_resource.clear()
     st.cache_data.clear()
 

@@ -15,7 +15,7 @@ their mix is 1, and the slope of KL is added.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.device import Halving
 from core.evaluate.perplexity import PredictedTokens, Tell, divergence
-from core.extract import batches
+from core.extract import batches, padded_tokens
 from core.features import Features
 from core.hybrid import Hybrid, Patterns, PatternSource, replaced
 from core.models import LoadedModel
@@ -52,22 +53,40 @@ def measured_costs(
     features: Features,
     rows: Sequence[int],
     tell: Tell = lambda done, total: None,
+    halving: Halving | None = None,
 ) -> Costs:
     """The costs of every head of `source` on passages `rows`, each replaced alone."""
     layers = decoder_layers(loaded)
+    with replaced(loaded, source) as patched, torch.inference_mode():
+
+        def work(batch: Sequence[int]) -> np.ndarray:
+            patterns = source.patterns(features.select(batch))
+            return _batch_costs(patched, layers, patterns, features, batch)
+
+        found = _over(features, rows, _PREFIX_TOKENS, work, tell, halving)
+    return Costs(tuple(source.heads), features.lengths[list(rows)] - 1, found[0], found[1])
+
+
+def _over(
+    features: Features,
+    rows: Sequence[int],
+    batch_tokens: int,
+    work: Callable[[Sequence[int]], np.ndarray],
+    tell: Tell,
+    halving: Halving | None,
+) -> np.ndarray:
+    """What `work` gives [value, passage, head] for batches, with passages in the order of `rows`."""
+    halving = halving or Halving()
     order: list[int] = []
     parts = []
-    with replaced(loaded, source) as patched, torch.inference_mode():
-        for batch in batches(features.lengths, rows, _PREFIX_TOKENS):
-            parts.append(
-                _batch_costs(patched, layers, source.patterns(features.select(batch)), features, batch)
-            )
-            order += batch
+    for batch in batches(features.lengths, rows, batch_tokens):
+        for part, found in halving.run(batch, work, lambda part: padded_tokens(features.lengths, part)):
+            parts.append(found)
+            order += part
             tell(len(order), len(rows))
-    places = np.argsort([rows.index(row) for row in order])
-    found = np.concatenate(parts, axis=1)[:, places]
-    tokens = features.lengths[list(rows)] - 1
-    return Costs(tuple(source.heads), tokens, found[0], found[1])
+    place = {row: at for at, row in enumerate(order)}
+    joined: np.ndarray = np.concatenate(parts, axis=1)[:, [place[row] for row in rows]]
+    return joined
 
 
 def _batch_costs(
@@ -162,35 +181,48 @@ def scores(
     draws: int = 2,
     seed: int = 0,
     tell: Tell = lambda done, total: None,
+    halving: Halving | None = None,
 ) -> Scores:
     """Gradients on passages `rows`, where the heads of `taken` are replaced already."""
     generator = torch.Generator().manual_seed(seed)
-    order: list[int] = []
-    parts = []
     with replaced(loaded, source) as patched:
-        for batch in batches(features.lengths, rows, _GRADIENT_TOKENS):
-            tokens = PredictedTokens(features, batch, loaded.device)
-            found = source.patterns(features.select(batch))
-            start = [float(head in taken) for head in found.heads]
-            mix = torch.tensor([start] * len(batch), device=loaded.device, requires_grad=True)
-            scaled = mix if found.mix is None else mix * found.mix
-            logits = patched.forward(features, batch, Patterns(found.heads, found.weights, scaled))
-            log_p = tokens.log_probabilities(logits)
-            chances = log_p.detach().exp().cpu()
-            drawn = torch.multinomial(chances, draws, replacement=True, generator=generator).to(loaded.device)
-            targets = [log_p.gather(1, ids[:, None]).sum() for ids in drawn.unbind(1)]
-            if taken:
-                with torch.no_grad():
-                    base = tokens.log_probabilities(patched.forward(features, batch, None))
-                targets.append(divergence(base, log_p).sum())
-            gradients = [
-                torch.autograd.grad(target, mix, retain_graph=at + 1 < len(targets))[0].cpu()
-                for at, target in enumerate(targets)
-            ]
-            slope = gradients.pop() if taken else torch.zeros_like(gradients[0])
-            parts.append(torch.stack([slope, *gradients]).numpy())
-            order += batch
-            tell(len(order), len(rows))
-    places = np.argsort([rows.index(row) for row in order])
-    joined = np.concatenate(parts, axis=1)[:, places]
-    return Scores(tuple(source.heads), features.lengths[list(rows)] - 1, joined[0], joined[1:])
+
+        def work(batch: Sequence[int]) -> np.ndarray:
+            patterns = source.patterns(features.select(batch))
+            return _batch_scores(patched, patterns, features, batch, taken, draws, generator)
+
+        found = _over(features, rows, _GRADIENT_TOKENS, work, tell, halving)
+    return Scores(tuple(source.heads), features.lengths[list(rows)] - 1, found[0], found[1:])
+
+
+def _batch_scores(
+    patched: Hybrid,
+    patterns: Patterns,
+    features: Features,
+    batch: Sequence[int],
+    taken: frozenset[HeadId],
+    draws: int,
+    generator: torch.Generator,
+) -> np.ndarray:
+    """float32 [slope and draws, passage, head]."""
+    device = patched.loaded.device
+    tokens = PredictedTokens(features, batch, device)
+    start = [float(head in taken) for head in patterns.heads]
+    mix = torch.tensor([start] * len(batch), device=device, requires_grad=True)
+    scaled = mix if patterns.mix is None else mix * patterns.mix
+    logits = patched.forward(features, batch, Patterns(patterns.heads, patterns.weights, scaled))
+    log_p = tokens.log_probabilities(logits)
+    chances = log_p.detach().exp().cpu()
+    drawn = torch.multinomial(chances, draws, replacement=True, generator=generator).to(device)
+    targets = [log_p.gather(1, ids[:, None]).sum() for ids in drawn.unbind(1)]
+    if taken:
+        with torch.no_grad():
+            base = tokens.log_probabilities(patched.forward(features, batch, None))
+        targets.append(divergence(base, log_p).sum())
+    gradients = [
+        torch.autograd.grad(target, mix, retain_graph=at + 1 < len(targets))[0].cpu()
+        for at, target in enumerate(targets)
+    ]
+    slope = gradients.pop() if taken else torch.zeros_like(gradients[0])
+    found: np.ndarray = torch.stack([slope, *gradients]).numpy()
+    return found

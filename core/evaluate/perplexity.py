@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.device import Halving
 from core.errors import HybridError
-from core.extract import batches
+from core.extract import batches, padded_tokens
 from core.features import Features
-from core.hybrid import Patterns, PatternSource, ProgramPatterns, parsed, replaced
+from core.hybrid import NO_PATTERNS, Hybrid, Patterns, PatternSource, ProgramPatterns, parsed, replaced
 from core.models import LoadedModel
 from core.types import Evaluation, HeadId, HybridSpec
 
@@ -43,15 +44,19 @@ class Losses:
 
 
 def evaluate_hybrid(
-    loaded: LoadedModel, spec: HybridSpec, features: Features, tell: Tell = lambda done, total: None
+    loaded: LoadedModel,
+    spec: HybridSpec,
+    features: Features,
+    tell: Tell = lambda done, total: None,
+    halving: Halving | None = None,
 ) -> Evaluation:
-    """Perplexity and KL of a hybrid on every passage of `features`.
+    """Perplexity and KL of a hybrid on every passage of `features`; see `measure`.
 
-    `tell` hears passages done and in all. Raises HybridError for an encoder, for a spec of another
-    model, or if no passage has two tokens.
+    Raises HybridError also for a spec of another model.
     """
     source = ProgramPatterns(parsed(loaded.info, spec), loaded.info.is_causal, loaded.device)
-    return evaluation(measure(loaded, [Variant(source, frozenset(source.heads))], features, tell))
+    variant = Variant(source, frozenset(source.heads))
+    return evaluation(measure(loaded, [variant], features, tell, halving))
 
 
 def measure(
@@ -59,31 +64,52 @@ def measure(
     variants: Sequence[Variant],
     features: Features,
     tell: Tell = lambda done, total: None,
+    halving: Halving | None = None,
 ) -> Losses:
-    """Losses of several hybrids; the unmodified model runs once, and each source once a batch."""
+    """Losses of several hybrids; the unmodified model runs once, and each source once a batch.
+
+    `tell` hears passages done and in all; `halving` makes batches smaller where memory runs out. Raises
+    HybridError for an encoder, or if no passage has two tokens.
+    """
     rows = predictable(loaded, features)
+    halving = halving or Halving()
     parts = []
     kept = np.zeros(len(variants), np.int64)
-    sources = list({id(variant.source): variant.source for variant in variants}.values())
-    with replaced(loaded, _Nothing()) as patched, torch.inference_mode():
+
+    def width(batch: Sequence[int]) -> int:
+        return padded_tokens(features.lengths, batch)
+
+    with replaced(loaded, NO_PATTERNS) as patched, torch.inference_mode():
         done = 0
         for batch in batches(features.lengths, rows, BATCH_TOKENS):
-            tokens = PredictedTokens(features, batch, loaded.device)
-            base = tokens.log_probabilities(patched.forward(features, batch, None))
-            produced = {id(source): source.patterns(features.select(batch)) for source in sources}
-            found = np.zeros((2, len(variants), len(tokens)), np.float32)
-            for at, variant in enumerate(variants):
-                chosen = among(produced[id(variant.source)], variant.heads)
-                kept[at] += chosen.failures
-                changed = tokens.log_probabilities(patched.forward(features, batch, chosen))
-                found[:, at] = tokens.losses(changed).cpu(), divergence(base, changed).cpu()
-            parts.append((tokens.rows, tokens.losses(base).cpu().numpy(), *found))
-            done += len(batch)
-            tell(done, len(rows))
-    joined = [np.concatenate(values, axis=-1) for values in zip(*parts, strict=True)]
-    order = np.argsort(joined[0], kind="stable")
-    base_rows, base_losses, changed_losses, kl = (values[..., order] for values in joined)
-    return Losses(base_rows, base_losses, changed_losses, kl, kept)
+            for part, (found, failures) in halving.run(
+                batch, lambda part: _batch_losses(patched, variants, features, part), width
+            ):
+                parts.append(found)
+                kept += failures
+                done += len(part)
+                tell(done, len(rows))
+    found_rows, base, changed, kl = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
+    order = np.argsort(found_rows, kind="stable")
+    return Losses(found_rows[order], base[order], changed[:, order], kl[:, order], kept)
+
+
+def _batch_losses(
+    patched: Hybrid, variants: Sequence[Variant], features: Features, batch: Sequence[int]
+) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Row, base loss, changed loss and KL of every predicted token; and how many pairs were kept."""
+    tokens = PredictedTokens(features, batch, patched.loaded.device)
+    base = tokens.log_probabilities(patched.forward(features, batch, None))
+    sources = {id(variant.source): variant.source for variant in variants}
+    produced = {name: source.patterns(features.select(batch)) for name, source in sources.items()}
+    found = np.zeros((2, len(variants), len(tokens)), np.float32)
+    kept = np.zeros(len(variants), np.int64)
+    for at, variant in enumerate(variants):
+        chosen = among(produced[id(variant.source)], variant.heads)
+        kept[at] = chosen.failures
+        changed = tokens.log_probabilities(patched.forward(features, batch, chosen))
+        found[:, at] = tokens.losses(changed).cpu(), divergence(base, changed).cpu()
+    return (tokens.rows, tokens.losses(base).cpu().numpy(), *found), kept
 
 
 def predictable(loaded: LoadedModel, features: Features) -> list[int]:
@@ -167,12 +193,3 @@ def _increase_interval(added: np.ndarray, tokens: np.ndarray) -> tuple[float, fl
     counts = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
     low, high = np.percentile(np.expm1(counts @ added / (counts @ tokens)), [2.5, 97.5])
     return float(low), float(high)
-
-
-class _Nothing:
-    """A source without heads."""
-
-    heads: Sequence[HeadId] = ()
-
-    def patterns(self, features: Features) -> Patterns:
-        return Patterns([], torch.zeros(len(features), 0, 0, 0))

@@ -8,11 +8,12 @@ load_hybrid(folder).logits(texts)          ... and back
 
 from core.hybrid.attention import IMPLEMENTATION
 from core.hybrid.patched import Hybrid, hybrid, parsed, replaced
-from core.hybrid.patterns import Patterns, PatternSource, PrefixPatterns, ProgramPatterns
+from core.hybrid.patterns import NO_PATTERNS, Patterns, PatternSource, PrefixPatterns, ProgramPatterns
 from core.hybrid.ship import ShippedHybrid, load_hybrid, read_spec, ship
 
 __all__ = [
     "IMPLEMENTATION",
+    "NO_PATTERNS",
     "Hybrid",
     "PatternSource",
     "Patterns",

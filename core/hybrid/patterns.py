@@ -42,6 +42,16 @@ class PatternSource(Protocol):
         """Their patterns on these sentences."""
 
 
+class _NoPatterns:
+    heads: Sequence[HeadId] = ()
+
+    def patterns(self, features: Features) -> Patterns:
+        return Patterns([], torch.zeros(len(features), 0, 0, 0))
+
+
+NO_PATTERNS = _NoPatterns()  # a source without heads
+
+
 class ProgramPatterns:
     """Programs as a source of patterns; a program that fails on a sentence leaves its head alone there."""
 

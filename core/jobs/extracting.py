@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import transformers
+
 from core.corpus import Corpus, load_corpus
+from core.device import Halving
 from core.extract import extract
 from core.features import Features, annotate
 from core.jobs.folder import EventWriter, Json
@@ -19,6 +22,8 @@ from core.types import ModelInfo, Sentence
 def load_model(spec: Json, events: EventWriter) -> LoadedModel:
     """The model a job names, announced as a result."""
     events.progress("loading the model", 0, 0)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     loaded = load(
         spec["model"], Path(spec["models"]), spec["device"], lambda text: events.progress(text, 0, 0)
     )
@@ -55,7 +60,7 @@ def annotate_and_extract(
     rows = [row for row, sentence in enumerate(features.sentences) if sentence not in held]
     done = len(features) - len(rows)
     events.progress("extracting attention", done, len(features))
-    for added in writer.write(extract(loaded, features, rows)):
+    for added in writer.write(extract(loaded, features, rows, halving=Halving(events.note))):
         done += added
         events.progress("extracting attention", done, len(features))
     writer.finish()

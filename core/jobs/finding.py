@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from core.corpus import require_splits
-from core.device import pick_device
+from core.device import Halving, pick_device
 from core.features import Features
 from core.jobs.folder import EventWriter, JobFolder, Json
 from core.language import ParsedProgram, parse
@@ -62,20 +62,30 @@ def search_programs(
     attention = AttentionReader(place)
     features = {split: _features(place, sentences, split) for split in Split}
     chooser = attention.restricted({s.id for s in sentences if s.split != Split.TEST})
-    events.progress("preparing candidate programs", 0, len(heads))
+    events.progress("preparing candidate programs", 0, 0)
     limits = SearchLimits(**spec["limits"]) if spec.get("limits") else SearchLimits()
     device = _device(spec)
-    search = prepare_search(features[Split.TRAIN], features[Split.VALIDATION], info.is_causal, limits, device)
+    search = prepare_search(
+        features[Split.TRAIN],
+        features[Split.VALIDATION],
+        info.is_causal,
+        limits,
+        device,
+        Halving(events.note),
+    )
     events.note(f"choosing from {search.rules:,} rules and sets of words, on {device}")
 
     def read(layer: int) -> dict[str, np.ndarray]:
         return chooser.layer(layer, heads[layer])
 
+    total = sum(map(len, heads.values()))
+    done = total - sum(len(heads[layer]) for layer in left)
+    events.progress("finding programs", done, total)
     for layer, found in search.over_layers(left, read):
         chosen = dict(zip(heads[layer], found, strict=True))
         events.result("programs", _layer_name(layer), _scored(layer, chosen, features, attention, info))
-        done = len(heads) - len(left) + left.index(layer) + 1
-        events.progress("finding programs", done, len(heads))
+        done += len(chosen)
+        events.progress("finding programs", done, total)
 
 
 def _device(spec: Json) -> torch.device:
@@ -107,7 +117,7 @@ def score_programs(
     """Score given programs on every head and split; `origin` is that of new ones.
 
     Programs are taken in blocks and a layer's heads too, so that what is held at once does not grow with
-    the library or the model: at most MAX_CELLS cells of each.
+    the library or the model: at most MAX_CELLS cells of each, and less where the device does not hold that.
     """
     finished, device = folder.finished(), _device(folder.spec)
     place = attention_folder(workspace, info.id)
@@ -115,11 +125,15 @@ def score_programs(
     held = {split: _features(place, sentences, split) for split in Split}
     features = {split: found for split, found in held.items() if len(found)}
     cells = sum(count_cells(found, info.is_causal) for found in features.values())
-    blocks = in_blocks([parse(source) for source in sources], cells)
-    for number, programs in enumerate(blocks):
-        names = [f"scores-{number:03}-{layer:03}" for layer in range(info.layers)]
+    parsed = [parse(source) for source in sources]
+    halving = Halving(events.note)
+
+    def score_part(part: Sequence[int]) -> None:
+        first = f"scores-{part[0]:04}-{len(part):04}"
+        names = [f"{first}-{layer:03}" for layer in range(info.layers)]
         if all(f"{name}.json" in finished for name in names):
-            continue
+            return
+        programs = [parsed[at] for at in part]
         produced = {
             split: patterns(programs, found, info.is_causal, device) for split, found in features.items()
         }
@@ -131,9 +145,12 @@ def score_programs(
                     for score in _layer_scores(produced, attention.layer(layer, heads), layer, heads, info)
                 ]
                 events.result("programs", name, _content(info, programs, origin, scores))
-            events.progress(
-                "scoring the library", number * info.layers + layer + 1, len(blocks) * info.layers
-            )
+            done = part[0] * info.layers + len(part) * (layer + 1)
+            events.progress("scoring the library", done, len(parsed) * info.layers)
+
+    for block in in_blocks(range(len(parsed)), cells):
+        for _ in halving.run(block, score_part):
+            pass
 
 
 def _layer_scores(

@@ -2,7 +2,7 @@
 
 `spec.json` says what to do and never changes. `events.jsonl` only grows, one flushed line an event,
 numbered from 1; a result event names a file in `results/` that was complete before the event was
-written. `worker.json` says which process works on it.
+written. `worker.json` says which process works on it, and that process holds `worker.lock`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
 import psutil
+from filelock import FileLock, Timeout
 
 Json = dict[str, Any]
 
@@ -69,9 +71,30 @@ class JobFolder:
         """The content of a result file."""
         return json.loads((self.path / "results" / name).read_text())
 
-    def claim(self) -> None:
-        """Note that this process works on the job."""
+    def log_tail(self, lines: int = 40) -> str:
+        """The last lines that the worker printed."""
+        if not self.log.is_file():
+            return ""
+        with self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - 200 * lines))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+
+    def claim(self) -> FileLock | None:
+        """Note that this process works on the job, for as long as it holds what it gets.
+
+        None if another process does: there may be two after an owner died while it started one.
+        """
+        lock = FileLock(self.path / "worker.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return None
         write_json(self.path / "worker.json", {"pid": os.getpid(), "started": _start_time(os.getpid())})
+        return lock
+
+    def forget_worker(self) -> None:
+        """Make room for the next worker's note."""
+        (self.path / "worker.json").unlink(missing_ok=True)
 
     def worker(self) -> psutil.Process | None:
         """The living worker. A process that merely has the same number does not count."""
@@ -88,19 +111,24 @@ class JobFolder:
 
 
 class EventWriter:
-    """Appends to a job's events; only the worker has one."""
+    """Appends to a job's events, from any thread; only the worker has one."""
 
     def __init__(self, folder: JobFolder) -> None:
         self._folder = folder
         path = folder.path / "events.jsonl"
         _drop_unfinished_line(path)
         self._file = path.open("a")
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
+
+    def start(self) -> None:
+        """A worker is at it, for the first time or again."""
+        self._append({"event": "start"})
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """How far the current stage is."""
@@ -115,14 +143,19 @@ class EventWriter:
         """Something the user should know."""
         self._append({"event": "note", "message": message})
 
+    def cost(self, usd: float, **tokens: float) -> None:
+        """What the job has paid so far, in all."""
+        self._append({"event": "cost", "usd": usd, **tokens})
+
     def end(self, state: str, message: str = "") -> None:
         """The last event: `done` or `failed`."""
         self._append({"event": "end", "state": state, "message": message})
 
     def _append(self, event: Json) -> None:
-        self._file.write(json.dumps(event | {"at": time.time()}) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with self._lock:
+            self._file.write(json.dumps(event | {"at": time.time()}) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
 
 def write_json(path: Path, content: Any) -> None:

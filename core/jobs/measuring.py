@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from core.device import Halving
 from core.evaluate import evaluate_hybrid
 from core.features import annotate
 from core.jobs.extracting import load_model, note_shortcomings
@@ -19,7 +20,11 @@ def measure_hybrid(spec: Json, sentences: list[Sentence], events: EventWriter) -
     features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
     note_shortcomings(features, loaded.info, events)
     found = evaluate_hybrid(
-        loaded, hybrid, features, lambda done, total: events.progress("measuring the hybrid", done, total)
+        loaded,
+        hybrid,
+        features,
+        lambda done, total: events.progress("measuring the hybrid", done, total),
+        Halving(events.note),
     )
     events.result(
         "evaluation",

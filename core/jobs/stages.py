@@ -1,43 +1,88 @@
-"""The work of a job, stage by stage, in the worker's process. Each stage skips what is already done.
+"""The kinds of jobs, and the work of each in the worker's process. Each skips what is already done.
 
-What a kind of job does not need is not imported: transformers and spaCy take longer than a small search.
+To add a kind: write a function of (folder, workspace, events) below that imports what it needs itself
+(transformers and spaCy take longer than a small search) and reads what it was asked from `folder.spec`; add a
+line to `KINDS`; give JobRunner a `start_...` method that writes such a spec. If it announces results of a new
+sort (`events.result(what, ...)`), add a case for `what` to `intake.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.corpus import require_splits, sentence_from_json
-from core.jobs.folder import EventWriter, JobFolder
-from core.types import ModelInfo
+from core.jobs.folder import EventWriter, JobFolder, Json
+from core.types import ModelInfo, Sentence
+
+Run = Callable[[JobFolder, Path, EventWriter], None]  # of a job's folder, the workspace's, and its events
 
 
-def run(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
-    """Everything a job's spec asks for; what its folder shows as finished is not done again."""
+@dataclass(frozen=True)
+class Kind:
+    """A kind of job."""
+
+    name: str
+    title: str  # for people
+    needs_device: (
+        bool  # jobs that do run one at a time; the others run beside them and are handed the API key
+    )
+    run: Run  # everything a job's spec asks for; what its folder shows as finished is not done again
+
+
+def _extract(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+    from core.jobs.extracting import annotate_and_extract, load_model, read_corpus
+
+    corpus = read_corpus(folder.spec, events)
+    annotate_and_extract(workspace, load_model(folder.spec, events), corpus, events)
+
+
+def _build(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+    from core.jobs.extracting import annotate_and_extract, load_model, read_corpus
+
+    corpus = read_corpus(folder.spec, events)
+    require_splits(corpus.sentences)
+    loaded = load_model(folder.spec, events)
+    sentences = annotate_and_extract(workspace, loaded, corpus, events)
+
+    from core.jobs.finding import find_programs
+
+    find_programs(folder, workspace, loaded.info, sentences, events)
+
+
+def _synthesize(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+    from core.jobs.finding import find_programs
+
     spec = folder.spec
-    if spec["kind"] in ("build", "extract"):
-        from core.jobs.extracting import annotate_and_extract, load_model, read_corpus
+    find_programs(folder, workspace, ModelInfo(**spec["info"]), _sentences(spec), events)
 
-        corpus = read_corpus(spec, events)
-        if spec["kind"] == "build":
-            require_splits(corpus.sentences)
-        loaded = load_model(spec, events)
-        sentences = annotate_and_extract(workspace, loaded, corpus, events)
-        if spec["kind"] == "build":
-            from core.jobs.finding import find_programs
 
-            find_programs(folder, workspace, loaded.info, sentences, events)
-        return
-    sentences = [sentence_from_json(row) for row in spec["sentences"]]
-    if spec["kind"] == "hybrid":
-        from core.jobs.measuring import measure_hybrid
+def _score(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+    from core.jobs.finding import score_programs
 
-        measure_hybrid(spec, sentences, events)
-        return
-    from core.jobs.finding import find_programs, score_programs
-
+    spec = folder.spec
     info = ModelInfo(**spec["info"])
-    if spec["kind"] == "synthesize":
-        find_programs(folder, workspace, info, sentences, events)
-    else:
-        score_programs(folder, workspace, info, sentences, spec["programs"], "person", events)
+    score_programs(folder, workspace, info, _sentences(spec), spec["programs"], "person", events)
+
+
+def _hybrid(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+    from core.jobs.measuring import measure_hybrid
+
+    measure_hybrid(folder.spec, _sentences(folder.spec), events)
+
+
+def _sentences(spec: Json) -> list[Sentence]:
+    return [sentence_from_json(row) for row in spec["sentences"]]
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("build", "Build a workspace", needs_device=True, run=_build),
+        Kind("extract", "Extract attention", needs_device=True, run=_extract),
+        Kind("synthesize", "Search for programs", needs_device=True, run=_synthesize),
+        Kind("score", "Score programs", needs_device=True, run=_score),
+        Kind("hybrid", "Measure a hybrid", needs_device=True, run=_hybrid),
+    )
+}

@@ -8,18 +8,24 @@ import traceback
 from pathlib import Path
 
 from core.errors import HeadscriptError
-from core.jobs import stages
 from core.jobs.folder import EventWriter, JobFolder
+from core.jobs.stages import KINDS
 
 
 def work(path: Path) -> int:
-    """Run the job in folder `path`; the exit code. Its end, good or bad, is its last event."""
+    """Run the job in folder `path`; the exit code. Its end, good or bad, is its last event.
+
+    Does nothing if another worker is at it.
+    """
     folder = JobFolder(path)
-    folder.claim()
+    claim = folder.claim()
+    if claim is None:
+        return 0
     logging.captureWarnings(True)
-    with EventWriter(folder) as events:
+    with claim, EventWriter(folder) as events:
+        events.start()
         try:
-            stages.run(folder, Path(folder.spec["workspace"]), events)
+            KINDS[folder.spec["kind"]].run(folder, Path(folder.spec["workspace"]), events)
         except HeadscriptError as error:
             events.end("failed", str(error))
             return error.exit_code

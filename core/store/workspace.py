@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.store.attention import AttentionReader
 from core.store.database import Database, open_database
+from core.store.gains import Gains
 from core.store.hybrids import HybridTable
 from core.store.jobs import JobTable
 from core.store.library import Library
@@ -23,6 +24,7 @@ class Workspace:
         self.verdicts = VerdictLog(database)
         self.hybrids = HybridTable(database)
         self.jobs = JobTable(database)
+        self.gains = Gains(database)
 
     @classmethod
     def open(cls, folder: Path) -> Workspace:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
+from core.device import Halving
 from core.features import Features
 from core.language import ParsedProgram, parse
 from core.score import BASELINES, Patterns, cell_count, patterns, sentence_ious
@@ -42,6 +43,7 @@ class Search:
     baseline_patterns: Patterns  # on validation
     is_causal: bool
     limits: SearchLimits
+    halving: Halving = field(default_factory=Halving)  # of a layer's heads, where memory runs out
 
     @property
     def rules(self) -> int:
@@ -53,6 +55,14 @@ class Search:
 
         The baseline that fits best on validation, where the rules do not beat it.
         """
+        heads = range(next(iter(maps.values())).shape[0])
+
+        def of_heads(part: Sequence[int]) -> list[ParsedProgram]:
+            return self._propose({name: held[part[0] : part[-1] + 1] for name, held in maps.items()})
+
+        return [program for _, found in self.halving.run(heads, of_heads) for program in found]
+
+    def _propose(self, maps: Maps) -> list[ParsedProgram]:
         baseline_ious = sentence_ious(self.baseline_patterns, maps, self.is_causal).mean(-1)
         best = [self.baselines[at] for at in baseline_ious.argmax(0)]
         if self.screen is None:
@@ -86,8 +96,12 @@ def prepare_search(
     is_causal: bool,
     limits: SearchLimits | None = None,
     device: str | torch.device = "cpu",
+    halving: Halving | None = None,
 ) -> Search:
-    """A search over every rule that the grammar gives for these sentences."""
+    """A search over every rule that the grammar gives for these sentences.
+
+    `halving` takes fewer heads at a time where memory runs out.
+    """
     device = torch.device(device)
     train, validation = (_within(split, is_causal) for split in (train, validation))
     values = Values(Layout(train, is_causal, device), grammar_of(train, is_causal))
@@ -103,6 +117,7 @@ def prepare_search(
         patterns(baselines, validation, is_causal),
         is_causal,
         limits or SearchLimits(),
+        halving or Halving(),
     )
 
 

@@ -146,3 +146,34 @@ def increase_chart(hybrids: pd.DataFrame) -> alt.TopLevelMixin:
         .encode(x="share:Q", y="increase:Q", tooltip=["title:N", alt.Tooltip("increase:Q", format="+.1%")])
     )
     return alt.layer(bars, points, reference).properties(height=320)
+
+
+def climb_chart(course: pd.DataFrame) -> alt.TopLevelMixin:
+    """Mean IoU of the heads done against minutes of work, before the run and with what it found.
+
+    `course` has columns minutes, heads, before, after.
+    """
+    long = course.melt(["minutes", "heads"], ["before", "after"], var_name="when", value_name="iou")
+    low, high = float(long.iou.min()), float(long.iou.max())
+    margin = max(0.01, (high - low) * 0.15)
+    scale = alt.Scale(domain=[max(0.0, low - margin), min(1.0, high + margin)], nice=False)
+    names = {"before": "best before", "after": "with this run"}
+    long = long.assign(when=long.when.map(names))
+    base = alt.Chart(long).encode(
+        x=alt.X("minutes:Q", title="minutes of work", scale=alt.Scale(domainMin=0, nice=False)),
+        y=alt.Y("iou:Q", title="mean IoU, validation", scale=scale),
+        color=alt.Color(
+            "when:N",
+            title=None,
+            scale=alt.Scale(domain=list(names.values()), range=["#9aa3b2", "#e08214"]),
+            legend=alt.Legend(orient="top"),
+        ),
+        tooltip=[
+            alt.Tooltip("when:N", title="mean IoU"),
+            alt.Tooltip("iou:Q", title="of heads done", format=".3f"),
+            alt.Tooltip("heads:Q"),
+            alt.Tooltip("minutes:Q", format=".1f"),
+        ],
+    )
+    lines = base.mark_line(strokeWidth=2, interpolate="step-after")
+    return alt.layer(lines, base.mark_point(filled=True, size=28, opacity=1)).properties(height=230)

@@ -1,4 +1,4 @@
-"""Around every page: configuration, sidebar, running job, and what to do when there is nothing yet."""
+"""Around every page: configuration, sidebar, and what to do when there is nothing yet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 from core.errors import HeadscriptError
-from core.store import JobRecord
 from core.types import ModelInfo
 from core.ui import state
 
@@ -32,6 +31,7 @@ def pages() -> list[Any]:
     return [
         st.Page("pages/overview.py", title="Overview", icon=":material/grid_view:", default=True),
         st.Page("pages/heads.py", title="Heads", icon=":material/center_focus_strong:"),
+        st.Page("pages/synthesize.py", title="Synthesize", icon=":material/auto_awesome:"),
         st.Page("pages/review.py", title="Review", icon=":material/rule:"),
         st.Page("pages/hybrid.py", title="Hybrid", icon=":material/call_merge:"),
     ]
@@ -64,7 +64,7 @@ def configure() -> None:
 
 
 def draw_sidebar() -> None:
-    """Model, reviewer and running job."""
+    """Model and reviewer."""
     with st.sidebar:
         models = {model.id: model for model in state.models()}
         if models:
@@ -81,7 +81,6 @@ def draw_sidebar() -> None:
                 f"{model.parameters / 1e6:,.0f} M parameters"
             )
             st.text_input("Reviewer", value=_user(), key="reviewer", persist_state="session")
-        _job_panel()
 
 
 def _user() -> str:
@@ -91,59 +90,15 @@ def _user() -> str:
         return "me"
 
 
-def _job_panel() -> None:
-    """The running job, watched once a second; the page is drawn again when it ends."""
-    if state.running_job() is None:
-        return
-
-    @st.fragment(run_every=state.POLL_SECONDS)
-    def panel() -> None:
-        job = state.running_job()
-        if job is None:
-            st.rerun()
-        else:
-            draw_progress(job)
-            if st.button("Cancel", icon=":material/stop_circle:", key="cancel-job"):
-                state.owner().runner.cancel(job.id)
-                st.rerun()
-
-    panel()
-
-
-def draw_progress(job: JobRecord) -> None:
-    """A progress bar with the stage and the count, and what the job has to say, such as its device."""
-    count = f" · {job.done} of {job.total}" if job.total else ""
-    st.progress(job.share, text=f"{job.stage.capitalize()}{count}")
-    draw_notes(job)
-
-
-def draw_notes(job: JobRecord) -> None:
-    """The device a job ran on, what it left out or cut."""
-    notes = state.owner().runner.notes(job.id)
-    if notes:
-        st.caption(" · ".join(notes))
-
-
-def draw_last_failure(kind: str) -> None:
-    """What went wrong with the latest job, if it was of this kind and did not end well."""
-    jobs = state.owner().workspace.jobs.all()
-    if not jobs or jobs[0].kind != kind:
-        return
-    if jobs[0].state == "failed":
-        st.error(jobs[0].message, icon=":material/error:")
-    elif jobs[0].state == "stopped":
-        st.warning(f"The last job stopped while {jobs[0].stage}.", icon=":material/stop_circle:")
-
-
 def as_text(text: str) -> str:
     """A program's or person's words for a place that reads Markdown: every mark stands for itself."""
     return _MARKS.sub(r"\\\g<0>", text)
 
 
-def model_or_stop(title: str) -> ModelInfo:
-    """The chosen model; without one, say what to do and stop the page."""
+def model_or_stop(title: str, with_programs: bool = True) -> ModelInfo:
+    """The chosen model, if `with_programs` one that has some; else say what to do and stop the page."""
     model = state.chosen_model()
-    if model is not None and not state.best_frame(model).empty:
+    if model is not None and not (with_programs and state.best_frame(model).empty):
         return model
     st.title(title)
     job = state.running_job()

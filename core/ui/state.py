@@ -12,7 +12,8 @@ import pandas as pd
 import streamlit as st
 
 from core.features import Features
-from core.jobs import JobRunner
+from core.jobs import JobRunner, Watch
+from core.jobs.stages import KINDS
 from core.language import Evaluator, parse
 from core.score import Patterns, patterns, sentence_ious
 from core.settings import Settings
@@ -29,6 +30,12 @@ class Owner:
     settings: Settings
     workspace: Workspace
     runner: JobRunner
+    watch: Watch
+
+    def close(self) -> None:
+        """Let another process have the workspace; jobs that run go on."""
+        self.watch.stop()
+        self.workspace.close()
 
 
 @st.cache_resource(show_spinner="Opening the workspace")
@@ -36,13 +43,34 @@ def owner() -> Owner:
     """The open workspace, shared by all sessions of this server; raises WorkspaceError."""
     settings = Settings.read(os.environ)
     workspace = Workspace.open(settings.workspace)
-    atexit.register(workspace.close)
-    return Owner(settings, workspace, JobRunner(workspace, settings))
+    runner = JobRunner(workspace, settings)
+    held = Owner(settings, workspace, runner, Watch(runner))
+    atexit.register(held.close)
+    return held
+
+
+def active_jobs() -> list[JobRecord]:
+    """Jobs that run, then those that wait in their order, after taking in what was found so far."""
+    jobs = owner().runner.refresh()
+    return [job for job in jobs if job.state == "running"] + owner().workspace.jobs.queue()
 
 
 def running_job() -> JobRecord | None:
-    """The job that is under way, after taking in what it has found so far."""
-    return next((job for job in owner().runner.refresh() if job.state == "running"), None)
+    """The job that has the device, after taking in what it has found so far."""
+    running = (job for job in active_jobs() if job.state == "running")
+    return next((job for job in running if KINDS[job.kind].needs_device), None)
+
+
+def api_key() -> str | None:
+    """Anthropic's API key: the environment's, else that of Streamlit's secrets; None if there is none."""
+    return owner().settings.api_key or _secret("ANTHROPIC_API_KEY")
+
+
+def _secret(name: str) -> str | None:
+    try:
+        return str(st.secrets.get(name, "")).strip() or None
+    except FileNotFoundError:  # there is no secrets file
+        return None
 
 
 def models() -> list[ModelInfo]:

@@ -1,0 +1,176 @@
+"""The owner's side of jobs: a queue, the workers it starts, and what it takes in from them.
+
+A job is queued, then running, then done, failed or stopped; the last two can be resumed. One job that needs
+the device runs at a time. All of this is in the database and the job folders, so that another owner goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from threading import RLock
+from typing import Any, TypeVar
+
+import duckdb
+
+from core.errors import JobError
+from core.jobs.folder import JobFolder
+from core.jobs.intake import Intake
+from core.jobs.stages import KINDS
+from core.jobs.workers import Workers
+from core.settings import Settings
+from core.store.jobs import JobRecord
+from core.store.workspace import Workspace
+
+T = TypeVar("T")
+
+_TOLD = ("model", "corpus", "limit", "heads", "limits", "title", "share")  # of a spec, what its record shows
+_KNOWN = "known"  # of a spec: what was best when it was asked, which is no part of the question
+_EVENTS_AT_ONCE = 50  # taken in within one transaction
+
+
+class JobQueue:
+    """Queues, starts, watches and stops the jobs of an open workspace. Safe to use from several threads."""
+
+    def __init__(self, workspace: Workspace, settings: Settings) -> None:
+        self._workspace = workspace
+        self._settings = settings
+        self._workers = Workers()
+        self._api_key = settings.api_key
+        self._lock = RLock()
+
+    def folder(self, job: str) -> JobFolder:
+        """A job's folder."""
+        return JobFolder(self._workspace.folder / "jobs" / job)
+
+    def notes(self, job: str) -> list[str]:
+        """What the job had to say besides its progress."""
+        return [event["message"] for _, event in self.folder(job).events() if event["event"] == "note"]
+
+    def resume(self, job: str, api_key: str | None = None) -> None:
+        """Queue a job that stopped or failed again; finished units are not done again.
+
+        Raises JobError if its folder is gone.
+        """
+        with self._lock:
+            if self._workspace.jobs.get(job).is_active:
+                return
+            if not self.folder(job).path.is_dir():
+                raise JobError(f"the job's folder {self.folder(job).path} is gone; start a new job instead")
+            self._api_key = api_key or self._api_key
+            self._workspace.jobs.enqueue(job)
+            self.start_next()
+
+    def cancel(self, job: str) -> None:
+        """Stop a job, or take it out of the queue; what it finished stays."""
+        with self._lock:
+            self._workers.stop(self.folder(job))
+            self.refresh()
+            if self._workspace.jobs.get(job).is_active:
+                self._workspace.jobs.set_state(job, "stopped", "cancelled")
+
+    def refresh(self) -> list[JobRecord]:
+        """Take in every job's new events and notice dead workers; all jobs, newest first."""
+        with self._lock:
+            for record in self._workspace.jobs.all():
+                if record.state == "queued" and self.folder(record.id).worker() is not None:
+                    self._workspace.jobs.set_state(
+                        record.id, "running"
+                    )  # its owner died just after the start
+                elif record.state == "running":
+                    self._follow_up(record.id)
+            self._workers.reap_ended()
+            return self._workspace.jobs.all()
+
+    def start_next(self) -> None:
+        """Start what waits and may run: the first that needs the device once that is free, and all others."""
+        with self._lock:
+            records = self.refresh()
+            is_free = not any(r.state == "running" and KINDS[r.kind].needs_device for r in records)
+            for record in self._workspace.jobs.queue():
+                needs_device = KINDS[record.kind].needs_device
+                if not self.folder(record.id).path.is_dir():
+                    self._workspace.jobs.set_state(record.id, "failed", "the job's folder is gone")
+                elif is_free or not needs_device:
+                    self._workers.start(self.folder(record.id), None if needs_device else self._api_key)
+                    self._workspace.jobs.set_state(record.id, "running")
+                    is_free = is_free and not needs_device
+
+    def wait(
+        self, job: str, show: Callable[[JobRecord], None] = lambda record: None, poll: float = 0.3
+    ) -> JobRecord:
+        """Take in events until the job ends, showing each state; its last record.
+
+        Jobs queued before it are started as well, but none after it. Raises JobError if it did not end well.
+        """
+        while True:
+            record = next(found for found in self.refresh() if found.id == job)
+            show(record)
+            if not record.is_active:
+                self._workers.reap(job)
+            if record.state == "done":
+                return record
+            if record.state in ("failed", "stopped"):
+                raise JobError(f"{record.message or 'the job failed'} (job folder: {self.folder(job).path})")
+            if record.state == "queued":
+                self.start_next()
+            time.sleep(poll)
+
+    def _start(self, kind: str, spec: Mapping[str, Any], api_key: str | None = None) -> str:
+        """Queue a job; its id. One that was asked the very same and is not done is gone on with instead.
+
+        An API key, this or the settings' own, reaches only workers of kinds that do not need the device,
+        through their environment.
+        """
+        with self._lock:
+            same = self._unfinished(kind, spec)
+            if same is not None:
+                self.resume(same, api_key)
+                return same
+            place = {
+                "workspace": str(self._workspace.folder.resolve()),
+                "models": str(self._settings.models_folder.resolve()),
+                "device": self._settings.device,
+            }
+            folder = JobFolder.create(self._workspace.folder / "jobs", kind, {**spec, **place})
+            told = {name: spec[name] for name in _TOLD if spec.get(name) is not None}
+            model = spec["info"]["id"] if "info" in spec else spec.get("model_id", "")
+            self._api_key = api_key or self._api_key
+            self._workspace.jobs.add(folder.id, kind, model, told)
+            self.start_next()
+            return folder.id
+
+    def _unfinished(self, kind: str, spec: Mapping[str, Any]) -> str | None:
+        """The latest job of this kind that was asked this and is not done."""
+        asked = {name: value for name, value in json.loads(json.dumps(spec)).items() if name != _KNOWN}
+        for record in self.refresh():
+            folder = self.folder(record.id)
+            if record.kind == kind and record.state != "done" and folder.path.is_dir():
+                held = folder.spec
+                if all(name in held and held[name] == value for name, value in asked.items()):
+                    return record.id
+        return None
+
+    def _follow_up(self, job: str) -> None:
+        """Take in what a running job wrote, and notice its end."""
+        folder, jobs = self.folder(job), self._workspace.jobs
+        if not folder.path.is_dir():
+            jobs.set_state(job, "failed", "the job's folder is gone")
+            return
+        alive = self._workers.is_alive(folder)  # before reading: what a dead worker wrote is all there
+        new = folder.events(after=jobs.last_event(job))
+        for events in _in_lots(new, _EVENTS_AT_ONCE):
+            try:
+                jobs.ingest(job, events, Intake(folder))
+            except duckdb.TransactionException:  # a page wrote the same rows just now: next time
+                return
+        if not alive and jobs.get(job).state == "running":
+            jobs.set_state(job, "stopped", "the worker ended before it was done")
+
+
+def _in_lots(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(items)
+    while lot := list(islice(rest, size)):
+        yield lot

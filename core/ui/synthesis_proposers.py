@@ -1,0 +1,106 @@
+"""Who proposes programs, with what limits, and the button that starts the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from core.errors import HeadscriptError
+from core.types import ClaudeLimits, HeadId, ModelInfo, SearchLimits
+from core.ui import frame, jobs, state
+
+Estimate = Callable[[int, ClaudeLimits], float]  # USD, of so many heads
+StartClaude = Callable[[Sequence[HeadId], ClaudeLimits, str], str]  # with the API key; the job's id
+
+_MODELS = ("claude-sonnet-5-5", "claude-haiku-5-5", "claude-opus-5-5")
+
+
+def draw_search(model: ModelInfo, heads: Sequence[HeadId]) -> None:
+    """The search's limits and its button."""
+    st.caption("Generates tens of thousands of rules and keeps those that validation rewards. Free, no key.")
+    rules, gain = st.columns(2)
+    limits = SearchLimits(
+        int(rules.number_input("Rules, at most", 1, 40, SearchLimits.rules, key="rules")),
+        float(
+            gain.number_input(
+                "Least gain",
+                0.0,
+                0.1,
+                SearchLimits.least_gain,
+                0.001,
+                format="%.3f",
+                key="gain",
+                help="IoU on validation that each rule has to add to all others",
+            )
+        ),
+    )
+    took = _seconds_a_head(model, "synthesize")
+    if took is not None and heads:
+        st.caption(f"About {jobs.duration(took * len(heads))}, as the runs before took.")
+    everything = len(heads) == model.layers * model.heads
+    _start_button(
+        heads, lambda: state.owner().runner.start_search(model, None if everything else sorted(heads), limits)
+    )
+
+
+def draw_claude(heads: Sequence[HeadId], estimate: Estimate, start: StartClaude) -> None:
+    """Claude's limits, what they may cost, and the button; without a key, how to get going."""
+    key = state.api_key()
+    if key is None:
+        st.info(
+            "Claude needs an API key. Make one at [platform.claude.com](https://platform.claude.com), then "
+            'set `ANTHROPIC_API_KEY` in the environment, or write `ANTHROPIC_API_KEY = "…"` into '
+            "`.streamlit/secrets.toml`, and start the app again. The key is never stored or shown.",
+            icon=":material/key:",
+        )
+        st.caption("The search finds a program for every head without a key.")
+        return
+    limits = _claude_limits()
+    cost = estimate(len(heads), limits)
+    over = " The budget ends it before that." if cost > limits.budget else ""
+    st.caption(f"About **{jobs.dollars(cost)}** for {len(heads)} heads, worst first.{over}")
+    _start_button(heads, lambda: start(heads, limits, key))
+
+
+def _claude_limits() -> ClaudeLimits:
+    model = st.selectbox("Model", _MODELS, key="claude-model", accept_new_options=True)
+    candidates, rounds, budget = st.columns(3)
+    return ClaudeLimits(
+        model=model or ClaudeLimits.model,
+        candidates=int(
+            candidates.number_input("Candidates", 1, 8, ClaudeLimits.candidates, help="Programs a call")
+        ),
+        rounds=int(
+            rounds.number_input("Rounds", 0, 10, ClaudeLimits.rounds, help="Refinements of a head, at most")
+        ),
+        budget=float(
+            budget.number_input("Budget, USD", 0.01, 10_000.0, ClaudeLimits.budget, help="A hard limit")
+        ),
+        batches=st.toggle("Message Batches", help="Half the price; answers take up to a day"),
+    )
+
+
+def _start_button(heads: Sequence[HeadId], start: Callable[[], str]) -> None:
+    waits = state.running_job() is not None
+    label = f"Start on {len(heads)} heads" if heads else "Choose heads to start"
+    if st.button(
+        label, type="primary", icon=":material/play_arrow:", disabled=not heads, key="start", width="stretch"
+    ):
+        try:
+            start()
+        except HeadscriptError as error:
+            st.error(frame.as_text(str(error)), icon=":material/error:")
+        else:
+            st.rerun()
+    if waits:
+        st.caption("Another job has the device; this one would wait its turn.")
+
+
+def _seconds_a_head(model: ModelInfo, kind: str) -> float | None:
+    """What the latest run of this kind on this model took for a head; None without one."""
+    gains = state.owner().workspace.gains.by_job(model.id)
+    for job in state.owner().workspace.jobs.all():
+        if job.kind == kind and job.state == "done" and job.id in gains and job.worked:
+            return job.worked / gains[job.id].heads
+    return None
