@@ -12,12 +12,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import __version__
 from core.errors import HeadscriptError
 from core.settings import Settings
-from core.types import SearchLimits, Split
+from core.types import ORDERS, HybridRequest, SearchLimits, Split
+
+if TYPE_CHECKING:
+    from core.commands import Session
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,15 +68,37 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
             case "best":
                 return commands.best(now, arguments.model, Split(arguments.split), arguments.eval)
             case _:
-                return commands.hybrid(
-                    now,
-                    arguments.model,
-                    arguments.share,
-                    arguments.order,
-                    arguments.programs,
-                    arguments.eval,
-                    arguments.seed,
-                )
+                return _run_on_hybrids(arguments, now)
+
+
+def _run_on_hybrids(arguments: argparse.Namespace, now: Session) -> dict[str, Any]:
+    from core import hybrid_commands as commands
+
+    match arguments.command:
+        case "curve":
+            orders = arguments.orders.split(",")
+            return commands.curve(
+                now, arguments.model, arguments.programs, orders, arguments.passages, arguments.eval
+            )
+        case "downstream":
+            questions, limit = arguments.questions, arguments.limit
+            return commands.downstream(now, arguments.model, arguments.hybrid, questions, limit)
+        case "export-hybrid":
+            return commands.export_hybrid(now, arguments.model, arguments.hybrid, arguments.folder)
+        case "import-hybrid":
+            return commands.import_hybrid(now, arguments.folder)
+        case _:
+            request = HybridRequest(
+                title="",
+                order=arguments.order,
+                budget=arguments.budget,
+                calibrate=arguments.calibrate,
+                strict=arguments.strict,
+                seed=arguments.seed,
+            )
+            return commands.hybrid(
+                now, arguments.model, arguments.share, arguments.programs, arguments.eval, request
+            )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,16 +148,50 @@ def _parser() -> argparse.ArgumentParser:
     best = commands.add_parser("best", parents=[of_model], help="the best program of every head")
     best.add_argument("--split", choices=[str(split) for split in Split], default=str(Split.TEST))
     best.add_argument("--eval", metavar="FILE", help="score on these passages instead of a split")
-    hybrid = commands.add_parser("hybrid", parents=[of_model], help="replace heads and measure perplexity")
-    hybrid.add_argument("--share", type=float, required=True, help="share of all heads, 0 to 1")
-    hybrid.add_argument("--order", choices=["iou", "random"], default="iou", help="which heads go first")
-    hybrid.add_argument("--programs", choices=["accepted", "best"], default="best")
-    hybrid.add_argument("--eval", metavar="FILE", help="measure on these passages instead of the test split")
-    hybrid.add_argument("--seed", type=int, default=0, help="of the random order")
+    _add_hybrid_commands(commands, shared, of_model)
     worker = commands.add_parser("worker", help="(internal) run one job")
     worker.add_argument("job_dir", type=Path, metavar="JOB_DIR")
     worker.set_defaults(json=False)
     return parser
+
+
+def _add_hybrid_commands(
+    commands: Any, shared: argparse.ArgumentParser, of_model: argparse.ArgumentParser
+) -> None:
+    measured = argparse.ArgumentParser(add_help=False, parents=[of_model])
+    measured.add_argument("--programs", choices=["accepted", "best"], default="best")
+    measured.add_argument(
+        "--eval", metavar="FILE", help="measure on these passages instead of the test split"
+    )
+    stored = argparse.ArgumentParser(add_help=False, parents=[of_model])
+    stored.add_argument("--hybrid", metavar="ID", help="of the workspace; default: the latest")
+
+    hybrid = commands.add_parser("hybrid", parents=[measured], help="replace heads and measure perplexity")
+    how_many = hybrid.add_mutually_exclusive_group(required=True)
+    how_many.add_argument("--share", type=float, help="share of all heads, 0 to 1")
+    how_many.add_argument(
+        "--budget", type=float, help="as many heads as raise perplexity by no more: 0.05 for 5 %%"
+    )
+    hybrid.add_argument(
+        "--order", choices=ORDERS, default="cost", help="which heads go first (default: cost)"
+    )
+    hybrid.add_argument(
+        "--calibrate", action="store_true", help="fit the programs' constants through the model"
+    )
+    hybrid.add_argument("--strict", action="store_true", help="measure also without any look ahead")
+    hybrid.add_argument("--seed", type=int, default=0, help="of the random order and of what is drawn")
+    curve = commands.add_parser(
+        "curve", parents=[measured], help="perplexity against share of heads, with controls"
+    )
+    curve.add_argument("--orders", default="cost,iou,random", help="the first also with controls")
+    curve.add_argument("--passages", type=_positive, default=40, metavar="N", help="measure on N passages")
+    downstream = commands.add_parser("downstream", parents=[stored], help="answer a PIQA-format file")
+    downstream.add_argument("questions", type=Path, metavar="FILE")
+    downstream.add_argument("--limit", type=_positive, metavar="N", help="take the first N questions")
+    ship = commands.add_parser("export-hybrid", parents=[stored], help="write a hybrid as a folder")
+    ship.add_argument("folder", type=Path, metavar="FOLDER")
+    take = commands.add_parser("import-hybrid", parents=[shared], help="take such a folder in")
+    take.add_argument("folder", type=Path, metavar="FOLDER")
 
 
 def _positive(text: str) -> int:
@@ -149,7 +208,9 @@ def _in_words(answer: dict[str, Any]) -> str:
 
     heads = answer.get("heads")
     lines = [
-        f"{name:<12} {_number(value)}" for name, value in answer.items() if name not in ("heads", "program")
+        f"{name:<12} {_number(value)}"
+        for name, value in answer.items()
+        if name not in ("heads", "program", "rows")
     ]
     if isinstance(heads, int):
         lines.append(f"{'heads':<12} {heads}")
@@ -161,6 +222,9 @@ def _in_words(answer: dict[str, Any]) -> str:
             (f"L{row['layer']}H{row['head']}", *(_number(row[name]) for name in columns)) for row in heads
         ]
         lines += ["", table(["head", *columns], rows)]
+    if points := answer.get("rows"):
+        columns = [name for name in points[0] if name != "control"]
+        lines += ["", table(columns, [[_number(point[name]) for name in columns] for point in points])]
     return "\n".join(lines)
 
 

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from core.corpus import load_corpus
-from core.curate import Order, choose_for_hybrid, heads_in_share, heads_named
-from core.errors import HybridError, ModelError, ProgramError, WorkspaceError
+from core.curate import heads_named
+from core.errors import ModelError, ProgramError, WorkspaceError
 from core.jobs import JobRunner
 from core.language import parse
 from core.settings import Settings
 from core.store import JobRecord, Workspace
-from core.store.hybrids import hybrid_id, spec_to_json
 from core.terminal import Terminal
-from core.types import BestProgram, HeadId, ModelInfo, SearchLimits, Sentence, Split
+from core.types import BestProgram, ModelInfo, SearchLimits, Split
 
 Json = dict[str, Any]
 
@@ -182,48 +181,3 @@ def summary(now: Session, info: ModelInfo) -> Json:
         "positive_lift": sum(lift > 0 for lift in lifts) / len(lifts),
         **({} if borrowed is None else {"borrowed": borrowed}),
     }
-
-
-def hybrid(
-    now: Session,
-    model: str | None,
-    share: float,
-    order: Order,
-    programs: str,
-    passages: str | None,
-    seed: int = 0,
-) -> Json:
-    """Replace a share of all heads by their programs and measure what it costs."""
-    info = now.model(model)
-    best_programs = now.workspace.library.best(info.id, Split.VALIDATION)
-    fits = {found.score.head: found.score.iou for found in best_programs}
-    sources: dict[HeadId, str] = (
-        now.workspace.verdicts.accepted(info.id)
-        if programs == "accepted"
-        else {found.score.head: found.program.source for found in best_programs}
-    )
-    count = heads_in_share(share, info.layers * info.heads)
-    spec = choose_for_hybrid(info.id, sources, fits, count, order, seed)
-    title = f"{share:.0%} of heads, {programs} programs, by {order}"
-    text, label = _passages(now, info, passages)
-    now.follow(now.runner.start_hybrid(info, spec_to_json(spec), title, text, label))
-    rows = now.workspace.hybrids.frame(info.id)
-    row = rows[(rows.hybrid_id == hybrid_id(spec)) & (rows.passages_from == label)].iloc[0]
-    return {
-        "model": info.title,
-        "share": share,
-        "order": order,
-        "calibrated": False,
-        **{name: float(row[name]) for name in ("base_ppl", "ppl", "increase", "low", "high", "kl")},
-        **{name: int(row[name]) for name in ("tokens", "passages", "kept")},
-        "heads": [str(head) for head, _ in spec.programs],
-    }
-
-
-def _passages(now: Session, info: ModelInfo, source: str | None) -> tuple[list[Sentence], str]:
-    if source is not None:
-        return list(load_corpus(source).sentences), source
-    held_out = now.workspace.library.sentences(info.id, Split.TEST)
-    if not held_out:
-        raise HybridError("the corpus has no test passage to measure on; give passages with --eval FILE")
-    return held_out, str(Split.TEST)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from core.errors import HybridError, WorkspaceError
-from core.types import Action, BestProgram, HeadId, HybridSpec, ModelInfo, Verdict
-
-Order = Literal["iou", "random"]
+from core.types import Action, BestProgram, HeadId, ModelInfo, Verdict
 
 
 @dataclass(frozen=True)
@@ -55,30 +51,6 @@ def review_queue(best: Sequence[BestProgram], verdicts: Iterable[Verdict]) -> li
 def _verdict_on(found: BestProgram, standing: Mapping[tuple[HeadId, str], Verdict]) -> Action | None:
     verdict = standing.get((found.score.head, found.program.id))
     return verdict.action if verdict else None
-
-
-def choose_for_hybrid(
-    model: str,
-    programs: Mapping[HeadId, str],
-    validation_iou: Mapping[HeadId, float],
-    count: int,
-    order: Order = "iou",
-    seed: int = 0,
-) -> HybridSpec:
-    """The spec that replaces `count` heads: those that fit best on validation, or a seeded draw.
-
-    `programs` gives a source for every head that may be replaced. Raises HybridError if there are fewer
-    than `count`.
-    """
-    if count > len(programs):
-        raise HybridError(
-            f"{count} heads were asked for, but only {len(programs)} have a program to choose from; "
-            "accept more in Review, or use --programs best"
-        )
-    ranked = sorted(programs, key=lambda head: (-validation_iou.get(head, 0.0), head))
-    if order == "random":
-        random.Random(seed).shuffle(ranked)
-    return HybridSpec.of(model, ((head, programs[head]) for head in ranked[:count]))
 
 
 def heads_named(names: str, info: ModelInfo) -> list[HeadId]:

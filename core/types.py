@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -186,6 +187,23 @@ class HybridSpec:
     def of(cls, model: str, programs: Iterable[tuple[HeadId, str]]) -> HybridSpec:
         """A spec with its heads in order, so that equal specs compare equal."""
         return cls(model, tuple(sorted(programs)))
+
+
+Order = Literal["cost", "greedy", "measured", "iou", "random"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+
+
+@dataclass(frozen=True)
+class HybridRequest:
+    """Which hybrid to build out of candidate programs, and what to measure of it."""
+
+    title: str
+    order: Order = "cost"
+    count: int | None = None  # heads to replace; None: as many as the budget allows
+    budget: float | None = None  # increase of perplexity on validation, 0.05 = +5 %
+    calibrate: bool = False
+    strict: bool = False  # measure also with programs that see no further than the query
+    seed: int = 0
 
 
 @dataclass(frozen=True)

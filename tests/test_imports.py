@@ -12,15 +12,15 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"types", "errors", "settings"},
     {"device"},
-    {"demo_model", "models", "corpus", "features"},
+    {"demo_model", "models", "corpus", "questions", "features"},
     {"language"},
     {"extract", "distance", "score"},
     {"synthesis"},
     {"hybrid", "evaluate"},
     {"store"},
-    {"curate"},
+    {"curate", "shipping"},
     {"jobs"},
-    {"terminal", "commands", "__main__"},
+    {"terminal", "commands", "hybrid_commands", "__main__"},
     {"ui"},
     {"pages", "app"},
 ]

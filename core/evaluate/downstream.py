@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from core.errors import CorpusError, HybridError
+from core.errors import HybridError
 from core.evaluate.perplexity import Tell, Variant, measure
 from core.features import annotate
 from core.hybrid import ProgramPatterns, parsed
 from core.models import LoadedModel
+from core.questions import Question
 from core.types import HybridSpec, Sentence, Split
 
 _RESAMPLES = 1000
 _SEED = 0
-
-
-@dataclass(frozen=True)
-class Question:
-    """A goal, answers to it, and which is right."""
-
-    goal: str
-    answers: tuple[str, str]
-    right: int  # 0 or 1
 
 
 @dataclass(frozen=True)
@@ -39,34 +29,6 @@ class Accuracy:
     hybrid: float
     hybrid_interval: tuple[float, float]
     agreement: float  # questions on which both prefer the same answer
-
-
-def read_questions(path: Path, limit: int | None = None) -> list[Question]:
-    """A PIQA-format file: JSON lines of goal, sol1, sol2 and label (0 or 1).
-
-    Raises CorpusError naming the line that is wrong.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"cannot read the questions {path}: {error}") from error
-    found = [_question(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not found:
-        raise CorpusError(f"{path} holds no question")
-    return found[:limit]
-
-
-def _question(path: Path, number: int, line: str) -> Question:
-    wanted = 'an object like {"goal": "...", "sol1": "...", "sol2": "...", "label": 0}'
-    try:
-        row = json.loads(line)
-        goal, first, second, label = (row[name] for name in ("goal", "sol1", "sol2", "label"))
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorpusError(f"{path}: line {number} is not {wanted}") from error
-    texts = (goal, first, second)
-    if str(label) not in ("0", "1") or not all(isinstance(text, str) and text.strip() for text in texts):
-        raise CorpusError(f"{path}: line {number} is not {wanted}")
-    return Question(goal, (first, second), int(label))
 
 
 def accuracy(

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, get_args
 
 import numpy as np
 
 from core.errors import HybridError
 from core.evaluate.costs import Costs, Scores
-from core.types import HeadId
-
-Order = Literal["cost", "greedy", "measured", "iou", "random"]
-ORDERS: tuple[Order, ...] = get_args(Order)
+from core.types import HeadId, Order
 
 
 def estimated_kl(scores: Scores, passages: np.ndarray | None = None) -> dict[HeadId, float]:

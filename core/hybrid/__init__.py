@@ -8,7 +8,14 @@ load_hybrid(folder).logits(texts)          ... and back
 
 from core.hybrid.attention import IMPLEMENTATION
 from core.hybrid.patched import Hybrid, hybrid, parsed, replaced
-from core.hybrid.patterns import NO_PATTERNS, Patterns, PatternSource, PrefixPatterns, ProgramPatterns
+from core.hybrid.patterns import (
+    NO_PATTERNS,
+    Patterns,
+    PatternSource,
+    PrefixPatterns,
+    ProgramPatterns,
+    together,
+)
 from core.hybrid.ship import ShippedHybrid, load_hybrid, read_spec, ship
 
 __all__ = [
@@ -26,4 +33,5 @@ __all__ = [
     "read_spec",
     "replaced",
     "ship",
+    "together",
 ]

@@ -35,13 +35,12 @@ def controls(loaded: LoadedModel, heads: Sequence[HeadId], donors: Features, see
     }
     return {
         **fixed,
-        "random": RandomPatterns(loaded, heads, seed),
+        "random rows": RandomPatterns(loaded, heads, seed),
         "shuffled": ShuffledPatterns(loaded, heads, donors),
     }
 
 
 _PROGRAMS = {"first token": _FIRST, "uniform": _UNIFORM}
-CONTROLS = (*_PROGRAMS, "random", "shuffled")
 
 
 class RandomPatterns:

@@ -8,13 +8,11 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from core.features import Features
-from core.language import Evaluator, ParsedProgram
-from core.language.tensors import Position
+from core.language import Evaluated, Evaluator, ParsedProgram
 from core.types import HeadId
-
-Constants = Mapping[Position, Tensor]
 
 
 @dataclass(frozen=True)
@@ -67,18 +65,22 @@ class ProgramPatterns:
         """Every distinct program evaluated once."""
         evaluator = Evaluator(features, self.causal, self.device)
         produced = {program.id: evaluator.run(program) for program in set(self.programs.values())}
-        results = [produced[self.programs[head].id] for head in self.heads]
-        size = (len(features), len(results))
-        mix = torch.ones(size)
-        for at, result in enumerate(results):
-            mix[list(result.failures), at] = 0
-        has_failed = bool((mix == 0).any())
-        length = int(features.lengths.max(initial=0))
-        weights = torch.zeros(*size, length, length, device=self.device)
-        for at, result in enumerate(results):
-            n = result.weights.shape[-1]
-            weights[:, at, :n, :n] = result.weights
-        return Patterns(self.heads, weights, mix.to(self.device) if has_failed else None)
+        return together({head: produced[self.programs[head].id] for head in self.heads}, features)
+
+
+def together(produced: Mapping[HeadId, Evaluated], features: Features) -> Patterns:
+    """What programs produced on some sentences, each for its head; where one failed, the head keeps its own."""
+    length = int(features.lengths.max(initial=0))
+    results = [
+        functional.pad(one.weights, (0, length - one.weights.shape[2], 0, length - one.weights.shape[1]))
+        for one in produced.values()
+    ]
+    mix = torch.ones(len(features), len(results))
+    for at, one in enumerate(produced.values()):
+        mix[list(one.failures), at] = 0
+    has_failed = bool((mix == 0).any())
+    weights = torch.stack(results, 1)
+    return Patterns(list(produced), weights, mix.to(weights.device) if has_failed else None)
 
 
 class PrefixPatterns:

@@ -9,7 +9,7 @@ import duckdb
 from core.corpus import sentence_from_json
 from core.jobs.folder import JobFolder, Json
 from core.store.gains import add_gains, best_fits
-from core.store.hybrids import add_evaluation, spec_from_json
+from core.store.hybrids import add_costs, add_curve, add_downstream, add_evaluation, add_hybrid
 from core.store.jobs import set_job_model, set_job_state
 from core.store.library import add_model, add_program, add_proposals, add_scores, add_sentences
 from core.types import Evaluation, HeadId, ModelInfo, Score, Split
@@ -38,12 +38,18 @@ class Intake:
                 add_sentences(cursor, content["model"], content["corpus"], rows)
             case "programs":
                 self._take_in_programs(cursor, number, content)
+            case "costs":
+                add_costs(cursor, content)
+            case "hybrid":
+                pass  # comes with its evaluation; until then it lets a resumed job go on without choosing
             case "evaluation":
-                spec = spec_from_json(content["model"], content["programs"])
+                hybrid = add_hybrid(cursor, content["model"], content["hybrid"])
                 measured = Evaluation(**content["evaluation"])
-                add_evaluation(
-                    cursor, spec, content["title"], content["share"], content["passages_from"], measured
-                )
+                add_evaluation(cursor, hybrid, content["passages_from"], measured, content["details"])
+            case "curve":
+                add_curve(cursor, content)
+            case "downstream":
+                add_downstream(cursor, content)
 
     def _take_in_programs(self, cursor: duckdb.DuckDBPyConnection, number: int, content: Json) -> None:
         model = content["model"]

@@ -3,38 +3,183 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
 
 from core.device import Halving
-from core.evaluate import evaluate_hybrid
-from core.features import annotate
+from core.evaluate.calibrate import calibrate
+from core.evaluate.downstream import accuracy
+from core.evaluate.generate import looks_ahead
+from core.evaluate.perplexity import Losses, Variant, evaluation, measure
+from core.features import Features, annotate, annotate_prefixes
+from core.hybrid import PrefixPatterns, ProgramPatterns, parsed
+from core.jobs.choosing import chooser_of
 from core.jobs.extracting import load_model, note_shortcomings
-from core.jobs.folder import EventWriter, Json
-from core.store.hybrids import spec_from_json
-from core.types import Sentence
+from core.jobs.folder import EventWriter, JobFolder, Json
+from core.language import parse
+from core.models import LoadedModel
+from core.questions import read_questions
+from core.store.hybrids import spec_from_json, spec_to_json
+from core.store.tokens import TokenStore
+from core.store.workspace import attention_folder
+from core.types import HybridSpec, Sentence, Split
+
+_TRAIN_PASSAGES, _VALIDATION_PASSAGES = 160, 24  # of calibration, at most
+_SHOWN_PASSAGES = 60  # with the damage to each token
+_STRICT_PASSAGES = 20  # they take as many evaluations as they have tokens
 
 
-def measure_hybrid(spec: Json, sentences: list[Sentence], events: EventWriter) -> None:
-    """Perplexity and KL of one hybrid on passages."""
+def measure_hybrid(
+    folder: JobFolder, workspace: Path, sentences: list[Sentence], events: EventWriter
+) -> None:
+    """Choose heads, calibrate if that was asked for, and measure perplexity and KL on passages."""
+    spec = folder.spec
     loaded = load_model(spec, events)
-    hybrid = spec_from_json(spec["model_id"], spec["programs"])
+    passages = [sentence for sentence in sentences if sentence.id in set(spec["passages"])]
+    features = features_of(workspace, loaded, passages, events)
+    if "hybrid.json" in folder.finished():
+        made = folder.result("hybrid.json")
+    else:
+        made = _made(spec, workspace, loaded, sentences, events)
+        events.result("hybrid", "hybrid", made)
+    hybrid = spec_from_json(loaded.info.id, made["programs"])
+    programs = parsed(loaded.info, hybrid)
+    source = ProgramPatterns(programs, loaded.info.is_causal, loaded.device)
+
+    def tell(done: int, total: int) -> None:
+        events.progress("measuring the hybrid", done, total)
+
+    losses = measure(loaded, [Variant(source, frozenset(source.heads))], features, tell, Halving(events.note))
+    genre_of = {sentence.id: sentence.genre for sentence in passages}
+    genres = np.array([genre_of[features.sentences[row]] for row in losses.rows])
+    details = {
+        "genres": {
+            genre: asdict(evaluation(losses, tokens=genres == genre)) for genre in sorted(set(genres))
+        },
+        "strict": _strict(loaded, hybrid, features, passages, events) if spec["strict"] else None,
+        "damage": _damage(losses, features),
+    }
+    content = {
+        "model": hybrid.model,
+        "hybrid": made,
+        "passages_from": spec["passages_from"],
+        "evaluation": asdict(evaluation(losses)),
+        "details": details,
+    }
+    events.result("evaluation", "evaluation", content)
+
+
+def _made(
+    spec: Json, workspace: Path, loaded: LoadedModel, sentences: list[Sentence], events: EventWriter
+) -> Json:
+    """The hybrid: its programs, and how they were chosen."""
+    splits = {
+        split: [s for s in sentences if s.split == split and s.id not in set(spec["passages"])]
+        for split in Split
+    }
+    validation = features_of(workspace, loaded, splits[Split.VALIDATION], events)
+    chooser = chooser_of(spec, loaded, validation, events)
+    count, budget = spec["count"], spec["budget"]
+    heads = chooser.order(spec["order"], len(chooser.programs) if count is None else count)
+    if count is None:
+        count = chooser.within(budget, heads)
+    chosen = HybridSpec.of(loaded.info.id, ((head, chooser.programs[head].source) for head in heads[:count]))
+    history: list[tuple[int, float]] = []
+    parents = {head: chooser.programs[head].id for head in heads[:count]}
+    if spec["calibrate"]:
+        train = features_of(workspace, loaded, splits[Split.TRAIN][:_TRAIN_PASSAGES], events)
+        fitted = calibrate(
+            loaded,
+            chosen,
+            train,
+            validation.select(range(min(len(validation), _VALIDATION_PASSAGES))),
+            seed=spec["seed"],
+            tell=lambda done, total: events.progress("calibrating", done, total),
+        )
+        events.note(f"calibration: KL per token {fitted.before:.4f} -> {fitted.after:.4f} on validation")
+        chosen, history = fitted.spec, [*fitted.history]
+    return {
+        "programs": [
+            {**row, "parent": parents[head]}
+            for row, (head, _) in zip(spec_to_json(chosen), chosen.programs, strict=True)
+        ],
+        "title": spec["title"],
+        "share": len(chosen.programs) / (loaded.info.layers * loaded.info.heads),
+        "order": spec["order"],
+        "budget": budget,
+        "calibration": history,
+    }
+
+
+def features_of(
+    workspace: Path, loaded: LoadedModel, sentences: list[Sentence], events: EventWriter
+) -> Features:
+    """Token features of these sentences: from the workspace where it holds them all, else read afresh."""
+    tokens = TokenStore(attention_folder(workspace, loaded.info.id))
+    if {sentence.id for sentence in sentences} <= tokens.sentences():
+        return tokens.read([sentence.id for sentence in sentences])
     features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
     note_shortcomings(features, loaded.info, events)
-    found = evaluate_hybrid(
+    return features
+
+
+def _strict(
+    loaded: LoadedModel, hybrid: HybridSpec, features: Features, passages: list[Sentence], events: EventWriter
+) -> Json | None:
+    """The cost where programs see no further than the query, beside the usual one on the same passages."""
+    if not looks_ahead(hybrid):
+        return None
+    programs = {head: parse(source) for head, source in hybrid.programs}
+    few = passages[:_STRICT_PASSAGES]
+    embeddings = loaded.embeddings()
+    prefixes = {}
+    for done, passage in enumerate(few):
+        events.progress("reading passages token by token", done, len(few))
+        prefixes[passage.id] = annotate_prefixes(
+            passage, loaded.tokenizer, embeddings, loaded.info.max_length
+        )
+    usual = ProgramPatterns(programs, True, loaded.device)
+    strict = PrefixPatterns(programs, prefixes, loaded.device)
+    variants = [Variant(source, frozenset(programs)) for source in (usual, strict)]
+    chosen = features.select([features.row(passage.id) for passage in few])
+    losses = measure(
         loaded,
-        hybrid,
-        features,
-        lambda done, total: events.progress("measuring the hybrid", done, total),
+        variants,
+        chosen,
+        lambda done, total: events.progress("measuring without lookahead", done, total),
         Halving(events.note),
     )
+    return {"usual": asdict(evaluation(losses, 0)), "strict": asdict(evaluation(losses, 1))}
+
+
+def _damage(losses: Losses, features: Features) -> list[Json]:
+    """Of the first passages every token with its loss in both models, nats; the first token has none."""
+    found: list[Json] = []
+    for row in np.unique(losses.rows)[:_SHOWN_PASSAGES]:
+        tokens = losses.rows == row
+        found.append(
+            {
+                "tokens": list(features.surfaces[features.span(row)]),
+                "base": [round(float(loss), 3) for loss in losses.base[tokens]],
+                "changed": [round(float(loss), 3) for loss in losses.changed[0, tokens]],
+                "kl": [round(float(kl), 3) for kl in losses.kl[0, tokens]],
+            }
+        )
+    return found
+
+
+def measure_downstream(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+    """How often the model and a hybrid answer questions of a PIQA-format file rightly."""
+    spec = folder.spec
+    questions = read_questions(Path(spec["questions"]), spec["limit"])
+    loaded = load_model(spec, events)
+    found = accuracy(
+        loaded,
+        spec_from_json(loaded.info.id, spec["programs"]),
+        questions,
+        lambda done, total: events.progress("answering", done, total),
+    )
     events.result(
-        "evaluation",
-        "evaluation",
-        {
-            "model": hybrid.model,
-            "programs": spec["programs"],
-            "title": spec["title"],
-            "share": len(hybrid.programs) / (loaded.info.layers * loaded.info.heads),
-            "passages_from": spec["passages_from"],
-            "evaluation": asdict(found),
-        },
+        "downstream", "downstream", {"hybrid": spec["hybrid"], "task": spec["title"], **asdict(found)}
     )

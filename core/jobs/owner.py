@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from core.errors import HybridError
 from core.jobs.folder import Json
 from core.jobs.queue import JobQueue
-from core.types import HeadId, ModelInfo, SearchLimits, Sentence
+from core.language import parse
+from core.questions import read_questions
+from core.store.hybrids import spec_to_json
+from core.types import HeadId, HybridRequest, ModelInfo, Order, SearchLimits, Sentence, Split
+
+SHARES = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 
 
 class JobRunner(JobQueue):
@@ -47,18 +53,103 @@ class JobRunner(JobQueue):
         return self._start("score", spec)
 
     def start_hybrid(
-        self, info: ModelInfo, programs: list[Json], title: str, passages: list[Sentence], passages_from: str
+        self,
+        info: ModelInfo,
+        sources: Mapping[HeadId, str],
+        passages: Sequence[Sentence],
+        passages_from: str,
+        request: HybridRequest,
     ) -> str:
-        """Measure a hybrid on passages."""
-        spec = {
+        """Build a hybrid out of programs, one for each head that may be replaced, and measure it on passages.
+
+        Raises HybridError if there are fewer programs than heads to replace.
+        """
+        if request.count is not None and request.count > len(sources):
+            raise HybridError(
+                f"{request.count} heads were asked for, but only {len(sources)} have a program to choose "
+                "from; accept more in Review, or use the best programs (--programs best)"
+            )
+        return self._start(
+            "hybrid", {**self._choice(info, sources, passages, passages_from), **asdict(request)}
+        )
+
+    def start_curve(
+        self,
+        info: ModelInfo,
+        sources: Mapping[HeadId, str],
+        passages: Sequence[Sentence],
+        passages_from: str,
+        title: str,
+        orders: Sequence[Order] = ("cost", "iou", "random"),
+        shares: Sequence[float] = SHARES,
+        seed: int = 0,
+    ) -> str:
+        """Measure hybrids of many shares for each order, with controls on the heads of the first."""
+        asked = {
+            "title": title,
+            "orders": list(orders),
+            "shares": list(shares),
+            "controls": True,
+            "seed": seed,
+        }
+        return self._start("curve", {**self._choice(info, sources, passages, passages_from), **asked})
+
+    def start_downstream(
+        self, info: ModelInfo, hybrid: str, questions: Path, limit: int | None = None
+    ) -> str:
+        """Have a stored hybrid and its model answer the questions of a PIQA-format file.
+
+        Raises HybridError if there is no such hybrid, CorpusError if the file holds no questions.
+        """
+        spec = self._workspace.hybrids.spec(hybrid)
+        if spec is None:
+            raise HybridError(f"the workspace holds no hybrid {hybrid}")
+        read_questions(questions)
+        return self._start(
+            "downstream",
+            {
+                "model": info.name,
+                "model_id": info.id,
+                "hybrid": hybrid,
+                "programs": spec_to_json(spec),
+                "questions": str(questions.resolve()),
+                "limit": limit,
+                "title": questions.name,
+            },
+        )
+
+    def _choice(
+        self,
+        info: ModelInfo,
+        sources: Mapping[HeadId, str],
+        passages: Sequence[Sentence],
+        passages_from: str,
+    ) -> Json:
+        """What a worker needs to choose among programs and to measure its choice."""
+        best = self._workspace.library.best(info.id, Split.VALIDATION)
+        fits = {found.score.head: found.score.iou for found in best}
+        costs = self._workspace.hybrids.costs(info.id)
+        candidates = [
+            {
+                "layer": head.layer,
+                "head": head.head,
+                "source": source,
+                "iou": fits.get(head, 0.0),
+                "cost": costs.get((head, parse(source).id)),
+            }
+            for head, source in sorted(sources.items())
+        ]
+        chosen_on = [s for s in self._workspace.library.sentences(info.id) if s.split != Split.TEST]
+        measured_on = {sentence.id: sentence for sentence in passages}
+        sentences = [s for s in chosen_on if s.id not in measured_on]
+        return {
             "model": info.name,
             "model_id": info.id,
-            "programs": programs,
-            "title": title,
-            "sentences": [asdict(sentence) for sentence in passages],
+            "candidates": candidates,
+            "sentences": [asdict(sentence) for sentence in (*sentences, *measured_on.values())],
+            "passages": list(measured_on),
             "passages_from": passages_from,
         }
-        return self._start("hybrid", spec)
 
     def _sentences(self, info: ModelInfo) -> list[Json]:
         return [asdict(sentence) for sentence in self._workspace.library.sentences(info.id)]

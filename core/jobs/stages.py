@@ -69,7 +69,19 @@ def _score(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
 def _hybrid(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
     from core.jobs.measuring import measure_hybrid
 
-    measure_hybrid(folder.spec, _sentences(folder.spec), events)
+    measure_hybrid(folder, workspace, _sentences(folder.spec), events)
+
+
+def _curve(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+    from core.jobs.curving import measure_curve
+
+    measure_curve(folder, workspace, _sentences(folder.spec), events)
+
+
+def _downstream(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+    from core.jobs.measuring import measure_downstream
+
+    measure_downstream(folder, workspace, events)
 
 
 def _sentences(spec: Json) -> list[Sentence]:
@@ -83,6 +95,8 @@ KINDS = {
         Kind("extract", "Extract attention", needs_device=True, run=_extract),
         Kind("synthesize", "Search for programs", needs_device=True, run=_synthesize),
         Kind("score", "Score programs", needs_device=True, run=_score),
-        Kind("hybrid", "Measure a hybrid", needs_device=True, run=_hybrid),
+        Kind("hybrid", "Build and measure a hybrid", needs_device=True, run=_hybrid),
+        Kind("curve", "Measure a curve", needs_device=True, run=_curve),
+        Kind("downstream", "Answer questions", needs_device=True, run=_downstream),
     )
 }

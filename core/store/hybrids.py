@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import astuple
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -14,16 +15,17 @@ from core.types import Evaluation, HeadId, HybridSpec
 
 
 class HybridTable:
-    """The workspace's hybrids with their evaluations."""
+    """The workspace's hybrids with what was measured of them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def frame(self, model: str) -> pd.DataFrame:
-        """Every evaluated hybrid of a model, newest first, one row an evaluation."""
+        """Every hybrid of a model, newest first, one row an evaluation; NaN where there is none yet."""
         return self._database.frame(
-            "SELECT h.hybrid_id, title, heads, share, e.* EXCLUDE (hybrid_id) "
-            "FROM hybrids h JOIN evaluations e USING (hybrid_id) WHERE model_id = ? ORDER BY e.made_at DESC",
+            "SELECT h.hybrid_id, title, heads, share, made, e.* EXCLUDE (hybrid_id, details, made_at), "
+            "coalesce(e.made_at, h.added_at) AS made_at FROM hybrids h LEFT JOIN evaluations e "
+            "ON h.hybrid_id = e.hybrid_id WHERE model_id = ? ORDER BY coalesce(e.made_at, h.added_at) DESC",
             [model],
         )
 
@@ -34,6 +36,37 @@ class HybridTable:
             return None
         model, programs = rows[0]
         return spec_from_json(model, json.loads(programs))
+
+    def details(self, hybrid: str, passages_from: str) -> dict[str, Any]:
+        """Genres, strict figures and the damage to tokens of an evaluation."""
+        rows = self._database.rows(
+            "SELECT details FROM evaluations WHERE hybrid_id = ? AND passages_from = ?",
+            [hybrid, passages_from],
+        )
+        found: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
+        return found
+
+    def costs(self, model: str) -> dict[tuple[HeadId, str], float]:
+        """KL per token of each (head, program id) that was estimated, nats."""
+        rows = self._database.rows(
+            "SELECT layer, head, program_id, kl FROM head_costs WHERE model_id = ?", [model]
+        )
+        return {(HeadId(layer, head), program): kl for layer, head, program, kl in rows}
+
+    def curve(self, model: str) -> dict[str, Any] | None:
+        """The latest curve."""
+        rows = self._database.rows(
+            "SELECT content FROM curves WHERE model_id = ? ORDER BY curve DESC LIMIT 1", [model]
+        )
+        found: dict[str, Any] | None = json.loads(rows[0][0]) if rows else None
+        return found
+
+    def downstream(self, hybrid: str) -> list[dict[str, Any]]:
+        """Accuracies on every task that a hybrid was tried on, newest first."""
+        rows = self._database.rows(
+            "SELECT content FROM downstream WHERE hybrid_id = ? ORDER BY made_at DESC", [hybrid]
+        )
+        return [json.loads(content) for (content,) in rows]
 
 
 def hybrid_id(spec: HybridSpec) -> str:
@@ -53,23 +86,60 @@ def spec_from_json(model: str, programs: list[dict[str, object]]) -> HybridSpec:
     )
 
 
+def add_hybrid(cursor: duckdb.DuckDBPyConnection, model: str, made: dict[str, Any]) -> str:
+    """Store a hybrid as a job or a shipped folder describes it, unless it is there; its id."""
+    spec = spec_from_json(model, made["programs"])
+    told = {name: made.get(name) for name in ("order", "budget", "calibration")}
+    cursor.execute(
+        "INSERT INTO hybrids (hybrid_id, model_id, title, heads, share, programs, made) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [
+            hybrid_id(spec),
+            model,
+            made["title"],
+            len(spec.programs),
+            made["share"],
+            json.dumps(made["programs"]),
+            json.dumps(told),
+        ],
+    )
+    return hybrid_id(spec)
+
+
 def add_evaluation(
     cursor: duckdb.DuckDBPyConnection,
-    spec: HybridSpec,
-    title: str,
-    share: float,
+    hybrid: str,
     passages_from: str,
     found: Evaluation,
+    details: dict[str, Any],
 ) -> None:
-    """Store a hybrid and its evaluation, replacing an older evaluation on the same passages."""
-    name = hybrid_id(spec)
-    cursor.execute(
-        "INSERT INTO hybrids (hybrid_id, model_id, title, heads, share, programs) VALUES (?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT DO NOTHING",
-        [name, spec.model, title, len(spec.programs), share, json.dumps(spec_to_json(spec))],
-    )
+    """Store an evaluation, replacing an older one on the same passages."""
     cursor.execute(
         "INSERT OR REPLACE INTO evaluations "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(epoch_us(now())))",
-        [name, passages_from, *astuple(found)],
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(epoch_us(now())), ?)",
+        [hybrid, passages_from, *astuple(found), json.dumps(details)],
+    )
+
+
+def add_costs(cursor: duckdb.DuckDBPyConnection, content: dict[str, Any]) -> None:
+    """Store what heads cost, replacing older estimates of the same programs."""
+    rows = [
+        [content["model"], row["layer"], row["head"], row["program"], row["kl"], content["passages"]]
+        for row in content["heads"]
+    ]
+    cursor.executemany("INSERT OR REPLACE INTO head_costs VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def add_curve(cursor: duckdb.DuckDBPyConnection, content: dict[str, Any]) -> None:
+    """Store a curve."""
+    cursor.execute(
+        "INSERT INTO curves (model_id, content) VALUES (?, ?)", [content["model"], json.dumps(content)]
+    )
+
+
+def add_downstream(cursor: duckdb.DuckDBPyConnection, content: dict[str, Any]) -> None:
+    """Store a hybrid's accuracy on a task, replacing an older one."""
+    cursor.execute(
+        "INSERT OR REPLACE INTO downstream (hybrid_id, task, content) VALUES (?, ?, ?)",
+        [content["hybrid"], content["task"], json.dumps(content)],
     )

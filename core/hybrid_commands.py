@@ -1,0 +1,136 @@
+"""What the commands on hybrids do, on an open workspace; the answers are plain values, ready for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from core.commands import Json, Session
+from core.corpus import load_corpus
+from core.curate import heads_in_share
+from core.errors import HybridError
+from core.shipping import export_hybrid as ship_out
+from core.shipping import import_hybrid as take_in
+from core.types import ORDERS, HeadId, HybridRequest, ModelInfo, Order, Sentence, Split
+
+_FIGURES = ("base_ppl", "ppl", "increase", "low", "high", "kl")
+_COUNTS = ("tokens", "passages", "kept")
+
+
+def hybrid(
+    now: Session,
+    model: str | None,
+    share: float | None,
+    programs: str,
+    passages: str | None,
+    request: HybridRequest,
+) -> Json:
+    """Replace a share of all heads, or as many as the budget allows, and measure what it costs."""
+    info = now.model(model)
+    sources = _sources(now, info, programs)
+    if share is not None:
+        count = heads_in_share(share, info.layers * info.heads)
+        request = _titled(request, f"{share:.0%} of heads, {programs} programs", count)
+    else:
+        request = _titled(request, f"within {request.budget:+.0%}, {programs} programs", None)
+    text, label = _passages(now, info, passages)
+    now.follow(now.runner.start_hybrid(info, sources, text, label, request))
+    row = now.workspace.hybrids.frame(info.id).iloc[0]
+    spec = now.workspace.hybrids.spec(row.hybrid_id)
+    assert spec is not None
+    strict = now.workspace.hybrids.details(row.hybrid_id, label).get("strict")
+    return {
+        "model": info.title,
+        "hybrid": row.hybrid_id,
+        "share": float(row.share),
+        "order": request.order,
+        "calibrated": request.calibrate,
+        **{name: float(row[name]) for name in _FIGURES},
+        **{name: int(row[name]) for name in _COUNTS},
+        **({} if strict is None else {"strict": strict["strict"], "usual": strict["usual"]}),
+        "heads": [str(head) for head, _ in spec.programs],
+    }
+
+
+def _titled(request: HybridRequest, title: str, count: int | None) -> HybridRequest:
+    calibrated = ", calibrated" if request.calibrate else ""
+    return HybridRequest(
+        f"{title}, by {request.order}{calibrated}",
+        request.order,
+        count,
+        request.budget,
+        request.calibrate,
+        request.strict,
+        request.seed,
+    )
+
+
+def curve(
+    now: Session, model: str | None, programs: str, orders: Sequence[Order], limit: int, passages: str | None
+) -> Json:
+    """Perplexity against share of heads, for each order and for controls on the heads of the first."""
+    info = now.model(model)
+    unknown = [order for order in orders if order not in ORDERS]
+    if unknown:
+        raise HybridError(f"there is no order {unknown[0]!r}; there are {', '.join(ORDERS)}")
+    text, label = _passages(now, info, passages)
+    title = f"{programs} programs"
+    sources = _sources(now, info, programs)
+    now.follow(now.runner.start_curve(info, sources, text[:limit], label, title, orders))
+    found = now.workspace.hybrids.curve(info.id)
+    assert found is not None
+    return {**found, "model": info.title}
+
+
+def downstream(
+    now: Session, model: str | None, hybrid_id: str | None, questions: Path, limit: int | None
+) -> Json:
+    """Accuracy of the model and of a hybrid on a PIQA-format file."""
+    info = now.model(model)
+    chosen = _stored(now, info, hybrid_id)
+    now.follow(now.runner.start_downstream(info, str(chosen.hybrid_id), questions, limit))
+    return {"model": info.title, **now.workspace.hybrids.downstream(str(chosen.hybrid_id))[0]}
+
+
+def export_hybrid(now: Session, model: str | None, hybrid_id: str | None, folder: Path) -> Json:
+    """Write a hybrid as a folder that can be published."""
+    info = now.model(model)
+    chosen = _stored(now, info, hybrid_id)
+    written = ship_out(now.workspace, info, str(chosen.hybrid_id), folder)
+    return {"model": info.title, "hybrid": str(chosen.hybrid_id), "heads": written, "folder": str(folder)}
+
+
+def import_hybrid(now: Session, folder: Path) -> Json:
+    """Take a shipped hybrid into the workspace; its programs are parsed, and nothing in it is executed."""
+    hybrid_id, heads = take_in(now.workspace, folder)
+    return {"hybrid": hybrid_id, "heads": heads, "folder": str(folder)}
+
+
+def _sources(now: Session, info: ModelInfo, programs: str) -> dict[HeadId, str]:
+    """A source for every head that may be replaced."""
+    if programs == "accepted":
+        return now.workspace.verdicts.accepted(info.id)
+    best = now.workspace.library.best(info.id, Split.VALIDATION)
+    return {found.score.head: found.program.source for found in best}
+
+
+def _stored(now: Session, info: ModelInfo, hybrid_id: str | None) -> pd.Series:
+    """The evaluation of a hybrid by (the start of) its id, or the latest."""
+    rows = now.workspace.hybrids.frame(info.id)
+    if hybrid_id is not None:
+        rows = rows[rows.hybrid_id.str.startswith(hybrid_id)]
+    if rows.empty:
+        wanted = "no hybrid yet; run `hybrid`" if hybrid_id is None else f"no hybrid {hybrid_id}"
+        raise HybridError(f"the workspace holds {wanted}")
+    return rows.iloc[0]
+
+
+def _passages(now: Session, info: ModelInfo, source: str | None) -> tuple[list[Sentence], str]:
+    if source is not None:
+        return list(load_corpus(source).sentences), source
+    held_out = now.workspace.library.sentences(info.id, Split.TEST)
+    if not held_out:
+        raise HybridError("the corpus has no test passage to measure on; give passages with --eval FILE")
+    return held_out, str(Split.TEST)

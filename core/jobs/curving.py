@@ -1,0 +1,59 @@
+"""Perplexity against the share of heads replaced, for each order, with controls on the same heads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.device import Halving
+from core.evaluate.perplexity import Variant, evaluation, measure
+from core.hybrid.controls import controls
+from core.jobs.choosing import chooser_of
+from core.jobs.extracting import load_model
+from core.jobs.folder import EventWriter, JobFolder
+from core.jobs.measuring import features_of
+from core.types import Sentence, Split
+
+
+def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence], events: EventWriter) -> None:
+    """Orders and shares as the spec names them; controls replace the heads of the first order."""
+    spec = folder.spec
+    loaded = load_model(spec, events)
+    passages = [sentence for sentence in sentences if sentence.id in set(spec["passages"])]
+    others = [sentence for sentence in sentences if sentence.id not in set(spec["passages"])]
+    validation = features_of(workspace, loaded, [s for s in others if s.split == Split.VALIDATION], events)
+    chooser = chooser_of(spec, loaded, validation, events)
+    total = loaded.info.layers * loaded.info.heads
+    asked = {round(share * total) for share in spec["shares"]}
+    counts = sorted(count for count in asked if 0 < count <= len(chooser.programs))
+    rows, variants = [], []
+    for at, order in enumerate(spec["orders"]):
+        heads = chooser.order(order, max(counts, default=0))
+        for count in counts:
+            rows.append({"order": order, "control": False, "heads": count, "share": count / total})
+            variants.append(Variant(chooser.source, frozenset(heads[:count])))
+        if at == 0 and spec["controls"]:
+            first = heads
+    if spec["controls"]:
+        donors = features_of(workspace, loaded, [s for s in others if s.split == Split.TRAIN], events)
+        for name, source in controls(loaded, first, donors, spec["seed"]).items():
+            for count in counts:
+                rows.append({"order": name, "control": True, "heads": count, "share": count / total})
+                variants.append(Variant(source, frozenset(first[:count])))
+    features = features_of(workspace, loaded, passages, events)
+
+    def tell(done: int, total: int) -> None:
+        events.progress(f"measuring {len(variants)} hybrids", done, total)
+
+    losses = measure(loaded, variants, features, tell, Halving(events.note))
+    for at, row in enumerate(rows):
+        found = evaluation(losses, at)
+        row.update(increase=found.increase, low=found.low, high=found.high, kl=found.kl, kept=found.kept)
+    content = {
+        "model": loaded.info.id,
+        "title": spec["title"],
+        "passages_from": spec["passages_from"],
+        "passages": len(features),
+        "tokens": len(losses.rows),
+        "rows": rows,
+    }
+    events.result("curve", "curve", content)
