@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,16 @@ def _figures(row: pd.Series) -> dict[str, Any]:
         figures |= {name: int(row[name]) for name in _COUNTS}
         figures["passages_from"] = str(row.passages_from)
     return figures
+
+
+def zipped(folder: Path) -> bytes:
+    """A folder as a zip archive."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, Path(folder.name) / path.relative_to(folder))
+    return packed.getvalue()
 
 
 def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:

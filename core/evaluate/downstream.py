@@ -26,8 +26,8 @@ class Accuracy:
     questions: int
     original: float
     original_interval: tuple[float, float]
-    hybrid: float
-    hybrid_interval: tuple[float, float]
+    changed: float
+    changed_interval: tuple[float, float]
     agreement: float  # questions on which both prefer the same answer
 
 

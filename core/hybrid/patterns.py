@@ -69,8 +69,10 @@ class ProgramPatterns:
 
 
 def together(produced: Mapping[HeadId, Evaluated], features: Features) -> Patterns:
-    """What programs produced on some sentences, each for its head; where one failed, the head keeps its own."""
+    """What programs produced on some sentences, each for its head; one that failed leaves its head alone."""
     length = int(features.lengths.max(initial=0))
+    if not produced:
+        return Patterns([], torch.zeros(len(features), 0, length, length))
     results = [
         functional.pad(one.weights, (0, length - one.weights.shape[2], 0, length - one.weights.shape[1]))
         for one in produced.values()

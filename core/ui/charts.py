@@ -112,7 +112,53 @@ def iou_histogram(heads: pd.DataFrame) -> alt.TopLevelMixin:
     return alt.layer(bars, rules, *names).properties(height=220)
 
 
-def increase_chart(hybrids: pd.DataFrame) -> alt.TopLevelMixin:
+def curve_chart(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Perplexity increase against the share of heads, a line for each order and, dashed, each control.
+
+    `rows` has columns order, control, share, increase, low, high, kl.
+    """
+    shown = rows.assign(kind=rows.control.map({True: "control", False: "programs"}))
+    names = list(dict.fromkeys(rows.order))
+    base = alt.Chart(shown).encode(
+        x=alt.X("share:Q", title="share of heads replaced", axis=alt.Axis(format="%")),
+        color=alt.Color(
+            "order:N", title=None, scale=alt.Scale(domain=names, range=_LINES[: len(names)]), sort=names
+        ),
+    )
+    y = alt.Y(
+        "increase:Q",
+        title="perplexity increase (log above 10 %)",
+        scale=alt.Scale(type="symlog", constant=0.1),
+        axis=alt.Axis(format="+%", values=[0, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 100]),
+    )
+    dash = alt.StrokeDash(
+        "kind:N", title=None, scale=alt.Scale(domain=["programs", "control"], range=[[1, 0], [4, 3]])
+    )
+    lines = base.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash)
+    points = base.mark_point(filled=True, size=50, opacity=1).encode(
+        y=y,
+        tooltip=[
+            "order:N",
+            alt.Tooltip("share:Q", format=".0%"),
+            alt.Tooltip("increase:Q", format="+.1%"),
+            alt.Tooltip("kl:Q", title="KL", format=".3f"),
+        ],
+    )
+    published = pd.DataFrame(
+        [{"share": 0.25, "increase": v, "title": f"{n}, published"} for n, v in PUBLISHED_INCREASE.items()]
+    )
+    reference = (
+        alt.Chart(published)
+        .mark_tick(thickness=2, size=22, orient="horizontal", color="#e08214")
+        .encode(x="share:Q", y="increase:Q", tooltip=["title:N", alt.Tooltip("increase:Q", format="+.1%")])
+    )
+    return alt.layer(lines, points, reference).properties(height=380)
+
+
+_LINES = ["#35608d", "#5aae9c", "#9aa3b2", "#b35806", "#8073ac", "#c7b25c", "#c51b7d", "#7f3b08"]
+
+
+def increase_chart(hybrids: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Perplexity increase against the share of heads replaced, with the published points at 25 %.
 
     `hybrids` has columns share, increase, low, high, title.

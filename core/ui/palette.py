@@ -10,3 +10,10 @@ PUOR = (
     "#fee0b6", "#fdb863", "#e08214", "#b35806", "#7f3b08",
 )  # fmt: skip
 VERDICTS = {"accepted": "#3d7fb8", "undecided": "#9aa3b2", "rejected": "#c0702a"}
+
+
+def damage_colour(change: float) -> tuple[str, str]:
+    """Background and ink for a token whose loss changed by so many nats: orange worse, purple better."""
+    steps = min(4, int(abs(change) / 0.5) + 1)
+    background = PUOR[5 + steps] if change > 0 else PUOR[5 - steps]
+    return background, "#ffffff" if steps == 4 else "#1a1a1a"

@@ -1,0 +1,75 @@
+"""Perplexity against share of heads: the curve with its controls, and every hybrid of the workspace."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.types import ModelInfo
+from core.ui import charts, state
+
+
+def draw_curve(model: ModelInfo) -> None:
+    """The latest curve, and what its controls say."""
+    curve = state.owner().workspace.hybrids.curve(model.id)
+    if curve is None:
+        st.info(
+            "No curve yet. It replaces 5 to 100 % of the heads in three orders, and puts four controls "
+            "in the place of the same heads.",
+            icon=":material/show_chart:",
+        )
+        return
+    rows = pd.DataFrame(curve["rows"])
+    st.altair_chart(charts.curve_chart(rows), width="stretch")
+    st.caption(
+        f"{curve['title']} · {curve['passages']} passages, {curve['tokens']:,} tokens, "
+        f"{curve['passages_from']}. "
+        "Controls (dashed) stand in the place of the heads that go first by cost. "
+        "The vertical scale is logarithmic above 10 %."
+    )
+    for name, shares in cheap_controls(rows).items():
+        st.warning(
+            f"**{name}** in the place of the same heads costs no more KL than the programs at "
+            f"{', '.join(f'{share:.0%}' for share in shares)} of heads: there the programs explain nothing.",
+            icon=":material/warning:",
+        )
+    with st.expander("As a table"):
+        st.dataframe(
+            rows[["order", "heads", "share", "increase", "low", "high", "kl"]],
+            hide_index=True,
+            column_config={
+                name: st.column_config.NumberColumn(format="percent")
+                for name in ("share", "increase", "low", "high")
+            },
+        )
+
+
+def cheap_controls(rows: pd.DataFrame) -> dict[str, list[float]]:
+    """Controls with the shares at which they cost no more KL than the programs on the same heads."""
+    programs = rows[~rows.control]
+    first = programs[programs.order == programs.order.iloc[0]].set_index("share").kl
+    controls = rows[rows.control]
+    cheap = controls[controls.kl <= first.reindex(controls.share).to_numpy()]
+    return {str(name): sorted(found.share) for name, found in cheap.groupby("order")}
+
+
+def draw_comparison(hybrids: pd.DataFrame) -> None:
+    """Every hybrid, beside the published points."""
+    left, right = st.columns([1.2, 1], gap="large")
+    measured = hybrids[hybrids.increase.notna()]
+    left.altair_chart(charts.increase_chart(measured), width="stretch")
+    left.caption(
+        "Bars: 95 % bootstrap interval over passages. Orange ticks: published increases at 25 % of heads "
+        "(GPT-2, TinyLlama, Llama-3.2-3B; arXiv 2606.19317)."
+    )
+    right.dataframe(
+        hybrids[["title", "share", "increase", "kl", "ppl", "passages_from"]],
+        hide_index=True,
+        column_config={
+            "share": st.column_config.NumberColumn(format="percent"),
+            "increase": st.column_config.NumberColumn("increase", format="percent"),
+            "kl": st.column_config.NumberColumn("KL", format="%.3f"),
+            "ppl": st.column_config.NumberColumn("perplexity", format="%.2f"),
+            "passages_from": "passages",
+        },
+    )

@@ -1,0 +1,58 @@
+"""What a hybrid costs: figures, genres, lookahead, calibration."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+_CHANGE = st.column_config.NumberColumn("increase", format="percent")
+_KL = st.column_config.NumberColumn("KL", format="%.3f")
+
+
+def draw_figures(row: pd.Series) -> None:
+    """The hybrid's cost in a line of metrics."""
+    figures = [
+        ("Heads replaced", f"{int(row.heads)}", f"{row.share:.1%} of all"),
+        ("Perplexity increase", f"{row.increase:+.1%}", f"[{row.low:+.1%}, {row.high:+.1%}]"),
+        ("Hybrid perplexity", f"{row.ppl:.2f}", f"unmodified {row.base_ppl:.2f}"),
+        ("KL per token", f"{row.kl:.3f}", "nats, original ‖ hybrid"),
+        ("Tokens", f"{int(row.tokens):,}", f"{int(row.passages)} passages, {row.passages_from}"),
+    ]
+    for column, (label, value, note) in zip(st.columns(len(figures)), figures, strict=True):
+        column.metric(label, value, note, delta_color="off", delta_arrow="off")
+    if row.kept:
+        st.warning(
+            f"In {int(row.kept)} (head, passage) pairs the program failed; "
+            "there the head kept its own attention."
+        )
+
+
+def draw_details(row: pd.Series, details: dict[str, Any]) -> None:
+    """Genres, lookahead and calibration."""
+    left, right = st.columns(2, gap="large")
+    genres = pd.DataFrame([{"genre": name, **found} for name, found in details.get("genres", {}).items()])
+    if not genres.empty:
+        left.markdown("**By genre**")
+        left.dataframe(
+            genres[["genre", "increase", "kl", "tokens"]],
+            hide_index=True,
+            column_config={"increase": _CHANGE, "kl": _KL},
+        )
+    strict = details.get("strict")
+    if strict:
+        right.markdown("**Without lookahead**")
+        right.markdown(
+            f"On {strict['strict']['passages']} passages: {strict['usual']['increase']:+.1%} where programs "
+            f"read the whole passage, **{strict['strict']['increase']:+.1%}** where they see no further "
+            "than the query."
+        )
+    made = json.loads(row.made)
+    history = made.get("calibration") or []
+    if history:
+        right.markdown("**Calibration**, KL per token on validation")
+        right.line_chart(
+            pd.DataFrame(history, columns=["step", "KL"]), x="step", y="KL", height=160, width="stretch"
+        )

@@ -1,0 +1,69 @@
+"""Text from the model and from the hybrid, side by side."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any
+
+import streamlit as st
+
+from core.errors import HeadscriptError
+from core.types import HybridSpec, ModelInfo
+from core.ui import frame, state
+
+_PROMPT = "Once upon a time, there was a little girl who"
+
+
+@st.cache_resource(show_spinner="Loading the model", max_entries=1)
+def _loaded(name: str, models: str, device: str) -> tuple[Any, Lock]:
+    """The model, and a lock: one text at a time."""
+    from pathlib import Path
+
+    from core.models import load
+
+    return load(name, Path(models), device), Lock()
+
+
+def draw_generation(model: ModelInfo, hybrid: str) -> None:
+    """A prompt, and how both go on."""
+    with st.form("generation", border=False):
+        prompt = st.text_area("Prompt", _PROMPT, height=80, key="prompt")
+        one, two, three = st.columns(3)
+        tokens = one.slider("Tokens", 5, 120, 30, key="tokens")
+        temperature = two.slider("Temperature", 0.0, 1.5, 0.0, 0.1, key="temperature")
+        seed = three.number_input("Seed", 0, 10_000, 0, key="seed")
+        pressed = st.form_submit_button("Generate", type="primary", icon=":material/edit_note:")
+    if not pressed:
+        return
+    spec = state.owner().workspace.hybrids.spec(hybrid)
+    assert spec is not None
+    settings = state.owner().settings
+    try:
+        loaded, lock = _loaded(model.name, str(settings.models_folder), settings.device)
+        _draw_both(loaded, lock, spec, prompt, tokens, temperature, int(seed))
+    except HeadscriptError as error:
+        st.error(frame.as_text(str(error)))
+
+
+def _draw_both(
+    loaded: Any, lock: Lock, spec: HybridSpec, prompt: str, tokens: int, temperature: float, seed: int
+) -> None:
+    from core.evaluate.generate import generate, looks_ahead
+
+    ahead = looks_ahead(spec)
+    plain = HybridSpec.of(spec.model, [])
+    for column, title, chosen in zip(
+        st.columns(2, gap="large"), ("Model", "Hybrid"), (plain, spec), strict=True
+    ):
+        column.markdown(f"**{title}**")
+        place = column.empty()
+        text = prompt
+        with lock:
+            for piece in generate(loaded, chosen, prompt, tokens, temperature, seed):
+                text += piece
+                place.text(text)
+    if ahead:
+        st.caption(
+            f"{len(ahead)} programs read text to the right of a token when a whole passage is given. "
+            "Here they see no further than the text so far, so this is strictly left to right."
+        )

@@ -1,0 +1,124 @@
+"""A hybrid as a folder: written, read back with the same logits, refused where it is not to be trusted."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.errors import HybridError
+from core.hybrid import hybrid, load_hybrid, read_spec, ship
+from core.hybrid.card import curve_svg, model_card
+from core.models import LoadedModel
+from core.types import HeadId, HybridSpec
+from tests.conftest import TinyLoaded, TinyModel
+
+NEAR = 'def attend(q, k):\n    """Looks near."""\n    return 0.5 ** (q.index - k.index)\n'
+FIRST = "def attend(q, k):\n    return k.is_first\n"
+FIGURES = {"title": "two heads", "increase": 0.0421, "kl": 0.031, "tokens": 1200}
+CURVE = [
+    {"order": order, "share": share, "increase": share * scale}
+    for order, scale in (("cost", 1.0), ("uniform", 9.0))
+    for share in (0.25, 0.5, 1.0)
+]
+
+
+def spec_of(loaded: LoadedModel) -> HybridSpec:
+    return HybridSpec.of(loaded.info.id, [(HeadId(0, 1), NEAR), (HeadId(2, 3), FIRST)])
+
+
+@pytest.fixture
+def shipped(tiny_loaded: TinyLoaded, tmp_path: Path) -> Path:
+    loaded = tiny_loaded("llama")
+    ship(tmp_path / "hybrid", loaded.info, spec_of(loaded), FIGURES, CURVE)
+    return tmp_path / "hybrid"
+
+
+def test_reloading_gives_identical_logits(
+    shipped: Path, tiny_loaded: TinyLoaded, tiny_model: TinyModel
+) -> None:
+    loaded = tiny_loaded("llama")
+    found = load_hybrid(shipped, device="cpu")
+    texts = ["Once upon a time", "x = 3 + 4"]
+    with hybrid(loaded, spec_of(loaded)):
+        pass
+    expected = type(found)(loaded, spec_of(loaded), {}).logits(texts)
+    for one, other in zip(found.logits(texts), expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    assert found.figures == FIGURES
+
+
+def test_the_folder_holds_sources_versions_card_and_loader(shipped: Path) -> None:
+    assert (shipped / "programs" / "L0H1.py").read_text() == NEAR
+    written = json.loads((shipped / "hybrid.json").read_text())
+    assert written["heads"] == ["L0H1", "L2H3"]
+    assert {"headscript", "torch", "transformers"} <= set(written["versions"])
+    card = (shipped / "README.md").read_text()
+    assert "| increase | +4.2% |" in card
+    assert "| [L0H1](programs/L0H1.py) | Looks near. |" in card
+    assert "| cost | 25% | +25.0% |" in card
+    assert "<polyline" in (shipped / "curve.svg").read_text()
+    compile((shipped / "load.py").read_text(), "load.py", "exec")
+
+
+def test_shipping_again_leaves_no_program_of_before(shipped: Path, tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("llama")
+    ship(shipped, loaded.info, HybridSpec.of(loaded.info.id, [(HeadId(1, 1), FIRST)]), FIGURES)
+    assert [path.name for path in (shipped / "programs").iterdir()] == ["L1H1.py"]
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tiny_loaded: TinyLoaded, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    loaded = tiny_loaded("llama")
+    with pytest.raises(HybridError, match="holds no hybrid"):
+        ship(tmp_path, loaded.info, spec_of(loaded), FIGURES)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_strangers_program_runs_nothing_but_the_language(shipped: Path, tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    evil = f"import pathlib\npathlib.Path({str(touched)!r}).write_text('x')\n"
+    (shipped / "load.py").write_text(evil)
+    (shipped / "programs" / "L9H9.py").write_text(evil)  # not named in hybrid.json
+    assert len(read_spec(shipped)[1].programs) == 2
+    (shipped / "programs" / "L0H1.py").write_text(evil + NEAR)
+    with pytest.raises(HybridError, match=r"L0H1\.py: line 1"):
+        read_spec(shipped)
+    assert not touched.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 99}, "format 99"),
+        ({"heads": ["../../etc"]}, "is not a head"),
+        ({"heads": ["L0H3"]}, "cannot read"),
+        ({"model": "gpt2"}, "damaged"),
+    ],
+)
+def test_a_damaged_folder_is_named(shipped: Path, change: dict[str, object], message: str) -> None:
+    path = shipped / "hybrid.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(HybridError, match=message):
+        read_spec(shipped)
+
+
+def test_another_model_is_refused(shipped: Path, tiny_model: TinyModel) -> None:
+    with pytest.raises(HybridError, match="is for the model llama"):
+        load_hybrid(shipped, model=str(tiny_model("gpt2")), device="cpu")
+
+
+def test_an_empty_folder_holds_no_hybrid(tmp_path: Path) -> None:
+    with pytest.raises(HybridError, match="holds no hybrid"):
+        load_hybrid(tmp_path)
+
+
+def test_words_of_a_program_stay_in_their_cell(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("llama")
+    source = 'def attend(q, k):\n    """Looks | at <b>[all](x)</b>."""\n    return 1.0\n'
+    card = model_card(loaded.info, HybridSpec.of(loaded.info.id, [(HeadId(0, 0), source)]), {}, ())
+    assert r"Looks \| at &lt;b&gt;\[all\](x)&lt;/b&gt;." in card
+
+
+def test_the_picture_escapes_names() -> None:
+    assert "<script>" not in curve_svg([{"order": "<script>", "share": 0.5, "increase": 0.1}])
