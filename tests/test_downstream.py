@@ -46,10 +46,10 @@ def test_the_answer_with_the_smaller_loss_is_preferred(tiny_loaded: TinyLoaded) 
 def test_a_hybrid_may_answer_otherwise(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("llama")
     spec = HybridSpec.of(loaded.info.id, [(head, FIRST) for head in loaded.info.head_ids()])
-    answers = ("put the box on the mat.", "put the mat on the box.")
-    many = [Question(f"{q.goal} {n}", answers, n % 2) for n in range(12) for q in QUESTIONS]
+    words = ["dog", "cat", "sun", "moon", "tree", "fish", "bird", "ball", "king", "queen", "house", "tower"]
+    many = [Question(f"The {word}", (f"a {word} b c d", f"d c b {word} a"), 0) for word in words]
     found = accuracy(loaded, spec, many)
-    assert found.questions == 24
+    assert found.questions == 12
     assert found.agreement < 1
     low, high = found.changed_interval
     assert low <= found.changed <= high

@@ -1,0 +1,220 @@
+"""What hybrids of a model cost: the table by share of heads, and how fast they run.
+
+    python -m tests.benchmarks.hybrids --workspace DIR --passages FILE [--shares 0.1,0.25,0.5,1]
+
+Programs are the workspace's best on validation (for the published table: `extract --corpus FILE --limit 400`,
+then `synthesize`). FILE is divided by the same hash as every corpus: heads are ordered on its validation
+passages, constants calibrated on its train passages and chosen on validation, figures are of test passages of
+at most 96 tokens (`--longest`), 150 of them (`--most`), drawn with a fixed seed.
+"""
+
+from __future__ import annotations
+
+import core  # noqa: F401  (before torch: it lets waiting threads sleep)
+
+# isort: split
+import argparse
+import os
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from core.corpus import load_corpus
+from core.evaluate.calibrate import calibrate
+from core.evaluate.costs import measured_costs, scores
+from core.evaluate.order import estimated_kl, measured_kl, rank_correlation, ranked
+from core.evaluate.perplexity import BATCH_TOKENS, Variant, evaluation, measure
+from core.extract import batches
+from core.features import Features, annotate
+from core.hybrid import Hybrid, ProgramPatterns, hybrid, replaced
+from core.hybrid.controls import controls
+from core.language import ParsedProgram, parse
+from core.models import LoadedModel, load
+from core.store import Workspace
+from core.types import HeadId, HybridSpec, Split
+
+COST_PASSAGES, MEASURED_PASSAGES = 120, 6
+TRAIN_PASSAGES, VALIDATION_PASSAGES = 160, 24
+SPEED_PASSAGES, ROUNDS = 24, 5
+
+
+def main() -> None:
+    options = _options()
+    workspace = Workspace.open(options.workspace)
+    info = workspace.library.models()[0]
+    best = workspace.library.best(info.id, Split.VALIDATION)
+    workspace.close()
+    programs = {found.score.head: parse(found.program.source) for found in best}
+    fits = {found.score.head: found.score.iou for found in best}
+    loaded = load(info.name, options.models, options.device)
+    passages = _passages(loaded, options)
+    print(f"{info.title}: {len(programs)} programs, {len(passages[Split.TEST])} test passages", flush=True)
+    costs = _print_costs(loaded, programs, passages[Split.VALIDATION], options.measured)
+    orders = {name: ranked(list(programs), name, costs, fits, 0) for name in ("cost", "iou", "random")}
+    if not options.only_speed:
+        _print_table(loaded, programs, orders, passages, options)
+    _print_speed(loaded, programs, orders["cost"], passages[Split.TEST])
+
+
+def _passages(loaded: LoadedModel, options: argparse.Namespace) -> dict[Split, Features]:
+    corpus = load_corpus(str(options.passages))
+    found = {}
+    for split in Split:
+        features = annotate(list(corpus.of(split)), loaded.tokenizer, loaded.embeddings())
+        found[split] = features.select(
+            [row for row, n in enumerate(features.lengths) if 2 <= n <= options.longest]
+        )
+    found[Split.TEST] = found[Split.TEST].select(_drawn(found[Split.TEST], options.most))
+    return found
+
+
+def _drawn(features: Features, count: int, start: int = 0) -> list[int]:
+    order = np.random.default_rng(0).permutation(len(features))
+    return sorted(int(row) for row in order[start : start + count])
+
+
+def _print_costs(
+    loaded: LoadedModel, programs: dict[HeadId, ParsedProgram], validation: Features, measured: int
+) -> dict[HeadId, float]:
+    source = ProgramPatterns(programs, True, loaded.device)
+    rows = _drawn(validation, COST_PASSAGES)
+    started = time.perf_counter()
+    found = scores(loaded, source, validation, rows)
+    seconds = time.perf_counter() - started
+    half = np.arange(len(rows)) % 2 == 0
+    agreement = rank_correlation(estimated_kl(found, half), estimated_kl(found, ~half))
+    costs = estimated_kl(found)
+    print(f"\ncosts estimated from {len(rows)} passages: {seconds:.0f} s   (wanted: 300 for 270 heads)")
+    print(f"  two halves order the heads alike: rank correlation {agreement:.2f}")
+    if measured:
+        started = time.perf_counter()
+        rows = _drawn(validation, measured, COST_PASSAGES)
+        alone = measured_costs(loaded, source, validation, rows)
+        seconds = time.perf_counter() - started
+        exact = measured_kl(alone)
+        half = np.arange(len(rows)) % 2 == 0
+        losses = [
+            dict(zip(alone.heads, alone.loss[part].sum(0) / alone.tokens[part].sum(), strict=True))
+            for part in (half, ~half)
+        ]
+        print(f"costs measured head by head on {len(rows)} other passages: {seconds:.0f} s")
+        print(
+            f"  as KL:   halves {rank_correlation(measured_kl(alone, half), measured_kl(alone, ~half)):.2f}"
+        )
+        print(f"  as loss: halves {rank_correlation(*losses):.2f}")
+        print(f"  estimated against measured KL: {rank_correlation(costs, exact):.2f}")
+    return costs
+
+
+def _print_table(
+    loaded: LoadedModel,
+    programs: dict[HeadId, ParsedProgram],
+    orders: dict[str, list[HeadId]],
+    passages: dict[Split, Features],
+    options: argparse.Namespace,
+) -> None:
+    test = passages[Split.TEST]
+    total = loaded.info.layers * loaded.info.heads
+    shares = [float(share) for share in options.shares.split(",")]
+    plain = ProgramPatterns(programs, True, loaded.device)
+    donors = passages[Split.TRAIN].select(_drawn(passages[Split.TRAIN], TRAIN_PASSAGES))
+    names, variants = [], []
+    for share in shares:
+        count = round(share * total)
+        for order, heads in orders.items():
+            names.append((share, f"by {order}"))
+            variants.append(Variant(plain, frozenset(heads[:count])))
+        names.append((share, "by cost, calibrated"))
+        variants.append(_calibrated(loaded, programs, orders["cost"][:count], passages))
+    for name, control in controls(loaded, orders["cost"], donors).items():
+        for share in shares[:3]:
+            names.append((share, f"control: {name}"))
+            variants.append(Variant(control, frozenset(orders["cost"][: round(share * total)])))
+    losses = measure(loaded, variants, test)
+    print(f"\n{'share':>6}  {'heads of the model':<24}{'increase':>10}{'95 % interval':>22}{'KL':>8}")
+    for at, (share, name) in sorted(enumerate(names), key=lambda item: item[1][0]):
+        found = evaluation(losses, at)
+        interval = f"[{found.low:+.1%}, {found.high:+.1%}]"
+        print(f"{share:>6.0%}  {name:<24}{found.increase:>+10.1%}{interval:>22}{found.kl:>8.3f}")
+    print(f"{len(losses.rows)} tokens; unmodified perplexity {evaluation(losses).base_ppl:.2f}", flush=True)
+
+
+def _calibrated(
+    loaded: LoadedModel,
+    programs: dict[HeadId, ParsedProgram],
+    heads: list[HeadId],
+    passages: dict[Split, Features],
+) -> Variant:
+    spec = HybridSpec.of(loaded.info.id, ((head, programs[head].source) for head in heads))
+    train = passages[Split.TRAIN].select(_drawn(passages[Split.TRAIN], TRAIN_PASSAGES))
+    validation = passages[Split.VALIDATION]
+    started = time.perf_counter()
+    found = calibrate(loaded, spec, train, validation.select(_drawn(validation, VALIDATION_PASSAGES)))
+    seconds = time.perf_counter() - started
+    kl = f"KL {found.before:.3f} -> {found.after:.3f} on validation"
+    print(f"calibrated {len(heads)} heads: {seconds:.0f} s, {kl}", flush=True)
+    written = {head: parse(source) for head, source in found.spec.programs}
+    return Variant(ProgramPatterns(written, True, loaded.device), frozenset(written))
+
+
+def _print_speed(
+    loaded: LoadedModel, programs: dict[HeadId, ParsedProgram], order: list[HeadId], test: Features
+) -> None:
+    """Tokens a second of hybrids beside the unmodified eager model's, on the same batches in turn."""
+    total = loaded.info.layers * loaded.info.heads
+    features = test.select(_drawn(test, SPEED_PASSAGES))
+    tokens = int(features.lengths.sum())
+    rows = list(batches(features.lengths, range(len(features)), BATCH_TOKENS))
+    print(f"\n{tokens} tokens in batches of at most {BATCH_TOKENS}; best of {ROUNDS} rounds in turn")
+    empty = ProgramPatterns({}, True, loaded.device)
+    for share, wanted in ((0.25, 0.8), (1.0, 0.5)):
+        heads = order[: round(share * total)]
+        spec = HybridSpec.of(loaded.info.id, ((head, programs[head].source) for head in heads))
+        ratios, before = [], _peak()
+        with replaced(loaded, empty) as plain, hybrid(loaded, spec) as patched:
+            for _ in range(ROUNDS):
+                base = _seconds(lambda: _run(plain, features, rows, False))
+                changed = _seconds(lambda: _run(patched, features, rows, True))
+                ratios.append(base / changed)
+        speed = statistics.median(ratios)
+        print(f"  {share:>4.0%} of heads: {speed:.2f} x the model's tokens per second (wanted: {wanted})")
+        print(f"        peak memory {_peak() / before:.2f} x that before (wanted: 1.3)")
+
+
+def _run(patched: Hybrid, features: Features, rows: list[list[int]], replaced: bool) -> None:
+    for batch in rows:
+        patched.logits(features, batch, replaced)
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--workspace", type=Path, default=Path("workspace"))
+    parser.add_argument("--passages", type=Path, required=True)
+    parser.add_argument("--shares", default="0.1,0.25,0.5,1")
+    parser.add_argument("--longest", type=int, default=96)
+    parser.add_argument("--most", type=int, default=150)
+    parser.add_argument("--measured", type=int, default=MEASURED_PASSAGES)
+    parser.add_argument("--only-speed", action="store_true")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--models", type=Path, default=Path(os.environ.get("HEADSCRIPT_MODELS", "workspace/models"))
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
