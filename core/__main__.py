@@ -81,8 +81,10 @@ def _run_on_hybrids(arguments: argparse.Namespace, now: Session) -> dict[str, An
                 now, arguments.model, arguments.programs, orders, arguments.passages, arguments.eval
             )
         case "downstream":
-            questions, limit = arguments.questions, arguments.limit
-            return commands.downstream(now, arguments.model, arguments.hybrid, questions, limit)
+            tasks = arguments.tasks.split(",") if arguments.tasks else []
+            return commands.downstream(
+                now, arguments.model, arguments.hybrid, arguments.questions, tasks, arguments.limit
+            )
         case "export-hybrid":
             return commands.export_hybrid(now, arguments.model, arguments.hybrid, arguments.folder)
         case "import-hybrid":
@@ -185,8 +187,9 @@ def _add_hybrid_commands(
     )
     curve.add_argument("--orders", default="cost,iou,random", help="the first also with controls")
     curve.add_argument("--passages", type=_positive, default=40, metavar="N", help="measure on N passages")
-    downstream = commands.add_parser("downstream", parents=[stored], help="answer a PIQA-format file")
-    downstream.add_argument("questions", type=Path, metavar="FILE")
+    downstream = commands.add_parser("downstream", parents=[stored], help="accuracy of model and hybrid")
+    downstream.add_argument("questions", type=Path, nargs="?", metavar="FILE", help="in PIQA's format")
+    downstream.add_argument("--tasks", metavar="piqa,arc_easy", help="tasks of lm-eval instead")
     downstream.add_argument("--limit", type=_positive, metavar="N", help="take the first N questions")
     ship = commands.add_parser("export-hybrid", parents=[stored], help="write a hybrid as a folder")
     ship.add_argument("folder", type=Path, metavar="FOLDER")

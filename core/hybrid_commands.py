@@ -85,13 +85,22 @@ def curve(
 
 
 def downstream(
-    now: Session, model: str | None, hybrid_id: str | None, questions: Path, limit: int | None
+    now: Session,
+    model: str | None,
+    hybrid_id: str | None,
+    questions: Path | None,
+    tasks: Sequence[str],
+    limit: int | None,
 ) -> Json:
-    """Accuracy of the model and of a hybrid on a PIQA-format file."""
+    """Accuracy of the model and of a hybrid on a PIQA-format file, or on tasks of lm-eval."""
     info = now.model(model)
-    chosen = _stored(now, info, hybrid_id)
-    now.follow(now.runner.start_downstream(info, str(chosen.hybrid_id), questions, limit))
-    return {"model": info.title, **now.workspace.hybrids.downstream(str(chosen.hybrid_id))[0]}
+    if (questions is None) == (not tasks):
+        raise HybridError("give a file of questions, or --tasks with names of lm-eval's tasks")
+    chosen = str(_stored(now, info, hybrid_id).hybrid_id)
+    now.follow(now.runner.start_downstream(info, chosen, questions, tasks, limit))
+    names = tasks or [questions.name if questions else ""]
+    found = [row for row in now.workspace.hybrids.downstream(chosen) if row["task"] in names]
+    return {"model": info.title, "hybrid": chosen, "rows": found}
 
 
 def export_hybrid(now: Session, model: str | None, hybrid_id: str | None, folder: Path) -> Json:

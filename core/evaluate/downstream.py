@@ -28,7 +28,7 @@ class Accuracy:
     original_interval: tuple[float, float]
     changed: float
     changed_interval: tuple[float, float]
-    agreement: float  # questions on which both prefer the same answer
+    agreement: float | None  # questions on which both prefer the same answer; None where that is not told
 
 
 def accuracy(

@@ -170,16 +170,22 @@ def _damage(losses: Losses, features: Features) -> list[Json]:
 
 
 def measure_downstream(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
-    """How often the model and a hybrid answer questions of a PIQA-format file rightly."""
+    """How often the model and a hybrid are right: on a PIQA-format file, or on tasks of lm-eval."""
     spec = folder.spec
-    questions = read_questions(Path(spec["questions"]), spec["limit"])
+    questions = read_questions(Path(spec["questions"]), spec["limit"]) if spec["questions"] else []
     loaded = load_model(spec, events)
-    found = accuracy(
-        loaded,
-        spec_from_json(loaded.info.id, spec["programs"]),
-        questions,
-        lambda done, total: events.progress("answering", done, total),
-    )
-    events.result(
-        "downstream", "downstream", {"hybrid": spec["hybrid"], "task": spec["title"], **asdict(found)}
-    )
+    hybrid = spec_from_json(loaded.info.id, spec["programs"])
+    if spec["tasks"]:
+        from core.evaluate.harness import task_accuracies
+
+        events.progress(f"answering {', '.join(spec['tasks'])}", 0, 0)
+        found = task_accuracies(loaded, hybrid, spec["tasks"], spec["limit"])
+    else:
+        found = {
+            spec["title"]: accuracy(
+                loaded, hybrid, questions, lambda done, total: events.progress("answering", done, total)
+            )
+        }
+    for task, reached in found.items():
+        content = {"hybrid": spec["hybrid"], "task": task, **asdict(reached)}
+        events.result("downstream", f"downstream-{len(folder.finished())}", content)

@@ -95,28 +95,31 @@ class JobRunner(JobQueue):
         return self._start("curve", {**self._choice(info, sources, passages, passages_from), **asked})
 
     def start_downstream(
-        self, info: ModelInfo, hybrid: str, questions: Path, limit: int | None = None
+        self,
+        info: ModelInfo,
+        hybrid: str,
+        questions: Path | None = None,
+        tasks: Sequence[str] = (),
+        limit: int | None = None,
     ) -> str:
-        """Have a stored hybrid and its model answer the questions of a PIQA-format file.
+        """Have a stored hybrid and its model answer a PIQA-format file, or tasks of lm-eval by name.
 
         Raises HybridError if there is no such hybrid, CorpusError if the file holds no questions.
         """
         spec = self._workspace.hybrids.spec(hybrid)
         if spec is None:
             raise HybridError(f"the workspace holds no hybrid {hybrid}")
-        read_questions(questions)
-        return self._start(
-            "downstream",
-            {
-                "model": info.name,
-                "model_id": info.id,
-                "hybrid": hybrid,
-                "programs": spec_to_json(spec),
-                "questions": str(questions.resolve()),
-                "limit": limit,
-                "title": questions.name,
-            },
-        )
+        if questions is not None:
+            read_questions(questions)
+        asked = {
+            "hybrid": hybrid,
+            "programs": spec_to_json(spec),
+            "questions": None if questions is None else str(questions.resolve()),
+            "tasks": list(tasks),
+            "limit": limit,
+            "title": ", ".join(tasks) if questions is None else questions.name,
+        }
+        return self._start("downstream", {"model": info.name, "model_id": info.id, **asked})
 
     def _choice(
         self,
