@@ -4,11 +4,20 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.errors import HeadscriptError, ProgramError
+from core.errors import ProgramError
 from core.language import parse
 from core.language.export import export
 from core.types import HeadId, ModelInfo, Sentence, Split
-from core.ui import frame, heads_controls, heads_evidence, heads_passages, heads_steps, heads_why, state
+from core.ui import (
+    frame,
+    heads_controls,
+    heads_evidence,
+    heads_notices,
+    heads_passages,
+    heads_steps,
+    heads_why,
+    state,
+)
 from core.ui import heads_place as place
 from core.ui.attention_view import Pins, draw_attention
 from core.ui.head_sprites import draw_head_sprites
@@ -75,15 +84,6 @@ def choose_sentences(sentences: list[Sentence]) -> tuple[list[Sentence], str]:
     return kept + [s for s in sentences if s.id == wanted and not filters.keep(s)], filters.title
 
 
-def read_own(model: ModelInfo) -> Passage | None:
-    """The text of one's own; a message instead if the model or the text cannot be read."""
-    try:
-        return heads_passages.own(model, st.session_state["text"])
-    except HeadscriptError as error:
-        st.error(f"Your text cannot be read: {error}", icon=":material/error:")
-        return None
-
-
 def stored_passage(model: ModelInfo, sentences: list[Sentence], chosen: str) -> Passage:
     return heads_passages.stored(model, next(s for s in sentences if s.id == chosen))
 
@@ -108,7 +108,7 @@ def draw_evidence(
 ) -> None:  # fmt: skip
     """Only the tab that is open is worked out."""
     programs, similar, distribution, weights = st.tabs(
-        ["Programs of this head", "Similar heads", "IoU by sentence", "Weights as a table"],
+        ["Programs", "Similar heads", "Sentences", "Weights as a table"],
         on_change="rerun",
         key="evidence",
     )
@@ -135,7 +135,7 @@ def draw_touchable(
     if place.is_left():
         st.rerun()
     pins = place.pins_on(passage.id, len(compared.tokens), model.is_causal)
-    maps, why = st.columns([2.9, 1], gap="medium")
+    maps, why = st.columns([2.7, 1], gap="medium")
     with maps:
         draw_attention(
             compared, str(head), model.is_causal, pins, place.stamp(), place.VIEW, place.remember_pins
@@ -170,23 +170,19 @@ with buttons:
     sentences, listed = choose_sentences(state.of_splits(model, list(Split)))
     heads_steps.draw_own_text()
     sees_all = st.button("All heads", icon=":material/apps:", shortcut="M", key="see-all-heads")
-ious = state.ious_by_sentence(model, head, row.source, tuple(sentence.id for sentence in sentences))
+ious = heads_notices.ious_or_stop(model, head, row.source, sentences)
 sentences = [sentence for sentence in sentences if sentence.id in ious]
 with chosen_sentence:
     chosen = heads_controls.choose_sentence(sentences, ious, listed)
 with steps:
     heads_steps.draw_steps(sorted(ious, key=lambda name: ious[name]), head, str(row.program_id))
 
-passage = read_own(model) if chosen == OWN else stored_passage(model, sentences, chosen)
+passage = heads_notices.own_or_message(model) if chosen == OWN else stored_passage(model, sentences, chosen)
 if passage is None:
     st.stop()
 if sees_all:
     choose_from_all(model, passage, head)
 compared = heads_passages.compare(model, head, row.source, passage)
 heads_steps.pin_if_asked(compared, passage.id)
-if compared.failure is not None:
-    st.warning(
-        f"The program fails on this sentence: {frame.as_text(compared.failure.detail)}",
-        icon=":material/warning:",
-    )
+heads_notices.warn_of_shortcomings(parse(row.source), passage, compared)
 draw_touchable(model, head, scores, row, passage, compared, ious)

@@ -57,7 +57,7 @@ class View {
     this.stamp = stamp;
     this.pins = pins;
     this.draw();
-    this.spans[pins.queries.at(-1)]?.scrollIntoView?.({ block: "nearest" });
+    this.reveal(pins.queries.at(-1));
   }
 
   buildText() {
@@ -111,7 +111,7 @@ class View {
     };
     this.clear = element("button", "", bar, "let go of pins");
     this.clear.onclick = () => this.pin([], null);
-    element("span", "hint", bar, "shade: head · underline: program · click tokens to pin and sum, a cell for why · arrow keys walk, Enter pins");
+    element("span", "hint", bar, "in the text: shade = head, underline = program");
   }
 
   cell(canvas, event) {
@@ -132,7 +132,16 @@ class View {
     if (!step) return this.pinCell(q, k ?? this.top([q])[0], event.shiftKey);
     const query = Math.min(this.n - 1, Math.max(0, q + step[0]));
     this.select(query, Math.min(this.last(query), Math.max(0, (k ?? query) + step[1])));
-    this.spans[query].scrollIntoView({ block: "nearest" });
+    this.reveal(query);
+  }
+
+  // Scrolls the text, and only the text, until a token is seen.
+  reveal(token) {
+    if (token === undefined) return;
+    const { offsetTop, offsetHeight } = this.spans[token];
+    const { scrollTop, clientHeight } = this.text;
+    if (offsetTop < scrollTop) this.text.scrollTop = offsetTop;
+    if (offsetTop + offsetHeight > scrollTop + clientHeight) this.text.scrollTop = offsetTop + offsetHeight - clientHeight;
   }
 
   last(query) {
@@ -162,6 +171,7 @@ class View {
   pin(queries, cell) {
     this.pins = { queries, cell };
     this.draw();
+    this.reveal(queries.at(-1));
     this.tell(this.pins);
   }
 
@@ -179,8 +189,10 @@ class View {
   }
 
   draw() {
-    const queries = this.at[0] !== null ? [this.at[0]] : this.pins.queries;
-    const cell = this.at[0] !== null ? this.at : this.pins.cell;
+    const [q, k] = this.at;
+    const isPinned = k === null && this.pins.queries.includes(q); // its token is hovered
+    const queries = q === null || isPinned ? this.pins.queries : [q];
+    const cell = q === null || isPinned ? this.pins.cell : this.at;
     this.panels.forEach((panel) => this.drawMap(panel, queries, cell));
     this.clear.hidden = !this.pins.queries.length;
     this.head = this.sum("head", queries);
@@ -238,14 +250,13 @@ class View {
   describe(queries, cell) {
     this.readout.replaceChildren();
     if (!queries.length) {
-      element("span", "hint", this.readout, "Rows are queries, columns are keys. Hover to see what a token looks at.");
+      element("span", "hint", this.readout, "Rows are queries, columns are keys. Hover to look; click a cell to see why, tokens to sum them. Arrow keys walk, Enter pins, Escape lets go.");
       return;
     }
     const one = queries.length === 1;
     element("b", "", this.readout, queries.map((q) => named(this.tokens[q])).join(" + "));
     element("span", "", this.readout, one ? " → " : " summed → ");
-    const hovered = this.at[0] !== null && this.at[1] !== null;
-    (hovered ? [cell[1]] : this.top(queries)).forEach((k, i) => {
+    (this.at[1] !== null ? [cell[1]] : this.top(queries)).forEach((k, i) => {
       element("span", "", this.readout, i ? " · " : "");
       element("b", "", this.readout, named(this.tokens[k]));
       element("span", "", this.readout, ` head ${this.head[k].toFixed(3)} program ${this.program[k].toFixed(3)}`);

@@ -97,7 +97,9 @@ def choose_filters(sentences: Sequence[Sentence]) -> Filters:
         )
         chosen = st.multiselect("Genre", genres, placeholder="all", key="genres", persist_state="session")
         words = st.text_input("Text contains", key="words", persist_state="session")
-    return Filters(tuple(splits) or tuple(Split), tuple(chosen), words.strip())
+    return Filters(
+        tuple(split for split in Split if split in splits or not splits), tuple(chosen), words.strip()
+    )
 
 
 def choose_sentence(sentences: Sequence[Sentence], ious: Mapping[str, float], listed: str) -> str:
@@ -118,6 +120,8 @@ def choose_sentence(sentences: Sequence[Sentence], ious: Mapping[str, float], li
         sentence = known[name]
         return f"{ious.get(name, 0.0):.2f} · {sentence.genre} · {' '.join(sentence.text.split())[:80]}"
 
-    at = options.index(st.session_state["sentence"]) + 1
-    title = f"Sentence · {listed}, worst first · {at} of {len(options)}"
+    ordered = [name for name in options if name != OWN]
+    chosen = st.session_state["sentence"]
+    at = "" if chosen == OWN else f"{ordered.index(chosen) + 1} of "
+    title = f"Sentence · {listed}, worst first · {at}{len(ordered)}"
     return str(st.selectbox(title, options, format_func=label, key="sentence", persist_state="session"))

@@ -48,9 +48,12 @@ def draw_programs(scores: pd.DataFrame, shown: str, model: ModelInfo, head: Head
         selection_mode="single-row",
         column_config={
             "shown": st.column_config.TextColumn("", width=24),
-            "summary": st.column_config.TextColumn("program", width="medium"),
-            "test": st.column_config.ProgressColumn("IoU, test", min_value=0, max_value=1, format="%.2f"),
-            "lift": st.column_config.NumberColumn(format="%+.2f"),
+            "summary": st.column_config.TextColumn("program", width=195),
+            "test": st.column_config.ProgressColumn(
+                "IoU, test", min_value=0, max_value=1, format="%.2f", width=105
+            ),
+            "lift": st.column_config.NumberColumn(format="%+.2f", width=55),
+            "verdict": st.column_config.TextColumn(width=90),
         },
     )
 
@@ -99,16 +102,13 @@ def draw_distribution(ious: Mapping[str, float], here: float) -> None:
             tooltip=[alt.Tooltip("count()", title="sentences")],
         )
     )
-    mark = alt.Chart(pd.DataFrame({"iou": [here], "label": [f"this sentence {here:.2f}"]}))
+    mark = alt.Chart(pd.DataFrame({"iou": [here]}))
     rule = mark.mark_rule(color="#e08214", strokeWidth=3).encode(x="iou:Q")
-    left = here > 0.7
-    name = mark.mark_text(align="right" if left else "left", dx=-6 if left else 6, y=8, fontWeight="bold")
-    name = name.encode(x="iou:Q", text="label:N")
-    st.altair_chart(alt.layer(bars, rule, name).properties(height=200), width="stretch")
+    st.altair_chart(alt.layer(bars, rule).properties(height=200), width="stretch")
     numbers = np.array(list(ious.values()))
     st.caption(
-        f"{len(numbers)} sentences: mean {numbers.mean():.3f}, median {np.median(numbers):.3f}, "
-        f"worst {numbers.min():.3f}, best {numbers.max():.3f}"
+        f"This sentence (orange): {here:.3f}. The {len(numbers)} listed: mean {numbers.mean():.3f}, "
+        f"median {np.median(numbers):.3f}, worst {numbers.min():.3f}, best {numbers.max():.3f}"
     )
 
 

@@ -26,9 +26,11 @@ def follow_address(model: ModelInfo) -> None:
             st.session_state[name] = int(given[name])
     if "layer" in given or "head" in given:
         st.session_state["program"] = given.get("program")
-    for name in ("sentence", "text"):
-        if name in given:
-            st.session_state[name] = given[name]
+    if "sentence" in given:
+        st.session_state["sentence"] = given["sentence"]
+    if "text" in given:
+        st.session_state["text"] = st.session_state["own-text"] = given["text"]
+        st.session_state["text-in-address"] = True
     if "at" in given and "sentence" in given:
         pin(given["sentence"], _cell(given["at"]))
 

@@ -61,8 +61,9 @@ def draw_own_text() -> None:
         text = st.session_state["own-text"].strip()
         st.session_state["text"] = text
         st.session_state["sentence"] = OWN if text else None
+        st.session_state["own-text-box"] = False  # what was asked for lies below the box
 
-    with st.popover("Own text", icon=":material/edit:"):
+    with st.popover("Own text", icon=":material/edit:", key="own-text-box", on_change="rerun"):
         st.text_area(
             "Text for the model to read",
             key="own-text",
