@@ -53,6 +53,7 @@ def scored(model: ModelInfo, head: HeadId) -> pd.DataFrame:
     scores = state.owner().workspace.library.head_scores(model.id, head)
     if scores.empty:
         st.title(f"Heads · {head}")
+        place.write_address(head)
         st.info(
             f"{head} has no program yet; its layer is still being worked on.", icon=":material/hourglass_top:"
         )

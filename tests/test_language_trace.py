@@ -44,7 +44,7 @@ def test_only_lines_that_fired_contribute() -> None:
 
 def test_a_contribution_names_its_conditions_and_what_they_read() -> None:
     found = trace(parse(RULES), cat_tokens(), query=4, key=1).contributions[1]
-    assert found.conditions == ("(k.pos == 'NOUN') and (q.pos == 'NOUN')",)
+    assert found.conditions == ('k.pos == "NOUN" and q.pos == "NOUN"',)
     assert [(r.source, r.value) for r in found.readings] == [
         ("k.is_first", False),
         ("k.pos", "NOUN"),
@@ -55,6 +55,12 @@ def test_a_contribution_names_its_conditions_and_what_they_read() -> None:
 def test_else_holds_because_the_tests_did_not() -> None:
     parsed = program("if k.is_first:\n    weight = 1\nelse:\n    weight = 2\nreturn weight")
     assert trace(parsed, cat_tokens(), 4, 1).contributions[0].conditions == ("not (k.is_first)",)
+
+
+def test_a_condition_on_several_lines_is_put_on_one() -> None:
+    parsed = program('if (k.is_first and\n        q.pos == "NOUN"):\n    return 1\nreturn 0')
+    conditions = trace(parsed, cat_tokens(), 4, 0).contributions[0].conditions
+    assert conditions == ("k.is_first and (q.pos == 'NOUN')",)
 
 
 def test_a_token_is_read_by_its_index() -> None:

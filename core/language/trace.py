@@ -6,6 +6,7 @@ more, for one pair, and writes down what it does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from core.language.scalar import PairFailed, arithmetic
 from core.types import Failure
 
 RETURNED = "return"  # no local can have this name
+_CONDITION = re.compile(r"\s*(?:el)?if\b\s*(.+?)\s*:\s*")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def trace(program: ParsedProgram, tokens: Sequence[Token], query: int, key: int)
 
     Contributions replay to the weight: apply each to its local, and take what was returned.
     """
-    pair = _TracedPair(tokens, query, key)
+    pair = _TracedPair(program, tokens, query, key)
     try:
         weight, failure = max(0.0, pair.run(program.body)), None
     except PairFailed as failed:
@@ -85,8 +87,9 @@ def row_total(program: ParsedProgram, features: Features, query: int, causal: bo
 class _TracedPair(Pair):
     """The reference interpreter, taking notes."""
 
-    def __init__(self, tokens: Sequence[Token], query: int, key: int) -> None:
+    def __init__(self, program: ParsedProgram, tokens: Sequence[Token], query: int, key: int) -> None:
         super().__init__(tokens, query, key)
+        self._lines = program.source.split("\n")
         self.contributions: list[Contribution] = []
         self.passed_over: list[int] = []
         self._conditions: tuple[str, ...] = ()
@@ -149,7 +152,7 @@ class _TracedPair(Pair):
     def _if(self, statement: n.If) -> float | None:
         refused: list[str] = []
         for test, block in statement.branches:
-            source = render_expression(test)
+            source = self._as_written(test)
             if self.value(test):
                 with self._under((source,)):
                     return self.block(block)
@@ -157,6 +160,11 @@ class _TracedPair(Pair):
             refused.append(f"not ({source})")
         with self._under(tuple(refused)):
             return self.block(statement.otherwise)
+
+    def _as_written(self, test: n.Expression) -> str:
+        """A condition as the program spells it, if it stands on one line."""
+        found = _CONDITION.fullmatch(self._lines[test.line - 1])
+        return found[1] if found else render_expression(test)
 
     @contextmanager
     def _under(self, conditions: tuple[str, ...]) -> Iterator[None]:

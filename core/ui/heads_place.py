@@ -10,6 +10,7 @@ from core.types import HeadId, ModelInfo
 from core.ui.attention_view import Pins, pins_of
 
 VIEW = "attention"  # key of the attention view
+NO_PINS = Pins()
 _WRITTEN = "heads-written"  # the address as this page last left it
 _PINS = "heads-pins"  # (sentence, Pins)
 _STAMP = "heads-stamp"  # counts the times that pins came from elsewhere than the view
@@ -21,10 +22,11 @@ def follow_address(model: ModelInfo) -> None:
     given = st.query_params.to_dict()
     if given == st.session_state.get(_WRITTEN):
         return
+    st.session_state[_WRITTEN] = given
     for name, count in (("layer", model.layers), ("head", model.heads)):
         if given.get(name, "").isdecimal() and int(given[name]) < count:
             st.session_state[name] = int(given[name])
-    if "layer" in given or "head" in given:
+    if given.keys() & {"layer", "head", "program"}:
         st.session_state["program"] = given.get("program")
     if "sentence" in given:
         st.session_state["sentence"] = given["sentence"]
@@ -39,13 +41,15 @@ def _cell(written: str) -> Pins:
     """The pinned cell that `12.3` names: query 12, key 3."""
     query, _, key = written.partition(".")
     if not (query.isdecimal() and key.isdecimal()):
-        return Pins()
+        return NO_PINS
     return Pins((int(query),), (int(query), int(key)))
 
 
-def write_address(head: HeadId, sentence: str, program: str, pins: Pins) -> None:
+def write_address(head: HeadId, sentence: str = "", program: str = "", pins: Pins = NO_PINS) -> None:
     """Say in the address what is on the screen; a text of one's own only if that was asked for."""
-    place = {"layer": str(head.layer), "head": str(head.head), "sentence": sentence, "program": program}
+    place = {"layer": str(head.layer), "head": str(head.head)}
+    if program:
+        place |= {"sentence": sentence, "program": program}
     if pins.cell is not None:
         place["at"] = f"{pins.cell[0]}.{pins.cell[1]}"
     if sentence == "own" and st.session_state.get("text-in-address"):
@@ -96,12 +100,12 @@ def stamp() -> int:
 
 def pins_on(sentence: str, tokens: int, is_causal: bool) -> Pins:
     """What is pinned on this sentence; what does not exist there is left out."""
-    held: tuple[str, Pins] = st.session_state.get(_PINS, ("", Pins()))
+    held: tuple[str, Pins] = st.session_state.get(_PINS, ("", NO_PINS))
     where, pins = held
     if where != sentence:
-        return Pins()
+        return NO_PINS
     queries = tuple(query for query in pins.queries if query < tokens)
     cell = pins.cell
     if cell is not None and not (max(cell) < tokens and (not is_causal or cell[1] <= cell[0])):
-        return Pins()
+        return NO_PINS
     return replace(pins, queries=queries)
