@@ -142,7 +142,9 @@ def draw_touchable(
             compared, str(head), model.is_causal, pins, place.stamp(), place.VIEW, place.remember_pins
         )
     with why:
-        heads_why.draw_why(parse(row.source), passage, compared, model.is_causal, pins, key="why")
+        heads_why.draw_why(
+            heads_passages.parsed(row.source), passage, compared, model.is_causal, pins, key="why"
+        )
     program, evidence = st.columns([1, 1.15], gap="medium")
     with program:
         draw_program(row, head)
@@ -185,5 +187,5 @@ if sees_all:
     choose_from_all(model, passage, head)
 compared = heads_passages.compare(model, head, row.source, passage)
 heads_steps.pin_if_asked(compared, passage.id)
-heads_notices.warn_of_shortcomings(parse(row.source), passage, compared)
+heads_notices.warn_of_shortcomings(heads_passages.parsed(row.source), passage, compared)
 draw_touchable(model, head, scores, row, passage, compared, ious)

@@ -63,7 +63,10 @@ class View {
   buildText() {
     this.text = element("div", "tokens", this.root);
     this.spans = this.tokens.map((token, i) => {
-      const span = element("span", "", this.text, token || "·");
+      const space = /^\s*(?=\S)/.exec(token)?.[0] ?? ""; // stays outside, so that no frame breaks over two lines
+      this.text.append(space);
+      const seen = token.slice(space.length);
+      const span = element("span", "", this.text, seen.trim() ? seen : (seen.includes("\n") ? "⏎" : "") + (seen || "·"));
       span.onmouseenter = () => this.select(i, null);
       span.onmouseleave = () => this.select(null, null);
       span.onclick = () => this.pinToken(i);

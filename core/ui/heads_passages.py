@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ import streamlit as st
 
 from core.errors import CorpusError, ModelError
 from core.features import Features, annotate
-from core.language import Evaluator, parse
+from core.language import Evaluator, ParsedProgram, parse
 from core.score import iou_from_l1
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui import state
@@ -46,14 +47,27 @@ class OwnText:
     weights: np.ndarray  # float16 [layer, head, query, key]
 
 
+@lru_cache(maxsize=256)
+def parsed(source: str) -> ParsedProgram:
+    """A program, read once; a page asks for the same one several times."""
+    return parse(source)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _features(model: str, version: int) -> Features:
+    """Features of every sentence; reading the table anew for each would take longer than drawing it."""
+    return state.owner().workspace.tokens(model).read()
+
+
 def stored(model: ModelInfo, sentence: Sentence) -> Passage:
     """A passage of the workspace."""
     reader = state.owner().workspace.attention(model.id)
+    features = _features(model.id, state.version())
     return Passage(
         sentence.id,
         sentence.text,
         f"{sentence.genre}, {sentence.split}",
-        state.features(model.id, (sentence.id,)),
+        features.select([features.row(sentence.id)]),
         lambda head: reader.one(head, sentence.id),
         lambda layer: reader.layer(layer, sentence=sentence.id)[sentence.id],
     )
@@ -104,7 +118,7 @@ def _read(model: ModelInfo, text: str) -> OwnText:
 
 def compare(model: ModelInfo, head: HeadId, source: str, passage: Passage) -> Comparison:
     """The head's map and the program's on a passage."""
-    result = Evaluator(passage.features, model.is_causal).run(parse(source))
+    result = Evaluator(passage.features, model.is_causal).run(parsed(source))
     return Comparison(
         list(passage.features.surfaces),
         passage.attention(head),
