@@ -233,7 +233,7 @@ class View {
     // What is not selected steps back; the future, which is transparent, stays so.
     pen.globalCompositeOperation = "source-atop";
     pen.fillStyle = getComputedStyle(this.root).getPropertyValue("--st-background-color") || "#fff";
-    pen.globalAlpha = 0.5;
+    pen.globalAlpha = 0.4;
     pen.fillRect(0, 0, size, size);
     pen.globalCompositeOperation = "source-over";
     pen.globalAlpha = 1;
