@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.score import cell_count
 from core.similarity import head_ious
 from core.types import HeadId, ModelInfo, Split
 from core.ui import heads_place as place
@@ -19,6 +20,7 @@ from core.ui.state import Comparison
 
 VERDICTS = {"accept": "✓ accepted", "reject": "✕ rejected", "flag": "⚑ flagged", "skip": "↷ skipped"}
 _COMPARED_SENTENCES = 32  # enough for a ranking; all of them would take seconds more
+_COMPARED_CELLS = 2**25  # float32, of all heads: 134 MB
 _NEIGHBOURS = 12
 _FITS = 0.5  # validation IoU from which a program is said to fit another head
 
@@ -62,9 +64,12 @@ def draw_programs(scores: pd.DataFrame, shown: str, model: ModelInfo, head: Head
 def _similarities(model: ModelInfo, version: int) -> np.ndarray | None:
     """IoU between every two heads on validation sentences; None if there are none."""
     held = [s.id for s in state.of_splits(model, [Split.VALIDATION])]
-    chosen = held[:: max(1, len(held) // _COMPARED_SENTENCES)][:_COMPARED_SENTENCES]
-    if not chosen:
+    held = held[:: max(1, len(held) // _COMPARED_SENTENCES)][:_COMPARED_SENTENCES]
+    if not held:
         return None
+    lengths = state.features(model.id, tuple(held)).lengths
+    cells = np.cumsum([cell_count(int(n), model.is_causal) for n in lengths]) * len(model.head_ids())
+    chosen = held[: max(1, int((cells <= _COMPARED_CELLS).sum()))]
     reader = state.owner().workspace.attention(model.id).restricted(chosen)
     return head_ious((reader.layer(layer) for layer in range(model.layers)), chosen, model.is_causal)
 

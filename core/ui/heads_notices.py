@@ -11,7 +11,7 @@ from core.features import ATTRIBUTES
 from core.language import ParsedProgram
 from core.types import HeadId, ModelInfo, Sentence
 from core.ui import frame, heads_passages, state
-from core.ui.heads_passages import Passage
+from core.ui.heads_passages import OWN, Passage
 from core.ui.state import Comparison
 
 _SYNTAX = frozenset(name for name, attribute in ATTRIBUTES.items() if attribute.lookahead and name != "next")
@@ -46,6 +46,11 @@ def warn_of_shortcomings(program: ParsedProgram, passage: Passage, compared: Com
     if compared.failure is not None:
         words = frame.as_text(compared.failure.detail)
         st.warning(f"The program fails on this sentence, and scores 0: {words}", icon=":material/warning:")
+    if passage.id == OWN and passage.features.truncated:
+        st.warning(
+            f"Only the first {len(compared.tokens)} tokens of your text were read.",
+            icon=":material/content_cut:",
+        )
     missing = sorted(program.features & _SYNTAX) if not passage.features.has_syntax else []
     if missing:
         st.warning(
