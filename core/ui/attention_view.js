@@ -3,12 +3,11 @@
 // explained, or tokens, whose attention is summed. Tokens are only ever set as text.
 
 const PANELS = [
-  { key: "head", title: "head", signed: false },
+  { key: "head", title: null, signed: false }, // named after the head
   { key: "program", title: "program", signed: false },
   { key: "difference", title: "head − program", signed: true },
 ];
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-const MARK = "#e08214"; // seen on the darkest and on the lightest cells
 const open = new WeakMap(); // element -> its view, so that a rerun of the page keeps what is hovered
 let rootScale = false; // kept from one sentence to the next
 
@@ -31,10 +30,9 @@ export default function ({ data, parentElement, setStateValue }) {
 
 class View {
   constructor(header, maps, parent, tell) {
-    Object.assign(this, { id: header.id, n: header.n, causal: header.causal, tokens: header.tokens, tell });
+    Object.assign(this, { id: header.id, n: header.n, tokens: header.tokens, tell });
     const [head, program] = maps;
     this.maps = { head, program, difference: head.map((weight, i) => weight - program[i]) };
-    this.colours = { false: colours(header.sequential), true: colours(header.diverging) };
     this.at = [null, null]; // hovered or walked to: query, key
     this.root = element("div", "view", parent);
     this.buildText();
@@ -76,28 +74,16 @@ class View {
 
   buildMaps(header) {
     this.row = element("div", "maps", this.root);
-    this.panels = PANELS.map((panel, i) => {
-      const holder = element("div", "map", this.row);
-      element("h4", "", holder, i ? panel.title : `head ${header.title}`);
-      const canvas = element("canvas", "", holder);
-      canvas.tabIndex = i ? -1 : 0; // one stop for the tab key; the arrow keys move in all three
-      canvas.setAttribute("role", "application");
-      canvas.setAttribute("aria-label", `${panel.title}: rows are queries, columns are keys. Arrow keys walk, Enter pins, Escape lets go; the table of weights says the same`);
-      this.buildLegend(holder, panel, header);
-      canvas.onmousemove = (event) => this.select(...this.cell(canvas, event));
-      canvas.onmouseleave = () => this.select(null, null);
-      canvas.onclick = (event) => this.pinCell(...this.cell(canvas, event), event.shiftKey);
-      canvas.onkeydown = (event) => this.key(event);
-      return { ...panel, canvas, image: document.createElement("canvas") };
+    this.panels = PANELS.map(({ key, title, signed }, i) => {
+      const panel = new Panel(this.row, { title: title ?? `head ${header.title}`, signed }, header);
+      panel.key = key;
+      panel.canvas.tabIndex = i ? -1 : 0; // one stop for the tab key; the arrow keys move in all three
+      panel.canvas.onmousemove = (event) => this.select(...panel.cell(event));
+      panel.canvas.onmouseleave = () => this.select(null, null);
+      panel.canvas.onclick = (event) => this.pinCell(...panel.cell(event), event.shiftKey);
+      panel.canvas.onkeydown = (event) => this.key(event);
+      return panel;
     });
-  }
-
-  buildLegend(holder, panel, header) {
-    const legend = element("div", "legend", holder);
-    element("span", "", legend, panel.signed ? "program −1" : "0");
-    const strip = element("i", "", legend);
-    strip.style.background = `linear-gradient(to right, ${(panel.signed ? header.diverging : header.sequential).join(",")})`;
-    element("span", "end", legend, panel.signed ? "+1 head" : "1");
   }
 
   buildBar() {
@@ -117,14 +103,6 @@ class View {
     element("span", "hint", bar, "in the text: shade = head, underline = program");
   }
 
-  cell(canvas, event) {
-    const box = canvas.getBoundingClientRect();
-    const q = Math.floor(((event.clientY - box.top) / box.height) * this.n);
-    const k = Math.floor(((event.clientX - box.left) / box.width) * this.n);
-    const inside = q >= 0 && q < this.n && k >= 0 && k < this.n && (!this.causal || k <= q);
-    return inside ? [q, k] : [null, null];
-  }
-
   key(event) {
     const step = STEPS[event.key];
     if (!step && !["Enter", " ", "Escape"].includes(event.key)) return;
@@ -134,7 +112,7 @@ class View {
     const [q, k] = this.at[0] !== null ? this.at : (this.pins.cell ?? [this.n - 1, null]);
     if (!step) return this.pinCell(q, k ?? this.top([q])[0], event.shiftKey);
     const query = Math.min(this.n - 1, Math.max(0, q + step[0]));
-    this.select(query, Math.min(this.last(query), Math.max(0, (k ?? query) + step[1])));
+    this.select(query, Math.min(this.panels[0].last(query), Math.max(0, (k ?? query) + step[1])));
     this.reveal(query);
   }
 
@@ -145,10 +123,6 @@ class View {
     const { scrollTop, clientHeight } = this.text;
     if (offsetTop < scrollTop) this.text.scrollTop = offsetTop;
     if (offsetTop + offsetHeight > scrollTop + clientHeight) this.text.scrollTop = offsetTop + offsetHeight - clientHeight;
-  }
-
-  last(query) {
-    return this.causal ? query : this.n - 1;
   }
 
   select(q, k) {
@@ -179,16 +153,7 @@ class View {
   }
 
   repaint() {
-    const size = rootScale ? (x) => Math.sqrt(Math.abs(x)) : Math.abs;
-    for (const { key, signed, image, canvas } of this.panels) {
-      const table = this.colours[signed];
-      const shade = signed
-        ? (x) => table[Math.round(127.5 + 127.5 * Math.sign(x) * size(x))]
-        : (x) => table[Math.round(255 * size(x))];
-      paint(image, [this.maps[key]], this.n, this.causal, shade);
-      const end = canvas.parentElement.querySelector(".end");
-      end.textContent = (signed ? "+1 head" : "1") + (rootScale ? " (√)" : "");
-    }
+    for (const panel of this.panels) panel.paint(this.maps[panel.key], rootScale);
   }
 
   draw() {
@@ -196,7 +161,7 @@ class View {
     const isPinned = k === null && this.pins.queries.includes(q); // its token is hovered
     const queries = q === null || isPinned ? this.pins.queries : [q];
     const cell = q === null || isPinned ? this.pins.cell : this.at;
-    this.panels.forEach((panel) => this.drawMap(panel, queries, cell));
+    for (const panel of this.panels) panel.draw(queries, cell);
     this.clear.hidden = !this.pins.queries.length;
     this.head = this.sum("head", queries);
     this.program = this.sum("program", queries);
@@ -208,35 +173,6 @@ class View {
       span.style.boxShadow = program > 0.02 ? `inset 0 -3px rgba(128, 115, 172, ${program})` : "";
     });
     this.describe(queries, cell);
-  }
-
-  drawMap({ canvas, image }, queries, cell) {
-    const size = Math.max(1, Math.round(canvas.clientWidth * (window.devicePixelRatio || 1)));
-    if (canvas.width !== size) canvas.width = canvas.height = size;
-    const pen = canvas.getContext("2d");
-    const side = size / this.n;
-    pen.imageSmoothingEnabled = side < 1; // a long sentence is averaged, not thinned out
-    pen.clearRect(0, 0, size, size);
-    pen.drawImage(image, 0, 0, size, size);
-    if (queries.length) this.veil(pen, size);
-    pen.strokeStyle = MARK;
-    pen.lineWidth = Math.max(1.5, size / 250);
-    for (const q of queries) {
-      pen.clearRect(0, q * side, (this.last(q) + 1) * side, side);
-      pen.drawImage(image, 0, q, this.last(q) + 1, 1, 0, q * side, (this.last(q) + 1) * side, side);
-      pen.strokeRect(0, q * side, (this.last(q) + 1) * side, side);
-    }
-    if (cell && cell[1] !== null) pen.strokeRect(cell[1] * side, cell[0] * side, side, side);
-  }
-
-  veil(pen, size) {
-    // What is not selected steps back; the future, which is transparent, stays so.
-    pen.globalCompositeOperation = "source-atop";
-    pen.fillStyle = getComputedStyle(this.root).getPropertyValue("--st-background-color") || "#fff";
-    pen.globalAlpha = 0.4;
-    pen.fillRect(0, 0, size, size);
-    pen.globalCompositeOperation = "source-over";
-    pen.globalAlpha = 1;
   }
 
   sum(map, queries) {

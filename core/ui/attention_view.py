@@ -19,7 +19,7 @@ _HERE = Path(__file__).parent
 _view = st.components.v2.component(
     "headscript_attention",
     css=(_HERE / "attention_view.css").read_text(),
-    js=(_HERE / "maps.js").read_text() + (_HERE / "attention_view.js").read_text(),
+    js="".join((_HERE / f"{name}.js").read_text() for name in ("maps", "attention_panel", "attention_view")),
 )
 
 

@@ -43,6 +43,8 @@ def choose_head(model: ModelInfo) -> HeadId:
     layer, head = st.columns(2)
 
     def choose(place: DeltaGenerator, name: str, count: int) -> int:
+        if st.session_state.get(name, 0) >= count:  # left from a larger model
+            st.session_state[name] = 0
         return place.selectbox(
             name.capitalize(), range(count), key=name, on_change=_forget_program, persist_state="session"
         )

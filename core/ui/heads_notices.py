@@ -22,7 +22,7 @@ def own_or_message(model: ModelInfo) -> Passage | None:
     try:
         return heads_passages.own(model, st.session_state["text"])
     except HeadscriptError as error:
-        st.error(f"Your text cannot be read: {error}", icon=":material/error:")
+        st.error(f"Your text cannot be read: {frame.as_text(str(error))}", icon=":material/error:")
         return None
 
 
@@ -33,7 +33,7 @@ def ious_or_stop(
     try:
         ious = state.ious_by_sentence(model, head, source, tuple(sentence.id for sentence in sentences))
     except WorkspaceError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(frame.as_text(str(error)), icon=":material/error:")
         st.stop()
     if not ious:
         st.info("The attention on these sentences is still being extracted.", icon=":material/hourglass_top:")

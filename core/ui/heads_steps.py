@@ -25,7 +25,7 @@ def draw_steps(ordered: Sequence[str], head: HeadId, program: str) -> None:
         st.session_state["sentence"] = ordered[(at + by) % len(ordered)]
 
     st.button(
-        "‹", key="previous", shortcut="P", on_click=step, args=(-1 if at >= 0 else 0,), help="Sentence before"
+        "‹", key="previous", shortcut="P", on_click=step, args=(-1 if at >= 0 else 1,), help="Sentence before"
     )
     st.button("›", key="next", shortcut="N", on_click=step, args=(1,), help="Next sentence")
     st.button(
