@@ -93,6 +93,7 @@ class View {
     box.type = "checkbox";
     box.checked = rootScale;
     element("span", "", label, "square-root scale");
+    label.onclick = (event) => event.detail && setTimeout(() => box.blur()); // the page's keys work on after a pointer
     box.onchange = () => {
       rootScale = box.checked;
       this.repaint();
