@@ -1,5 +1,6 @@
-"""Heads: one head and one program side by side on one sentence."""
+"""Heads: one head and one program side by side on one sentence, and why they differ."""
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -7,10 +8,21 @@ from core.errors import ProgramError
 from core.language import parse
 from core.language.export import export
 from core.types import HeadId, ModelInfo, Sentence, Split
-from core.ui import frame, state
-from core.ui.attention_view import draw_attention, largest_weights
-
-_ICONS = {"accept": "✓ accepted", "reject": "✕ rejected", "flag": "⚑ flagged", "skip": "↷ skipped"}
+from core.ui import (
+    frame,
+    heads_controls,
+    heads_evidence,
+    heads_notices,
+    heads_passages,
+    heads_steps,
+    heads_why,
+    state,
+)
+from core.ui import heads_place as place
+from core.ui.attention_view import Pins, draw_attention
+from core.ui.head_sprites import draw_head_sprites
+from core.ui.heads_passages import OWN, Passage
+from core.ui.state import Comparison
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -22,102 +34,65 @@ def standalone(source: str) -> str:
         return "\n".join(f"# {problem}" for problem in error.problems)
 
 
-def choose_head(model: ModelInfo, place: st.delta_generator.DeltaGenerator) -> HeadId:
-    layer, head = place.columns(2)
-    return HeadId(
-        layer.selectbox("Layer", range(model.layers), key="layer", bind="query-params"),
-        head.selectbox("Head", range(model.heads), key="head", bind="query-params"),
+@st.cache_data(show_spinner="Drawing every head", max_entries=4)
+def thumbnails(model: ModelInfo, passage: str, text: str, _passage: Passage) -> np.ndarray:
+    return heads_passages.thumbnails(model, _passage)
+
+
+@st.dialog("All heads on this sentence", width="large")
+def choose_from_all(model: ModelInfo, passage: Passage, shown: HeadId) -> None:
+    if place.is_left():
+        st.rerun()
+    st.caption("Layers across, heads down · square-root scale · arrow keys walk, Enter or a click opens")
+    small = thumbnails(model, passage.id, passage.text, passage)
+    draw_head_sprites(small, model, shown, "all-heads", place.open_head)
+
+
+def scored(model: ModelInfo, head: HeadId) -> pd.DataFrame:
+    """Every program of the head with its lift, best first; stops the page if there is none yet."""
+    scores = state.owner().workspace.library.head_scores(model.id, head)
+    if scores.empty:
+        st.title(f"Heads · {head}")
+        place.write_address(head)
+        st.info(
+            f"{head} has no program yet; its layer is still being worked on.", icon=":material/hourglass_top:"
+        )
+        st.stop()
+    return scores.assign(lift=scores.test - scores[scores.origin == "baseline"].test.max())
+
+
+def draw_title(head: HeadId, row: pd.Series) -> None:
+    """The head, what the program says, and its figures."""
+    name, words = st.columns([1, 8], vertical_alignment="center")
+    name.title(str(head))
+    interval = "" if pd.isna(row.low) else f" [{row.low:.2f}, {row.high:.2f}]"
+    distance = "" if pd.isna(row.js_distance) else f" · JS distance {row.js_distance:.2f}"
+    failed = f" · **fails on {int(row.failures)} sentences**" if row.failures else ""
+    words.markdown(
+        f"**IoU test {row.test:.3f}**{interval.replace('[', '&#91;')} · val {row.validation:.3f} · "
+        f"train {row.train:.3f} · **lift {row.lift:+.3f}**{distance}{failed}  \n{frame.as_text(row.summary)}"
     )
 
 
-def choose_program(scores: pd.DataFrame, place: st.delta_generator.DeltaGenerator) -> pd.Series:
-    """The row of `scores` to show: the best unless another is asked for."""
-    labels = {str(row.program_id): f"{row.summary} · IoU {row.test:.2f}" for row in scores.itertuples()}
-    program = place.selectbox(
-        "Program", list(labels), format_func=lambda name: labels[name], key="program", bind="query-params"
-    )
-    return scores[scores.program_id == program].iloc[0]
+def choose_sentences(sentences: list[Sentence]) -> tuple[list[Sentence], str]:
+    """Those that the filters keep, all if they keep none, and always the one asked for; what these are."""
+    filters = heads_controls.choose_filters(sentences)
+    kept = [sentence for sentence in sentences if filters.keep(sentence)]
+    if not kept:
+        st.caption("No sentence passes the filters; all are listed.")
+        return sentences, "all"
+    wanted = st.session_state.get("sentence")
+    return kept + [s for s in sentences if s.id == wanted and not filters.keep(s)], filters.title
 
 
-def choose_sentence(
-    sentences: list[Sentence], ious: dict[str, float], place: st.delta_generator.DeltaGenerator
-) -> str:
-    """A sentence, those the program fits worst first."""
-    ordered = sorted((s for s in sentences if s.id in ious), key=lambda sentence: ious[sentence.id])
-    labels = {s.id: f"{ious[s.id]:.2f} · {s.genre} · {' '.join(s.text.split())[:70]}" for s in ordered}
-    return place.selectbox(
-        f"Sentence · worst first, {len(ordered)}",
-        list(labels),
-        format_func=lambda name: labels[name],
-        key="sentence",
-        bind="query-params",
-    )
+def stored_passage(model: ModelInfo, sentences: list[Sentence], chosen: str) -> Passage:
+    return heads_passages.stored(model, next(s for s in sentences if s.id == chosen))
 
 
-def draw_figures(scores: pd.DataFrame, row: pd.Series) -> None:
-    baseline = scores[scores.origin == "baseline"].test.max()
-    columns = st.columns(6)
-    columns[0].metric("IoU, test", f"{row.test:.3f}", help=f"95 % interval {row.low:.3f} to {row.high:.3f}")
-    columns[1].metric("Validation", f"{row.validation:.3f}")
-    columns[2].metric("Train", f"{row.train:.3f}")
-    columns[3].metric("Lift", f"{row.test - baseline:+.3f}", help="IoU beyond the best baseline, on test")
-    distance = "–" if pd.isna(row.js_distance) else f"{row.js_distance:.3f}"
-    columns[4].metric("JS distance", distance)
-    columns[5].metric("Failures", int(row.failures))
-
-
-def draw_programs(scores: pd.DataFrame, model: ModelInfo, head: HeadId) -> None:
-    verdicts = {
-        verdict.program: _ICONS[verdict.action]
-        for verdict in state.owner().workspace.verdicts.standing(model.id)
-        if verdict.head == head
-    }
-    best_baseline = scores[scores.origin == "baseline"].test.max()
-    table = scores.assign(
-        verdict=[verdicts.get(name, "") for name in scores.program_id], lift=scores.test - best_baseline
-    )
-    st.dataframe(
-        table[["summary", "test", "lift", "verdict", "category", "origin"]],
-        hide_index=True,
-        height=320,
-        column_config={
-            "summary": st.column_config.TextColumn("program", width="medium"),
-            "test": st.column_config.ProgressColumn("IoU, test", min_value=0, max_value=1, format="%.2f"),
-            "lift": st.column_config.NumberColumn(format="%+.2f"),
-        },
-    )
-
-
-frame.through_app()
-model = frame.model_or_stop("Heads")
-title = st.container()
-first, second, third = st.columns([1.2, 2.6, 2.6])
-head = choose_head(model, first)
-scores = state.owner().workspace.library.head_scores(model.id, head)
-if scores.empty:
-    title.title(f"Heads · {head}")
-    st.info(
-        f"{head} has no program yet; its layer is still being worked on.", icon=":material/hourglass_top:"
-    )
-    st.stop()
-row = choose_program(scores, second)
-sentences = state.of_splits(model, list(Split))
-held_out = [sentence for sentence in sentences if sentence.split == Split.TEST] or sentences
-ious = state.ious_by_sentence(model, head, row.source, tuple(sentence.id for sentence in held_out))
-sentence = choose_sentence(held_out, ious, third)
-title.title(str(head))
-st.markdown(frame.as_text(row.summary))
-draw_figures(scores, row)
-
-compared = state.compare(model, head, row.source, sentence)
-if compared.failure is not None:
-    st.warning(f"The program fails on this sentence: {compared.failure.detail}", icon=":material/warning:")
-draw_attention(compared, f"{head}", model.is_causal, key="attention")
-left, right = st.columns([1, 1])
-with left:
+def draw_program(row: pd.Series, head: HeadId) -> None:
     marks = f"{row.category}{' · lookahead' if row.lookahead else ''} · {row.origin}"
-    st.markdown(f"**Program** · {marks}")
-    st.code(row.source, language="python", wrap_lines=True)
+    st.markdown(f"**Program** · {frame.as_text(marks)}")
+    st.code(row.source, language="python", line_numbers=True, wrap_lines=True)
     st.download_button(
         "Standalone Python file",
         standalone(row.source),
@@ -126,8 +101,91 @@ with left:
         on_click="ignore",
         help="The program with a small runtime that needs only the standard library and a list of tokens",
     )
-with right:
-    st.markdown("**Programs scored on this head**")
-    draw_programs(scores, model, head)
-    with st.expander("Largest weights as a table"):
-        st.dataframe(largest_weights(compared), hide_index=True)
+
+
+def draw_evidence(
+    model: ModelInfo, head: HeadId, scores: pd.DataFrame, row: pd.Series, ious: dict[str, float],
+    compared: Comparison, pins: Pins,
+) -> None:  # fmt: skip
+    """Only the tab that is open is worked out."""
+    programs, similar, distribution, weights = st.tabs(
+        ["Programs", "Similar heads", "Sentences", "Weights as a table"],
+        on_change="rerun",
+        key="evidence",
+    )
+    if programs.open:
+        with programs:
+            heads_evidence.draw_programs(scores, str(row.program_id), model, head)
+    if similar.open:
+        with similar:
+            heads_evidence.draw_similar(model, head, str(row.program_id))
+    if distribution.open:
+        with distribution:
+            heads_evidence.draw_distribution(ious, heads_passages.iou(compared))
+    if weights.open:
+        with weights:
+            heads_evidence.draw_weights(compared, pins)
+
+
+@st.fragment
+def draw_touchable(
+    model: ModelInfo, head: HeadId, scores: pd.DataFrame, row: pd.Series, passage: Passage,
+    compared: Comparison, ious: dict[str, float],
+) -> None:  # fmt: skip
+    """Everything that answers to a pin: the maps, the reasons, the tables."""
+    if place.is_left():
+        st.rerun()
+    pins = place.pins_on(passage.id, len(compared.tokens), model.is_causal)
+    maps, why = st.columns([2.7, 1], gap="medium")
+    with maps:
+        draw_attention(
+            compared, str(head), model.is_causal, pins, place.stamp(), place.VIEW, place.remember_pins
+        )
+    with why:
+        heads_why.draw_why(
+            heads_passages.parsed(row.source), passage, compared, model.is_causal, pins, key="why"
+        )
+    program, evidence = st.columns([1, 1.15], gap="medium")
+    with program:
+        draw_program(row, head)
+    with evidence:
+        draw_evidence(model, head, scores, row, ious, compared, pins)
+    place.write_address(head, passage.id, str(row.program_id), pins)
+
+
+frame.through_app()
+model = frame.model_or_stop("Heads")
+place.follow_address(model)
+top = st.container()
+chosen_head, chosen_sentence, chosen_program = st.columns([1.1, 2.4, 2.4])
+buttons = st.container(horizontal=True, gap="xsmall")
+with chosen_head:
+    head = heads_controls.choose_head(model)
+with top:
+    scores = scored(model, head)
+with chosen_program:
+    scores = heads_controls.listed(scores, st.session_state.get("program"))
+    row = heads_controls.choose_program(scores)
+with top:
+    draw_title(head, row)
+with buttons:
+    steps = st.container(horizontal=True, gap="xsmall", width="content")
+    sentences, listed = choose_sentences(state.of_splits(model, list(Split)))
+    heads_steps.draw_own_text()
+    sees_all = st.button("All heads", icon=":material/apps:", shortcut="M", key="see-all-heads")
+ious = heads_notices.ious_or_stop(model, head, row.source, sentences)
+sentences = [sentence for sentence in sentences if sentence.id in ious]
+with chosen_sentence:
+    chosen = heads_controls.choose_sentence(sentences, ious, listed)
+with steps:
+    heads_steps.draw_steps(sorted(ious, key=lambda name: ious[name]), head, str(row.program_id))
+
+passage = heads_notices.own_or_message(model) if chosen == OWN else stored_passage(model, sentences, chosen)
+if passage is None:
+    st.stop()
+if sees_all:
+    choose_from_all(model, passage, head)
+compared = heads_passages.compare(model, head, row.source, passage)
+heads_steps.pin_if_asked(compared, passage.id)
+heads_notices.warn_of_shortcomings(heads_passages.parsed(row.source), passage, compared)
+draw_touchable(model, head, scores, row, passage, compared, ious)

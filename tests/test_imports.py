@@ -14,7 +14,7 @@ LAYERS = [
     {"device"},
     {"demo_model", "models", "corpus", "questions", "features"},
     {"language"},
-    {"extract", "distance", "score"},
+    {"extract", "distance", "score", "similarity"},
     {"synthesis"},
     {"hybrid", "evaluate"},
     {"store"},

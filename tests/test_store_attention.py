@@ -85,6 +85,12 @@ def test_head_gives_its_maps_of_every_sentence(tmp_path):
     np.testing.assert_array_equal(found[1].weights, passage(2).weights[1, 2].astype(np.float32))
 
 
+def test_a_layer_gives_all_heads_on_one_sentence(tmp_path):
+    maps = store(tmp_path, passages(*range(40))).layer(1, sentence="s37")
+    assert list(maps) == ["s37"]
+    np.testing.assert_array_equal(maps["s37"], passage(37).weights[1].astype(np.float32))
+
+
 def test_one_gives_one_map(tmp_path):
     reader = store(tmp_path, passages(*range(40)))
     expected = passage(37).weights[0, 1].astype(np.float32)

@@ -46,7 +46,7 @@ def reference(
     for query in range(len(tokens)):
         keys = query + 1 if causal else len(tokens)
         try:
-            weights = [max(0.0, _Pair(tokens, query, key).run(program.body)) for key in range(keys)]
+            weights = [max(0.0, Pair(tokens, query, key).run(program.body)) for key in range(keys)]
         except PairFailed as failed:
             return failed.failure
         total = math.fsum(weights)
@@ -55,7 +55,7 @@ def reference(
     return rows
 
 
-class _Pair:
+class Pair:
     """One query, one key, and the locals of the program between them."""
 
     def __init__(self, tokens: Sequence[Token], query: int, key: int) -> None:

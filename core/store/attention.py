@@ -168,16 +168,18 @@ class AttentionReader:
         """This reader, seeing only these sentence ids."""
         return AttentionReader(self.folder, frozenset(sentences))
 
-    def layer(self, layer: int, heads: Collection[int] | None = None) -> dict[str, np.ndarray]:
+    def layer(
+        self, layer: int, heads: Collection[int] | None = None, sentence: str | None = None
+    ) -> dict[str, np.ndarray]:
         """Sentence id -> its maps in this layer, float32 [head, query, key], heads in ascending order.
 
-        Of all heads, or of these only: other heads' row groups are not read.
+        Of all heads, or of these only: other heads' row groups are not read. Of all sentences, or of one.
         """
         file = self._open(layer)
         maps: dict[str, list[np.ndarray]] = {}
         groups = range(file.num_row_groups)
         wanted = [group for group in groups if heads is None or _head_of(file, group) in heads]
-        for row in self._maps(file, sorted(wanted, key=lambda group: _head_of(file, group)), layer):
+        for row in self._maps(file, sorted(wanted, key=lambda group: _head_of(file, group)), layer, sentence):
             maps.setdefault(row.sentence, []).append(row.weights)
         return {sentence: np.stack(heads) for sentence, heads in maps.items()}
 

@@ -1,186 +1,205 @@
-// A head, a program and their difference on one sentence. Hovering a cell or a token selects a query
-// (and key) in all three maps and in the text; a click pins it; arrow keys walk. Data arrives as uint16
-// fixed-point lower triangles (65535 = 1), base64. Tokens are only ever set as text.
+// A head, a program and their difference on one sentence. Hovering a cell or a token, or walking with the
+// arrow keys, selects a query (and key) in all three maps and in the text. A click pins: a cell, to be
+// explained, or tokens, whose attention is summed. Tokens are only ever set as text.
 
 const PANELS = [
-  { key: "head", title: "head", signed: false },
+  { key: "head", title: null, signed: false }, // named after the head
   { key: "program", title: "program", signed: false },
   { key: "difference", title: "head − program", signed: true },
 ];
+const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+const open = new WeakMap(); // element -> its view, so that a rerun of the page keeps what is hovered
+let rootScale = false; // kept from one sentence to the next
 
-function decode(base64, n, causal) {
-  const raw = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  const packed = new Uint16Array(raw.buffer);
-  const full = new Float32Array(n * n);
-  let at = 0;
-  for (let q = 0; q < n; q++)
-    for (let k = 0; k < (causal ? q + 1 : n); k++) full[q * n + k] = packed[at++] / 65535;
-  return full;
-}
-
-function ramp(stops) {
-  const table = stops.map((hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)));
-  return (x) => {
-    const place = Math.min(Math.max(x, 0), 1) * (table.length - 1);
-    const low = Math.min(Math.floor(place), table.length - 2);
-    return [0, 1, 2].map((c) => table[low][c] + (place - low) * (table[low + 1][c] - table[low][c]));
+export default function ({ data, parentElement, setStateValue }) {
+  const arrived = performance.now();
+  const { header, maps } = unpack(data);
+  let view = open.get(parentElement);
+  if (!view || view.id !== header.id) {
+    view?.close();
+    view = new View(header, maps, parentElement, (pins) => setStateValue("pins", pins));
+    open.set(parentElement, view);
+    view.root.dataset.drawnMs = (performance.now() - arrived).toFixed(1);
+    view.root.dataset.bytes = data.byteLength;
+  } else if (view.stamp !== header.stamp) view.adopt(header);
+  return () => {
+    open.get(parentElement)?.close();
+    open.delete(parentElement);
   };
 }
 
-function element(tag, className, parent, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  parent.appendChild(made);
-  return made;
-}
-
-export default function ({ data, parentElement }) {
-  const n = data.tokens.length;
-  const maps = { head: decode(data.head, n, data.causal), program: decode(data.program, n, data.causal) };
-  maps.difference = maps.head.map((weight, i) => weight - maps.program[i]);
-  const colours = { false: ramp(data.sequential), true: ramp(data.diverging) };
-  const shown = data.tokens.map((token) => token.trim().replaceAll("\n", "⏎") || (token.includes("\n") ? "⏎" : "␣"));
-  let query = null, key = null, pinned = null, root_scale = false;
-
-  parentElement.querySelector(".view")?.remove();
-  const view = element("div", "view", parentElement);
-  const bar = element("div", "bar", view);
-  const label = element("label", "", bar);
-  const box = element("input", "", label);
-  box.type = "checkbox";
-  element("span", "", label, "square-root scale");
-  element("span", "hint", bar, "hover a token or a cell · click pins · arrow keys walk");
-  const text = element("div", "tokens", view);
-  const spans = data.tokens.map((token, i) => {
-    const span = element("span", "", text, token || "·");
-    span.onmouseenter = () => select(i, null);
-    span.onmouseleave = () => select(null, null);
-    span.onclick = () => pin(i, null);
-    return span;
-  });
-  const row = element("div", "maps", view);
-  const panels = PANELS.map((panel) => {
-    const holder = element("div", "map", row);
-    element("h4", "", holder, panel.key === "head" ? data.title : panel.title);
-    const canvas = element("canvas", "", holder);
-    canvas.tabIndex = 0;
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `${panel.title}: rows are queries, columns are keys; the table below lists the largest weights`);
-    const legend = element("div", "legend", holder);
-    element("span", "", legend, panel.signed ? "program more −1" : "0");
-    const strip = element("i", "", legend);
-    strip.style.background = `linear-gradient(to right, ${(panel.signed ? data.diverging : data.sequential).join(",")})`;
-    const end = element("span", "", legend);
-    canvas.onmousemove = (event) => select(...cell(canvas, event));
-    canvas.onmouseleave = () => select(null, null);
-    canvas.onclick = (event) => pin(...cell(canvas, event));
-    canvas.onkeydown = walk;
-    return { ...panel, canvas, end, image: null };
-  });
-  const readout = element("div", "readout", view);
-
-  function cell(canvas, event) {
-    const box = canvas.getBoundingClientRect();
-    const q = Math.floor(((event.clientY - box.top) / box.height) * n);
-    const k = Math.floor(((event.clientX - box.left) / box.width) * n);
-    return q >= 0 && q < n && k >= 0 && k < n && (!data.causal || k <= q) ? [q, k] : [null, null];
+class View {
+  constructor(header, maps, parent, tell) {
+    Object.assign(this, { id: header.id, n: header.n, tokens: header.tokens, tell });
+    const [head, program] = maps;
+    this.maps = { head, program, difference: head.map((weight, i) => weight - program[i]) };
+    this.at = [null, null]; // hovered or walked to: query, key
+    this.root = element("div", "view", parent);
+    this.buildText();
+    this.buildMaps(header);
+    this.readout = element("div", "readout", this.root);
+    this.readout.setAttribute("aria-live", "polite");
+    this.buildBar();
+    this.repaint();
+    this.adopt(header);
+    this.resized = new ResizeObserver(() => this.draw());
+    this.resized.observe(this.row);
   }
 
-  function walk(event) {
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (!step) return;
+  close() {
+    this.resized.disconnect();
+    this.root.remove();
+  }
+
+  adopt({ pins, stamp }) {
+    this.stamp = stamp;
+    this.pins = pins;
+    this.draw();
+    this.reveal(pins.queries.at(-1));
+  }
+
+  buildText() {
+    this.text = element("div", "tokens", this.root);
+    this.spans = this.tokens.map((token, i) => {
+      const space = /^\s*(?=\S)/.exec(token)?.[0] ?? ""; // stays outside, so that no frame breaks over two lines
+      this.text.append(space);
+      const seen = token.slice(space.length);
+      const span = element("span", "", this.text, seen.trim() ? seen : (seen.includes("\n") ? "⏎" : "") + (seen || "·"));
+      span.onmouseenter = () => this.select(i, null);
+      span.onmouseleave = () => this.select(null, null);
+      span.onclick = () => this.pinToken(i);
+      return span;
+    });
+  }
+
+  buildMaps(header) {
+    this.row = element("div", "maps", this.root);
+    this.panels = PANELS.map(({ key, title, signed }, i) => {
+      const panel = new Panel(this.row, { title: title ?? `head ${header.title}`, signed }, header);
+      panel.key = key;
+      panel.canvas.tabIndex = i ? -1 : 0; // one stop for the tab key; the arrow keys move in all three
+      panel.canvas.onmousemove = (event) => this.select(...panel.cell(event));
+      panel.canvas.onmouseleave = () => this.select(null, null);
+      panel.canvas.onclick = (event) => this.pinCell(...panel.cell(event), event.shiftKey);
+      panel.canvas.onkeydown = (event) => this.key(event);
+      return panel;
+    });
+  }
+
+  buildBar() {
+    const bar = element("div", "bar", this.root);
+    const label = element("label", "", bar);
+    const box = element("input", "", label);
+    box.type = "checkbox";
+    box.checked = rootScale;
+    element("span", "", label, "square-root scale");
+    label.onclick = (event) => event.detail && setTimeout(() => box.blur()); // the page's keys work on after a pointer
+    box.onchange = () => {
+      rootScale = box.checked;
+      this.repaint();
+      this.draw();
+    };
+    this.clear = element("button", "", bar, "let go of pins");
+    this.clear.onclick = () => this.pin([], null);
+    element("span", "hint", bar, "in the text: shade = head, underline = program");
+  }
+
+  key(event) {
+    const step = STEPS[event.key];
+    if (!step && !["Enter", " ", "Escape"].includes(event.key)) return;
     event.preventDefault();
     event.stopPropagation();
-    const q = Math.min(n - 1, Math.max(0, (query ?? pinned?.[0] ?? n - 1) + step[0]));
-    const last = data.causal ? q : n - 1;
-    select(q, Math.min(last, Math.max(0, (key ?? pinned?.[1] ?? q) + step[1])));
+    if (event.key === "Escape") return this.pin([], null);
+    const [q, k] = this.at[0] !== null ? this.at : (this.pins.cell ?? [this.n - 1, null]);
+    if (!step) return this.pinCell(q, k ?? this.top([q])[0], event.shiftKey);
+    const query = Math.min(this.n - 1, Math.max(0, q + step[0]));
+    this.select(query, Math.min(this.panels[0].last(query), Math.max(0, (k ?? query) + step[1])));
+    this.reveal(query);
   }
 
-  function select(q, k) {
-    [query, key] = [q, k];
-    draw();
+  // Scrolls the text, and only the text, until a token is seen.
+  reveal(token) {
+    if (token === undefined) return;
+    const { offsetTop, offsetHeight } = this.spans[token];
+    const { scrollTop, clientHeight } = this.text;
+    if (offsetTop < scrollTop) this.text.scrollTop = offsetTop;
+    if (offsetTop + offsetHeight > scrollTop + clientHeight) this.text.scrollTop = offsetTop + offsetHeight - clientHeight;
   }
 
-  function pin(q, k) {
-    pinned = q === null || (pinned && pinned[0] === q && pinned[1] === k) ? null : [q, k];
-    draw();
+  select(q, k) {
+    this.at = [q, k];
+    this.draw();
   }
 
-  function paint(panel) {
-    const image = new ImageData(n, n);
-    for (let q = 0; q < n; q++)
-      for (let k = 0; k < n; k++) {
-        const i = q * n + k;
-        if (data.causal && k > q) continue; // the masked future stays transparent
-        const weight = maps[panel.key][i];
-        const size = root_scale ? Math.sqrt(Math.abs(weight)) : Math.abs(weight);
-        const [r, g, b] = colours[panel.signed](panel.signed ? (1 + Math.sign(weight) * size) / 2 : size);
-        image.data.set([r, g, b, 255], i * 4);
-      }
-    const source = document.createElement("canvas");
-    source.width = source.height = n;
-    source.getContext("2d").putImageData(image, 0, 0);
-    panel.image = source;
-    const scale = root_scale ? " (√)" : "";
-    panel.end.textContent = (panel.signed ? "+1 head more" : "1") + scale;
+  pinCell(q, k, added) {
+    if (q === null) return;
+    const [oldQuery, oldKey] = this.pins.cell ?? [];
+    if (q === oldQuery && k === oldKey) return this.pin([], null);
+    this.pin(added ? [...new Set([...this.pins.queries, q])] : [q], [q, k]);
   }
 
-  function draw() {
-    const [q, k] = query !== null ? [query, key] : pinned ?? [null, null];
-    for (const panel of panels) {
-      const size = Math.max(1, Math.round(panel.canvas.clientWidth * (window.devicePixelRatio || 1)));
-      if (panel.canvas.width !== size) panel.canvas.width = panel.canvas.height = size;
-      const pen = panel.canvas.getContext("2d");
-      pen.imageSmoothingEnabled = false;
-      pen.clearRect(0, 0, size, size);
-      pen.drawImage(panel.image, 0, 0, size, size);
-      if (q === null) continue;
-      const side = size / n;
-      pen.strokeStyle = "#e08214"; // seen on the darkest and on the lightest cells
-      pen.lineWidth = Math.max(1.5, size / 250);
-      pen.strokeRect(0, q * side, (data.causal ? q + 1 : n) * side, side);
-      if (k !== null) pen.strokeRect(k * side, q * side, side, side);
-    }
-    const widest = q === null ? 1 : Math.max(...maps.head.subarray(q * n, q * n + n), 1e-6);
-    spans.forEach((span, i) => {
-      span.className = (i === q ? "query " : "") + (pinned && i === pinned[0] ? "pinned" : "");
-      const share = q === null || (data.causal && i > q) ? 0 : maps.head[q * n + i] / widest;
-      span.style.background = share > 0.02 ? `rgba(224, 130, 20, ${0.75 * share})` : "";
+  pinToken(i) {
+    const others = this.pins.queries.filter((q) => q !== i);
+    const added = others.length === this.pins.queries.length;
+    const queries = added ? [...others, i] : others;
+    const shown = queries.at(-1);
+    this.pin(queries, shown === undefined ? null : [shown, this.top([shown])[0]]);
+  }
+
+  pin(queries, cell) {
+    this.pins = { queries, cell };
+    this.draw();
+    this.reveal(queries.at(-1));
+    this.tell(this.pins);
+  }
+
+  repaint() {
+    for (const panel of this.panels) panel.paint(this.maps[panel.key], rootScale);
+  }
+
+  draw() {
+    const [q, k] = this.at;
+    const isPinned = k === null && this.pins.queries.includes(q); // its token is hovered
+    const queries = q === null || isPinned ? this.pins.queries : [q];
+    const cell = q === null || isPinned ? this.pins.cell : this.at;
+    for (const panel of this.panels) panel.draw(queries, cell);
+    this.clear.hidden = !this.pins.queries.length;
+    this.head = this.sum("head", queries);
+    this.program = this.sum("program", queries);
+    const most = Math.max(1e-6, ...this.head, ...this.program);
+    this.spans.forEach((span, i) => {
+      span.className = (queries.includes(i) ? "query " : "") + (this.pins.queries.includes(i) ? "pinned" : "");
+      const [head, program] = [this.head[i] / most, this.program[i] / most];
+      span.style.backgroundColor = head > 0.02 ? `rgba(224, 130, 20, ${0.55 * head})` : "";
+      span.style.boxShadow = program > 0.02 ? `inset 0 -3px rgba(128, 115, 172, ${program})` : "";
     });
-    describe(q, k);
+    this.describe(queries, cell);
   }
 
-  function describe(q, k) {
-    readout.replaceChildren();
-    if (q === null) {
-      element("span", "hint", readout, "Rows are queries, columns are keys. Hover to see what a token looks at.");
+  sum(map, queries) {
+    const total = new Float32Array(this.n);
+    for (const q of queries) for (let k = 0; k < this.n; k++) total[k] += this.maps[map][q * this.n + k];
+    return total;
+  }
+
+  top(queries) {
+    const head = this.sum("head", queries);
+    return [...head.keys()].sort((a, b) => head[b] - head[a]).slice(0, 5);
+  }
+
+  describe(queries, cell) {
+    this.readout.replaceChildren();
+    if (!queries.length) {
+      element("span", "hint", this.readout, "Rows are queries, columns are keys. Hover to look; click a cell to see why, tokens to sum them. Arrow keys walk, Enter pins, Escape lets go.");
       return;
     }
-    element("b", "", readout, shown[q]);
-    const keys = k !== null ? [k] : top(q);
-    element("span", "", readout, " → ");
-    keys.forEach((j, i) => {
-      if (i) element("span", "", readout, " · ");
-      element("b", "", readout, shown[j]);
-      const weights = ` head ${maps.head[q * n + j].toFixed(3)} program ${maps.program[q * n + j].toFixed(3)}`;
-      element("span", "", readout, weights);
+    const one = queries.length === 1;
+    element("b", "", this.readout, queries.map((q) => named(this.tokens[q])).join(" + "));
+    element("span", "", this.readout, one ? " → " : " summed → ");
+    (this.at[1] !== null ? [cell[1]] : this.top(queries)).forEach((k, i) => {
+      element("span", "", this.readout, i ? " · " : "");
+      element("b", "", this.readout, named(this.tokens[k]));
+      element("span", "", this.readout, ` head ${this.head[k].toFixed(3)} program ${this.program[k].toFixed(3)}`);
     });
   }
-
-  function top(q) {
-    const keys = [...Array(data.causal ? q + 1 : n).keys()];
-    return keys.sort((a, b) => maps.head[q * n + b] - maps.head[q * n + a]).slice(0, 4);
-  }
-
-  box.onchange = () => {
-    root_scale = box.checked;
-    panels.forEach(paint);
-    draw();
-  };
-  panels.forEach(paint);
-  draw();
-  const resized = new ResizeObserver(draw);
-  resized.observe(row);
-  return () => resized.disconnect();
 }

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
+from core.ui.packing import payload
 from core.ui.palette import CIVIDIS, PUOR
 from core.ui.state import Comparison
 
@@ -18,24 +19,51 @@ _HERE = Path(__file__).parent
 _view = st.components.v2.component(
     "headscript_attention",
     css=(_HERE / "attention_view.css").read_text(),
-    js=(_HERE / "attention_view.js").read_text(),
+    js="".join((_HERE / f"{name}.js").read_text() for name in ("maps", "attention_panel", "attention_view")),
 )
 
 
-def draw_attention(compared: Comparison, title: str, is_causal: bool, key: str) -> None:
-    """Head, program and head − program at one scale, beside the token text."""
-    _view(
-        key=key,
-        data={
-            "tokens": compared.tokens,
-            "title": title,
-            "causal": is_causal,
-            "head": packed(compared.head, is_causal),
-            "program": packed(compared.program, is_causal),
-            "sequential": CIVIDIS,
-            "diverging": PUOR,
-        },
-    )
+@dataclass(frozen=True)
+class Pins:
+    """What is pinned in an attention view: queries, whose attention is summed, and one cell."""
+
+    queries: tuple[int, ...] = ()
+    cell: tuple[int, int] | None = None  # query, key
+
+
+def draw_attention(
+    compared: Comparison,
+    title: str,
+    is_causal: bool,
+    pins: Pins,
+    stamp: int,
+    key: str,
+    on_pin: Callable[[], None],
+) -> None:
+    """Head, program and head − program at one scale, below the token text.
+
+    `pins` are shown when the maps are new or `stamp` is; after that the view keeps its own, and calls
+    `on_pin` when they change: `pins_of(key)` then gives them.
+    """
+    maps = np.stack([compared.head, compared.program])
+    header = {
+        "id": hashlib.sha256(maps.tobytes() + repr((title, compared.tokens)).encode()).hexdigest()[:16],
+        "stamp": stamp,
+        "tokens": compared.tokens,
+        "title": title,
+        "pins": asdict(pins),
+        "sequential": CIVIDIS,
+        "diverging": PUOR,
+    }
+    _view(key=key, data=payload(header, maps, is_causal), on_pins_change=on_pin)
+
+
+def pins_of(key: str) -> Pins:
+    """What the view called `key` says is pinned."""
+    told = (st.session_state.get(key) or {}).get("pins")
+    if not told:
+        return Pins()
+    return Pins(tuple(told["queries"]), tuple(told["cell"]) if told["cell"] else None)
 
 
 def packed(weights: np.ndarray, is_causal: bool) -> str:
@@ -43,20 +71,6 @@ def packed(weights: np.ndarray, is_causal: bool) -> str:
     kept = weights[np.tril_indices(len(weights))] if is_causal else weights
     fixed = np.clip(np.rint(kept * 65535), 0, 65535).astype("<u2")
     return base64.b64encode(fixed.tobytes()).decode()
-
-
-def largest_weights(compared: Comparison, count: int = 12) -> pd.DataFrame:
-    """The head's largest weights as a table: the attention view for those who cannot see it."""
-    order = np.argsort(-compared.head, axis=None)[:count]
-    queries, keys = np.unravel_index(order, compared.head.shape)
-    return pd.DataFrame(
-        {
-            "query": [f"{q}: {compared.tokens[q].strip()}" for q in queries],
-            "key": [f"{k}: {compared.tokens[k].strip()}" for k in keys],
-            "head": compared.head[queries, keys],
-            "program": compared.program[queries, keys],
-        }
-    )
 
 
 _pairs = st.components.v2.component(

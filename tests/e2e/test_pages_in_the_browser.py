@@ -29,34 +29,6 @@ def test_a_deep_link_as_the_servers_first_visit_opens_that_head(
         expect(page.get_by_role("link", name="Overview", exact=True)).to_be_visible()
 
 
-def test_hovering_a_token_reads_out_what_it_looks_at(address: str, open_page: OpenPage) -> None:
-    page = open_page(f"{address}/heads?layer=1&head=1")
-    tokens = page.locator(".tokens span")
-    tokens.nth(5).hover()
-    expect(page.locator(".readout")).to_contain_text(re.compile(r"→.*head \d\.\d{3} program \d\.\d{3}"))
-    expect(tokens.nth(5)).to_have_class(re.compile("query"))
-
-
-def test_the_masked_future_is_left_empty(address: str, open_page: OpenPage) -> None:
-    page = open_page(f"{address}/heads?layer=1&head=1")
-    canvas = page.locator("canvas[aria-label^=head]").first
-    expect(canvas).to_be_visible()
-    alphas = canvas.evaluate(
-        """canvas => [[0.9, 0.1], [0.1, 0.9]].map(([x, y]) =>
-            canvas.getContext("2d").getImageData(x * canvas.width, y * canvas.height, 1, 1).data[3])"""
-    )
-    assert alphas == [0, 255]  # upper right, lower left
-
-
-def test_arrow_keys_walk_the_map(address: str, open_page: OpenPage) -> None:
-    page = open_page(f"{address}/heads?layer=1&head=1")
-    page.locator("canvas[aria-label^=head]").first.focus()
-    page.keyboard.press("ArrowUp")
-    first = page.locator(".readout").inner_text()
-    page.keyboard.press("ArrowUp")
-    assert page.locator(".readout").inner_text() != first
-
-
 def test_keys_decide_and_undo_but_not_from_a_text_field(workspace_copy: Path, open_page: OpenPage) -> None:
     with serve(workspace_copy) as address:
         page = open_page(f"{address}/review")

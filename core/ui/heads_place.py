@@ -1,0 +1,111 @@
+"""What the Heads page shows, kept in the address bar, which always says everything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.types import HeadId, ModelInfo
+from core.ui.attention_view import Pins, pins_of
+
+VIEW = "attention"  # key of the attention view
+NO_PINS = Pins()
+_WRITTEN = "heads-written"  # the address as this page last left it
+_PINS = "heads-pins"  # (sentence, Pins)
+_STAMP = "heads-stamp"  # counts the times that pins came from elsewhere than the view
+_LEAVE = "heads-leave"  # the fragment should draw the whole page
+
+
+def follow_address(model: ModelInfo) -> None:
+    """Take over an address that was opened, edited or gone back to; what it leaves out stays."""
+    given = st.query_params.to_dict()
+    if given == st.session_state.get(_WRITTEN):
+        return
+    st.session_state[_WRITTEN] = given
+    for name, count in (("layer", model.layers), ("head", model.heads)):
+        if given.get(name, "").isdecimal() and int(given[name]) < count:
+            st.session_state[name] = int(given[name])
+    if given.keys() & {"layer", "head", "program"}:
+        st.session_state["program"] = given.get("program")
+    if "sentence" in given:
+        st.session_state["sentence"] = given["sentence"]
+    if "text" in given:
+        st.session_state["text"] = st.session_state["own-text"] = given["text"]
+        st.session_state["text-in-address"] = True
+    if "at" in given and "sentence" in given:
+        pin(given["sentence"], _cell(given["at"]))
+
+
+def _cell(written: str) -> Pins:
+    """The pinned cell that `12.3` names: query 12, key 3."""
+    query, _, key = written.partition(".")
+    if not (query.isdecimal() and key.isdecimal()):
+        return NO_PINS
+    return Pins((int(query),), (int(query), int(key)))
+
+
+def write_address(head: HeadId, sentence: str = "", program: str = "", pins: Pins = NO_PINS) -> None:
+    """Say in the address what is on the screen; a text of one's own only if that was asked for."""
+    place = {"layer": str(head.layer), "head": str(head.head)}
+    if program:
+        place |= {"sentence": sentence, "program": program}
+    if pins.cell is not None:
+        place["at"] = f"{pins.cell[0]}.{pins.cell[1]}"
+    if sentence == "own" and st.session_state.get("text-in-address"):
+        place["text"] = st.session_state["text"]
+    if st.query_params.to_dict() != place:
+        st.query_params.from_dict(place)
+    st.session_state[_WRITTEN] = place
+
+
+def open_head(head: HeadId) -> None:
+    """Show another head, with its own best program, on the same sentence."""
+    st.session_state["layer"], st.session_state["head"] = head.layer, head.head
+    st.session_state["program"] = None
+    leave()
+
+
+def open_program(program: str) -> None:
+    """Show another program of this head."""
+    st.session_state["program"] = program
+    leave()
+
+
+def leave() -> None:
+    """Draw the whole page, also if only a part of it runs."""
+    st.session_state[_LEAVE] = True
+
+
+def is_left() -> bool:
+    """Whether a part of the page has to give way to the whole; says so once."""
+    return bool(st.session_state.pop(_LEAVE, False))
+
+
+def pin(sentence: str, pins: Pins) -> None:
+    """Pin from outside the view."""
+    st.session_state[_PINS] = (sentence, pins)
+    st.session_state[_STAMP] = stamp() + 1
+
+
+def remember_pins() -> None:
+    """What was pinned in the view just now."""
+    st.session_state[_PINS] = (st.session_state["sentence"], pins_of(VIEW))
+
+
+def stamp() -> int:
+    """Changes when pins come from outside the view."""
+    return int(st.session_state.get(_STAMP, 0))
+
+
+def pins_on(sentence: str, tokens: int, is_causal: bool) -> Pins:
+    """What is pinned on this sentence; what does not exist there is left out."""
+    held: tuple[str, Pins] = st.session_state.get(_PINS, ("", NO_PINS))
+    where, pins = held
+    if where != sentence:
+        return NO_PINS
+    queries = tuple(query for query in pins.queries if query < tokens)
+    cell = pins.cell
+    if cell is not None and not (max(cell) < tokens and (not is_causal or cell[1] <= cell[0])):
+        return NO_PINS
+    return replace(pins, queries=queries)

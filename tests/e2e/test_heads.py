@@ -1,0 +1,133 @@
+"""What a person does on the Heads page: touch the attention, ask why, go from head to head."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import serve
+
+OpenPage = Callable[..., Page]
+L1H1 = "heads?layer=1&head=1"
+
+
+@pytest.fixture(scope="module")
+def address(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server for tests that change nothing."""
+    with serve(Path(shutil.copytree(built, tmp_path_factory.mktemp("served") / "workspace"))) as found:
+        yield found
+
+
+def head_map(page: Page) -> Locator:
+    return page.locator("canvas[aria-label^=head]").first
+
+
+def readout(page: Page) -> Locator:
+    return page.locator(".readout")
+
+
+def expect_address(page: Page, **wanted: str) -> None:
+    for name, pattern in wanted.items():
+        expect(page).to_have_url(re.compile(rf"[?&]{name}=({pattern})(&|$)"))
+
+
+def test_a_query_lights_up_in_the_text_and_the_maps_and_can_be_pinned(
+    address: str, open_page: OpenPage
+) -> None:
+    page = open_page(f"{address}/{L1H1}")
+    tokens = page.locator(".tokens span")
+    tokens.nth(5).hover()
+    expect(readout(page)).to_contain_text(re.compile(r"→.*head \d\.\d{3} program \d\.\d{3}"))
+    expect(tokens.nth(5)).to_have_class(re.compile("query"))
+    tokens.nth(5).click()
+    expect_address(page, at=r"5\.\d+")
+    expect(page.locator(".why")).to_contain_text("line")
+    tokens.nth(3).click()
+    expect(readout(page)).to_contain_text("summed")
+    page.get_by_role("button", name="let go of pins").click()
+    expect(page.locator(".why")).to_contain_text("Click a cell")
+    page.get_by_label("square-root scale").check()
+    expect(page.locator(".legend .end")).to_have_text(["1 (√)", "1 (√)", "+1 head (√)"])
+
+
+def test_the_maps_answer_to_keys_and_leave_the_future_empty(address: str, open_page: OpenPage) -> None:
+    page = open_page(f"{address}/{L1H1}")
+    canvas = head_map(page)
+    canvas.focus()
+    page.keyboard.press("ArrowUp")
+    first = readout(page).inner_text()
+    page.keyboard.press("ArrowUp")
+    assert readout(page).inner_text() != first
+    page.keyboard.press("Enter")
+    expect(page.locator(".why .weights")).to_contain_text(re.compile(r"head \d\.\d{4}"))
+    page.keyboard.press("Escape")
+    expect(page.locator(".why")).to_contain_text("Click a cell")
+    alphas = canvas.evaluate(
+        """canvas => [[0.9, 0.1], [0.1, 0.9]].map(([x, y]) =>
+            canvas.getContext("2d").getImageData(x * canvas.width, y * canvas.height, 1, 1).data[3])"""
+    )
+    assert alphas == [0, 255]  # upper right, lower left
+
+
+def test_the_address_holds_what_is_on_the_screen(address: str, open_page: OpenPage) -> None:
+    page = open_page(f"{address}/heads")
+    expect_address(page, layer="0", head="0", sentence="[0-9a-f]+", program="[0-9a-f]+")
+    page.get_by_role("tab", name="Similar heads").click()
+    button = page.get_by_role("button", name=re.compile(r"^L\dH\d · \d\.\d\d$")).first
+    name = button.inner_text().split(" · ")[0]
+    button.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    expect_address(page, layer=name[1], head=name[3])
+    page.keyboard.press("w")
+    expect(page.locator(".why .pair")).to_be_visible()
+    expect_address(page, at=r"\d+\.\d+")
+    pair = page.locator(".why .pair").inner_text()
+    shown = page.url
+    page.keyboard.press("n")
+    expect(page.locator(".why")).to_contain_text("Click a cell")
+    page.goto(shown)
+    expect(page.locator(".why .pair")).to_have_text(re.compile(re.escape(pair.split(" → ")[0])))
+    assert page.url == shown
+
+
+def test_a_text_of_ones_own_is_read_live_and_shared_only_if_asked(address: str, open_page: OpenPage) -> None:
+    page = open_page(f"{address}/{L1H1}")
+    expect(head_map(page)).to_be_visible()
+    page.get_by_role("button", name="Own text").click()
+    page.get_by_label("Text for the model to read").fill("the cat <b>sat</b> on the mat")
+    page.get_by_role("button", name="Show attention").click()
+    expect(page.locator(".tokens")).to_have_text(re.compile(r"the cat <b>sat</b> on the mat"))
+    expect_address(page, sentence="own")
+    assert "mat" not in page.url
+    page.get_by_role("button", name="Own text").click()
+    page.get_by_text("Keep the text in the address").click()
+    expect_address(page, text=".*mat")
+
+
+def test_every_head_is_a_thumbnail_that_opens_it(address: str, open_page: OpenPage) -> None:
+    page = open_page(f"{address}/{L1H1}")
+    expect(head_map(page)).to_be_visible()
+    page.keyboard.press("m")
+    grid = page.locator(".sprites .grid")
+    expect(grid.locator("canvas")).to_have_count(3)  # a sprite per layer
+    grid.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".sprites .name")).to_have_text("L2H2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("L2H2")
+    expect(grid).to_have_count(0)
+
+
+def test_sentences_are_filtered_by_split_and_words(address: str, open_page: OpenPage) -> None:
+    page = open_page(f"{address}/{L1H1}")
+    expect(page.get_by_text(re.compile(r"Sentence · test, worst first · 1 of \d+"))).to_be_visible()
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="train").click()
+    expect(page.get_by_text(re.compile(r"Sentence · train, test, worst first"))).to_be_visible()
+    page.get_by_label("Text contains").fill("no passage has these words")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No sentence passes the filters")).to_be_visible()
