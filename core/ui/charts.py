@@ -148,7 +148,7 @@ def increase_chart(hybrids: pd.DataFrame) -> alt.TopLevelMixin:
     return alt.layer(bars, points, reference).properties(height=320)
 
 
-def climb_chart(course: pd.DataFrame) -> alt.TopLevelMixin:
+def climb_chart(course: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Mean IoU of the heads done against minutes of work, before the run and with what it found.
 
     `course` has columns minutes, heads, before, after.

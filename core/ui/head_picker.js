@@ -33,7 +33,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const picker = element("div", "picker", parentElement);
   const grid = element("div", "grid", picker);
   grid.style.gridTemplateColumns = `auto repeat(${layers}, minmax(6px, 30px))`;
-  grid.style.setProperty("--cell", `${Math.max(10, Math.min(24, Math.floor(300 / heads)))}px`);
+  grid.style.setProperty("--cell", `${Math.max(8, Math.min(picks ? 24 : 15, Math.floor((picks ? 300 : 190) / heads)))}px`);
   const colour = ramp(data.colours);
   const cells = [];
 
