@@ -128,6 +128,7 @@ def test_a_second_job_waits_its_turn_and_starts_without_anyone_looking(workspace
     while workspace.jobs.get(second).is_active:
         time.sleep(0.05)
     watch.stop()
+    runner.wait(second)
     assert [workspace.jobs.get(job).state for job in (first, second, third)] == ["done", "done", "stopped"]
     assert not runner.folder(third).log.exists()
     workspace.close()
@@ -140,7 +141,7 @@ def test_a_queued_job_is_started_by_the_next_owner(workspace_copy: Path) -> None
     other = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
     assert other.wait(second).state == "done"
     assert workspace.jobs.get(first).state == "done"
-    runner.refresh()
+    runner.wait(first)
     workspace.close()
 
 

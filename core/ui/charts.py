@@ -161,7 +161,7 @@ def climb_chart(course: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     long = long.assign(when=long.when.map(names))
     base = alt.Chart(long).encode(
         x=alt.X("minutes:Q", title="minutes of work", scale=alt.Scale(domainMin=0, nice=False)),
-        y=alt.Y("iou:Q", title="mean IoU, validation", scale=scale),
+        y=alt.Y("iou:Q", title="mean IoU, heads done", scale=scale),
         color=alt.Color(
             "when:N",
             title=None,

@@ -90,7 +90,8 @@ def draw_state(job: JobRecord) -> None:
     elif job.state == "stopped":
         why = f" ({job.message})" if job.message else ""
         st.warning(
-            frame.as_text(f"Stopped while {job.stage}{why}. What is finished stays; it can go on."), icon=icon
+            frame.as_text(f"The job stopped while {job.stage}{why}. What is finished stays; it can go on."),
+            icon=icon,
         )
     else:
         st.caption(f"{icon} {word.capitalize()}")

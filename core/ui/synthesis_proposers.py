@@ -37,7 +37,7 @@ def draw_search(model: ModelInfo, heads: Sequence[HeadId]) -> None:
     )
     took = _seconds_a_head(model, "synthesize")
     if took is not None and heads:
-        st.caption(f"About {jobs.duration(took * len(heads))}, as the runs before took.")
+        st.caption(f"About {jobs.duration(took * len(heads))}, at the pace of the latest run.")
     everything = len(heads) == model.layers * model.heads
     _start_button(
         heads, lambda: state.owner().runner.start_search(model, None if everything else sorted(heads), limits)
