@@ -214,7 +214,7 @@ def test_without_a_key_the_page_says_how_to_get_going_and_offers_the_search(
 ) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     app = go(open_app(workspace_copy), "synthesize")
-    app.button_group[0].set_value(["Claude"]).run()
+    app.segmented_control(key="proposer").set_value("Claude").run()
     assert "ANTHROPIC_API_KEY" in text_of(app)
     assert "The search finds a program for every head" in text_of(app)
     assert not [found for found in app.button if found.key == "start"]

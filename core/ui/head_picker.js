@@ -30,7 +30,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const had = parentElement.querySelector(".grid")?.contains(parentElement.getRootNode().activeElement);
 
   parentElement.querySelector(".picker")?.remove();
-  const picker = element("div", "picker", parentElement);
+  const picker = element("div", picks ? "picker picks" : "picker", parentElement);
   const grid = element("div", "grid", picker);
   grid.style.gridTemplateColumns = `auto repeat(${layers}, minmax(6px, 30px))`;
   grid.style.setProperty("--cell", `${Math.max(8, Math.min(picks ? 24 : 15, Math.floor((picks ? 300 : 190) / heads)))}px`);

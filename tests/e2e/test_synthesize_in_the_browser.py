@@ -14,7 +14,7 @@ LAYERS, HEADS = 3, 4
 
 
 def cell(page: Page, layer: int, head: int) -> Locator:
-    return page.locator(f'.grid .cell[aria-label^="L{layer}H{head} "]').first
+    return page.locator(f'.picks .cell[aria-label^="L{layer}H{head} "]')
 
 
 def test_a_run_chosen_on_the_map_survives_the_apps_death_and_ends(
@@ -46,7 +46,7 @@ def test_a_run_chosen_on_the_map_survives_the_apps_death_and_ends(
 
 def choose_on_the_map(page: Page) -> None:
     """Drop the first layer by its number, pick it again by dragging, drop one head by a press."""
-    page.get_by_title("layer 0", exact=True).first.click()
+    page.locator('.picks [title="layer 0"]').click()
     expect(page.get_by_text("8 of 12 heads")).to_be_visible()
     cell(page, 0, 0).hover()
     page.mouse.down()
