@@ -101,7 +101,7 @@ def test_a_cancelled_job_stops_and_can_be_resumed(
     while runner.folder(job).worker() is None:
         time.sleep(0.01)
     runner.cancel(job)
-    assert workspace.jobs.get(job).state == "stopped"
+    assert (workspace.jobs.get(job).state, workspace.jobs.get(job).message) == ("stopped", "cancelled")
     runner.resume(job)
     assert runner.wait(job).state == "done"
     check_complete(workspace)

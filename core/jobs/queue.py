@@ -66,9 +66,11 @@ class JobQueue:
     def cancel(self, job: str) -> None:
         """Stop a job, or take it out of the queue; what it finished stays."""
         with self._lock:
+            if not self._workspace.jobs.get(job).is_active:
+                return
             self._workers.stop(self.folder(job))
             self.refresh()
-            if self._workspace.jobs.get(job).is_active:
+            if self._workspace.jobs.get(job).state not in ("done", "failed"):  # it may have just ended
                 self._workspace.jobs.set_state(job, "stopped", "cancelled")
 
     def refresh(self) -> list[JobRecord]:

@@ -22,6 +22,9 @@ function element(tag, className, parent, text) {
 
 export default function ({ data, parentElement, setStateValue }) {
   const { layers, heads } = data;
+  const drawn = JSON.stringify(data);
+  if (parentElement.drawn === drawn && parentElement.querySelector(".picker")) return; // polled, nothing new
+  parentElement.drawn = drawn;
   const picks = data.version !== null;
   const held = parentElement.picked; // survives reruns, as long as Python starts from the same heads
   const chosen = picks && held?.version === data.version ? held.chosen : new Set(data.chosen);

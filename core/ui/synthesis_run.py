@@ -70,7 +70,7 @@ def _draw_figures(model: ModelInfo, job: JobRecord, steps: Sequence[HeadGain]) -
     columns = st.columns(3 if job.cost or job.kind == "claude" else 2)
     columns[0].metric("Heads done", f"{done} of {asked}")
     columns[1].metric(
-        "Gain a head",
+        "Gain",
         gain,
         help="IoU on validation beyond what was best before the run, mean over the heads done",
     )
