@@ -13,9 +13,11 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import WorkspaceError
 from core.store import Workspace
+from core.store.gains import HeadGain
 from core.store.library import add_model, add_sentences
 from core.types import Action, HeadId, ModelInfo, Split
 from core.ui import state
+from core.ui.synthesis_run import climb
 from tests import tiny
 
 ROOT = Path(__file__).parents[1]
@@ -247,3 +249,14 @@ def test_a_failed_run_shows_its_reason_its_cost_and_a_button_to_try_again(
     assert app.error[0].value == "the \\*price\\* rose"
     assert {metric.label: metric.value for metric in app.metric}["Cost so far"] == "$1.25"
     assert button(app, "resume-run-20990101-000000-synthesize-abc").label == "Try again"
+
+
+def test_the_climb_is_the_mean_over_the_heads_done_so_far() -> None:
+    first, second = HeadId(0, 0), HeadId(0, 1)
+    steps = [
+        HeadGain(first, 60, 0.2, 0.4),
+        HeadGain(second, 120, 0.4, 0.5),
+        HeadGain(first, 180, 0.4, 0.6),  # a second round: still counted from 0.2
+    ]
+    rows = climb(steps).to_numpy().tolist()
+    assert rows == [pytest.approx(row) for row in [[1, 1, 0.2, 0.4], [2, 2, 0.3, 0.45], [3, 2, 0.3, 0.55]]]

@@ -1,11 +1,18 @@
 """The record of jobs: state, pace and yield, from events with hand-written times."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from core.jobs.folder import EventWriter, JobFolder
+from core.jobs.intake import Intake
+from core.language import parse
+from core.score import BASELINES
 from core.store import Workspace
+from core.store.gains import JobYield
+from core.types import HeadId, Score, Split
 
 JOB = "20260101-000000-synthesize-abc"
 
@@ -80,3 +87,33 @@ def test_an_event_counts_once(workspace: Workspace) -> None:
         workspace.jobs.ingest(JOB, events, lambda cursor, number, event: applied.append(number))
     assert applied == [1, 2]
     assert workspace.jobs.get(JOB).worked == pytest.approx(10)
+
+
+def result(events: EventWriter, name: str, source: str, iou: float, origin: str) -> None:
+    """A result as a worker writes it: one program, proposed for L0H1 unless it is a baseline."""
+    program = parse(source).id
+    score = Score(program, HeadId(0, 1), Split.VALIDATION, iou, iou, iou, 0.5, 8, 0)
+    proposals = [] if origin == "baseline" else [{"layer": 0, "head": 1, "program": program}]
+    content = {
+        "model": "model",
+        "programs": [{"source": source, "origin": origin}],
+        "scores": [asdict(score)],
+    }
+    events.result("programs", name, {**content, "proposals": proposals})
+
+
+def test_what_a_run_gained_is_counted_from_the_best_there_was(workspace: Workspace) -> None:
+    folder = JobFolder(workspace.folder / "jobs" / JOB)
+    (folder.path / "results").mkdir(parents=True)
+    with EventWriter(folder) as events:
+        events.start()
+        result(events, "a", BASELINES["uniform"], 0.4, "baseline")
+        result(events, "b", "def attend(q, k):\n    return 2 + k.is_first\n", 0.6, "search")
+        result(events, "c", "def attend(q, k):\n    return 3 + k.is_first\n", 0.5, "search")
+        result(events, "d", "def attend(q, k):\n    return 4 + k.is_first\n", 0.7, "search")
+    for _ in range(2):
+        workspace.jobs.ingest(JOB, folder.events(), Intake(folder))
+    steps = [(step.before, step.after) for step in workspace.gains.of_job(JOB)]
+    assert steps == [pytest.approx(step) for step in [(0.4, 0.6), (0.6, 0.6), (0.6, 0.7)]]
+    found = workspace.gains.by_job("model")[JOB]
+    assert found == JobYield(1, *(pytest.approx(number) for number in (0.4, 0.7, 0.3)))
