@@ -176,6 +176,8 @@ def test_asking_the_same_again_goes_on_with_the_job_that_is_not_done(workspace_c
     runner.cancel(job)
     assert runner.start_search(model, [HeadId(1, 1)]) == job
     assert runner.start_search(model, [HeadId(1, 2)]) != job
+    elsewhere = JobRunner(workspace, Settings(workspace.folder, device="auto"))
+    assert elsewhere.start_search(model, [HeadId(1, 1)]) != job
     for record in runner.refresh():
         runner.cancel(record.id)
     workspace.close()

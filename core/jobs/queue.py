@@ -145,8 +145,9 @@ class JobQueue:
             return folder.id
 
     def _unfinished(self, kind: str, spec: Mapping[str, Any]) -> str | None:
-        """The latest job of this kind that was asked this and is not done."""
+        """The latest job of this kind that was asked this, for this device, and is not done."""
         asked = {name: value for name, value in json.loads(json.dumps(spec)).items() if name != _KNOWN}
+        asked["device"] = self._settings.device
         for record in self.refresh():
             folder = self.folder(record.id)
             if record.kind == kind and record.state != "done" and folder.path.is_dir():
