@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Sequence
 
 from core.store import JobRecord
@@ -16,18 +17,23 @@ class Terminal:
         self._shown = ""
 
     def progress(self, record: JobRecord) -> None:
-        """Show how far a job is."""
-        count = f" {record.done}/{record.total}" if record.total else ""
+        """Show how far a job is, and how long its stage still takes."""
+        stage = "waiting for another job to end" if record.state == "queued" else record.stage
         if self._rewrites:
-            line = f"{record.stage}{count}"
-            print(f"\r{line:<60}", end="", file=sys.stderr, flush=True)
-        elif record.stage != self._shown:
-            self._shown = record.stage
-            print(record.stage, file=sys.stderr, flush=True)
+            print(f"\r{stage + _count(record):<60}", end="", file=sys.stderr, flush=True)
+        elif stage != self._shown:
+            self._shown = stage
+            print(stage, file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
         """A line of its own."""
         print(f"\r{text:<60}" if self._rewrites else text, file=sys.stderr, flush=True)
+
+
+def _count(record: JobRecord) -> str:
+    left = record.seconds_left(time.time())
+    count = f" {record.done}/{record.total}" if record.total and record.state == "running" else ""
+    return count if left is None else f"{count}, {left:.0f} s left"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -42,7 +42,7 @@ def draw_welcome() -> None:
 @st.fragment(run_every=2 * state.POLL_SECONDS)
 def draw_building() -> None:
     job = state.running_job()
-    if job is None or job.kind not in _BUILDS:
+    if job is None:
         st.rerun()
         return
     jobs.draw_progress(job)
@@ -127,10 +127,11 @@ def draw_next_step(decided: int, accepted: int, hybrids: int) -> None:
 frame.through_app()
 model = state.chosen_model()
 job = state.running_job()
-if job is not None and job.kind in _BUILDS:
+has_programs = model is not None and not state.best_frame(model).empty
+if job is not None and (job.kind in _BUILDS or (job.kind == "synthesize" and not has_programs)):
     st.title("Building the workspace")
     draw_building()
-elif model is None or state.best_frame(model).empty:
+elif not has_programs:
     draw_welcome()
 else:
     st.title(f"Overview · {model.title}")

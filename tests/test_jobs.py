@@ -1,10 +1,7 @@
 """Jobs survive kills: every finished unit is there exactly once."""
 
 import json
-import os
-import random
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,15 +12,17 @@ import numpy as np
 import pytest
 
 from core.errors import JobError
-from core.jobs import JobRunner
+from core.jobs import JobRunner, Watch
 from core.jobs.finding import score_programs
 from core.jobs.folder import EventWriter, JobFolder
+from core.jobs.stages import KINDS
+from core.jobs.worker import work
 from core.language import ParsedProgram
-from core.score import MAX_CELLS, Patterns, count_cells, patterns
+from core.score import BASELINES, MAX_CELLS, Patterns, count_cells, patterns
 from core.settings import Settings
 from core.store import AttentionWriter, TokenStore, Workspace
 from core.store.workspace import attention_folder
-from core.types import Sentence, SentenceAttention, Split
+from core.types import HeadId, ModelInfo, SearchLimits, Sentence, SentenceAttention, Split
 from tests import tiny
 from tests.conftest import TinyModel
 
@@ -73,35 +72,6 @@ def test_a_build_gives_every_head_a_scored_program(
     assert any("on cpu" in note for note in runner.notes(job))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_killed_worker_goes_on_where_it_stopped(
-    seed: int, workspace: Workspace, runner: JobRunner, tiny_model: TinyModel, corpus: str
-) -> None:
-    draw = random.Random(seed)
-    job = runner.start_build(str(tiny_model("gpt2")), corpus)
-    for events in (draw.randint(1, 12), draw.randint(13, 18)):
-        kill_after_events(runner, job, events)
-        while runner.refresh()[0].state == "running":
-            time.sleep(0.01)
-        if runner.refresh()[0].state == "stopped":
-            runner.resume(job)
-    runner.wait(job)
-    check_complete(workspace)
-
-
-def kill_after_events(runner: JobRunner, job: str, count: int) -> None:
-    """Kill -9 the worker as soon as its event log holds `count` events, or when it ends."""
-    folder = runner.folder(job)
-    while len(list(folder.events())) < count:
-        worker = folder.worker()
-        if worker is None and any(event["event"] == "end" for _, event in folder.events()):
-            return
-        time.sleep(0.01)
-    worker = folder.worker()
-    if worker is not None:
-        os.kill(worker.pid, signal.SIGKILL)
-
-
 def test_a_dead_owner_loses_nothing_and_reading_again_doubles_nothing(
     workspace: Workspace, runner: JobRunner, tiny_model: TinyModel, corpus: str
 ) -> None:
@@ -131,20 +101,117 @@ def test_a_cancelled_job_stops_and_can_be_resumed(
     while runner.folder(job).worker() is None:
         time.sleep(0.01)
     runner.cancel(job)
-    assert workspace.jobs.get(job).state == "stopped"
+    assert (workspace.jobs.get(job).state, workspace.jobs.get(job).message) == ("stopped", "cancelled")
     runner.resume(job)
     assert runner.wait(job).state == "done"
     check_complete(workspace)
 
 
-def test_a_second_job_waits_its_turn(
-    workspace: Workspace, runner: JobRunner, tiny_model: TinyModel, corpus: str
-) -> None:
-    first = runner.start_build(str(tiny_model("gpt2")), corpus, search=False)
-    second = runner.start_build(str(tiny_model("llama")), corpus, search=False)
-    assert [record.state for record in runner.refresh()] == ["queued", "running"]
-    assert runner.wait(second).state == "done"
+def scoring(workspace_copy: Path) -> tuple[Workspace, JobRunner, ModelInfo]:
+    """An owner of a finished workspace, where scoring a program is a job of a few seconds."""
+    workspace = Workspace.open(workspace_copy)
+    runner = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+    return workspace, runner, workspace.library.models()[0]
+
+
+def test_a_second_job_waits_its_turn_and_starts_without_anyone_looking(workspace_copy: Path) -> None:
+    workspace, runner, model = scoring(workspace_copy)
+    first, second, third = (runner.start_scoring(model, [BASELINES[name]]) for name in list(BASELINES)[:3])
+    assert [workspace.jobs.get(job).state for job in (first, second, third)] == [
+        "running",
+        "queued",
+        "queued",
+    ]
+    runner.cancel(third)
+    assert workspace.jobs.get(third).state == "stopped"
+    watch = Watch(runner)
+    while workspace.jobs.get(second).is_active:
+        time.sleep(0.05)
+    watch.stop()
+    runner.wait(second)
+    assert [workspace.jobs.get(job).state for job in (first, second, third)] == ["done", "done", "stopped"]
+    assert not runner.folder(third).log.exists()
+    workspace.close()
+
+
+def test_a_queued_job_is_started_by_the_next_owner(workspace_copy: Path) -> None:
+    workspace, runner, model = scoring(workspace_copy)
+    first = runner.start_scoring(model, [BASELINES["uniform"]])
+    second = runner.start_scoring(model, [BASELINES["same token"]])
+    other = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+    assert other.wait(second).state == "done"
     assert workspace.jobs.get(first).state == "done"
+    runner.wait(first)
+    workspace.close()
+
+
+def test_a_job_that_needs_no_device_runs_beside_the_others_and_alone_gets_the_key(
+    workspace_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, _, model = scoring(workspace_copy)
+    runner = JobRunner(workspace, Settings(workspace.folder, device="cpu", api_key="sk-secret"))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
+    with_device = runner.start_search(model, None, SearchLimits(rules=3))
+    monkeypatch.setitem(KINDS, "score", replace(KINDS["score"], needs_device=False))
+    beside = runner.start_scoring(model, [BASELINES["uniform"]])
+    assert [workspace.jobs.get(job).state for job in (with_device, beside)] == ["running", "running"]
+    environments = {}
+    for job in (with_device, beside):
+        while (worker := runner.folder(job).worker()) is None:
+            time.sleep(0.01)
+        environments[job] = worker.environ()
+        assert "sk-secret" not in str(worker.cmdline())
+    assert environments[beside]["ANTHROPIC_API_KEY"] == "sk-secret"
+    assert "sk-secret" not in str(environments[with_device])
+    assert "sk-secret" not in runner.folder(beside).path.joinpath("spec.json").read_text()
+    runner.cancel(with_device)
+    runner.cancel(beside)
+    workspace.close()
+
+
+def test_asking_the_same_again_goes_on_with_the_job_that_is_not_done(workspace_copy: Path) -> None:
+    workspace, runner, model = scoring(workspace_copy)
+    job = runner.start_search(model, [HeadId(1, 1)])
+    assert runner.start_search(model, [HeadId(1, 1)]) == job
+    runner.cancel(job)
+    assert runner.start_search(model, [HeadId(1, 1)]) == job
+    assert runner.start_search(model, [HeadId(1, 2)]) != job
+    elsewhere = JobRunner(workspace, Settings(workspace.folder, device="auto"))
+    assert elsewhere.start_search(model, [HeadId(1, 1)]) != job
+    for record in runner.refresh():
+        runner.cancel(record.id)
+    workspace.close()
+
+
+def test_a_cancelled_job_stops_within_two_seconds_even_before_its_worker_is_up(workspace_copy: Path) -> None:
+    workspace, runner, model = scoring(workspace_copy)
+    job = runner.start_search(model)
+    runner.cancel(job)
+    assert workspace.jobs.get(job).state == "stopped"
+    assert runner.folder(job).worker() is None
+    workspace.close()
+
+
+def test_a_job_whose_folder_is_gone_is_an_error_not_a_traceback(
+    workspace: Workspace, runner: JobRunner
+) -> None:
+    for state in ("running", "queued"):
+        workspace.jobs.add(f"gone-{state}", "score")
+    workspace.jobs.set_state("gone-running", "running")
+    runner.start_next()
+    assert {record.state for record in runner.refresh()} == {"failed"}
+    with pytest.raises(JobError, match="gone"):
+        runner.resume("gone-queued")
+
+
+def test_a_second_worker_on_the_same_job_does_nothing(tmp_path: Path) -> None:
+    folder = JobFolder.create(tmp_path, "score", {})
+    claim = folder.claim()
+    assert claim is not None
+    assert folder.claim() is None
+    assert work(folder.path) == 0
+    assert list(folder.events()) == []
+    claim.release()
 
 
 def test_a_half_written_event_is_read_once_it_is_whole(tmp_path: Path) -> None:
@@ -159,7 +226,8 @@ def test_a_half_written_event_is_read_once_it_is_whole(tmp_path: Path) -> None:
 
 def test_a_process_with_a_recycled_number_is_not_the_worker(tmp_path: Path) -> None:
     folder = JobFolder.create(tmp_path, "build", {})
-    folder.claim()
+    claim = folder.claim()
+    assert claim is not None
     assert folder.worker() is not None
     noted = json.loads((folder.path / "worker.json").read_text())
     (folder.path / "worker.json").write_text(json.dumps({**noted, "started": noted["started"] - 5}))
@@ -232,17 +300,6 @@ def corrupt_test_attention(workspace: Workspace, model: str, layers: int) -> Non
         stream.append(SentenceAttention(sentence, np.stack(weights).astype("float16")))
     list(writer.write(stream))
     writer.finish()
-
-
-def test_the_worker_never_sees_the_api_key(
-    runner: JobRunner, tiny_model: TinyModel, corpus: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
-    job = runner.start_build(str(tiny_model("gpt2")), corpus)
-    while (worker := runner.folder(job).worker()) is None:
-        time.sleep(0.01)
-    assert "sk-secret" not in str(worker.environ()) + str(worker.cmdline())
-    runner.cancel(job)
 
 
 def test_settings_can_name_another_models_folder(tmp_path: Path) -> None:

@@ -13,12 +13,15 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import WorkspaceError
 from core.store import Workspace
-from core.types import Action, HeadId, Split
+from core.store.gains import HeadGain
+from core.store.library import add_model, add_sentences
+from core.types import Action, HeadId, ModelInfo, Split
 from core.ui import state
+from core.ui.synthesis_run import climb
 from tests import tiny
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("overview", "heads", "review", "hybrid")
+PAGES = ("overview", "heads", "synthesize", "review", "hybrid")
 OpenApp = Callable[[Path], AppTest]
 
 
@@ -190,3 +193,70 @@ def test_a_stopped_build_says_so_and_can_go_on(open_app: OpenApp, tmp_path: Path
     app = open_app(tmp_path)
     assert "stopped while starting" in text_of(app)
     assert button(app, "build-demo")
+
+
+def test_the_synthesize_page_chooses_heads_by_name(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "synthesize")
+    next(field for field in app.text_input if field.key == "heads-named").input("L0H1, L2H*").run()
+    assert button(app, "start").label == f"Start on {1 + tiny.HEADS} heads"
+    next(field for field in app.number_input if field.key == "heads-most").set_value(2).run()
+    assert button(app, "start").label == "Start on 2 heads"
+    assert not app.exception
+
+
+def test_heads_with_an_accepted_program_can_be_left_out(open_app: OpenApp, workspace_copy: Path) -> None:
+    accept_first(workspace_copy, 5)
+    app = go(open_app(workspace_copy), "synthesize")
+    next(switch for switch in app.toggle if switch.key == "heads-open").set_value(True).run()
+    assert button(app, "start").label == f"Start on {tiny.LAYERS * tiny.HEADS - 5} heads"
+
+
+def test_without_a_key_the_page_says_how_to_get_going_and_offers_the_search(
+    open_app: OpenApp, workspace_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    app = go(open_app(workspace_copy), "synthesize")
+    app.segmented_control(key="proposer").set_value("Claude").run()
+    assert "ANTHROPIC_API_KEY" in text_of(app)
+    assert "The search finds a program for every head" in text_of(app)
+    assert not [found for found in app.button if found.key == "start"]
+
+
+def test_672_heads_can_be_chosen(open_app: OpenApp, tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    model = ModelInfo("large-1234", "large", "llama", 28, 24, True, 3 * 10**9, 2048)
+    with workspace.database.transaction() as cursor:
+        add_model(cursor, model)
+        add_sentences(cursor, model.id, "corpus", tiny.short_passages(8))
+    workspace.close()
+    app = go(open_app(tmp_path), "synthesize")
+    assert not app.exception
+    assert button(app, "start").label == "Start on 672 heads"
+
+
+def test_a_failed_run_shows_its_reason_its_cost_and_a_button_to_try_again(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.library.models()[0]
+    workspace.jobs.add("20990101-000000-synthesize-abc", "synthesize", model.id, {"heads": ["L0H1"]})
+    paid = [(1, {"event": "cost", "usd": 1.25, "at": 1.0})]
+    workspace.jobs.ingest("20990101-000000-synthesize-abc", paid, lambda cursor, number, event: None)
+    workspace.jobs.set_state("20990101-000000-synthesize-abc", "failed", "the *price* rose")
+    workspace.close()
+    (workspace_copy / "jobs" / "20990101-000000-synthesize-abc").mkdir()
+    app = go(open_app(workspace_copy), "synthesize")
+    assert app.error[0].value == "the \\*price\\* rose"
+    assert {metric.label: metric.value for metric in app.metric}["Cost so far"] == "$1.25"
+    assert button(app, "resume-run-20990101-000000-synthesize-abc").label == "Try again"
+
+
+def test_the_climb_is_the_mean_over_the_heads_done_so_far() -> None:
+    first, second = HeadId(0, 0), HeadId(0, 1)
+    steps = [
+        HeadGain(first, 60, 0.2, 0.4),
+        HeadGain(second, 120, 0.4, 0.5),
+        HeadGain(first, 180, 0.4, 0.6),  # a second round: still counted from 0.2
+    ]
+    rows = climb(steps).to_numpy().tolist()
+    assert rows == [pytest.approx(row) for row in [[1, 1, 0.2, 0.4], [2, 2, 0.3, 0.45], [3, 2, 0.3, 0.55]]]

@@ -29,11 +29,7 @@ class JobRunner(JobQueue):
 
     def start_or_resume_demo(self) -> str:
         """Build the demo workspace, or go on with the build that was interrupted; the job's id."""
-        builds = [record for record in self.refresh() if record.kind == "build" and record.state != "done"]
-        if not builds:
-            return self.start_build(self._settings.demo_model, "bundled")
-        self.resume(builds[0].id)
-        return builds[0].id
+        return self.start_build(self._settings.demo_model, "bundled")
 
     def start_search(
         self, info: ModelInfo, heads: Sequence[HeadId] | None = None, limits: SearchLimits | None = None

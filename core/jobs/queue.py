@@ -66,9 +66,11 @@ class JobQueue:
     def cancel(self, job: str) -> None:
         """Stop a job, or take it out of the queue; what it finished stays."""
         with self._lock:
+            if not self._workspace.jobs.get(job).is_active:
+                return
             self._workers.stop(self.folder(job))
             self.refresh()
-            if self._workspace.jobs.get(job).is_active:
+            if self._workspace.jobs.get(job).state not in ("done", "failed"):  # it may have just ended
                 self._workspace.jobs.set_state(job, "stopped", "cancelled")
 
     def refresh(self) -> list[JobRecord]:
@@ -143,8 +145,9 @@ class JobQueue:
             return folder.id
 
     def _unfinished(self, kind: str, spec: Mapping[str, Any]) -> str | None:
-        """The latest job of this kind that was asked this and is not done."""
+        """The latest job of this kind that was asked this, for this device, and is not done."""
         asked = {name: value for name, value in json.loads(json.dumps(spec)).items() if name != _KNOWN}
+        asked["device"] = self._settings.device
         for record in self.refresh():
             folder = self.folder(record.id)
             if record.kind == kind and record.state != "done" and folder.path.is_dir():

@@ -25,9 +25,7 @@ class Kind:
 
     name: str
     title: str  # for people
-    needs_device: (
-        bool  # jobs that do run one at a time; the others run beside them and are handed the API key
-    )
+    needs_device: bool  # one such job runs at a time; others run beside it and are handed the API key
     run: Run  # everything a job's spec asks for; what its folder shows as finished is not done again
 
 

@@ -194,7 +194,7 @@ def increase_chart(hybrids: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     return alt.layer(bars, points, reference).properties(height=320)
 
 
-def climb_chart(course: pd.DataFrame) -> alt.TopLevelMixin:
+def climb_chart(course: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Mean IoU of the heads done against minutes of work, before the run and with what it found.
 
     `course` has columns minutes, heads, before, after.
@@ -207,7 +207,7 @@ def climb_chart(course: pd.DataFrame) -> alt.TopLevelMixin:
     long = long.assign(when=long.when.map(names))
     base = alt.Chart(long).encode(
         x=alt.X("minutes:Q", title="minutes of work", scale=alt.Scale(domainMin=0, nice=False)),
-        y=alt.Y("iou:Q", title="mean IoU, validation", scale=scale),
+        y=alt.Y("iou:Q", title="mean IoU, heads done", scale=scale),
         color=alt.Color(
             "when:N",
             title=None,

@@ -22,6 +22,9 @@ function element(tag, className, parent, text) {
 
 export default function ({ data, parentElement, setStateValue }) {
   const { layers, heads } = data;
+  const drawn = JSON.stringify(data);
+  if (parentElement.drawn === drawn && parentElement.querySelector(".picker")) return; // polled, nothing new
+  parentElement.drawn = drawn;
   const picks = data.version !== null;
   const held = parentElement.picked; // survives reruns, as long as Python starts from the same heads
   const chosen = picks && held?.version === data.version ? held.chosen : new Set(data.chosen);
@@ -30,10 +33,10 @@ export default function ({ data, parentElement, setStateValue }) {
   const had = parentElement.querySelector(".grid")?.contains(parentElement.getRootNode().activeElement);
 
   parentElement.querySelector(".picker")?.remove();
-  const picker = element("div", "picker", parentElement);
+  const picker = element("div", picks ? "picker picks" : "picker", parentElement);
   const grid = element("div", "grid", picker);
   grid.style.gridTemplateColumns = `auto repeat(${layers}, minmax(6px, 30px))`;
-  grid.style.setProperty("--cell", `${Math.max(10, Math.min(24, Math.floor(300 / heads)))}px`);
+  grid.style.setProperty("--cell", `${Math.max(8, Math.min(picks ? 24 : 15, Math.floor((picks ? 300 : 190) / heads)))}px`);
   const colour = ramp(data.colours);
   const cells = [];
 

@@ -47,7 +47,9 @@ def draw_progress(job: JobRecord) -> None:
         st.caption(f"{_STATES['queued'][0]} **{title(job)}** · waits for its turn")
         return
     count = f" · {job.done:,} of {job.total:,}" if job.total else ""
-    st.progress(job.share, text=f"**{title(job)}**  \n{frame.as_text(job.stage.capitalize())}{count}")
+    st.progress(
+        job.share, text=f"**{title(job)}**  \n{frame.as_text(job.stage[:1].upper() + job.stage[1:])}{count}"
+    )
     figures = pace(job)
     if figures:
         st.caption(" · ".join(figures))
@@ -90,7 +92,8 @@ def draw_state(job: JobRecord) -> None:
     elif job.state == "stopped":
         why = f" ({job.message})" if job.message else ""
         st.warning(
-            frame.as_text(f"Stopped while {job.stage}{why}. What is finished stays; it can go on."), icon=icon
+            frame.as_text(f"The job stopped while {job.stage}{why}. What is finished stays; it can go on."),
+            icon=icon,
         )
     else:
         st.caption(f"{icon} {word.capitalize()}")

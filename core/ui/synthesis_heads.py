@@ -37,12 +37,12 @@ def filtered(model: ModelInfo, fits: dict[HeadId, float], accepted: set[HeadId])
     if model.layers > 1:
         span = layers.slider("Layers", 0, model.layers - 1, span, key="heads-layers")
     count = most.number_input(
-        "At most, worst first",
+        "Worst first",
         1,
         total,
         total,
         key="heads-most",
-        help="Heads whose best program has the lowest IoU on validation",
+        help="How many heads at most: those whose best program has the lowest IoU on validation",
     )
     without = st.toggle("Only heads without an accepted program", key="heads-open")
     try:

@@ -13,8 +13,8 @@ from core.ui import jobs, state
 from core.ui.synthesis_run import asked_heads, draw_run
 
 _LIMITS = {
-    "rules": "at most {} rules",
-    "least_gain": "gain ≥ {}",
+    "rules": "≤ {} rules",
+    "least_gain": "each ≥ {}",
     "model": "{}",
     "candidates": "{} candidates",
     "rounds": "{} rounds",

@@ -37,7 +37,7 @@ def draw_search(model: ModelInfo, heads: Sequence[HeadId]) -> None:
     )
     took = _seconds_a_head(model, "synthesize")
     if took is not None and heads:
-        st.caption(f"About {jobs.duration(took * len(heads))}, as the runs before took.")
+        st.caption(f"About {jobs.duration(took * len(heads))}, at the pace of the latest run.")
     everything = len(heads) == model.layers * model.heads
     _start_button(
         heads, lambda: state.owner().runner.start_search(model, None if everything else sorted(heads), limits)
@@ -59,26 +59,19 @@ def draw_claude(heads: Sequence[HeadId], estimate: Estimate, start: StartClaude)
     limits = _claude_limits()
     cost = estimate(len(heads), limits)
     over = " The budget ends it before that." if cost > limits.budget else ""
-    st.caption(f"About **{jobs.dollars(cost)}** for {len(heads)} heads, worst first.{over}")
+    st.caption(f"About **{jobs.dollars(cost)}** for {len(heads)} heads.{over}")
     _start_button(heads, lambda: start(heads, limits, key))
 
 
 def _claude_limits() -> ClaudeLimits:
     model = st.selectbox("Model", _MODELS, key="claude-model", accept_new_options=True)
-    candidates, rounds, budget = st.columns(3)
-    return ClaudeLimits(
-        model=model or ClaudeLimits.model,
-        candidates=int(
-            candidates.number_input("Candidates", 1, 8, ClaudeLimits.candidates, help="Programs a call")
-        ),
-        rounds=int(
-            rounds.number_input("Rounds", 0, 10, ClaudeLimits.rounds, help="Refinements of a head, at most")
-        ),
-        budget=float(
-            budget.number_input("Budget, USD", 0.01, 10_000.0, ClaudeLimits.budget, help="A hard limit")
-        ),
-        batches=st.toggle("Message Batches", help="Half the price; answers take up to a day"),
-    )
+    left, right = st.columns(2)
+    candidates = left.number_input("Candidates", 1, 8, ClaudeLimits.candidates, help="Programs a call")
+    rounds = right.number_input("Rounds", 0, 10, ClaudeLimits.rounds, help="Refinements of a head, at most")
+    budget = left.number_input("Budget, USD", 0.01, 10_000.0, ClaudeLimits.budget, help="A hard limit")
+    with right.container(height=72, border=False, vertical_alignment="bottom"):
+        batches = st.toggle("Batches", help="Message Batches: half the price; answers take up to a day")
+    return ClaudeLimits(model or ClaudeLimits.model, int(candidates), int(rounds), float(budget), batches)
 
 
 def _start_button(heads: Sequence[HeadId], start: Callable[[], str]) -> None:

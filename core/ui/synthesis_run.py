@@ -69,7 +69,11 @@ def _draw_figures(model: ModelInfo, job: JobRecord, steps: Sequence[HeadGain]) -
         gain = f"{last['after'] - last['before']:+.3f}"
     columns = st.columns(3 if job.cost or job.kind == "claude" else 2)
     columns[0].metric("Heads done", f"{done} of {asked}")
-    columns[1].metric("IoU gained a head", gain, help="On validation, beyond what was best before the run")
+    columns[1].metric(
+        "Gain",
+        gain,
+        help="IoU on validation beyond what was best before the run, mean over the heads done",
+    )
     if len(columns) == 3:
         budget = job.settings.get("limits", {}).get("budget")
         columns[2].metric("Cost so far", f"${job.cost:.2f}", help=f"Budget ${budget:.2f}" if budget else None)

@@ -35,9 +35,24 @@ _FLAGS = [
 @contextmanager
 def serve(workspace: Path, **environment: str) -> Iterator[str]:
     """The app on a free port, as `streamlit run app.py` starts it; yields its address."""
+    port = free_port()
+    server = start_server(workspace, port, **environment)
+    try:
+        yield f"http://localhost:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+def start_server(workspace: Path, port: int, **environment: str) -> subprocess.Popen[bytes]:
+    """The app on this port, ready to answer."""
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     log = workspace.parent / "server.log"
     with log.open("ab") as output:
@@ -48,13 +63,13 @@ def serve(workspace: Path, **environment: str) -> Iterator[str]:
             stdout=output,
             stderr=output,
         )
-    address = f"http://localhost:{port}"
     try:
-        _wait_until_healthy(address, server, log)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(20)
+        _wait_until_healthy(f"http://localhost:{port}", server, log)
+    except BaseException:
+        server.kill()
+        server.wait()
+        raise
+    return server
 
 
 def _wait_until_healthy(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

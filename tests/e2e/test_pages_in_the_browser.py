@@ -49,7 +49,7 @@ def test_keys_decide_and_undo_but_not_from_a_text_field(workspace_copy: Path, op
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("page_name", ["", "heads", "review", "hybrid"])
+@pytest.mark.parametrize("page_name", ["", "heads", "synthesize", "review", "hybrid"])
 def test_no_page_shows_an_error_or_scrolls_sideways(
     page_name: str, theme: str, address: str, open_page: OpenPage
 ) -> None:

@@ -1,0 +1,157 @@
+"""Kill -9 at random points, seeded: every finished unit is there exactly once."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.jobs import JobRunner
+from core.jobs.folder import JobFolder
+from core.settings import Settings
+from core.store import Workspace
+from core.types import SearchLimits, Split
+from tests import tiny
+from tests.conftest import TinyModel
+
+HEADS = tiny.LAYERS * tiny.HEADS
+PASSAGES = 24
+KILLS = 3  # in each run
+LAST_EVENTS = 15  # of a search on the tiny workspace there are about as many
+
+seeds = pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 11))]
+)
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def events_in(folder: JobFolder) -> int:
+    return sum(1 for _ in folder.events())
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.01)
+
+
+def kill_points(draw: random.Random, last: int) -> list[int]:
+    """After how many events to kill, in ascending order."""
+    return sorted(draw.sample(range(1, last), KILLS))
+
+
+def has_ended(folder: JobFolder) -> bool:
+    return any(event["event"] == "end" for _, event in folder.events())
+
+
+def kill_worker(folder: JobFolder, events: int) -> None:
+    """Kill the worker once so many events are written, or let it end."""
+    wait_for(lambda: events_in(folder) >= events or has_ended(folder))
+    worker = folder.worker()
+    if worker is not None:
+        kill(worker.pid)
+
+
+def check_units(workspace: Workspace, job: str, heads: int) -> None:
+    """Each unit of a search was announced once, taken in once, and is there."""
+    folder = JobFolder(workspace.folder / "jobs" / job)
+    announced = [event["file"] for _, event in folder.events() if event["event"] == "result"]
+    assert max(Counter(announced).values()) == 1
+    assert workspace.jobs.last_event(job) == events_in(folder)
+    gains = [gain.head for gain in workspace.gains.of_job(job)]
+    assert len(gains) == len(set(gains)) == heads
+    (model,) = workspace.library.models()
+    proposed = {p["program"] for name in announced for p in folder.result(name).get("proposals", [])}
+    assert proposed <= {program.id for program in workspace.library.programs()}
+    assert len(workspace.library.best(model.id, Split.TEST)) == heads
+
+
+@seeds
+def test_a_killed_worker_goes_on_where_it_stopped(seed: int, workspace_copy: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    runner = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+    job = runner.start_search(workspace.library.models()[0], None, SearchLimits(rules=2))
+    for events in kill_points(random.Random(seed), LAST_EVENTS):
+        kill_worker(runner.folder(job), events)
+        wait_for(lambda: runner.refresh()[0].state != "running")
+        if runner.refresh()[0].state == "stopped":
+            runner.resume(job)
+    assert runner.wait(job).state == "done"
+    check_units(workspace, job, HEADS)
+    workspace.close()
+
+
+@seeds
+def test_a_killed_owner_loses_nothing_and_the_same_command_goes_on(seed: int, workspace_copy: Path) -> None:
+    """The owner is the command line; in half of the cases its worker is killed with it."""
+    draw = random.Random(100 + seed)
+    command = [sys.executable, "-m", "core", "synthesize", "--rules", "2", "--workspace", str(workspace_copy)]
+    for events in kill_points(draw, LAST_EVENTS):
+        folder = kill_owner([*command, "--device", "cpu"], workspace_copy, events, draw.random() / 2)
+        if draw.random() < 0.5:
+            kill_worker(folder, events)
+    workspace = Workspace.open(workspace_copy)
+    runner = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+    searches = [record for record in runner.refresh() if record.settings.get("limits", {}).get("rules") == 2]
+    for record in searches:
+        if record.state != "done":
+            runner.resume(record.id)
+            runner.wait(record.id)
+        check_units(workspace, record.id, HEADS)
+    workspace.close()
+
+
+def kill_owner(command: list[str], workspace: Path, events: int, later: float) -> JobFolder:
+    """Start a command, kill it a little after its job has so many events, or let it end; the job."""
+    owner = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    wait_for(lambda: owner.poll() is not None or newest_search(workspace) is not None)
+    folder = newest_search(workspace)
+    assert folder is not None
+    wait_for(lambda: events_in(folder) >= events or owner.poll() is not None)
+    time.sleep(later)
+    kill(owner.pid)
+    owner.wait()
+    return folder
+
+
+def newest_search(workspace: Path) -> JobFolder | None:
+    found = sorted(
+        (workspace / "jobs").glob("*-synthesize-*/spec.json"), key=lambda spec: spec.stat().st_mtime
+    )
+    limited = [spec.parent for spec in found if json.loads(spec.read_text())["limits"]["rules"] == 2]
+    return JobFolder(limited[-1]) if limited else None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_a_killed_build_goes_on_from_extraction_to_scores(
+    seed: int, tmp_path: Path, tiny_model: TinyModel
+) -> None:
+    corpus = tmp_path / "passages.jsonl"
+    rows = [{"text": s.text, "genre": s.genre} for s in tiny.short_passages(PASSAGES)]
+    corpus.write_text("\n".join(json.dumps(row) for row in rows))
+    workspace = Workspace.open(tmp_path / "workspace")
+    runner = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+    job = runner.start_build(str(tiny_model("gpt2")), str(corpus))
+    for events in kill_points(random.Random(seed), 28):
+        kill_worker(runner.folder(job), events)
+        wait_for(lambda: runner.refresh()[0].state != "running")
+        if runner.refresh()[0].state == "stopped":
+            runner.resume(job)
+    runner.wait(job)
+    check_units(workspace, job, HEADS)
+    (model,) = workspace.library.models()
+    for layer in range(model.layers):
+        assert len(workspace.attention(model.id).layer(layer)) == PASSAGES
+    sentences = workspace.tokens(model.id).read().sentences
+    assert len(sentences) == len(set(sentences)) == PASSAGES
+    workspace.close()
