@@ -48,6 +48,17 @@ class SearchLimits:
 
 
 @dataclass(frozen=True)
+class ClaudeLimits:
+    """What a run with Claude may use."""
+
+    model: str = "claude-sonnet-5-5"
+    candidates: int = 3  # programs a call
+    rounds: int = 3  # refinements of a head after its first candidates, at most
+    budget: float = 5.0  # USD; a call that could pass it is not made
+    batches: bool = False  # Message Batches: half the price, answers within a day
+
+
+@dataclass(frozen=True)
 class Sentence:
     """One passage of a corpus. The id is a hash of the text, so equal passages are one passage."""
 
