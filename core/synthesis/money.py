@@ -1,7 +1,7 @@
 """What Claude costs: the price list, an estimate before a run, and a budget that no call may pass.
 
-The cost of a call is bounded before it is made: its input, counted by the API, at the dearest input price, and
-all the output it is allowed. What it did cost follows from the usage that its reply states.
+The cost of a call is bounded before it is made: its input, counted by the API, at the dearest input price,
+and all the output it is allowed. What it did cost follows from the usage that its reply states.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from core.types import ClaudeLimits
 
 MAX_OUTPUT = 8_000  # tokens a reply may have, thinking included
 
-_TYPICAL_PREFIX = 2_800  # tokens: the tool and the language reference, read from the cache
-_TYPICAL_INPUT = 2_300  # tokens of one head's evidence and task
+_TYPICAL_PREFIX = 2_600  # tokens: the tool and the language reference, read from the cache
+_TYPICAL_INPUT = 2_000  # tokens of one head's evidence and task
 _TYPICAL_OUTPUT = 2_500  # tokens of a reply
 _BATCH_FACTOR = 0.5
 
@@ -32,8 +32,8 @@ class Price:
     output: float
 
 
-# Anthropic's list prices (https://platform.claude.com/docs/en/about-claude/pricing). When they change or a model
-# is added, edit this table and its date.
+# Anthropic's list prices (https://platform.claude.com/docs/en/about-claude/pricing). When they change or a
+# model is added, edit this table and its date.
 PRICES_OF = "2026-10-24"
 PRICES: Mapping[str, Price] = {
     "claude-sonnet-5-5": Price(2.00, 2.50, 0.10, 10.00),
@@ -126,13 +126,11 @@ def estimate_cost(heads: int, limits: ClaudeLimits, input_tokens: int | None = N
 class Budget:
     """What a run has spent and may still spend; for many threads.
 
-    A call first reserves the most it can cost, then settles what it did cost. Of a reply that got lost on the way
-    nobody knows whether it is billed: its most stays reserved, as `lost`.
+    A call first reserves the most it can cost, then settles what it did cost. Of a reply that got lost on the
+    way nobody knows whether it is billed: the most it can cost stays set aside, as `lost`.
     """
 
-    def __init__(
-        self, limit: float, price: Price, usage: Usage | None = None, lost: float = 0.0
-    ) -> None:
+    def __init__(self, limit: float, price: Price, usage: Usage | None = None, lost: float = 0.0) -> None:
         self._limit, self._price = limit, price
         self._usage = usage or Usage()
         self._lost = lost
