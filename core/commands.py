@@ -17,8 +17,9 @@ from core.language import parse
 from core.settings import Settings
 from core.store import JobRecord, Workspace
 from core.store.hybrids import hybrid_id, spec_to_json
+from core.synthesis.money import PRICES_OF, estimate_cost
 from core.terminal import Terminal
-from core.types import BestProgram, HeadId, ModelInfo, SearchLimits, Sentence, Split
+from core.types import BestProgram, ClaudeLimits, HeadId, ModelInfo, SearchLimits, Sentence, Split
 
 Json = dict[str, Any]
 
@@ -97,6 +98,23 @@ def synthesize(now: Session, model: str | None, heads: str | None, limits: Searc
     chosen = None if heads is None else heads_named(heads, info)
     now.follow(now.runner.start_search(info, chosen, limits))
     return summary(now, info)
+
+
+def synthesize_with_claude(now: Session, model: str | None, heads: str | None, limits: ClaudeLimits) -> Json:
+    """Have Claude propose programs for these heads, or all; what it cost is part of the answer."""
+    info = now.model(model)
+    chosen = None if heads is None else heads_named(heads, info)
+    now.settings.require_api_key()
+    count = len(chosen or info.head_ids())
+    now.terminal.say(
+        f"about ${estimate_cost(count, limits):.2f} for {count} heads at the list prices of {PRICES_OF}, "
+        f"at most ${limits.budget:.2f}"
+    )
+    job = now.runner.start_claude(info, chosen, limits)
+    now.follow(job)
+    paid = [event for _, event in now.runner.folder(job).events() if event["event"] == "cost"][-1]
+    ledger = {name: value for name, value in paid.items() if name not in ("event", "at")}
+    return {**summary(now, info), **ledger}
 
 
 def score(now: Session, model: str | None, program: Path | None, at_least: float = 0.0) -> Json:

@@ -115,6 +115,10 @@ class EventWriter:
         """Something the user should know."""
         self._append({"event": "note", "message": message})
 
+    def cost(self, usd: float, **tokens: float) -> None:
+        """What the job has paid so far, in all."""
+        self._append({"event": "cost", "usd": usd, **tokens})
+
     def end(self, state: str, message: str = "") -> None:
         """The last event: `done` or `failed`."""
         self._append({"event": "end", "state": state, "message": message})

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,22 @@ from core.store.hybrids import add_evaluation, spec_from_json
 from core.store.jobs import JobRecord, set_job_state
 from core.store.library import add_model, add_program, add_proposals, add_scores, add_sentences
 from core.store.workspace import Workspace
-from core.types import Evaluation, HeadId, HybridSpec, ModelInfo, Score, SearchLimits, Sentence, Split
+from core.synthesis.money import price_of
+from core.types import (
+    ClaudeLimits,
+    Evaluation,
+    HeadId,
+    HybridSpec,
+    ModelInfo,
+    Score,
+    SearchLimits,
+    Sentence,
+    Split,
+)
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START_GRACE = 30.0  # seconds a new worker may take to claim its folder before it counts as dead
+_SECRETS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 _STOP_GRACE = 2.0  # seconds between asking a worker to stop and killing it
 
 
@@ -36,6 +48,7 @@ class JobRunner:
         self._workspace = workspace
         self._settings = settings
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._api_key = settings.api_key
 
     def start_build(self, model: str, corpus: str, limit: int | None = None, search: bool = True) -> str:
         """Extract a model's attention on a corpus and, with `search`, find first programs; the job's id."""
@@ -64,6 +77,32 @@ class JobRunner:
             "limits": asdict(limits or SearchLimits()),
         }
         return self._start("synthesize", spec)
+
+    def start_claude(
+        self,
+        info: ModelInfo,
+        heads: Sequence[HeadId] | None = None,
+        limits: ClaudeLimits | None = None,
+        api_key: str | None = None,
+    ) -> str:
+        """Have Claude propose programs for these heads, or all, starting from the best known ones.
+
+        The key, the settings' own if none is given, reaches the worker in its environment alone. Raises
+        ClaudeError if there is none or the model's price is unknown.
+        """
+        limits = limits or ClaudeLimits(model=self._settings.claude_model)
+        self._api_key = replace(self._settings, api_key=api_key or self._api_key).require_api_key()
+        price_of(limits)
+        chosen = set(heads or info.head_ids())
+        best = self._workspace.library.best(info.id, Split.VALIDATION)
+        spec = {
+            "info": asdict(info),
+            "sentences": self._sentences(info),
+            "heads": None if heads is None else [str(head) for head in heads],
+            "limits": asdict(limits),
+            "known": {str(b.score.head): b.program.source for b in best if b.score.head in chosen},
+        }
+        return self._start("claude", spec)
 
     def start_scoring(self, info: ModelInfo, sources: list[str]) -> str:
         """Score programs on every head of a model."""
@@ -165,12 +204,19 @@ class JobRunner:
             self._children[folder.id] = subprocess.Popen(
                 [sys.executable, "-m", "core", "worker", str(folder.path.resolve())],
                 cwd=_ROOT,
-                env={name: value for name, value in os.environ.items() if name != "ANTHROPIC_API_KEY"},
+                env=self._environment(folder),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def _environment(self, folder: JobFolder) -> dict[str, str]:
+        """A worker's environment; only one that asks Claude is given the API key."""
+        kept = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+        if folder.spec["kind"] == "claude" and self._api_key:
+            kept["ANTHROPIC_API_KEY"] = self._api_key
+        return kept
 
     def _is_alive(self, job: str) -> bool:
         folder = self.folder(job)

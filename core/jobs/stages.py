@@ -34,9 +34,14 @@ def run(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
 
         measure_hybrid(spec, sentences, events)
         return
+    info = ModelInfo(**spec["info"])
+    if spec["kind"] == "claude":
+        from core.jobs.proposing import propose_programs
+
+        propose_programs(folder, workspace, info, sentences, events)
+        return
     from core.jobs.finding import find_programs, score_programs
 
-    info = ModelInfo(**spec["info"])
     if spec["kind"] == "synthesize":
         find_programs(folder, workspace, info, sentences, events)
     else:

@@ -152,18 +152,21 @@ class Budget:
         """USD at most that replies may have cost which never arrived."""
         return self._lost
 
-    def reserve(self, most: float) -> bool:
+    def reserve(self, most: float, wait: bool = True) -> bool:
         """Set aside what a call can cost at most; False if that could pass the budget.
 
-        Waits while calls under way may still turn out cheaper.
+        With `wait`, after the end of calls under way, which may turn out cheaper than what they set aside.
         """
         with self._changed:
-            while self.spent + self._lost + self._reserved + most > self._limit and self._reserved > 0:
+            while wait and self._reserved > 0 and not self._has_room(most):
                 self._changed.wait()
-            if self.spent + self._lost + most > self._limit:
+            if not self._has_room(most):
                 return False
             self._reserved += most
             return True
+
+    def _has_room(self, most: float) -> bool:
+        return self.spent + self._lost + self._reserved + most <= self._limit
 
     def settle(self, most: float, usage: Usage | None, lost: bool = False) -> None:
         """End a reservation: with a reply's usage, as lost, or as a call that was not billed."""
