@@ -13,6 +13,7 @@ from core.synthesis.refine import Answer
 from core.types import ClaudeLimits, Failure
 
 _FIRST_POLL, _LONGEST_POLL = 1.0, 60.0  # seconds between looks at a batch
+_PAUSES = (0.5, 2.0)  # seconds before a call whose reply got lost is made again
 _FAILED_POLLS = 10  # in a row, before the job stops; each was retried by the SDK
 
 BUDGET = "budget"  # the kind of Failure that stands for a call that was not made
@@ -41,22 +42,31 @@ class Asker:
         kept = self._log.reply(request.name)
         if kept is not None:
             return kept
+        for pause in _PAUSES:
+            answer, is_lost = self._ask(request)
+            if not is_lost:
+                return answer
+            time.sleep(pause)
+        return self._ask(request)[0]
+
+    def _ask(self, request: Request) -> tuple[Answer, bool]:
+        """The answer to a call, and whether it got lost on the way; then asking again may pay again."""
         most = self._reserve(request, wait=True)
         if isinstance(most, Failure):
-            return most
+            return most, False
         self._log.asking(request.name, most)
         try:
             text = self._claude.ask(request)
         except Fault as fault:
             self._not_answered({request.name: most}, fault.lost)
-            return fault.failure
+            return fault.failure, fault.lost
         except ClaudeError:
             self._not_answered({request.name: most}, lost=False)
             raise
         self._log.keep(request.name, text)
         self.budget.settle(most, usage_of(text))
         self._tell(self.budget)
-        return text
+        return text, False
 
     def answer_all(self, requests: Sequence[Request]) -> dict[str, Answer]:
         """Request name -> its answer, all that are new in one Message Batch; may take a day."""

@@ -236,8 +236,8 @@ class _Run:
         self._paid(budget)
         used = budget.usage
         parts = [
-            f"{used.calls} calls for ${budget.spent:.4f} of ${self._limits.budget:.2f}: {used.output:,} tokens "
-            f"of output, {used.input + used.cache_write:,} of input, {used.cache_read:,} cached"
+            f"{used.calls} calls for ${budget.spent:.4f} of ${self._limits.budget:.2f}: {used.output:,} "
+            f"tokens of output, {used.input + used.cache_write:,} of input, {used.cache_read:,} cached"
         ]
         if budget.lost:
             parts.append(f"replies that never arrived may have cost up to ${budget.lost:.4f} more")

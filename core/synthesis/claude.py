@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import anthropic
+import httpx2
+from anthropic import APIRequest, APIResponse, CallNext
 from anthropic.types import MessageTokensCount
 from anthropic.types.messages import MessageBatch, MessageBatchIndividualResponse
 
@@ -24,6 +26,7 @@ from core.types import ClaudeLimits, Failure
 TIMEOUT = 300.0  # seconds a call may take; MAX_OUTPUT tokens take about half of that
 RETRIES = 4
 _EFFORT: Literal["medium"] = "medium"
+_PAID = ("/v1/messages", "/v1/messages/batches")
 _LONGEST_REASON = 300  # characters of what the service said that are kept
 
 _FATAL = (
@@ -55,7 +58,24 @@ class Fault(Exception):
 
 def connect(key: str, base_url: str | None, timeout: float = TIMEOUT) -> anthropic.Anthropic:
     """A client; nothing is sent yet."""
-    return anthropic.Anthropic(api_key=key, base_url=base_url, timeout=timeout, max_retries=RETRIES)
+    return anthropic.Anthropic(
+        api_key=key, base_url=base_url, timeout=timeout, max_retries=RETRIES, middleware=[_pays_knowingly]
+    )
+
+
+class _LostReply(Exception):
+    """A call that was sent and whose reply did not arrive."""
+
+
+def _pays_knowingly(request: APIRequest, call_next: CallNext) -> APIResponse[Any]:
+    """Keep the SDK from repeating by itself a call that may have been billed: the budget has to agree."""
+    try:
+        return call_next(request)
+    except anthropic.APIConnectionError as error:
+        never_sent = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+        if never_sent or request.method != "post" or request.url not in _PAID:
+            raise
+        raise _LostReply(_kind(error), str(error.__cause__ or error)) from error
 
 
 class Claude:
@@ -84,16 +104,16 @@ class Claude:
         try:
             response = self._client.messages.with_raw_response.create(**self._body(request))
             return self._without_key(response.text())
-        except anthropic.AnthropicError as error:
-            raise self._fault(error, pays=True) from None
+        except (anthropic.AnthropicError, _LostReply) as error:
+            raise self._fault(error) from None
 
     def submit(self, requests: Sequence[Request]) -> str:
         """Start a Message Batch; its id. Raises Fault or ClaudeError."""
         entries: Any = [{"custom_id": request.name, "params": self._body(request)} for request in requests]
         try:
             batch: MessageBatch = self._client.messages.batches.create(requests=entries)
-        except anthropic.AnthropicError as error:
-            raise self._fault(error, pays=True) from None
+        except (anthropic.AnthropicError, _LostReply) as error:
+            raise self._fault(error) from None
         return batch.id
 
     def has_ended(self, batch: str) -> bool:
@@ -131,14 +151,16 @@ class Claude:
             "messages": list(request.messages),
         }
 
-    def _fault(self, error: anthropic.AnthropicError, pays: bool = False) -> Fault | ClaudeError:
+    def _fault(self, error: anthropic.AnthropicError | _LostReply) -> Fault | ClaudeError:
+        if isinstance(error, _LostReply):
+            kind, said = error.args
+            return Fault(Failure(kind, self._short(said)), lost=True)
         said = self._short(str(error))
         if isinstance(error, _FATAL):
             return ClaudeError(
                 f"Claude refuses every call: {said}; check the API key, its credit and the model"
             )
-        lost = pays and isinstance(error, anthropic.APIConnectionError)
-        return Fault(Failure(_kind(error), said), lost)
+        return Fault(Failure(_kind(error), said), lost=False)
 
     def _short(self, text: str) -> str:
         return self._without_key(" ".join(text.split()))[:_LONGEST_REASON]
