@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 _TOKEN = r'(\d+) ("(?:[^"\\]|\\.)*")(?: ([A-Z]+))?(?: ([a-zA-Z]+))?'
 _PAIR = re.compile(rf"^([\d.]+)(?: \| ([\d.]+))? \| {_TOKEN} \| {_TOKEN}$", re.MULTILINE)
@@ -20,18 +21,33 @@ def write_programs(prompt: str) -> list[dict[str, str]]:
     """As many programs as the prompt asks for, each with one rule more than the one before."""
     wanted = int(_WANTED.findall(prompt)[-1])
     found = _BEST.findall(prompt)
-    start = found[-1].replace("<\\/", "</") if found and "weight *=" in found[-1] else _FRESH
-    gains: Counter[str] = Counter()
-    for match in _PAIR.finditer(prompt):
-        weight, predicted = float(match[1]), float(match[2] or 0)
-        for condition in _conditions(match):
-            gains[condition] += weight - predicted
-    rules = [(text, gain) for text, gain in gains.items() if f"if {text}:" not in start]
-    rules.sort(key=lambda rule: (-abs(rule[1]), rule[0]))
+    start = found[-1].replace("<\\/", "</") if found and "weight *=" in found[-1] else _fresh(prompt)
+    rules = list(_rules(prompt, start, wanted))
     return [_program(start, rules[: count + 1]) for count in range(wanted)]
 
 
-_FRESH = "def attend(q, k):\n    weight = 1.0\n    return weight\n"
+def _fresh(prompt: str) -> str:
+    """Where to start: with the sink that many heads have."""
+    share = re.search(r"the first token ([\d.]+)", prompt)
+    sink = "    if k.is_first:\n        weight *= 20\n" if share and float(share[1]) > 0.2 else ""
+    return f"def attend(q, k):\n    weight = 1.0\n{sink}    return weight\n"
+
+
+def _rules(prompt: str, start: str, wanted: int) -> Iterator[tuple[str, float]]:
+    """The condition that gains most, then the one that gains most of what it leaves, and so on."""
+    pairs = [
+        (set(_conditions(match)), float(match[1]) - float(match[2] or 0)) for match in _PAIR.finditer(prompt)
+    ]
+    for _ in range(wanted):
+        gains: Counter[str] = Counter()
+        for conditions, gain in pairs:
+            gains.update(dict.fromkeys(sorted(conditions), gain))
+        new = [(text, gain) for text, gain in gains.items() if f"if {text}:" not in start]
+        if not new:
+            return
+        best = max(new, key=lambda rule: (abs(rule[1]), rule[0]))
+        yield best
+        pairs = [(conditions, gain) for conditions, gain in pairs if best[0] not in conditions]
 
 
 def _conditions(match: re.Match[str]) -> list[str]:

@@ -75,7 +75,8 @@ def _pays_knowingly(request: APIRequest, call_next: CallNext) -> APIResponse[Any
         never_sent = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
         if never_sent or request.method != "post" or request.url not in _PAID:
             raise
-        raise _LostReply(_kind(error), str(error.__cause__ or error)) from error
+        # Not `from error`: the SDK repeats whatever has a connection error among its causes.
+        raise _LostReply(_kind(error), str(error.__cause__ or error)) from None
 
 
 class Claude:

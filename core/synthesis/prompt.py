@@ -112,4 +112,5 @@ def _escaped(character: str) -> str:
 def _token(features: Features, row: int, at: int) -> str:
     place = features.span(row).start + at
     text, pos, dep = (features.texts[features.columns[name][place]] for name in ("text", "pos", "dep"))
-    return " ".join([str(at), quoted(text), *(word for word in (pos, dep) if word)])
+    labels = [word for word in (pos, dep) if word.isascii() and word.isalpha()]  # as all of spaCy's are
+    return " ".join([str(at), quoted(text), *labels])
