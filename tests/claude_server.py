@@ -56,7 +56,8 @@ class ClaudeServer:
     calls: list[Json] = field(
         default_factory=list
     )  # bodies of message calls that were answered with a message
-    attempts: int = 0  # message calls in all, refused and broken ones too
+    arrived: int = 0  # message calls in all
+    attempts: int = 0  # those that were looked into, refused and broken ones too
     counts: int = 0
     billed: float = 0.0  # millionths of a dollar
     batches: dict[str, Json] = field(default_factory=dict)
@@ -250,6 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(self.owner.batch(name))
 
     def _message(self, body: Json) -> None:
+        self.owner.arrived += 1
         time.sleep(self.owner.delay)
         problem = _refused(body)
         if problem:
