@@ -49,10 +49,10 @@ def features() -> Features:
 
 
 @cache
-def head(plan: str = PLAN, at: HeadId = HEAD) -> HeadData:
-    """A head that does what `plan` says; five passages are train, three validation."""
+def head(at: HeadId = HEAD, is_causal: bool = True) -> HeadData:
+    """A head that does what PLAN says; five passages are train, three validation."""
     every = features()
-    weights = Evaluator(every).run(parse(plan)).weights.numpy()
+    weights = Evaluator(every, is_causal).run(parse(PLAN)).weights.numpy()
     lengths = dict(zip(every.sentences, every.lengths.tolist(), strict=True))
     maps = {name: weights[row : row + 1, :n, :n] for row, (name, n) in enumerate(lengths.items())}
-    return HeadData(at, True, every.select(range(5)), every.select(range(5, 8)), maps)
+    return HeadData(at, is_causal, every.select(range(5)), every.select(range(5, 8)), maps)

@@ -29,7 +29,7 @@ from core.synthesis.refine import Outcome, converse
 from core.synthesis.replies import MAX_REPLY, read_reply
 from core.types import ClaudeLimits, Failure, HeadId
 from tests import planted
-from tests.claude_server import ClaudeServer, write_programs
+from tests.claude_server import ClaudeServer, prompt_of, write_programs
 
 KEY = "sk-test"
 ONCE = ClaudeLimits(candidates=2, rounds=0)
@@ -81,6 +81,16 @@ def test_iou_on_validation_climbs_over_the_rounds(server: ClaudeServer, make_ask
     assert outcome.ious[1] > outcome.ious[0] + 0.02
     assert outcome.best is not None
     assert outcome.best.validation == outcome.ious[-1] > 0.75
+
+
+def test_heads_of_an_encoder_are_asked_about_too(server: ClaudeServer, make_asker: MakeAsker) -> None:
+    conversation = converse(planted.head(is_causal=False), ONCE, _BASELINES)
+    request = next(conversation)
+    with pytest.raises(StopIteration) as end:
+        conversation.send(make_asker().answer(request))
+    best = end.value.value.best
+    assert best.validation > 0.4
+    assert "before or after it" in prompt_of(server.calls[0])
 
 
 def test_the_rounds_end_when_validation_does_not_improve(server: ClaudeServer, make_asker: MakeAsker) -> None:
@@ -412,7 +422,7 @@ def test_without_a_usable_key_the_way_on_is_told(key: str, message: str) -> None
 def test_the_server_streams_what_it_answers(server: ClaudeServer) -> None:
     """The SDK's own reading of the stream gives the message; so gateways can be tried with this server."""
     with connect(KEY, server.address) as client:
-        body = Claude(client, ONCE)._body(Request("a", planted_messages()))
+        body = Claude(client, ONCE).body(Request("a", planted_messages()))
         with client.messages.stream(**body) as stream:
             message = stream.get_final_message()
     assert message.stop_reason == "tool_use"

@@ -17,11 +17,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.commands import Session, synthesize_with_claude
 from core.jobs import JobRunner
 from core.jobs.folder import JobFolder, Json
 from core.language import Evaluator, parse
 from core.settings import Settings
 from core.store import AttentionWriter, Workspace
+from core.synthesis.prompt import quoted
+from core.terminal import Terminal
 from core.types import ClaudeLimits, HeadId, SentenceAttention, Split
 from tests import tiny
 from tests.claude_server import ClaudeServer, prompt_of
@@ -122,6 +125,9 @@ def test_the_command_line_proposes_scores_and_accounts(
     assert any(ious[-1] > ious[0] + 0.01 for ious in climbs)
     shown = "\n".join(prompt_of(call) for call in server.calls)
     assert any(known[HeadId(1, head)].strip() in shown for head in range(tiny.HEADS))
+    texts = {split: [quoted(text[:50])[1:-1] for text in texts_of(folder, split)] for split in Split}
+    assert any(text in shown for text in texts[Split.TRAIN])
+    assert not any(text in shown for text in texts[Split.VALIDATION] + texts[Split.TEST])
     found = scores_of(folder, HeadId(1, 2))
     of_claude = found[found.origin == "claude"]
     assert len(of_claude) >= 2  # its own, and another head's, for all are scored on every head
@@ -134,6 +140,13 @@ def best_programs(folder: Path) -> dict[HeadId, str]:
     found = {b.score.head: b.program.source for b in workspace.library.best(info.id, Split.VALIDATION)}
     workspace.close()
     return found
+
+
+def texts_of(folder: Path, split: Split) -> list[str]:
+    workspace = Workspace.open(folder)
+    found = workspace.library.sentences(workspace.library.models()[0].id, split)
+    workspace.close()
+    return [sentence.text for sentence in found]
 
 
 def scores_of(folder: Path, head: HeadId) -> pd.DataFrame:
@@ -161,27 +174,29 @@ def test_limits_that_cannot_be_exit_with_2(arguments: list[str], folder: Path) -
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
-def test_a_killed_worker_pays_for_no_reply_twice(
+def test_a_killed_run_goes_on_by_the_same_command_and_pays_for_no_reply_twice(
     seed: int, server: ClaudeServer, runner: JobRunner, workspace: Workspace
 ) -> None:
     (info,) = workspace.library.models()
     server.delay = 0.4
     draw = random.Random(seed)
-    job = runner.start_claude(info, HEADS, ClaudeLimits(candidates=2, rounds=1), api_key=KEY)
+    limits = ClaudeLimits(candidates=2, rounds=1)
+    job = runner.start_claude(info, HEADS, limits, api_key=KEY)
     folder = runner.folder(job)
     kill_with_a_call_under_way(runner, job, server, after=draw.randint(2, 6))
     kept = replies(folder)
     assert len(kept) >= 2
-    runner.resume(job)
-    runner.wait(job)
+    names = ",".join(map(str, HEADS))
+    now = Session(workspace, runner, Settings(workspace.folder, api_key=KEY), Terminal())
+    answer = synthesize_with_claude(now, None, names, limits)
+    assert [record.id for record in runner.refresh() if record.kind == "claude"] == [job]
     asked = [json.loads(line)["call"] for line in (folder.path / "paid.jsonl").read_text().splitlines()]
     assert len(results(folder)) == len(HEADS)
     assert all(asked.count(name.removesuffix(".json")) == 1 for name in kept)
     assert {f"{call}.json" for call in asked} == replies(folder)
     assert len(asked) - len(replies(folder)) in range(1, 5)  # those that were under way
     assert server.arrived <= len(asked)
-    *_, paid = (event for _, event in folder.events() if event["event"] == "cost")
-    assert paid["usd"] < server.dollars <= paid["usd"] + paid["lost"]
+    assert answer["usd"] < server.dollars <= answer["usd"] + answer["lost"]
 
 
 def kill_with_a_call_under_way(runner: JobRunner, job: str, server: ClaudeServer, after: int) -> None:

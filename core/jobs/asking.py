@@ -57,13 +57,13 @@ class Asker:
         self._log.asking(request.name, most)
         try:
             text = self._claude.ask(request)
+            self._log.keep(request.name, text)
         except Fault as fault:
             self._not_answered({request.name: most}, fault.lost)
             return fault.failure, fault.lost
-        except ClaudeError:
-            self._not_answered({request.name: most}, lost=False)
+        except BaseException as error:  # others wait for what is set aside here
+            self._not_answered({request.name: most}, lost=not isinstance(error, ClaudeError))
             raise
-        self._log.keep(request.name, text)
         self.budget.settle(most, usage_of(text))
         self._tell(self.budget)
         return text, False
@@ -145,9 +145,9 @@ class Asker:
 
     def _not_answered(self, mosts: Mapping[str, float], lost: bool) -> None:
         for name, most in mosts.items():
+            self.budget.settle(most, None, lost)
             if not lost:
                 self._log.unpaid(name, most)
-            self.budget.settle(most, None, lost)
         if lost:
             self._tell(self.budget)
 

@@ -91,7 +91,7 @@ class Claude:
 
         Behind a gateway that cannot count: as many as the request has bytes, which is never too few.
         """
-        body = {name: value for name, value in self._body(request).items() if name != "max_tokens"}
+        body = {name: value for name, value in self.body(request).items() if name != "max_tokens"}
         try:
             counted: MessageTokensCount = self._client.messages.count_tokens(**body)
         except anthropic.NotFoundError:
@@ -103,14 +103,14 @@ class Claude:
     def ask(self, request: Request) -> str:
         """The reply as text; raises Fault or ClaudeError."""
         try:
-            response = self._client.messages.with_raw_response.create(**self._body(request))
+            response = self._client.messages.with_raw_response.create(**self.body(request))
             return self._without_key(response.text())
         except (anthropic.AnthropicError, _LostReply) as error:
             raise self._fault(error) from None
 
     def submit(self, requests: Sequence[Request]) -> str:
         """Start a Message Batch; its id. Raises Fault or ClaudeError."""
-        entries: Any = [{"custom_id": request.name, "params": self._body(request)} for request in requests]
+        entries: Any = [{"custom_id": request.name, "params": self.body(request)} for request in requests]
         try:
             batch: MessageBatch = self._client.messages.batches.create(requests=entries)
         except (anthropic.AnthropicError, _LostReply) as error:
@@ -140,8 +140,11 @@ class Claude:
             return Failure("rejected", self._short(f"{error.type}: {error.message}"))
         return Failure(found.result.type, "the batch ended before this request was answered")
 
-    def _body(self, request: Request) -> Json:
-        """A forced tool choice would be refused by models that always think, so the prompt asks for it."""
+    def body(self, request: Request) -> Json:
+        """A request as the API takes it.
+
+        Models that always think refuse a forced tool, so the prompt asks for it.
+        """
         return {
             "model": self._limits.model,
             "max_tokens": MAX_OUTPUT,

@@ -44,7 +44,7 @@ def read_reply(text: str, count: int) -> Reading:
     match reply.get("stop_reason"):
         case "refusal":
             return _failed("refused", "the model declined to answer")
-        case "max_tokens":
+        case "max_tokens" | "model_context_window_exceeded":
             return _failed("truncated", f"the reply was cut off at {MAX_OUTPUT:,} tokens")
     return _read_proposals(list(_proposals(reply["content"])), count)
 
