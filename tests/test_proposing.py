@@ -32,7 +32,7 @@ from tests.conftest import run_core
 from tests.test_search import PLANTED
 
 KEY = "sk-ant-a-key-that-nobody-may-see"
-HEADS = [HeadId(layer, head) for layer in range(2) for head in range(3)]
+HEADS = [HeadId(layer, head) for layer in range(2) for head in range(2)]
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +104,7 @@ def test_the_command_line_proposes_scores_and_accounts(
         "--proposer",
         "claude",
         "--heads",
-        "L0H1,L1H*",
+        "L1H0,L1H2,L1H3",
         "--rounds",
         "2",
         "--candidates",
@@ -116,15 +116,15 @@ def test_the_command_line_proposes_scores_and_accounts(
     assert answer["usd"] == pytest.approx(server.dollars, abs=1e-9)
     assert answer["calls"] == len(server.calls)
     assert "at most $1.00" in result.stderr
-    assert "5 heads may cost about $" in result.stderr
+    assert "3 heads may cost about $" in result.stderr
     assert f"{len(server.calls)} calls for $" in result.stderr
     (job,) = (folder / "jobs").glob("*-claude-*")
     climbs = [one["ious"] for one in results(JobFolder(job))]
-    assert len(climbs) == 1 + tiny.HEADS
+    assert len(climbs) == 3
     assert all(ious == sorted(ious) for ious in climbs)
     assert any(ious[-1] > ious[0] + 0.01 for ious in climbs)
     shown = "\n".join(prompt_of(call) for call in server.calls)
-    assert any(known[HeadId(1, head)].strip() in shown for head in range(tiny.HEADS))
+    assert any(known[HeadId(1, head)].strip() in shown for head in (0, 2, 3))
     texts = {split: [quoted(text[:50])[1:-1] for text in texts_of(folder, split)] for split in Split}
     assert any(text in shown for text in texts[Split.TRAIN])
     assert not any(text in shown for text in texts[Split.VALIDATION] + texts[Split.TEST])
@@ -183,7 +183,7 @@ def test_a_killed_run_goes_on_by_the_same_command_and_pays_for_no_reply_twice(
     limits = ClaudeLimits(candidates=2, rounds=1)
     job = runner.start_claude(info, HEADS, limits, api_key=KEY)
     folder = runner.folder(job)
-    kill_with_a_call_under_way(runner, job, server, after=draw.randint(2, 6))
+    kill_with_a_call_under_way(runner, job, server, after=draw.randint(2, 5))
     kept = replies(folder)
     assert len(kept) >= 2
     names = ",".join(map(str, HEADS))
