@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from core import __version__
 from core.errors import HeadscriptError
 from core.settings import Settings
-from core.types import ORDERS, HybridRequest, SearchLimits, Split
+from core.types import ORDERS, ClaudeLimits, HybridRequest, SearchLimits, Split
 
 if TYPE_CHECKING:
     from core.commands import Session
@@ -60,6 +60,19 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
                 return commands.demo(now)
             case "extract":
                 return commands.extract(now, arguments.model, arguments.corpus, arguments.limit)
+            case "synthesize" if arguments.proposer == "claude":
+                return commands.synthesize_with_claude(
+                    now,
+                    arguments.model,
+                    arguments.heads,
+                    ClaudeLimits(
+                        settings.claude_model,
+                        arguments.candidates,
+                        arguments.rounds,
+                        arguments.budget,
+                        arguments.batches,
+                    ),
+                )
             case "synthesize":
                 limits = SearchLimits(arguments.rules, arguments.least_gain)
                 return commands.synthesize(now, arguments.model, arguments.heads, limits)
@@ -128,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     extract.add_argument("--limit", type=int, metavar="N", help="take at most N passages")
     synthesize = commands.add_parser("synthesize", parents=[of_model], help="find a program for every head")
-    synthesize.add_argument("--proposer", choices=["search"], default="search")
+    synthesize.add_argument("--proposer", choices=["search", "claude"], default="search")
     synthesize.add_argument("--heads", metavar="L0H1,L3H*", help="only these; default: all")
     synthesize.add_argument(
         "--rules", type=_positive, default=12, metavar="N", help="most rules of a program (default 12)"
@@ -140,6 +153,30 @@ def _parser() -> argparse.ArgumentParser:
         metavar="IOU",
         help="what each rule must add on validation (default 0.003)",
     )
+    limits = ClaudeLimits()
+    claude = synthesize.add_argument_group("with --proposer claude, whose key is in $ANTHROPIC_API_KEY")
+    claude.add_argument(
+        "--budget",
+        type=_dollars,
+        default=limits.budget,
+        metavar="USD",
+        help=f"a call that could pass it is not made (default {limits.budget:g})",
+    )
+    claude.add_argument(
+        "--candidates",
+        type=_up_to_ten,
+        default=limits.candidates,
+        metavar="K",
+        help=f"programs a call, at most 10 (default {limits.candidates})",
+    )
+    claude.add_argument(
+        "--rounds",
+        type=_rounds,
+        default=limits.rounds,
+        metavar="R",
+        help=f"refinements of a head, at most 10 (default {limits.rounds})",
+    )
+    claude.add_argument("--batches", action="store_true", help="half the price, answers within a day")
     score = commands.add_parser(
         "score", parents=[of_model], help="score the library, or one file, on every head"
     )
@@ -203,6 +240,28 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not above 0")
     return number
+
+
+def _up_to_ten(text: str) -> int:
+    """A whole number from 1 to 10."""
+    if not 1 <= int(text) <= 10:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 10")
+    return int(text)
+
+
+def _rounds(text: str) -> int:
+    """A whole number from 0 to 10."""
+    if not 0 <= int(text) <= 10:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 10")
+    return int(text)
+
+
+def _dollars(text: str) -> float:
+    """An amount above 0."""
+    amount = float(text)
+    if not 0 < amount < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not an amount above 0")
+    return amount
 
 
 def _in_words(answer: dict[str, Any]) -> str:

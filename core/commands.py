@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from core.jobs import JobRunner
 from core.language import parse
 from core.settings import Settings
 from core.store import JobRecord, Workspace
+from core.synthesis.money import PRICES_OF, estimate_cost
 from core.terminal import Terminal
-from core.types import BestProgram, ModelInfo, SearchLimits, Split
+from core.types import BestProgram, ClaudeLimits, HeadId, ModelInfo, SearchLimits, Split
 
 Json = dict[str, Any]
 
@@ -96,6 +97,47 @@ def synthesize(now: Session, model: str | None, heads: str | None, limits: Searc
     chosen = None if heads is None else heads_named(heads, info)
     now.follow(now.runner.start_search(info, chosen, limits))
     return summary(now, info)
+
+
+def synthesize_with_claude(now: Session, model: str | None, heads: str | None, limits: ClaudeLimits) -> Json:
+    """Have Claude propose programs for these heads, or all; what it cost is part of the answer.
+
+    Goes on with the last run of the same heads and limits if that did not end well: its replies are paid for.
+    """
+    info = now.model(model)
+    chosen = None if heads is None else heads_named(heads, info)
+    now.settings.require_api_key()
+    count = len(chosen or info.head_ids())
+    job = _unfinished(now, info, chosen, limits)
+    if job is not None:
+        now.terminal.say(f"going on with {job}; what it has paid for is not paid again")
+        now.runner.resume(job)
+        return _claude_report(now, info, job)
+    now.terminal.say(
+        f"about ${estimate_cost(count, limits):.2f} for {count} heads at the list prices of {PRICES_OF}, "
+        f"at most ${limits.budget:.2f}"
+    )
+    return _claude_report(now, info, now.runner.start_claude(info, chosen, limits))
+
+
+def _unfinished(
+    now: Session, info: ModelInfo, heads: list[HeadId] | None, limits: ClaudeLimits
+) -> str | None:
+    """The job that asked Claude the same and was stopped or failed, if it is the latest that did."""
+    names = None if heads is None else [str(head) for head in heads]
+    for record in now.runner.refresh():
+        if record.kind == "claude":
+            spec = now.runner.folder(record.id).spec
+            if (spec["info"]["id"], spec["heads"], spec["limits"]) == (info.id, names, asdict(limits)):
+                return record.id if record.state in ("stopped", "failed") else None
+    return None
+
+
+def _claude_report(now: Session, info: ModelInfo, job: str) -> Json:
+    now.follow(job)
+    paid = [event for _, event in now.runner.folder(job).events() if event["event"] == "cost"][-1]
+    ledger = {name: value for name, value in paid.items() if name not in ("event", "at")}
+    return {**summary(now, info), **ledger}
 
 
 def score(now: Session, model: str | None, program: Path | None, at_least: float = 0.0) -> Json:

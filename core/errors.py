@@ -4,6 +4,7 @@ HeadscriptError            2  anything the user can put right; the message says 
 ├── ModelError             2  a model that is unknown, unreachable, damaged or unsupported
 ├── CorpusError            2  a corpus that is missing, empty or unreadable
 ├── ProgramError           2  source that is not in the program language; holds every problem
+├── ClaudeError            2  no API key, a refused one, or a model without a price
 ├── HybridError            2  a hybrid that cannot be built or measured
 ├── WorkspaceError         2  a workspace folder that cannot be opened or written
 │   ├── WorkspaceBusy      3  another process holds the database
@@ -33,6 +34,10 @@ class CorpusError(HeadscriptError):
 
 class HybridError(HeadscriptError):
     """The hybrid asked for cannot be built or measured."""
+
+
+class ClaudeError(HeadscriptError):
+    """Claude cannot be asked at all: no API key, a refused one, or a model whose price is unknown."""
 
 
 class WorkspaceError(HeadscriptError):

@@ -40,7 +40,7 @@ def find_programs(
 ) -> None:
     """A program for every head asked for, then every program found scored on every head."""
     search_programs(folder, workspace, info, sentences, events)
-    layers = [folder.result(f"{_layer_name(layer)}.json") for layer in _wanted_heads(folder.spec, info)]
+    layers = [folder.result(f"{_layer_name(layer)}.json") for layer in wanted_heads(folder.spec, info)]
     sources = {program["source"]: None for content in layers for program in content["programs"]}
     score_programs(folder, workspace, info, sentences, list(sources), "search", events)
 
@@ -54,17 +54,17 @@ def search_programs(
     """
     require_splits(sentences)
     spec, finished = folder.spec, folder.finished()
-    heads = _wanted_heads(spec, info)
+    heads = wanted_heads(spec, info)
     left = [layer for layer in heads if f"{_layer_name(layer)}.json" not in finished]
     if not left:
         return
     place = attention_folder(workspace, info.id)
     attention = AttentionReader(place)
-    features = {split: _features(place, sentences, split) for split in Split}
+    features = {split: split_features(place, sentences, split) for split in Split}
     chooser = attention.restricted({s.id for s in sentences if s.split != Split.TEST})
     events.progress("preparing candidate programs", 0, 0)
     limits = SearchLimits(**spec["limits"]) if spec.get("limits") else SearchLimits()
-    device = _device(spec)
+    device = device_of(spec)
     search = prepare_search(
         features[Split.TRAIN],
         features[Split.VALIDATION],
@@ -88,13 +88,13 @@ def search_programs(
         events.progress("finding programs", done, total)
 
 
-def _device(spec: Json) -> torch.device:
+def device_of(spec: Json) -> torch.device:
     """Where programs are evaluated: MPS lacks the 64-bit numbers that powers are computed in."""
     device = pick_device(spec["device"])
     return torch.device("cpu") if device.type == "mps" else device
 
 
-def _wanted_heads(spec: Json, info: ModelInfo) -> dict[int, list[int]]:
+def wanted_heads(spec: Json, info: ModelInfo) -> dict[int, list[int]]:
     """Layer -> its heads that a job is about; all heads if it names none."""
     names = spec.get("heads")
     if names is None:
@@ -119,10 +119,10 @@ def score_programs(
     Programs are taken in blocks and a layer's heads too, so that what is held at once does not grow with
     the library or the model: at most MAX_CELLS cells of each, and less where the device does not hold that.
     """
-    finished, device = folder.finished(), _device(folder.spec)
+    finished, device = folder.finished(), device_of(folder.spec)
     place = attention_folder(workspace, info.id)
     attention = AttentionReader(place)
-    held = {split: _features(place, sentences, split) for split in Split}
+    held = {split: split_features(place, sentences, split) for split in Split}
     features = {split: found for split, found in held.items() if len(found)}
     cells = sum(count_cells(found, info.is_causal) for found in features.values())
     parsed = [parse(source) for source in sources]
@@ -144,7 +144,7 @@ def score_programs(
                     for heads in in_blocks(range(info.heads), 2 * cells)  # maps are read as whole squares
                     for score in _layer_scores(produced, attention.layer(layer, heads), layer, heads, info)
                 ]
-                events.result("programs", name, _content(info, programs, origin, scores))
+                events.result("programs", name, program_content(info, programs, origin, scores))
             done = part[0] * info.layers + len(part) * (layer + 1)
             events.progress("scoring the library", done, len(parsed) * info.layers)
 
@@ -170,7 +170,8 @@ def _layer_name(layer: int) -> str:
     return f"layer-{layer:03}"
 
 
-def _features(place: Path, sentences: list[Sentence], split: Split) -> Features:
+def split_features(place: Path, sentences: list[Sentence], split: Split) -> Features:
+    """The features of a split's sentences, in order."""
     return TokenStore(place).read([sentence.id for sentence in sentences if sentence.split == split])
 
 
@@ -198,10 +199,12 @@ def _scored(
         found = summarise(produced, ious, layer, split, distances)
         scores += [score for score in found if (score.program, score.head.head) in wanted]
     proposals = [{"layer": layer, "head": head, "program": program.id} for head, program in chosen.items()]
-    return {**_content(info, distinct, "search", scores), "proposals": proposals}
+    return {**program_content(info, distinct, "search", scores), "proposals": proposals}
 
 
-def _content(info: ModelInfo, programs: Sequence[ParsedProgram], origin: str, scores: list[Score]) -> Json:
+def program_content(
+    info: ModelInfo, programs: Sequence[ParsedProgram], origin: str, scores: list[Score]
+) -> Json:
     """A result file: programs and their scores."""
     baselines = {parse(source).id for source in BASELINES.values()}
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from core.errors import HybridError
@@ -12,7 +12,8 @@ from core.jobs.queue import JobQueue
 from core.language import parse
 from core.questions import read_questions
 from core.store.hybrids import spec_to_json
-from core.types import HeadId, HybridRequest, ModelInfo, Order, SearchLimits, Sentence, Split
+from core.synthesis.money import price_of
+from core.types import ClaudeLimits, HeadId, HybridRequest, ModelInfo, Order, SearchLimits, Sentence, Split
 
 SHARES = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 
@@ -42,6 +43,32 @@ class JobRunner(JobQueue):
             "limits": asdict(limits or SearchLimits()),
         }
         return self._start("synthesize", spec)
+
+    def start_claude(
+        self,
+        info: ModelInfo,
+        heads: Sequence[HeadId] | None = None,
+        limits: ClaudeLimits | None = None,
+        api_key: str | None = None,
+    ) -> str:
+        """Have Claude propose programs for these heads, or all, starting from the best known ones.
+
+        The key, the settings' own if none is given, reaches the worker in its environment alone. Raises
+        ClaudeError if there is none or the model's price is unknown.
+        """
+        limits = limits or ClaudeLimits(model=self._settings.claude_model)
+        key = replace(self._settings, api_key=api_key or self._settings.api_key).require_api_key()
+        price_of(limits)
+        chosen = set(heads or info.head_ids())
+        best = self._workspace.library.best(info.id, Split.VALIDATION)
+        spec = {
+            "info": asdict(info),
+            "sentences": self._sentences(info),
+            "heads": None if heads is None else [str(head) for head in heads],
+            "limits": asdict(limits),
+            "known": {str(b.score.head): b.program.source for b in best if b.score.head in chosen},
+        }
+        return self._start("claude", spec, key)
 
     def start_scoring(self, info: ModelInfo, sources: list[str]) -> str:
         """Score programs on every head of a model."""

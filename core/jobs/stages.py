@@ -56,6 +56,13 @@ def _synthesize(folder: JobFolder, workspace: Path, events: EventWriter) -> None
     find_programs(folder, workspace, ModelInfo(**spec["info"]), _sentences(spec), events)
 
 
+def _claude(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+    from core.jobs.proposing import propose_programs
+
+    spec = folder.spec
+    propose_programs(folder, workspace, ModelInfo(**spec["info"]), _sentences(spec), events)
+
+
 def _score(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
     from core.jobs.finding import score_programs
 
@@ -92,6 +99,7 @@ KINDS = {
         Kind("build", "Build a workspace", needs_device=True, run=_build),
         Kind("extract", "Extract attention", needs_device=True, run=_extract),
         Kind("synthesize", "Search for programs", needs_device=True, run=_synthesize),
+        Kind("claude", "Ask Claude", needs_device=False, run=_claude),
         Kind("score", "Score programs", needs_device=True, run=_score),
         Kind("hybrid", "Build and measure a hybrid", needs_device=True, run=_hybrid),
         Kind("curve", "Measure a curve", needs_device=True, run=_curve),
