@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.hybrid import load_hybrid
 from core.score import BASELINES
 from core.store import Workspace
 from core.types import Action, Split
@@ -75,6 +76,39 @@ def test_hybrid_of_accepted_programs_replaces_just_those(workspace_copy: Path) -
     assert found["heads"] == [str(best.score.head)]
 
 
+def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
+    workspace_copy: Path, tmp_path: Path
+) -> None:
+    found = answer(
+        run_core("hybrid", "--budget", "9", "--calibrate", "--strict", "--json", workspace=workspace_copy)
+    )
+    assert found["calibrated"]
+    assert len(found["heads"]) == HEADS  # type: ignore[arg-type]
+    questions = tmp_path / "piqa.jsonl"
+    rows = [{"goal": f"do {n}", "sol1": f"a {n}", "sol2": f"b {n}", "label": n % 2} for n in range(4)]
+    questions.write_text("\n".join(map(json.dumps, rows)))
+    (reached,) = answer(run_core("downstream", str(questions), "--json", workspace=workspace_copy))["rows"]  # type: ignore[misc]
+    assert reached["questions"] == 4
+    shipped = tmp_path / "shipped"
+    answer(run_core("export-hybrid", str(shipped), "--json", workspace=workspace_copy))
+    read = load_hybrid(shipped, device="cpu")
+    assert read.figures["increase"] == pytest.approx(found["increase"])
+    again = answer(run_core("import-hybrid", str(shipped), "--json", workspace=workspace_copy))
+    assert again["hybrid"] == found["hybrid"]
+
+
+def test_a_curve_has_every_order_and_every_control(workspace_copy: Path) -> None:
+    found = answer(
+        run_core("curve", "--orders", "cost,greedy", "--passages", "3", "--json", workspace=workspace_copy)
+    )
+    rows = found["rows"]
+    assert isinstance(rows, list)
+    orders = ["cost", "greedy", "first token", "uniform", "random rows", "shuffled"]
+    assert list(dict.fromkeys(row["order"] for row in rows)) == orders
+    every = {row["order"]: row["increase"] for row in rows if row["heads"] == HEADS}
+    assert every["cost"] == pytest.approx(every["greedy"], abs=1e-4)  # all heads, in whatever order
+
+
 def test_score_takes_a_program_from_a_file(workspace_copy: Path, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(BASELINES["previous token"])
@@ -135,6 +169,7 @@ def test_answers_are_readable_without_json(built: Path) -> None:
         (["best"], "holds no model yet"),
         (["hybrid", "--share", "0.25"], "holds no model yet"),
         (["hybrid", "--share", "much"], "invalid float value"),
+        (["curve", "--orders", "alphabet"], "holds no model yet"),
         (["paint"], "invalid choice"),
     ],
 )

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from streamlit.testing.v1 import AppTest
 from core.errors import WorkspaceError
 from core.store import Workspace
 from core.store.gains import HeadGain
+from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid, spec_to_json
 from core.store.library import add_model, add_sentences
-from core.types import Action, HeadId, ModelInfo, Split
+from core.types import Action, Evaluation, HeadId, HybridSpec, ModelInfo, Split
 from core.ui import state
+from core.ui.hybrid_damage import damage_html
 from core.ui.synthesis_run import climb
 from tests import tiny
 
@@ -147,7 +150,88 @@ def test_when_everything_is_reviewed_the_page_leads_to_the_hybrid(
 
 def test_the_hybrid_page_asks_for_accepted_programs(open_app: OpenApp, workspace_copy: Path) -> None:
     app = go(open_app(workspace_copy), "hybrid")
+    app.radio(key="which").set_value("Accepted programs").run()
     assert "No program is accepted yet" in text_of(app)
+
+
+def add_hybrids(folder: Path) -> None:
+    """A measured hybrid, a curve whose uniform control costs nothing at half, and an imported hybrid."""
+    workspace = Workspace.open(folder)
+    model = workspace.library.models()[0]
+    best = workspace.library.best(model.id, Split.VALIDATION)
+    programs = spec_to_json(HybridSpec.of(model.id, [(b.score.head, b.program.source) for b in best[:3]]))
+    made = {"programs": programs, "title": "three heads", "share": 0.25, "order": "cost",
+            "calibration": [[0, 0.4], [10, 0.3]]}  # fmt: skip
+    passage = {"tokens": ["<b>Once", " upon"], "base": [2.0], "changed": [4.5], "kl": [0.7]}
+    strict = {"usual": {"increase": 0.1}, "strict": {"increase": 0.2, "passages": 4}}
+    measured = Evaluation(10.0, 12.0, 0.2, 0.1, 0.3, 0.15, 90, 4, 2)
+    genres = {"story": asdict(measured)}
+    rows = [
+        {"order": name, "control": name == "uniform", "heads": 6, "share": share, "increase": kl,
+         "low": kl, "high": kl, "kl": kl, "kept": 0}  # fmt: skip
+        for name, share, kl in (
+            ("cost", 0.25, 0.1), ("cost", 0.5, 0.3), ("uniform", 0.25, 0.9), ("uniform", 0.5, 0.2)
+        )
+    ]  # fmt: skip
+    with workspace.database.transaction() as cursor:
+        added = add_hybrid(cursor, model.id, made)
+        details = {"genres": genres, "strict": strict, "damage": [passage]}
+        add_evaluation(cursor, added, "test", measured, details)
+        curve = {"model": model.id, "title": "best", "passages_from": "test", "passages": 4, "tokens": 90}
+        add_curve(cursor, {**curve, "rows": rows})
+        add_hybrid(cursor, model.id, {**made, "programs": programs[:1], "title": "from a stranger"})
+    workspace.close()
+
+
+def test_the_hybrid_page_shows_cost_genres_lookahead_damage_and_what_controls_say(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    add_hybrids(workspace_copy)
+    app = go(open_app(workspace_copy), "hybrid")
+    choice = next(box for box in app.selectbox if box.label == "Hybrid")
+    assert sorted(choice.options) == ["from a stranger · not measured", "three heads · +20.0%"]
+    app = choice.select("three heads · +20.0%").run()
+    assert not app.exception
+    assert ("Perplexity increase", "+20.0%") in [(m.label, m.value) for m in app.metric]
+    shown = text_of(app)
+    assert "In 2 (head, passage) pairs the program failed" in shown
+    assert "**+20.0%** where they see no further than the query" in shown
+    assert "**uniform** in the place of the same heads costs no more KL than the programs at 50%" in shown
+
+
+def test_an_imported_hybrid_says_that_it_is_not_measured_here(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    add_hybrids(workspace_copy)
+    app = go(open_app(workspace_copy), "hybrid")
+    choice = next(box for box in app.selectbox if box.label == "Hybrid")
+    app = choice.select("from a stranger · not measured").run()
+    assert "not measured here yet" in text_of(app)
+
+
+def test_tokens_of_the_damage_view_are_text() -> None:
+    passage = {"tokens": ["<b>", '" onclick="x'], "base": [1.0], "changed": [3.0], "kl": [0.2]}
+    found = damage_html(passage, 2.0)
+    assert "<b>" not in found
+    assert 'onclick="x' not in found
+    assert "loss 1.00 to 3.00, KL 0.20" in found
+
+
+def test_what_heads_are_expected_to_cost_is_said_before_anything_runs(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.library.models()[0]
+    best = workspace.library.best(model.id, Split.VALIDATION)
+    heads = [
+        {"layer": b.score.head.layer, "head": b.score.head.head, "program": b.program.id, "kl": 0.01}
+        for b in best
+    ]
+    with workspace.database.transaction() as cursor:
+        add_costs(cursor, {"model": model.id, "passages": 9, "heads": heads})
+    workspace.close()
+    app = go(open_app(workspace_copy), "hybrid")
+    assert "Expected: KL 0.030 nats per token" in text_of(app)  # a quarter of twelve heads
 
 
 def test_a_locked_workspace_is_a_message_not_a_traceback(open_app: OpenApp, workspace_copy: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 from playwright.sync_api import Page, expect
 
@@ -69,6 +70,17 @@ def accept_one_program(page: Page) -> str:
 
 def build_a_hybrid(page: Page) -> None:
     page.get_by_role("link", name="Hybrid", exact=True).click()
-    expect(page.get_by_text("All 1 accepted programs replace their heads")).to_be_visible()
-    page.get_by_role("button", name="Measure").click()
+    expect(page.get_by_text("1 heads", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Build and measure").click()
     expect(metric(page, "Perplexity increase")).to_be_visible(timeout=2 * MINUTES)
+    page.get_by_role("tab", name="Damage").click()
+    expect(page.get_by_text("nats per token").first).to_be_visible()
+    page.get_by_role("tab", name="Text").click()
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_text("Once upon a time", exact=False).nth(1)).to_be_visible(timeout=MINUTES)
+    page.get_by_role("tab", name="Export").click()
+    page.get_by_role("button", name="Prepare the folder").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download", exact=True).click()
+    with ZipFile(download.value.path()) as archive:
+        assert {"hybrid/hybrid.json", "hybrid/README.md", "hybrid/load.py"} <= set(archive.namelist())
