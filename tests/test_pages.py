@@ -167,12 +167,24 @@ def add_hybrids(folder: Path) -> None:
     measured = Evaluation(10.0, 12.0, 0.2, 0.1, 0.3, 0.15, 90, 4, 2)
     genres = {"story": asdict(measured)}
     rows = [
-        {"order": name, "control": name == "uniform", "heads": 6, "share": share, "increase": kl,
-         "low": kl, "high": kl, "kl": kl, "kept": 0}  # fmt: skip
+        {
+            "order": name,
+            "control": name == "uniform",
+            "heads": 6,
+            "share": share,
+            "increase": kl,
+            "low": kl,
+            "high": kl,
+            "kl": kl,
+            "kept": 0,
+        }
         for name, share, kl in (
-            ("cost", 0.25, 0.1), ("cost", 0.5, 0.3), ("uniform", 0.25, 0.9), ("uniform", 0.5, 0.2)
+            ("cost", 0.25, 0.1),
+            ("cost", 0.5, 0.3),
+            ("uniform", 0.25, 0.9),
+            ("uniform", 0.5, 0.2),
         )
-    ]  # fmt: skip
+    ]
     with workspace.database.transaction() as cursor:
         added = add_hybrid(cursor, model.id, made)
         details = {"genres": genres, "strict": strict, "damage": [passage]}
