@@ -1,4 +1,4 @@
-"""Curation: which heads come next for review, and which programs go into a hybrid."""
+"""Curation: how far a model's heads are, and which programs go into a hybrid."""
 
 from __future__ import annotations
 
@@ -38,23 +38,6 @@ def decisions(verdicts: Iterable[Verdict]) -> dict[tuple[HeadId, str], Verdict]:
         for verdict in verdicts
         if verdict.action in (Action.ACCEPT, Action.REJECT)
     }
-
-
-def review_queue(best: Sequence[BestProgram], verdicts: Iterable[Verdict]) -> list[BestProgram]:
-    """Heads whose best program is undecided, highest lift first; skipped and flagged ones at the end."""
-    standing = {(verdict.head, verdict.program): verdict for verdict in verdicts}
-    waiting = [found for found in best if _verdict_on(found, standing) not in (Action.ACCEPT, Action.REJECT)]
-
-    def place(found: BestProgram) -> tuple[int, float]:
-        verdict = standing.get((found.score.head, found.program.id))
-        return (verdict.event if verdict else -1, -found.lift)
-
-    return sorted(waiting, key=place)
-
-
-def _verdict_on(found: BestProgram, standing: Mapping[tuple[HeadId, str], Verdict]) -> Action | None:
-    verdict = standing.get((found.score.head, found.program.id))
-    return verdict.action if verdict else None
 
 
 def choose_for_hybrid(

@@ -18,7 +18,7 @@ LAYERS = [
     {"synthesis"},
     {"hybrid", "evaluate"},
     {"store"},
-    {"curate"},
+    {"curate", "review", "agreement", "evidence", "decisions", "report"},
     {"jobs"},
     {"terminal", "commands", "__main__"},
     {"ui"},

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.store.attention import AttentionReader
+from core.store.cards import CardTable
 from core.store.database import Database, open_database
 from core.store.hybrids import HybridTable
 from core.store.jobs import JobTable
 from core.store.library import Library
+from core.store.reviewers import ReviewerTable
 from core.store.tokens import TokenStore
 from core.store.verdicts import VerdictLog
 
@@ -20,7 +22,9 @@ class Workspace:
         self.folder = folder
         self.database = database
         self.library = Library(database)
+        self.cards = CardTable(database)
         self.verdicts = VerdictLog(database)
+        self.reviewers = ReviewerTable(database)
         self.hybrids = HybridTable(database)
         self.jobs = JobTable(database)
 

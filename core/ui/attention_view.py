@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -56,41 +54,4 @@ def largest_weights(compared: Comparison, count: int = 12) -> pd.DataFrame:
             "head": compared.head[queries, keys],
             "program": compared.program[queries, keys],
         }
-    )
-
-
-_pairs = st.components.v2.component(
-    "headscript_thumbnails",
-    css=(_HERE / "thumbnails.css").read_text(),
-    js=(_HERE / "thumbnails.js").read_text(),
-)
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """A head and a program on one sentence, with a caption."""
-
-    caption: str
-    text: str
-    compared: Comparison
-
-
-def draw_thumbnails(thumbnails: Sequence[Thumbnail], is_causal: bool, key: str) -> None:
-    """Pairs of small maps, head left and program right."""
-    _pairs(
-        key=key,
-        data={
-            "causal": is_causal,
-            "sequential": CIVIDIS,
-            "items": [
-                {
-                    "caption": thumbnail.caption,
-                    "text": thumbnail.text,
-                    "n": len(thumbnail.compared.tokens),
-                    "head": packed(thumbnail.compared.head, is_causal),
-                    "program": packed(thumbnail.compared.program, is_causal),
-                }
-                for thumbnail in thumbnails
-            ],
-        },
     )
