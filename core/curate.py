@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from core.errors import HybridError, WorkspaceError
-from core.types import Action, BestProgram, HeadId, HybridSpec, ModelInfo, Verdict
+from core.types import Action, HeadId, HybridSpec, ModelInfo, Verdict
 
 Order = Literal["iou", "random"]
 
@@ -23,12 +23,11 @@ class Progress:
     accepted: int
 
 
-def progress(heads: int, best: Sequence[BestProgram], verdicts: Iterable[Verdict]) -> Progress:
-    """Counts of heads that have a program, a verdict on it, and an accepted one."""
-    standing = decisions(verdicts)
+def progress(heads: int, proposed: int, standing: Mapping[tuple[HeadId, str], Verdict]) -> Progress:
+    """Counts of heads that have a program, a decision on one, and an accepted one."""
     accepted = {head for (head, _), verdict in standing.items() if verdict.action == Action.ACCEPT}
     decided = {head for head, _ in standing}
-    return Progress(heads, len(best), len(decided), len(accepted))
+    return Progress(heads, proposed, len(decided), len(accepted))
 
 
 def decisions(verdicts: Iterable[Verdict]) -> dict[tuple[HeadId, str], Verdict]:

@@ -5,6 +5,7 @@ HeadscriptError            2  anything the user can put right; the message says 
 ├── CorpusError            2  a corpus that is missing, empty or unreadable
 ├── ProgramError           2  source that is not in the program language; holds every problem
 ├── HybridError            2  a hybrid that cannot be built or measured
+├── DecisionsError         2  a file of decisions that is not one, or does not fit the workspace
 ├── WorkspaceError         2  a workspace folder that cannot be opened or written
 │   ├── WorkspaceBusy      3  another process holds the database
 │   └── WorkspaceTooNew    2  a later version of Headscript wrote it
@@ -33,6 +34,10 @@ class CorpusError(HeadscriptError):
 
 class HybridError(HeadscriptError):
     """The hybrid asked for cannot be built or measured."""
+
+
+class DecisionsError(HeadscriptError):
+    """The file of decisions cannot be read, or contradicts the workspace."""
 
 
 class WorkspaceError(HeadscriptError):

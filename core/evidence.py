@@ -13,8 +13,8 @@ import torch
 from core.features import Features
 from core.language import Evaluator, ParsedProgram
 from core.score import interval, iou_from_l1
-from core.store import AttentionReader
-from core.types import Failure, Fit, HeadId, Score, Sentence, Split
+from core.store import AttentionReader, Workspace
+from core.types import Failure, Fit, HeadId, ModelInfo, Score, Sentence, Split
 
 _HEADS_HELD = 16  # heads whose maps are kept, about half a megabyte each
 
@@ -137,6 +137,13 @@ class Examiner:
                 padded[self._features.row(found.sentence), :n, :n] = torch.from_numpy(found.weights)
             self._maps[head] = padded
         return self._maps[head]
+
+
+def examiner_of(workspace: Workspace, model: ModelInfo, split: Split) -> Examiner:
+    """Compares programs with a model's heads on the sentences of a split."""
+    sentences = workspace.library.sentences(model.id, split)
+    features = workspace.tokens(model.id).read([sentence.id for sentence in sentences])
+    return Examiner(features, sentences, workspace.attention(model.id), model.is_causal)
 
 
 def histogram(ious: Iterable[float], bins: int = 20) -> list[int]:

@@ -5,6 +5,7 @@ Only figures of the validation split order and filter cards; the test split is s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -125,6 +126,16 @@ class Opinions:
             self.of.setdefault((verdict.head, verdict.program), {})[verdict.reviewer] = verdict
             if verdict.action == Action.ACCEPT:
                 self.accepted.add(verdict.head)
+
+    def recent(self, reviewer: str, count: int) -> list[Verdict]:
+        """The reviewer's latest words, the newest first."""
+        own = (words[reviewer] for words in self.of.values() if reviewer in words)
+        return sorted(own, key=lambda word: (word.at, word.event), reverse=True)[:count]
+
+    def reasons(self) -> Counter[str]:
+        """How often each reason stands behind a reject."""
+        words = (word for found in self.of.values() for word in found.values())
+        return Counter(word.reason for word in words if word.action == Action.REJECT and word.reason)
 
     def by(self, reviewer: str, card: Card) -> Verdict | None:
         """The reviewer's own word on a card."""

@@ -26,7 +26,7 @@ def draw_done(desk: Desk) -> None:
 
 
 def draw_recent(desk: Desk) -> None:
-    recent = desk.workspace.verdicts.recent(desk.model.id, 4, desk.reviewer)
+    recent = desk.opinions.recent(desk.reviewer, 4)
     words = [f"{v.head} {WORDS[v.action]}" + f" “{v.reason}”" * bool(v.reason) for v in recent]
     revealed = f"  \n{desk.revealed}" if desk.view.is_blind and desk.revealed else ""
     st.caption(
@@ -38,10 +38,10 @@ def draw_verdicts(desk: Desk, card: Card | None) -> None:
     disabled = set()
     if card is None:
         disabled = {"accept", "reject", "skip", "flag", "flip", "edit", "previous", "next"}
-    elif len(desk.shelf().candidates(card)) < 2:
+    elif len(desk.shelf.candidates(card)) < 2:
         disabled = {"flip"}
     with st.container(key="verdicts", gap="xsmall"):
-        counts = desk.workspace.verdicts.reasons(desk.model.id)
+        counts = desk.opinions.reasons()
         draw_verdict_row(desk.ticket, counts, desk.is_editing, frozenset(disabled), desk.act)
         draw_recent(desk)
 
@@ -51,7 +51,7 @@ def review() -> None:
     desk = open_desk(model)
     queue = desk.queue()
     card = desk.card(queue)
-    shelf, opinions = desk.shelf(), desk.opinions()
+    shelf, opinions = desk.shelf, desk.opinions
     decided = sum(opinions.is_decided(one) for one in shelf.best)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="card-title"):
         title = "everything is decided" if card is None else str(card.head)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 # Each layer may import itself and the layers before it.
 LAYERS = [
-    {"types", "errors", "settings"},
+    {"types", "errors", "settings", "palette"},
     {"device"},
     {"demo_model", "models", "corpus", "features"},
     {"language"},
@@ -18,7 +18,7 @@ LAYERS = [
     {"synthesis"},
     {"hybrid", "evaluate"},
     {"store"},
-    {"curate", "review", "agreement", "evidence", "decisions", "report"},
+    {"curate", "review", "agreement", "evidence", "decisions", "report", "curated"},
     {"jobs"},
     {"terminal", "commands", "__main__"},
     {"ui"},

@@ -52,6 +52,7 @@ class Library:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._best: dict[tuple[str, Split], tuple[int, pd.DataFrame]] = {}
 
     def models(self) -> list[ModelInfo]:
         """Every model, the latest first."""
@@ -82,9 +83,15 @@ class Library:
         """The best program of each head, chosen on validation, as a table with its score on `split`.
 
         Columns: those of scores, source, category, summary, lookahead, nodes, origin, baseline, lift,
-        validation. A head without a score on `split` is left out.
+        validation. A head without a score on `split` is left out. Asked again before anything changed, it
+        is answered from memory.
         """
-        return self._database.frame(_BEST, {"model": model, "split": str(split)})
+        revision = self.revision()
+        known = self._best.get((model, split))
+        if known is None or known[0] != revision:
+            known = revision, self._database.frame(_BEST, {"model": model, "split": str(split)})
+            self._best[model, split] = known
+        return known[1].copy()
 
     def best(self, model: str, split: Split) -> list[BestProgram]:
         """The best program of each head, chosen on validation, scored on `split`."""

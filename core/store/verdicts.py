@@ -96,15 +96,6 @@ class VerdictLog:
         )
         return [_verdict(row) for row in rows]
 
-    def reasons(self, model: str) -> dict[str, int]:
-        """How often each reason stands behind a reject, the most frequent first."""
-        rows = self._database.rows(
-            "SELECT reason, count(*) FROM reviewer_verdicts WHERE model_id = ? AND action = 'reject' "
-            "AND reason <> '' GROUP BY reason ORDER BY count(*) DESC, reason",
-            [model],
-        )
-        return {str(reason): int(count) for reason, count in rows}
-
     def accepted(self, model: str) -> dict[HeadId, str]:
         """Each head with an accepted program, and that program's source (the latest accepted)."""
         rows = self._database.rows(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from core.store.attention import AttentionReader
 from core.store.cards import CardTable
+from core.store.catalogue import Catalogue
 from core.store.database import Database, open_database
+from core.store.decisions import DecisionTable
 from core.store.hybrids import HybridTable
 from core.store.jobs import JobTable
 from core.store.library import Library
@@ -24,6 +26,8 @@ class Workspace:
         self.library = Library(database)
         self.cards = CardTable(database)
         self.verdicts = VerdictLog(database)
+        self.catalogue = Catalogue(database)
+        self.decisions = DecisionTable(database)
         self.reviewers = ReviewerTable(database)
         self.hybrids = HybridTable(database)
         self.jobs = JobTable(database)

@@ -34,6 +34,7 @@ def pages() -> list[Any]:
         st.Page("pages/heads.py", title="Heads", icon=":material/center_focus_strong:"),
         st.Page("pages/review.py", title="Review", icon=":material/rule:"),
         st.Page("pages/hybrid.py", title="Hybrid", icon=":material/call_merge:"),
+        st.Page("pages/library.py", title="Library", icon=":material/menu_book:"),
     ]
 
 

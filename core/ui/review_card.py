@@ -68,7 +68,7 @@ def draw_card(desk: Desk, card: Card) -> None:
 
 def _figures(desk: Desk, card: Card, hidden: bool) -> str:
     """IoU with interval on the three splits, and lift, as HTML."""
-    candidates = desk.shelf().candidates(card)
+    candidates = desk.shelf.candidates(card)
     place = f"candidate {candidates.index(card) + 1} of {len(candidates)}"
     parts = [f"<small>{place}</small>"]
     if hidden:
@@ -92,7 +92,7 @@ def _line(desk: Desk, card: Card, word: Verdict | None) -> str:
     if card.parent is not None:
         marks.append(f"edited from {card.parent[:6]}")
     others = [
-        name for name in desk.opinions().of.get((card.head, card.program.id), {}) if name != desk.reviewer
+        name for name in desk.opinions.of.get((card.head, card.program.id), {}) if name != desk.reviewer
     ]
     if others:
         marks.append(f"seen by {', '.join(sorted(others))}")
@@ -141,7 +141,7 @@ def _neighbours(desk: Desk, card: Card, hidden: bool) -> str:
     legend = "Head left, program right, 0 to 1 in cividis."
     if hidden:
         return legend
-    shelf = desk.shelf()
+    shelf = desk.shelf
     baselines = shelf.baselines(card.head)[:2]
     beaten = ", ".join(f"“{frame.as_text(name.rstrip('.'))}” {iou:.2f}" for name, iou in baselines)
     others = [f"{head} {iou:.2f}" for head, iou in shelf.fits(card.program.id) if head != card.head]

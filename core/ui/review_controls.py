@@ -54,7 +54,7 @@ def _filter_label(kept: Filter) -> str:
 
 
 def _draw_filter(desk: Desk) -> Filter:
-    kept, best = desk.view.kept, desk.shelf().best
+    kept, best = desk.view.kept, desk.shelf.best
     categories = sorted({card.category for card in best} | kept.categories)
     origins = sorted({card.origin for card in best} | kept.origins)
     name = desk.reviewer
@@ -90,7 +90,7 @@ def _draw_bulk(desk: Desk, count: int) -> None:
 @st.dialog("Agreement between reviewers", width="large")
 def draw_agreement(desk: Desk) -> None:
     """Cohen's kappa of every two reviewers, and where they differ."""
-    found = agreements(desk.opinions())
+    found = agreements(desk.opinions)
     if not found:
         st.info(
             "No program has been decided by two reviewers yet. Choose the queue “second opinion” to judge "

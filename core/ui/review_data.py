@@ -11,8 +11,7 @@ from threading import Lock
 import streamlit as st
 
 from core.errors import HeadscriptError
-from core.evidence import Evidence, Examiner
-from core.features import Features
+from core.evidence import Evidence, Examiner, examiner_of
 from core.language import parse
 from core.review import Opinions, Pair, pair
 from core.store import Workspace
@@ -89,22 +88,13 @@ def current_opinions(model: ModelInfo) -> Opinions:
     return opinions(model.id, state.owner().workspace.verdicts.revision())
 
 
-@st.cache_resource(show_spinner=False, max_entries=2)
-def all_features(model: str, sentences: tuple[str, ...]) -> Features:
-    """Token features of a model's sentences."""
-    return state.owner().workspace.tokens(model).read(sentences)
-
-
 @st.cache_resource(show_spinner=False, max_entries=6)
 def _examiner(model: ModelInfo, split: Split, sentences: tuple[str, ...]) -> Examiner:
-    found = [sentence for sentence in state.sentences(model.id, state.version()) if sentence.split == split]
-    features = all_features(model.id, sentences)
-    chosen = features.select([features.row(sentence.id) for sentence in found])
-    return Examiner(chosen, found, state.owner().workspace.attention(model.id), model.is_causal)
+    return examiner_of(state.owner().workspace, model, split)
 
 
 def examiner(model: ModelInfo, split: Split) -> Examiner:
-    """Compares programs with heads on the sentences of a split."""
+    """Compares programs with heads on the sentences of a split; kept while the sentences are the same."""
     sentences = state.sentences(model.id, state.version())
     return _examiner(model, split, tuple(sentence.id for sentence in sentences))
 

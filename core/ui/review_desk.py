@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
-from core.review import DECISIONS, REASONS, Opinions, Pair, Pile, View, pair, review_queue, successor
+from core.review import DECISIONS, REASONS, Pair, Pile, View, pair, review_queue, successor
 from core.store import Workspace
 from core.types import Action, Card, ModelInfo, Verdict
 from core.ui import state
-from core.ui.review_data import Shelf, current_opinions, current_shelf
+from core.ui.review_data import current_opinions, current_shelf
 from core.ui.verdict_row import last_act
 
 HISTORY = 50  # decided cards that the left arrow walks back through
@@ -32,31 +32,34 @@ class Desk:
     notice: str = ""  # said once, above the card
     revealed: str = ""  # figures of the card just decided, in blind mode
 
+    def __post_init__(self) -> None:
+        self.refresh()
+
     @property
     def workspace(self) -> Workspace:
         """The open workspace."""
         return state.owner().workspace
 
-    def shelf(self) -> Shelf:
-        """The model's cards."""
-        return current_shelf(self.model)
-
-    def opinions(self) -> Opinions:
-        """Everyone's latest word."""
-        return current_opinions(self.model)
+    def refresh(self) -> None:
+        """Read anew what the workspace holds; once a run and after each change."""
+        self.shelf = current_shelf(self.model)
+        self.opinions = current_opinions(self.model)
+        self._queues: dict[View, list[Card]] = {}
 
     def queue(self) -> list[Card]:
         """The cards that wait, in order."""
-        opinions, shelf = self.opinions(), self.shelf()
-        second: Sequence[Card] = ()
-        if self.view.pile == Pile.SECOND:
-            second = shelf.cards(opinions.decided_by_others(self.reviewer))
-        return review_queue(shelf.best, second, opinions, self.reviewer, self.view)
+        view = replace(self.view, card=None, is_blind=False)
+        if view not in self._queues:
+            second: Sequence[Card] = ()
+            if view.pile == Pile.SECOND:
+                second = self.shelf.cards(self.opinions.decided_by_others(self.reviewer))
+            self._queues[view] = review_queue(self.shelf.best, second, self.opinions, self.reviewer, view)
+        return self._queues[view]
 
     def card(self, queue: Sequence[Card]) -> Card | None:
         """The card on the screen: the one last gone to, else the first of the queue."""
         if self.view.card is not None:
-            found = self.shelf().cards([self.view.card])
+            found = self.shelf.cards([self.view.card])
             if found:
                 return found[0]
         return queue[0] if queue else None
@@ -71,7 +74,7 @@ class Desk:
 
     def own_word(self, card: Card) -> Verdict | None:
         """The reviewer's own standing word on a card."""
-        return self.opinions().by(self.reviewer, card)
+        return self.opinions.by(self.reviewer, card)
 
     def go_to(self, card: Pair | None) -> None:
         """Put a card on the screen; None for the first of the queue."""
@@ -102,6 +105,7 @@ class Desk:
                 self.model.id, card.head, program, action, self.reviewer, reason, uid=self.ticket
             )
             self.revealed = figures_in_words(card) if action in DECISIONS else ""
+        self.refresh()
         after = self.queue()
         waiting = next((one for one in after if one.head == card.head), None)
         if action in DECISIONS and waiting is not None and waiting != card and self.view.pile != Pile.ALL:
@@ -114,12 +118,14 @@ class Desk:
         """Record the same verdict on every card of the queue; one undo takes them back."""
         pairs = [pair(card) for card in self.queue()]
         self.workspace.verdicts.record_all(self.model.id, pairs, action, self.reviewer, reason)
+        self.refresh()
         self.notice = f"{len(pairs)} programs: {action}. One undo takes all of them back."
         self.go_to(None)
 
     def undo(self) -> None:
         """Take back the latest decision and return to its card."""
         taken_back = self.workspace.verdicts.undo(self.model.id, self.reviewer)
+        self.refresh()
         if len(taken_back) == 1:
             self.go_to((taken_back[0].head, taken_back[0].program))
         elif taken_back:
@@ -145,7 +151,7 @@ class Desk:
 
     def _history(self, queue: Sequence[Card]) -> list[Pair]:
         waiting = {card.head for card in queue}
-        words = self.workspace.verdicts.recent(self.model.id, HISTORY, self.reviewer)
+        words = self.opinions.recent(self.reviewer, HISTORY)
         pairs = dict.fromkeys((word.head, word.program) for word in words if word.action in DECISIONS)
         return [one for one in reversed(pairs) if one[0] not in waiting]
 
@@ -154,7 +160,7 @@ class Desk:
         card = self.card(self.queue())
         if card is None:
             return
-        candidates = self.shelf().candidates(card)
+        candidates = self.shelf.candidates(card)
         self.go_to(pair(candidates[(candidates.index(card) + 1) % len(candidates)]))
 
     def act(self) -> None:
@@ -162,6 +168,7 @@ class Desk:
         told = last_act()
         if told is None or told.ticket != self.ticket or self.is_editing:
             return
+        self.refresh()
         self.notice = self.revealed = ""
         match told.act:
             case "accept" | "reject" | "skip" | "flag":
@@ -189,13 +196,14 @@ def open_desk(model: ModelInfo) -> Desk:
     reviewer = state.reviewer()
     held = st.session_state.get("desk")
     if isinstance(held, Desk) and (held.model, held.reviewer) == (model, reviewer):
+        held.refresh()
         return held
     saved = state.owner().workspace.reviewers.view(model.id, reviewer)
     desk = Desk(model, reviewer, View.from_json(saved) if saved else View())
     card = desk.view.card
     if card is not None:
         queue = desk.queue()
-        found = desk.shelf().cards([card])
+        found = desk.shelf.cards([card])
         if not found or (desk.own_word(found[0]) is not None and found[0] not in queue):
             desk.view = replace(desk.view, card=None)
     st.session_state["desk"] = desk

@@ -63,7 +63,7 @@ export default function ({ data, parentElement }) {
   parentElement.drawn = drawn;
   parentElement.querySelector(".all")?.remove();
   const all = node("div", "all");
-  const grid = node("div", "groups");
+  const grid = node("div", data.wide ? "groups wide" : "groups");
   for (const found of data.groups) grid.appendChild(group(found, data));
   all.appendChild(grid);
   if (data.bars) all.appendChild(bars(data.bars));

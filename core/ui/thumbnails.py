@@ -46,12 +46,15 @@ class Bars:
     counts: tuple[int, ...]
 
 
-def draw_thumbnails(groups: Sequence[Group], is_causal: bool, key: str, bars: Bars | None = None) -> None:
-    """Groups of small maps in a grid; `bars` below them."""
+def draw_thumbnails(
+    groups: Sequence[Group], is_causal: bool, key: str, bars: Bars | None = None, wide: bool = False
+) -> None:
+    """Groups of small maps in a grid, or one a line if `wide`; `bars` below them."""
     _groups(
         key=key,
         data={
             "causal": is_causal,
+            "wide": wide,
             "sequential": CIVIDIS,
             "diverging": PUOR,
             "bars": None if bars is None else {"caption": bars.caption, "counts": list(bars.counts)},
