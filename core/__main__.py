@@ -53,7 +53,7 @@ def _work(job_dir: Path) -> int:
 
 
 def _run(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    from core import commands
+    from core import commands, exchange
 
     with commands.session(settings) as now:
         match arguments.command:
@@ -68,6 +68,12 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
                 return commands.score(now, arguments.model, arguments.program, arguments.at_least)
             case "best":
                 return commands.best(now, arguments.model, Split(arguments.split), arguments.eval)
+            case "export":
+                if arguments.what == "report":
+                    return exchange.export_report(now, arguments.model, arguments.path)
+                return exchange.export_library(now, arguments.path)
+            case "import":
+                return exchange.import_library(now, arguments.path)
             case _:
                 return commands.hybrid(
                     now,
@@ -133,6 +139,17 @@ def _parser() -> argparse.ArgumentParser:
     hybrid.add_argument("--programs", choices=["accepted", "best"], default="best")
     hybrid.add_argument("--eval", metavar="FILE", help="measure on these passages instead of the test split")
     hybrid.add_argument("--seed", type=int, default=0, help="of the random order")
+    export = commands.add_parser(
+        "export", parents=[of_model], help="decisions as JSON lines, or the accepted programs as a page"
+    )
+    export.add_argument(
+        "what",
+        choices=["library", "report"],
+        help="library: every decision and the programs they are about; report: one HTML page",
+    )
+    export.add_argument("path", type=Path, metavar="FILE")
+    take_in = commands.add_parser("import", parents=[shared], help="take in what `export library` wrote")
+    take_in.add_argument("path", type=Path, metavar="FILE")
     worker = commands.add_parser("worker", help="(internal) run one job")
     worker.add_argument("job_dir", type=Path, metavar="JOB_DIR")
     worker.set_defaults(json=False)

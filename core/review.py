@@ -121,11 +121,12 @@ class Opinions:
 
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
         self.of: dict[Pair, dict[str, Verdict]] = {}
-        self.accepted: set[HeadId] = set()
         for verdict in verdicts:
             self.of.setdefault((verdict.head, verdict.program), {})[verdict.reviewer] = verdict
-            if verdict.action == Action.ACCEPT:
-                self.accepted.add(verdict.head)
+        actions = {found: {word.action for word in words.values()} for found, words in self.of.items()}
+        self.accepted = {head for (head, _), taken in actions.items() if Action.ACCEPT in taken}
+        self.decided = {found for found, taken in actions.items() if taken & set(DECISIONS)}
+        self.flagged = {found for found, taken in actions.items() if Action.FLAG in taken} - self.decided
 
     def recent(self, reviewer: str, count: int) -> list[Verdict]:
         """The reviewer's latest words, the newest first."""
@@ -143,23 +144,16 @@ class Opinions:
 
     def is_decided(self, card: Card) -> bool:
         """Whether anyone accepted or rejected the card, or accepted another program of its head."""
-        return card.head in self.accepted or self._has(card, DECISIONS)
-
-    def is_flagged(self, card: Card) -> bool:
-        """Whether anyone's last word on the card is a flag, and nobody decided."""
-        return self._has(card, (Action.FLAG,)) and not self._has(card, DECISIONS)
+        return pair(card) in self.decided or card.head in self.accepted
 
     def decided_by_others(self, reviewer: str) -> list[Pair]:
         """What others accepted or rejected and this reviewer did not."""
         return [
             found
-            for found, words in self.of.items()
-            if any(one != reviewer and word.action in DECISIONS for one, word in words.items())
-            and not (reviewer in words and words[reviewer].action in DECISIONS)
+            for found in self.of
+            if found in self.decided
+            and not (reviewer in self.of[found] and self.of[found][reviewer].action in DECISIONS)
         ]
-
-    def _has(self, card: Card, actions: Sequence[Action]) -> bool:
-        return any(word.action in actions for word in self.of.get(pair(card), {}).values())
 
 
 def review_queue(
@@ -175,11 +169,11 @@ def review_queue(
         case Pile.SECOND:
             found = list(second)
         case Pile.FLAGGED:
-            found = [card for card in best if opinions.is_flagged(card)]
+            found = [card for card in best if pair(card) in opinions.flagged]
         case Pile.ALL:
             found = list(best)
     kept = sorted((card for card in found if view.kept.keeps(card)), key=_KEYS[view.order])
-    if view.pile in (Pile.ALL, Pile.FLAGGED):
+    if view.pile in (Pile.ALL, Pile.FLAGGED) or not opinions.of:
         return kept
     return sorted(kept, key=lambda card: _put_off(opinions.by(reviewer, card)))
 

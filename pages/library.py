@@ -76,7 +76,7 @@ def take_in(model: ModelInfo, content: bytes) -> None:
     """Import decisions and score the programs that came with them."""
     owner = state.owner()
     try:
-        found = import_lines(owner.workspace, content.decode("utf-8").splitlines())
+        found = import_lines(owner.workspace, content.decode("utf-8").split("\n"))
     except (HeadscriptError, UnicodeDecodeError) as error:
         st.error(f"Nothing was taken in: {frame.as_text(str(error))}", icon=":material/error:")
         return

@@ -9,6 +9,7 @@ from core.ui.review_card import STYLE, WORDS, draw_card
 from core.ui.review_controls import draw_controls
 from core.ui.review_data import evidence_shelf, examiner
 from core.ui.review_desk import Desk, open_desk
+from core.ui.reviewer import account, has_accounts
 from core.ui.verdict_row import draw_verdict_row
 
 _AHEAD = 3  # cards fetched before they are needed
@@ -74,6 +75,10 @@ def review() -> None:
 
 frame.through_app()
 model = frame.model_or_stop("Review")
+if has_accounts() and account() is None:
+    st.title("Review")
+    st.info("Log in in the sidebar: decisions are kept under your account.", icon=":material/login:")
+    st.stop()
 st.html(STYLE)
 with st.container(gap="xsmall"):
     review()

@@ -20,7 +20,7 @@ LAYERS = [
     {"store"},
     {"curate", "review", "agreement", "evidence", "decisions", "report", "curated"},
     {"jobs"},
-    {"terminal", "commands", "__main__"},
+    {"terminal", "commands", "exchange", "__main__"},
     {"ui"},
     {"pages", "app"},
 ]

@@ -46,6 +46,7 @@ ORDER BY layer, head
 """
 
 Pair = tuple[HeadId, str]
+Place = tuple[HeadId, float]  # a head and the IoU on it
 
 
 class CardTable:
@@ -82,6 +83,19 @@ class CardTable:
             [model, head.layer, head.head, str(split)],
         )
         return [(str(summary), float(iou)) for summary, iou in rows]
+
+    def fits(self, model: str, programs: Sequence[str], at_least: float) -> dict[str, list[Place]]:
+        """The heads that each program fits on validation with at least this IoU, the best first."""
+        rows = self._database.rows(
+            "SELECT program_id, list([layer, head, iou] ORDER BY iou DESC, layer, head) FROM scores "
+            "WHERE model_id = ? AND split = 'validation' AND iou >= ? "
+            "AND program_id IN (SELECT unnest(?::TEXT[])) GROUP BY program_id",
+            [model, at_least, list(programs)],
+        )
+        return {
+            str(program): [(HeadId(int(layer), int(head)), float(iou)) for layer, head, iou in places]
+            for program, places in rows
+        }
 
     def cards(self, model: str, pairs: Sequence[Pair]) -> list[Card]:
         """These programs on these heads, by head; one that is not scored on its head is left out."""

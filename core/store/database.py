@@ -27,11 +27,17 @@ class Database:
         """All rows of a query."""
         return self._connection.cursor().execute(sql, _given(parameters)).fetchall()
 
+    def named(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """A query's column names and all its rows."""
+        result = self._connection.cursor().execute(sql, _given(parameters))
+        return [name for name, *_ in result.description], result.fetchall()
+
     def frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
         """A query's result as a data frame."""
-        result = self._connection.cursor().execute(sql, _given(parameters))
-        columns = [name for name, *_ in result.description]
-        return pd.DataFrame(result.fetchall(), columns=columns)
+        columns, rows = self.named(sql, parameters)
+        return pd.DataFrame(rows, columns=columns)
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """One statement in a transaction of its own."""

@@ -20,21 +20,19 @@ class DecisionTable:
 
     def programs(self) -> list[Row]:
         """Every program that a verdict is about: id, source, origin, parent."""
-        rows = self._database.frame(
+        return self._named(
             "SELECT program_id AS id, source, origin, parent FROM programs "
             "WHERE program_id IN (SELECT program_id FROM verdicts) ORDER BY program_id"
         )
-        return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
 
     def events(self) -> list[Row]:
         """Every event in the order it was made; `undoes` is the uid of the event that an undo takes back."""
-        rows = self._database.frame(
+        return self._named(
             "SELECT v.uid, v.model_id AS model, v.layer, v.head, v.program_id AS program, v.action, "
             "u.uid AS undoes, v.batch, v.reviewer, v.reason, v.note, "
             f"strftime(v.made_at, {_TIME}) AS made_at "
             "FROM verdicts v LEFT JOIN verdicts u ON u.event = v.undoes ORDER BY v.made_at, v.event"
         )
-        return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
 
     def known(self) -> tuple[dict[str, Row], set[str]]:
         """The events here by uid, and the ids of the programs here."""
@@ -55,3 +53,8 @@ class DecisionTable:
                     f"$reviewer, $reason, $note, $uid, $batch, strptime($made_at, {_TIME}))",
                     dict(event),
                 )
+
+    def _named(self, sql: str) -> list[Row]:
+        """A query's rows as dictionaries."""
+        names, rows = self._database.named(sql)
+        return [dict(zip(names, row, strict=True)) for row in rows]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from typing import Any
 
@@ -12,6 +11,7 @@ from core.errors import HeadscriptError
 from core.store import JobRecord
 from core.types import ModelInfo
 from core.ui import state
+from core.ui.reviewer import draw_reviewer
 
 _INSIDE_APP = "inside-app"
 _STYLE = """
@@ -81,15 +81,8 @@ def draw_sidebar() -> None:
                 f"{model.architecture} · {model.layers} layers × {model.heads} heads · "
                 f"{model.parameters / 1e6:,.0f} M parameters"
             )
-            st.text_input("Reviewer", value=_user(), key="reviewer", persist_state="session")
+            draw_reviewer()
         _job_panel()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "me"
 
 
 def _job_panel() -> None:

@@ -30,7 +30,7 @@ STYLE = """
   .st-key-card-title h1 { padding: 0 !important; }
   .st-key-program-panel, .st-key-evidence-panel {
     flex: none; height: max(240px, calc(100vh - 23rem)); overflow-y: auto; }
-  .st-key-program-editor { flex: none; height: max(140px, calc(100vh - 34rem)); }
+  .st-key-program-editor { flex: none; height: max(120px, calc(100vh - 33rem)); }
   .st-key-program-editor textarea {
     font-family: monospace; font-size: .85rem; white-space: pre; overflow-x: auto; }
   .st-key-verdicts { position: sticky; bottom: 0; z-index: 10; padding: .3rem 0 .2rem; }
@@ -59,7 +59,7 @@ def draw_card(desk: Desk, card: Card) -> None:
     left, right = st.columns([1, 1.15], gap="medium")
     with left, st.container(key="program-panel"):
         if desk.is_editing:
-            draw_editor(desk, card)
+            draw_editor(desk, card, hidden)
         else:
             st.code(card.program.source, language="python", wrap_lines=True)
     with right, st.container(key="evidence-panel"):

@@ -15,6 +15,7 @@ from core.evidence import Evidence, Examiner, examiner_of
 from core.language import parse
 from core.review import Opinions, Pair, pair
 from core.store import Workspace
+from core.store.cards import Place
 from core.types import Card, HeadId, ModelInfo, Split
 from core.ui import state
 
@@ -32,7 +33,7 @@ class Shelf:
         self.best = workspace.cards.cards(model.id, workspace.cards.best(model.id))
         self._known: dict[Pair, Card] = {pair(card): card for card in self.best}
         self._candidates: dict[HeadId, list[Card]] = {}
-        self._fits: dict[str, list[tuple[HeadId, float]]] = {}
+        self._fits: dict[str, list[Place]] = {}
         self._baselines: dict[HeadId, list[tuple[str, float]]] = {}
 
     def cards(self, pairs: Iterable[Pair]) -> list[Card]:
@@ -52,10 +53,13 @@ class Shelf:
         found = self._candidates[head]
         return found if card in found else [*found, card]
 
-    def fits(self, program: str) -> list[tuple[HeadId, float]]:
+    def fits(self, program: str) -> list[Place]:
         """The heads that a program fits well on validation, the best first."""
         if program not in self._fits:
-            self._fits[program] = self._workspace.library.heads_fitted(self._model.id, program, FITS)
+            # Finding them takes one pass over all scores, so the best programs' are found together.
+            wanted = [program] if self._fits else [program, *(card.program.id for card in self.best)]
+            found = self._workspace.cards.fits(self._model.id, wanted, FITS)
+            self._fits |= {name: found.get(name, []) for name in wanted}
         return self._fits[program]
 
     def baselines(self, head: HeadId) -> list[tuple[str, float]]:
@@ -89,14 +93,13 @@ def current_opinions(model: ModelInfo) -> Opinions:
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def _examiner(model: ModelInfo, split: Split, sentences: tuple[str, ...]) -> Examiner:
+def _examiner(model: ModelInfo, split: Split, sentences: int) -> Examiner:
     return examiner_of(state.owner().workspace, model, split)
 
 
 def examiner(model: ModelInfo, split: Split) -> Examiner:
-    """Compares programs with heads on the sentences of a split; kept while the sentences are the same."""
-    sentences = state.sentences(model.id, state.version())
-    return _examiner(model, split, tuple(sentence.id for sentence in sentences))
+    """Compares programs with heads on the sentences of a split; kept until there are more sentences."""
+    return _examiner(model, split, len(state.sentences(model.id, state.version())))
 
 
 class EvidenceShelf:

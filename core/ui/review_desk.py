@@ -13,6 +13,7 @@ from core.store import Workspace
 from core.types import Action, Card, ModelInfo, Verdict
 from core.ui import state
 from core.ui.review_data import current_opinions, current_shelf
+from core.ui.reviewer import reviewer
 from core.ui.verdict_row import last_act
 
 HISTORY = 50  # decided cards that the left arrow walks back through
@@ -193,13 +194,13 @@ def figures_in_words(card: Card) -> str:
 
 def open_desk(model: ModelInfo) -> Desk:
     """This session's desk; a new session takes up the reviewer's last settings and card."""
-    reviewer = state.reviewer()
+    name = reviewer()
     held = st.session_state.get("desk")
-    if isinstance(held, Desk) and (held.model, held.reviewer) == (model, reviewer):
+    if isinstance(held, Desk) and (held.model, held.reviewer) == (model, name):
         held.refresh()
         return held
-    saved = state.owner().workspace.reviewers.view(model.id, reviewer)
-    desk = Desk(model, reviewer, View.from_json(saved) if saved else View())
+    saved = state.owner().workspace.reviewers.view(model.id, name)
+    desk = Desk(model, name, View.from_json(saved) if saved else View())
     card = desk.view.card
     if card is not None:
         queue = desk.queue()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.errors import JobError, Problem, ProgramError
+from core.errors import JobError, Problem, ProgramError, WorkspaceError
 from core.language import ParsedProgram, parse
 from core.types import Card, Fit, ModelInfo, Split
 from core.ui import frame, state
@@ -48,8 +48,9 @@ def save(desk: Desk, card: Card, found: Assessment) -> None:
         desk.notice = "Saved as a new program, scored on this head; a job is running, so score others later."
 
 
-def draw_editor(desk: Desk, card: Card) -> None:
-    """The program as text to change, with its problems or its figures below."""
+def draw_editor(desk: Desk, card: Card, hidden: bool) -> None:
+    """The program as text to change, with its problems or its figures; `hidden` shows differences only."""
+    buttons = st.container(horizontal=True, gap="small")
     with st.container(key="program-editor"):
         draft = st.text_area(
             "Program", desk.draft or card.program.source, key=f"draft-{desk.ticket}", height="stretch",
@@ -61,9 +62,11 @@ def draw_editor(desk: Desk, card: Card) -> None:
         found = assess(desk.model, card, draft)
     except ProgramError as error:
         _draw_problems(error.problems, draft)
+    except (WorkspaceError, OSError, KeyError) as error:
+        st.warning(f"It cannot be scored: {frame.as_text(str(error))}", icon=":material/warning:")
     else:
-        _draw_difference(card, found)
-    with st.container(horizontal=True, gap="small"):
+        _draw_difference(card, found, hidden)
+    with buttons:
         st.button("Check", key="check-draft", icon=":material/fact_check:", help="Or leave the text field")
         is_new = found is not None and found.program.id != card.program.id
         if (
@@ -74,7 +77,7 @@ def draw_editor(desk: Desk, card: Card) -> None:
             st.rerun()
         if st.button("Cancel", key="cancel-draft"):
             desk.change(desk.view)
-            st.rerun()
+            st.rerun(scope="fragment")
 
 
 def _draw_problems(problems: tuple[Problem, ...], draft: str) -> None:
@@ -85,17 +88,18 @@ def _draw_problems(problems: tuple[Problem, ...], draft: str) -> None:
         line = lines[problem.line - 1] if problem.line <= len(lines) else ""
         shown.append(f"{problem}\n    {line}\n    {' ' * (problem.column - 1)}^")
     more = f"\n… and {len(problems) - 5} more" if len(problems) > 5 else ""
-    st.error(f"{len(problems)} problem{'s' * (len(problems) > 1)}", icon=":material/error:")
+    st.markdown(f"**:material/error: {len(problems)} problem{'s' * (len(problems) > 1)}**")
     st.code("\n".join(shown) + more, language=None, wrap_lines=True)
 
 
-def _draw_difference(card: Card, found: Assessment) -> None:
+def _draw_difference(card: Card, found: Assessment, hidden: bool) -> None:
     """IoU of the draft beside its parent's."""
+    if found.program.id == card.program.id:
+        st.caption("The same program so far; leave the field or press Check to score a change.")
+        return
     parts = []
     for split, fit in found.fits.items():
-        change = fit.iou - card.iou(split)
-        parts.append(f"{split} **{fit.iou:.3f}** [{fit.low:.2f}, {fit.high:.2f}] ({change:+.3f})")
+        figures = "" if hidden else f"**{fit.iou:.3f}** \\[{fit.low:.2f}, {fit.high:.2f}\\] "
+        parts.append(f"{split} {figures}({fit.iou - card.iou(split):+.3f})")
     failed = f" · fails on {found.failures} sentences" if found.failures else ""
-    same = " · the same program as before" if found.program.id == card.program.id else ""
-    words = f"IoU {' · '.join(parts)} against {frame.as_text(card.program.id[:6])}{failed}{same}"
-    st.markdown(words.replace("[", "\\[").replace("]", "\\]"))
+    st.markdown(f"IoU {' · '.join(parts)} against {card.program.id[:6]}{failed}")

@@ -57,11 +57,6 @@ def chosen_model() -> ModelInfo | None:
     return next((model for model in found if model.id == wanted), found[0] if found else None)
 
 
-def reviewer() -> str:
-    """Who decides, as named in the sidebar."""
-    return str(st.session_state.get("reviewer") or "me").strip() or "me"
-
-
 @st.cache_data(show_spinner=False, max_entries=8)
 def features(model: str, sentences: tuple[str, ...]) -> Features:
     """Token features of these sentences."""
