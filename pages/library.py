@@ -33,11 +33,15 @@ def draw_list(model: ModelInfo, programs: pd.DataFrame) -> list[str]:
     pages = max(1, -(-len(found) // library_view.PAGE_ROWS))
     page = 1
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{len(found):,} of {len(programs):,} programs · pick one to open it, two to compare them")
+        st.caption(
+            f"{len(found):,} of {len(programs):,} programs · pick one to open it, two to compare them",
+            width="content",
+        )
         if pages > 1:
             page = st.number_input(
-                f"Page, of {pages}", 1, pages, 1, key="library-page", width=150, label_visibility="visible"
+                "Page", 1, pages, 1, key="library-page", width=110, label_visibility="collapsed"
             )
+            st.caption(f"of {pages} pages", width="content")
     first = (int(page) - 1) * library_view.PAGE_ROWS
     shown = found.iloc[first : first + library_view.PAGE_ROWS]
     if shown.empty:

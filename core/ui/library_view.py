@@ -91,7 +91,7 @@ def draw_program(model: ModelInfo, row: pd.Series) -> None:
     """One program and all the heads it fits."""
     ious = state.owner().workspace.catalogue.ious(model.id, row.program_id)
     marks = [row.category, *(["lookahead"] if row.lookahead else []), f"{row.origin}, {row.nodes} nodes"]
-    if row.parent:
+    if isinstance(row.parent, str):
         marks.append(f"edited from {row.parent[:6]}")
     st.subheader(frame.as_text(row.summary), anchor=False)
     st.caption(frame.as_text(" · ".join(marks)))

@@ -33,10 +33,11 @@ _FLAGS = [
 
 
 @contextmanager
-def serve(workspace: Path, **environment: str) -> Iterator[str]:
-    """The app on a free port, as `streamlit run app.py` starts it; yields its address."""
+def serve(workspace: Path, port: int = 0, **environment: str) -> Iterator[str]:
+    """The app on a free port or this one, as `streamlit run app.py` starts it; yields its address."""
     with socket.socket() as probe:
-        probe.bind(("localhost", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("localhost", port))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     log = workspace.parent / "server.log"
