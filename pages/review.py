@@ -3,11 +3,11 @@
 import streamlit as st
 
 from core.review import Filter
-from core.types import Card, Split
+from core.types import Card
 from core.ui import frame
 from core.ui.review_card import STYLE, WORDS, draw_card
 from core.ui.review_controls import draw_controls
-from core.ui.review_data import evidence_shelf, examiner
+from core.ui.review_data import evidence_shelf
 from core.ui.review_desk import Desk, open_desk
 from core.ui.reviewer import account, has_accounts
 from core.ui.verdict_row import draw_verdict_row
@@ -70,7 +70,7 @@ def review() -> None:
     if card is not None:
         heads = [one.head for one in queue]
         at = heads.index(card.head) + 1 if card.head in heads else 0
-        evidence_shelf().prepare(examiner(model, Split.VALIDATION), shelf, queue[at : at + _AHEAD])
+        evidence_shelf().prepare(model, shelf, queue[at : at + _AHEAD])
 
 
 frame.through_app()

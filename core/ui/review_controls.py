@@ -39,7 +39,7 @@ def draw_controls(desk: Desk, queue: Sequence[Card]) -> None:
     if wanted != view:
         moved = (wanted.pile, wanted.order, wanted.kept) != (view.pile, view.order, view.kept)
         desk.change(replace(wanted, card=None) if moved else wanted)
-        st.rerun(scope="fragment")
+        st.rerun()
 
 
 _BLIND = "Hide every number on the card until you have decided"
@@ -84,7 +84,7 @@ def _draw_bulk(desk: Desk, count: int) -> None:
     if accept or reject:
         action = Action.ACCEPT if accept else Action.REJECT
         desk.decide_all(action, reason if reject else "")
-        st.rerun(scope="fragment")
+        st.rerun()
 
 
 @st.dialog("Agreement between reviewers", width="large")

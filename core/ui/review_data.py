@@ -123,13 +123,14 @@ class EvidenceShelf:
                     self._held.popitem(last=False)
         return held
 
-    def prepare(self, found: Examiner, shelf: Shelf, cards: Sequence[Card]) -> None:
+    def prepare(self, model: ModelInfo, shelf: Shelf, cards: Sequence[Card]) -> None:
         """Fetch in the background what drawing these cards takes."""
-        for card in cards:
-            self._pool.submit(self._prepare, found, shelf, card)
+        with suppress(HeadscriptError, OSError):  # what cannot be read is said when a card is drawn
+            found = examiner(model, Split.VALIDATION)
+            for card in cards:
+                self._pool.submit(self._prepare, found, shelf, card)
 
     def _prepare(self, found: Examiner, shelf: Shelf, card: Card) -> None:
-        # What cannot be read now is said when the card is drawn.
         with suppress(HeadscriptError, OSError):
             self.get(found, card)
             shelf.fits(card.program.id)

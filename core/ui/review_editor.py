@@ -77,7 +77,7 @@ def draw_editor(desk: Desk, card: Card, hidden: bool) -> None:
             st.rerun()
         if st.button("Cancel", key="cancel-draft"):
             desk.change(desk.view)
-            st.rerun(scope="fragment")
+            st.rerun()
 
 
 def _draw_problems(problems: tuple[Problem, ...], draft: str) -> None:
