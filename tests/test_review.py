@@ -14,10 +14,20 @@ def card(
     return Card(
         head=HeadId.parse(head),
         program=Program(f"p-{head}", "def attend(q, k):\n    return 1.0\n"),
-        category=category, summary="", lookahead=lookahead, nodes=9, origin=origin, parent=None,
-        fits={Split.VALIDATION: Fit(iou, iou - width / 2, iou + width / 2), Split.TEST: Fit(test, test, test)},
-        baselines={Split.VALIDATION: baseline}, failures=0, cost=cost,
-    )  # fmt: skip
+        category=category,
+        summary="",
+        lookahead=lookahead,
+        nodes=9,
+        origin=origin,
+        parent=None,
+        fits={
+            Split.VALIDATION: Fit(iou, iou - width / 2, iou + width / 2),
+            Split.TEST: Fit(test, test, test),
+        },
+        baselines={Split.VALIDATION: baseline},
+        failures=0,
+        cost=cost,
+    )
 
 
 THREE = [

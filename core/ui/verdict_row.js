@@ -83,6 +83,9 @@ class Row {
   }
 
   draw(data, setTriggerValue) {
+    // A choice of queue is made: give the keys back to the card.
+    const focused = document.activeElement;
+    if (this.data && this.data.queue !== data.queue && focused?.matches("input[role=combobox]")) focused.blur();
     this.data = data;
     this.setTriggerValue = setTriggerValue;
     this.sent = null;
