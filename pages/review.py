@@ -43,8 +43,7 @@ def draw_verdicts(desk: Desk, card: Card | None) -> None:
         disabled = {"flip"}
     with st.container(key="verdicts", gap="xsmall"):
         counts = desk.opinions.reasons()
-        queue = f"{desk.view.pile}, {desk.view.order}"
-        draw_verdict_row(desk.ticket, queue, counts, desk.is_editing, frozenset(disabled), desk.act)
+        draw_verdict_row(desk.ticket, counts, desk.is_editing, frozenset(disabled), desk.act)
         draw_recent(desk)
 
 

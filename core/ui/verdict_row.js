@@ -3,6 +3,8 @@
 
 const RESEND_AFTER = 3000; // ms until an unanswered decision may be sent again
 
+const LIST_CLOSES = 200; // ms after a choice until the list has closed and taken the focus back
+
 const node = (tag, className, text) => {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -10,8 +12,13 @@ const node = (tag, className, text) => {
   return made;
 };
 
-const TEXT = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
-const CONTROL = "button, a[href], summary, [role=button], [role=tab], [role=option], [role=radio], [role=switch]";
+const TEXT = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=''], [contenteditable=true]";
+const CONTROL = "input, button, a[href], summary, [role=button], [role=tab], [role=option], [role=radio], [role=switch]";
+
+function leaveClosedList() {
+  const focused = document.activeElement;
+  if (focused?.matches("input[role=combobox]:not([aria-expanded=true])")) focused.blur();
+}
 
 function isTaken(event, root) {
   if (event.ctrlKey || event.metaKey || event.altKey) return true;
@@ -48,12 +55,18 @@ class Row {
       if (event.key === " " && this.root.contains(event.composedPath()[0])) event.preventDefault();
     };
     document.addEventListener("keydown", this.onKey, true);
+    this.onClick = (event) => {
+      // A choice is made from a list: give the keys back to the card.
+      if (event.target.closest?.("[role=option]")) setTimeout(leaveClosedList, LIST_CLOSES);
+    };
     document.addEventListener("keyup", this.onKeyUp, true);
+    document.addEventListener("click", this.onClick, true);
   }
 
   close() {
     document.removeEventListener("keydown", this.onKey, true);
     document.removeEventListener("keyup", this.onKeyUp, true);
+    document.removeEventListener("click", this.onClick, true);
   }
 
   press(event) {
@@ -83,9 +96,6 @@ class Row {
   }
 
   draw(data, setTriggerValue) {
-    // A choice of queue is made: give the keys back to the card.
-    const focused = document.activeElement;
-    if (this.data && this.data.queue !== data.queue && focused?.matches("input[role=combobox]")) focused.blur();
     this.data = data;
     this.setTriggerValue = setTriggerValue;
     this.sent = null;

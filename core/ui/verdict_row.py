@@ -54,21 +54,16 @@ _KEYS = (
 
 def draw_verdict_row(
     ticket: str,
-    queue: str,
     counts: Mapping[str, int],
     is_editing: bool,
     disabled: frozenset[str],
     on_act: Callable[[], None],
 ) -> None:
-    """The row; `queue` names the queue and its order.
-
-    `on_act` is called after each press; `last_act` then tells which it was.
-    """
+    """The row; `on_act` is called after each press, `last_act` then tells which it was."""
     _row(
         key=KEY,
         data={
             "ticket": ticket,
-            "queue": queue,
             "editing": is_editing,
             "keys": [{**asdict(key), "disabled": key.act in disabled} for key in _KEYS],
             "reasons": [{"name": reason, "count": counts.get(reason, 0)} for reason in REASONS],
