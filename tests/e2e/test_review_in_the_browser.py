@@ -32,6 +32,8 @@ def choose(page: Page, label: str, option: str) -> None:
     page.get_by_label(label).click()
     page.get_by_role("option", name=option, exact=True).click()
     page.wait_for_function("document.activeElement === document.body")  # the keys are the card's again
+    page.wait_for_timeout(500)
+    expect(page.locator("[data-test-script-state=notRunning]")).to_have_count(1)
 
 
 def title(page: Page) -> Locator:
