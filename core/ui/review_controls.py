@@ -77,7 +77,9 @@ def _draw_bulk(desk: Desk, count: int) -> None:
         return
     st.markdown(f"Decide on **all {count}** cards of this queue at once. One undo takes all of them back.")
     reason = st.selectbox("Reason, for rejecting", ["", *REASONS], key="bulk-reason")
-    confirmed = st.checkbox(f"Yes, all {count}", key=f"bulk-sure-{desk.ticket}")
+    # Asked anew after every decision.
+    asked = f"bulk-sure-{count}-{desk.workspace.verdicts.revision()}"
+    confirmed = st.checkbox(f"Yes, all {count}", key=asked)
     with st.container(horizontal=True):
         accept = st.button(f"✓ Accept {count}", key="bulk-accept", disabled=not confirmed)
         reject = st.button(f"✕ Reject {count}", key="bulk-reject", disabled=not confirmed)

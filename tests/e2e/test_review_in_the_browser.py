@@ -111,7 +111,7 @@ def test_a_held_doubled_or_typed_key_decides_at_most_once(address: str, open_pag
     third = head(page)
     for key in ("r", "c", "Control+a"):  # Streamlit's own, and the browser's
         page.keyboard.press(key)
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Filter", exact=True).click()
     page.get_by_label("Category").click()
     page.keyboard.type("axf1")
     page.keyboard.press("Escape")
