@@ -80,6 +80,8 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
                 return commands.score(now, arguments.model, arguments.program, arguments.at_least)
             case "best":
                 return commands.best(now, arguments.model, Split(arguments.split), arguments.eval)
+            case "export" | "import":
+                return _exchange(arguments, now)
             case _:
                 return _run_on_hybrids(arguments, now)
 
@@ -98,10 +100,6 @@ def _run_on_hybrids(arguments: argparse.Namespace, now: Session) -> dict[str, An
             return commands.downstream(
                 now, arguments.model, arguments.hybrid, arguments.questions, tasks, arguments.limit
             )
-        case "export-hybrid":
-            return commands.export_hybrid(now, arguments.model, arguments.hybrid, arguments.folder)
-        case "import-hybrid":
-            return commands.import_hybrid(now, arguments.folder)
         case _:
             request = HybridRequest(
                 title="",
@@ -114,6 +112,23 @@ def _run_on_hybrids(arguments: argparse.Namespace, now: Session) -> dict[str, An
             return commands.hybrid(
                 now, arguments.model, arguments.share, arguments.programs, arguments.eval, request
             )
+
+
+def _exchange(arguments: argparse.Namespace, now: Session) -> dict[str, Any]:
+    """Between this workspace and files: what is exported is named, what is imported is seen."""
+    from core import exchange, hybrid_commands
+
+    if arguments.command == "import":
+        if arguments.path.is_dir():
+            return hybrid_commands.import_hybrid(now, arguments.path)
+        return exchange.import_library(now, arguments.path)
+    match arguments.what:
+        case "hybrid":
+            return hybrid_commands.export_hybrid(now, arguments.model, arguments.hybrid, arguments.path)
+        case "report":
+            return exchange.export_report(now, arguments.model, arguments.path)
+        case _:
+            return exchange.export_library(now, arguments.path)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -188,6 +203,21 @@ def _parser() -> argparse.ArgumentParser:
     best.add_argument("--split", choices=[str(split) for split in Split], default=str(Split.TEST))
     best.add_argument("--eval", metavar="FILE", help="score on these passages instead of a split")
     _add_hybrid_commands(commands, shared, of_model)
+    export = commands.add_parser(
+        "export", parents=[of_model], help="decisions, a report or a hybrid, as files"
+    )
+    export.add_argument(
+        "what",
+        choices=["library", "report", "hybrid"],
+        help="library: every decision and the programs they are about, as JSON lines; report: the accepted "
+        "programs as one HTML page; hybrid: a folder with its programs, figures and model card",
+    )
+    export.add_argument("path", type=Path, metavar="PATH")
+    export.add_argument("--hybrid", metavar="ID", help="which hybrid; default: the latest")
+    take_in = commands.add_parser(
+        "import", parents=[shared], help="take in what `export library` or `export hybrid` wrote"
+    )
+    take_in.add_argument("path", type=Path, metavar="PATH")
     worker = commands.add_parser("worker", help="(internal) run one job")
     worker.add_argument("job_dir", type=Path, metavar="JOB_DIR")
     worker.set_defaults(json=False)
@@ -228,10 +258,6 @@ def _add_hybrid_commands(
     downstream.add_argument("questions", type=Path, nargs="?", metavar="FILE", help="in PIQA's format")
     downstream.add_argument("--tasks", metavar="piqa,arc_easy", help="tasks of lm-eval instead")
     downstream.add_argument("--limit", type=_positive, metavar="N", help="take the first N questions")
-    ship = commands.add_parser("export-hybrid", parents=[stored], help="write a hybrid as a folder")
-    ship.add_argument("folder", type=Path, metavar="FOLDER")
-    take = commands.add_parser("import-hybrid", parents=[shared], help="take such a folder in")
-    take.add_argument("folder", type=Path, metavar="FOLDER")
 
 
 def _positive(text: str) -> int:

@@ -1,12 +1,12 @@
-"""Curation: which heads come next for review, and which programs go into a hybrid."""
+"""Curation: how far a model's heads are, and which programs go into a hybrid."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.errors import HybridError, WorkspaceError
-from core.types import Action, BestProgram, HeadId, ModelInfo, Verdict
+from core.types import Action, HeadId, ModelInfo, Verdict
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,11 @@ class Progress:
     accepted: int
 
 
-def progress(heads: int, best: Sequence[BestProgram], verdicts: Iterable[Verdict]) -> Progress:
-    """Counts of heads that have a program, a verdict on it, and an accepted one."""
-    standing = decisions(verdicts)
+def progress(heads: int, proposed: int, standing: Mapping[tuple[HeadId, str], Verdict]) -> Progress:
+    """Counts of heads that have a program, a decision on one, and an accepted one."""
     accepted = {head for (head, _), verdict in standing.items() if verdict.action == Action.ACCEPT}
     decided = {head for head, _ in standing}
-    return Progress(heads, len(best), len(decided), len(accepted))
+    return Progress(heads, proposed, len(decided), len(accepted))
 
 
 def decisions(verdicts: Iterable[Verdict]) -> dict[tuple[HeadId, str], Verdict]:
@@ -34,23 +33,6 @@ def decisions(verdicts: Iterable[Verdict]) -> dict[tuple[HeadId, str], Verdict]:
         for verdict in verdicts
         if verdict.action in (Action.ACCEPT, Action.REJECT)
     }
-
-
-def review_queue(best: Sequence[BestProgram], verdicts: Iterable[Verdict]) -> list[BestProgram]:
-    """Heads whose best program is undecided, highest lift first; skipped and flagged ones at the end."""
-    standing = {(verdict.head, verdict.program): verdict for verdict in verdicts}
-    waiting = [found for found in best if _verdict_on(found, standing) not in (Action.ACCEPT, Action.REJECT)]
-
-    def place(found: BestProgram) -> tuple[int, float]:
-        verdict = standing.get((found.score.head, found.program.id))
-        return (verdict.event if verdict else -1, -found.lift)
-
-    return sorted(waiting, key=place)
-
-
-def _verdict_on(found: BestProgram, standing: Mapping[tuple[HeadId, str], Verdict]) -> Action | None:
-    verdict = standing.get((found.score.head, found.program.id))
-    return verdict.action if verdict else None
 
 
 def heads_named(names: str, info: ModelInfo) -> list[HeadId]:

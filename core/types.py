@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, get_args
@@ -152,6 +152,41 @@ class BestProgram:
     def lift(self) -> float:
         """IoU beyond the best baseline."""
         return self.score.iou - self.baseline
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A mean IoU with its 95 % bootstrap interval."""
+
+    iou: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """A program on a head as a reviewer sees it."""
+
+    head: HeadId
+    program: Program
+    category: str
+    summary: str  # one plain-English sentence
+    lookahead: bool
+    nodes: int
+    origin: str  # baseline, search, claude, person
+    parent: str | None  # Program.id that a person edited
+    fits: Mapping[Split, Fit]
+    baselines: Mapping[Split, float]  # IoU of the head's best baseline
+    failures: int  # sentences of all splits on which the program failed
+    cost: float | None  # perplexity increase of replacing this head alone; None where it was not measured
+
+    def iou(self, split: Split) -> float:
+        """Mean IoU on a split; 0 where it was not scored."""
+        return self.fits[split].iou if split in self.fits else 0.0
+
+    def lift(self, split: Split) -> float:
+        """IoU beyond the head's best baseline."""
+        return self.iou(split) - self.baselines.get(split, 0.0)
 
 
 class Action(StrEnum):

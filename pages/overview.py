@@ -4,10 +4,19 @@ import pandas as pd
 import streamlit as st
 
 from core.curate import decisions, progress
-from core.types import Action, HeadId, ModelInfo, Split
+from core.types import Action, HeadId, ModelInfo, Verdict
 from core.ui import charts, frame, jobs, state
 
 _BUILDS = ("build", "extract")
+_HELP = {
+    "Reviewed": "Heads with an accepted or rejected program",
+    "Most replaced": "The largest number of heads in a measured hybrid",
+}
+_BAR = (
+    '<div title="{title}" style="height:.35rem;border-radius:.2rem;background:#8886">'
+    '<div style="height:100%;border-radius:.2rem;width:{share};background:#4a6ed0"></div></div>'
+)
+Standing = dict[tuple[HeadId, str], Verdict]
 _MARKS = {"accepted": "✓", "rejected": "✕", "undecided": ""}
 
 
@@ -51,28 +60,34 @@ def draw_building() -> None:
     if model is None or state.best_frame(model).empty:
         st.caption("Heads appear here layer by layer, as soon as each layer has its programs.")
     else:
-        draw_map(model, live=True)
+        standing = decisions(state.owner().workspace.verdicts.standing(model.id))
+        draw_map(model, state.best_frame(model), standing, live=True)
 
 
-def heads_table(model: ModelInfo) -> pd.DataFrame:
+def heads_table(model: ModelInfo, heads: pd.DataFrame, standing: Standing) -> pd.DataFrame:
     """The best program of each head with the verdict on it."""
-    heads = state.best_frame(model, Split.TEST)
-    standing = decisions(state.owner().workspace.verdicts.standing(model.id))
     words = {Action.ACCEPT: "accepted", Action.REJECT: "rejected"}
-    keys = [(HeadId(int(row.layer), int(row.head)), str(row.program_id)) for row in heads.itertuples()]
-    verdicts = [words[standing[key].action] if key in standing else "undecided" for key in keys]
+    keys = [
+        (HeadId(layer, head), program)
+        for layer, head, program in zip(heads["layer"], heads["head"], heads["program_id"], strict=True)
+    ]
+    accepted = {head for (head, _), verdict in standing.items() if verdict.action == Action.ACCEPT}
+    verdicts = [
+        "accepted" if key[0] in accepted else words[standing[key].action] if key in standing else "undecided"
+        for key in keys
+    ]
     return heads.assign(
         name=[str(head) for head, _ in keys], verdict=verdicts, mark=[_MARKS[verdict] for verdict in verdicts]
     )
 
 
-def draw_map(model: ModelInfo, live: bool = False) -> None:
-    heads = heads_table(model)
+def draw_map(model: ModelInfo, heads: pd.DataFrame, standing: Standing, live: bool = False) -> None:
     colour = st.segmented_control(
         "Colour by", ["IoU", "Lift", "Category", "Verdict"], default="IoU", key="colour", required=True
     )
     columns = ["layer", "head", "name", "iou", "lift", "category", "verdict", "mark", "summary"]
-    chart = charts.head_map(heads[columns], colour or "IoU", model.layers, model.heads)
+    table = heads_table(model, heads, standing)[columns]
+    chart = charts.head_map(table, colour or "IoU", model.layers, model.heads)
     if live:
         st.altair_chart(chart, key="live-map")
         return
@@ -85,43 +100,62 @@ def draw_map(model: ModelInfo, live: bool = False) -> None:
         st.switch_page("pages/heads.py", query_params=place)
 
 
-def draw_funnel(model: ModelInfo) -> None:
-    workspace = state.owner().workspace
-    best = workspace.library.best(model.id, Split.TEST)
-    counts = progress(model.layers * model.heads, best, workspace.verdicts.standing(model.id))
-    hybrids = workspace.hybrids.frame(model.id)
-    replaced = int(hybrids.heads.max()) if len(hybrids) else 0
-    columns = st.columns(6)
-    columns[0].metric("Heads", counts.heads)
-    columns[1].metric("With a program", counts.proposed)
-    columns[2].metric("Reviewed", counts.decided)
-    columns[3].metric("Accepted", counts.accepted)
-    columns[4].metric("Most replaced", replaced, help="The largest number of heads in a measured hybrid")
-    columns[5].metric("Mean IoU, test", f"{sum(found.score.iou for found in best) / max(1, len(best)):.3f}")
-    draw_next_step(counts.decided, counts.accepted, len(hybrids))
+def draw_funnel(model: ModelInfo, heads: pd.DataFrame, standing: Standing) -> None:
+    """How many heads got how far, each number with its share of all heads."""
+    hybrids = state.owner().workspace.hybrids.frame(model.id)
+    reached = progress(model.layers * model.heads, len(heads), standing)
+    counts = {
+        "Heads": reached.heads,
+        "With a program": reached.proposed,
+        "Reviewed": reached.decided,
+        "Accepted": reached.accepted,
+        "Most replaced": int(hybrids.heads.max()) if len(hybrids) else 0,
+    }
+    columns = st.columns(len(counts) + 1, gap="small")
+    for column, (label, count) in zip(columns, counts.items(), strict=False):
+        column.metric(label, count, help=_HELP.get(label))
+        share = count / counts["Heads"]
+        column.html(_BAR.format(share=f"{share:.1%}", title=f"{share:.0%} of all heads"))
+    columns[-1].metric("Mean IoU, test", f"{heads.iou.mean():.3f}", help="Of each head's best program")
+    draw_next_step(reached.proposed - reached.decided, reached.accepted, len(hybrids))
 
 
-def draw_next_step(decided: int, accepted: int, hybrids: int) -> None:
-    """One sentence on what to do next, and the page to do it on."""
-    if accepted == 0:
-        sentence = (
-            "Next: look at programs one by one and accept those you trust."
-            if not decided
-            else ("Nothing is accepted yet; go on reviewing.")
-        )
+def draw_next_step(undecided: int, accepted: int, hybrids: int) -> None:
+    """One sentence on what to do next, and a button to do it."""
+    if accepted == 0 and undecided:
+        sentence = f"Next: look at the {undecided} programs one by one and accept those you trust."
         page, label = "pages/review.py", "Review programs"
-    elif hybrids == 0:
-        sentence = f"Next: replace the {accepted} accepted heads and see what that costs."
+    elif accepted and hybrids == 0:
+        heads = f"{accepted} accepted heads" if accepted > 1 else "accepted head"
+        sentence = f"Next: replace the {heads} and see what that costs."
         page, label = "pages/hybrid.py", "Build a hybrid"
+    elif undecided:
+        sentence = f"Next: {undecided} heads wait for review; each one accepted can go into a larger hybrid."
+        page, label = "pages/review.py", "Go on reviewing"
     else:
-        sentence, page, label = (
-            "Next: review more heads, or measure a larger hybrid.",
-            "pages/review.py",
-            "Review",
-        )
+        sentence = "Every head is reviewed. Export the accepted programs, or edit the rejected ones."
+        page, label = "pages/library.py", "Open the library"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(sentence, width="content")
-        st.page_link(page, label=f"**{label}**", icon=":material/arrow_forward:")
+        if st.button(label, key="next-step", type="primary", icon=":material/arrow_forward:"):
+            st.switch_page(page)
+
+
+def draw_overview(model: ModelInfo) -> None:
+    heads = state.best_frame(model)
+    standing = decisions(state.owner().workspace.verdicts.standing(model.id))
+    st.title(f"Overview · {model.title}")
+    draw_funnel(model, heads, standing)
+    draw_map(model, heads, standing)
+    builds = [found for found in state.owner().workspace.jobs.all() if found.kind in _BUILDS]
+    if builds:
+        jobs.draw_notes(builds[0])
+    st.subheader("How well programs fit")
+    st.altair_chart(charts.iou_histogram(heads[["iou"]]), width="stretch")
+    st.caption(
+        "Dashed lines: mean best IoU published for other models (arXiv 2606.19317), picked and reported "
+        "on the same few sentences; here chosen on validation, reported on test."
+    )
 
 
 frame.through_app()
@@ -134,15 +168,4 @@ if job is not None and (job.kind in _BUILDS or (job.kind == "synthesize" and not
 elif not has_programs:
     draw_welcome()
 else:
-    st.title(f"Overview · {model.title}")
-    draw_funnel(model)
-    draw_map(model)
-    builds = [found for found in state.owner().workspace.jobs.all() if found.kind in _BUILDS]
-    if builds:
-        jobs.draw_notes(builds[0])
-    st.subheader("How well programs fit")
-    st.altair_chart(charts.iou_histogram(state.best_frame(model)), width="stretch")
-    st.caption(
-        "Dashed lines: mean best IoU published for other models (arXiv 2606.19317), picked and reported "
-        "on the same few sentences; here chosen on validation, reported on test."
-    )
+    draw_overview(model)

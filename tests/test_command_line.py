@@ -90,10 +90,10 @@ def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
     (reached,) = answer(run_core("downstream", str(questions), "--json", workspace=workspace_copy))["rows"]  # type: ignore[misc]
     assert reached["questions"] == 4
     shipped = tmp_path / "shipped"
-    answer(run_core("export-hybrid", str(shipped), "--json", workspace=workspace_copy))
+    answer(run_core("export", "hybrid", str(shipped), "--json", workspace=workspace_copy))
     read = load_hybrid(shipped, device="cpu")
     assert read.figures["increase"] == pytest.approx(found["increase"])
-    again = answer(run_core("import-hybrid", str(shipped), "--json", workspace=workspace_copy))
+    again = answer(run_core("import", str(shipped), "--json", workspace=workspace_copy))
     assert again["hybrid"] == found["hybrid"]
 
 

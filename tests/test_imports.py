@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 # Each layer may import itself and the layers before it.
 LAYERS = [
-    {"types", "errors", "settings"},
+    {"types", "errors", "settings", "palette"},
     {"device"},
     {"demo_model", "models", "corpus", "questions", "features"},
     {"language"},
@@ -18,9 +18,9 @@ LAYERS = [
     {"synthesis"},
     {"hybrid", "evaluate"},
     {"store"},
-    {"curate", "shipping"},
+    {"curate", "shipping", "review", "agreement", "evidence", "decisions", "report", "curated"},
     {"jobs"},
-    {"terminal", "commands", "hybrid_commands", "__main__"},
+    {"terminal", "commands", "hybrid_commands", "exchange", "__main__"},
     {"ui"},
     {"pages", "app"},
 ]

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -13,18 +13,21 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.errors import WorkspaceError
+from core.language import parse
+from core.review import Order
+from core.score import BASELINES
 from core.store import Workspace
 from core.store.gains import HeadGain
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid, spec_to_json
 from core.store.library import add_model, add_sentences
-from core.types import Action, Evaluation, HeadId, HybridSpec, ModelInfo, Split
+from core.types import Action, Evaluation, HeadId, HybridSpec, ModelInfo, Score, Split
 from core.ui import state
 from core.ui.hybrid_damage import damage_html
 from core.ui.synthesis_run import climb
 from tests import tiny
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("overview", "heads", "synthesize", "review", "hybrid")
+PAGES = ("overview", "heads", "synthesize", "review", "hybrid", "library")
 OpenApp = Callable[[Path], AppTest]
 
 
@@ -118,27 +121,6 @@ def test_the_heads_page_opens_the_head_in_the_address(open_app: OpenApp, workspa
     assert "def attend(q, k):" in app.code[0].value
 
 
-def test_a_decision_brings_the_next_card_and_undo_the_very_card(
-    open_app: OpenApp, workspace_copy: Path
-) -> None:
-    app = go(open_app(workspace_copy), "review")
-    first = app.title[0].value
-    button(app, "do-accept").click().run()
-    assert app.title[0].value != first
-    assert "✓ accepted" in text_of(app)
-    button(app, "do-undo").click().run()
-    assert app.title[0].value == first
-    assert "No decision yet" in text_of(app)
-
-
-def test_a_rejection_keeps_its_reason(open_app: OpenApp, workspace_copy: Path) -> None:
-    app = go(open_app(workspace_copy), "review")
-    next(box for box in app.selectbox if box.key == "reason").select("trivial").run()
-    button(app, "do-reject").click().run()
-    assert "“trivial”" in text_of(app)
-    assert next(box for box in app.selectbox if box.key == "reason").value == ""  # not the next card's
-
-
 def test_when_everything_is_reviewed_the_page_leads_to_the_hybrid(
     open_app: OpenApp, workspace_copy: Path
 ) -> None:
@@ -146,6 +128,80 @@ def test_when_everything_is_reviewed_the_page_leads_to_the_hybrid(
     app = go(open_app(workspace_copy), "review")
     assert "everything is decided" in app.title[0].value
     assert not app.exception
+    app = go(app, "overview")
+    assert button(app, "next-step").label == "Build a hybrid"
+
+
+def test_a_new_session_takes_up_the_reviewers_last_settings(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "review")
+    select(app, "Order", Order.CATEGORY)
+    first = app.title[0].value
+    close_app()
+    app = go(open_app(workspace_copy), "review")
+    assert app.title[0].value == first
+    assert next(box for box in app.selectbox if box.label == "Order").value == Order.CATEGORY
+
+
+def select(app: AppTest, label: str, value: str) -> None:
+    next(box for box in app.selectbox if box.label == label).select(value).run()
+
+
+def test_a_program_whose_features_are_not_there_says_so_on_its_card(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    keep_one_head(workspace_copy, "def attend(q, k):\n    return similarity(q, k)\n")
+    (folder,) = (workspace_copy / "attention").iterdir()
+    (folder / "embeddings.parquet").unlink()
+    app = go(open_app(workspace_copy), "review")
+    assert app.title[0].value == "Review · L0H0"
+    assert "The program fails on" in text_of(app)
+    close_app()
+    (folder / "tokens.parquet").unlink()
+    app = go(open_app(workspace_copy), "review")
+    assert not app.exception
+    assert "The evidence cannot be drawn" in text_of(app)
+
+
+def keep_one_head(folder: Path, source: str) -> None:
+    """Leave one head with a program, this one, which no baseline beats."""
+    workspace = Workspace.open(folder)
+    model = workspace.library.models()[0].id
+    workspace.database.run("DELETE FROM scores WHERE layer > 0 OR head > 0")
+    scores = [Score("", HeadId(0, 0), split, 1.0, 1.0, 1.0, 0.0, 1, 0) for split in Split]
+    name = parse(source).id
+    workspace.library.save_edit(model, source, "", [replace(score, program=name) for score in scores])
+    workspace.close()
+
+
+def test_one_head_is_enough_for_every_page(open_app: OpenApp, workspace_copy: Path) -> None:
+    keep_one_head(workspace_copy, "def attend(q, k):\n    return k.index + 0.5\n")
+    app = open_app(workspace_copy)
+    for page in PAGES:
+        assert not go(app, page).exception
+    app = go(app, "review")
+    assert "0 of 1 decided · 1 in this queue" in text_of(app)
+
+
+def test_the_library_finds_programs_by_every_word(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "library")
+    app.text_input(key="search").set_value("first TOKEN everything").run()
+    assert app.dataframe[0].value["program"].tolist() == ["Everything rests on the first token."]
+    app.text_input(key="search").set_value("no such word anywhere").run()
+    assert "No program holds all these words" in text_of(app)
+
+
+def test_a_program_in_the_address_is_open_and_two_are_compared(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    first, second = (parse(BASELINES[name]).id for name in ("first token", "uniform"))
+    app = open_app(workspace_copy)
+    app.query_params["program"] = first
+    app = go(app, "library")
+    assert app.code[0].value == BASELINES["first token"].strip()
+    app.query_params["and"] = second
+    app.run()
+    assert "+    return 1.0" in app.code[0].value
+    assert "IoU on L" in text_of(app)
 
 
 def test_the_hybrid_page_asks_for_accepted_programs(open_app: OpenApp, workspace_copy: Path) -> None:

@@ -42,8 +42,7 @@ def test_a_later_decision_stands_over_an_earlier(workspace: Workspace, program: 
 def test_undo_brings_back_the_decision_before(workspace: Workspace, program: str) -> None:
     workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
     workspace.verdicts.record("m", HEAD, program, Action.REJECT, "ada")
-    undone = workspace.verdicts.undo("m", "ada")
-    assert undone is not None
+    (undone,) = workspace.verdicts.undo("m", "ada")
     assert undone.action == Action.REJECT
     assert workspace.verdicts.accepted("m") == {HEAD: SOURCE}
 
@@ -52,13 +51,42 @@ def test_undo_is_fifty_deep(workspace: Workspace, program: str) -> None:
     for number in range(50):
         workspace.verdicts.record("m", HeadId(0, number), program, Action.ACCEPT, "ada")
     undone = [workspace.verdicts.undo("m", "ada") for _ in range(51)]
-    assert [verdict.head.head for verdict in undone if verdict] == list(range(49, -1, -1))
-    assert undone[-1] is None
+    assert [verdict.head.head for taken_back in undone for verdict in taken_back] == list(range(49, -1, -1))
+    assert undone[-1] == []
 
 
 def test_undo_takes_back_ones_own_decisions_only(workspace: Workspace, program: str) -> None:
     workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
-    assert workspace.verdicts.undo("m", "bob") is None
+    assert workspace.verdicts.undo("m", "bob") == []
+
+
+def test_what_was_decided_at_once_is_undone_at_once(workspace: Workspace, program: str) -> None:
+    workspace.verdicts.record("m", HEAD, program, Action.FLAG, "ada")
+    pairs = [(HeadId(1, head), program) for head in range(5)]
+    workspace.verdicts.record_all("m", pairs, Action.ACCEPT, "ada")
+    assert len(workspace.verdicts.accepted("m")) == 5
+    assert len(workspace.verdicts.undo("m", "ada")) == 5
+    assert [verdict.action for verdict in workspace.verdicts.standing("m")] == [Action.FLAG]
+
+
+def test_an_event_is_recorded_once(workspace: Workspace, program: str) -> None:
+    told = [workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada", uid="t") for _ in range(2)]
+    assert told == [True, False]
+    assert len(workspace.verdicts.log("m")) == 1
+
+
+def test_anothers_skip_or_flag_leaves_an_accept_standing(workspace: Workspace, program: str) -> None:
+    workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    workspace.verdicts.record("m", HEAD, program, Action.SKIP, "bob")
+    workspace.verdicts.record("m", HEAD, program, Action.FLAG, "eve")
+    assert workspace.verdicts.accepted("m") == {HEAD: SOURCE}
+    assert len(workspace.verdicts.opinions("m")) == 3
+
+
+def test_a_second_reviewers_reject_stands_over_an_accept(workspace: Workspace, program: str) -> None:
+    workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    workspace.verdicts.record("m", HEAD, program, Action.REJECT, "bob")
+    assert workspace.verdicts.accepted("m") == {}
 
 
 def test_the_log_keeps_everything(workspace: Workspace, program: str) -> None:

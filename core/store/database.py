@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Condition
 from typing import Any
 
 import duckdb
@@ -14,6 +15,7 @@ import pandas as pd
 from core.errors import WorkspaceBusy, WorkspaceError, WorkspaceTooNew
 from core.store.files import disk_errors
 
+_CLOSE_PATIENCE = 5.0  # seconds
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -22,16 +24,25 @@ class Database:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._free = Condition()  # guards the connection; told when a cursor is done
+        self._cursors = 0
 
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
-        return self._connection.cursor().execute(sql, _given(parameters)).fetchall()
+        return self.named(sql, parameters)[1]
+
+    def named(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """A query's column names and all its rows."""
+        with self._cursor() as cursor:
+            result = cursor.execute(sql, _given(parameters))
+            return [name for name, *_ in result.description], result.fetchall()
 
     def frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
         """A query's result as a data frame."""
-        result = self._connection.cursor().execute(sql, _given(parameters))
-        columns = [name for name, *_ in result.description]
-        return pd.DataFrame(result.fetchall(), columns=columns)
+        columns, rows = self.named(sql, parameters)
+        return pd.DataFrame(rows, columns=columns)
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """One statement in a transaction of its own."""
@@ -41,18 +52,33 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor whose statements take effect together or not at all."""
-        cursor = self._connection.cursor()
-        cursor.begin()
-        try:
-            yield cursor
-        except BaseException:
-            cursor.rollback()
-            raise
-        cursor.commit()
+        with self._cursor() as cursor:
+            cursor.begin()
+            try:
+                yield cursor
+            except BaseException:
+                cursor.rollback()
+                raise
+            cursor.commit()
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
+        """Let go of the file, after what other threads are reading or writing just now."""
+        with self._free:
+            self._free.wait_for(lambda: self._cursors == 0, timeout=_CLOSE_PATIENCE)
+            self._connection.close()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._free:
+            cursor = self._connection.cursor()
+            self._cursors += 1
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+            with self._free:
+                self._cursors -= 1
+                self._free.notify_all()
 
 
 def open_database(path: Path) -> Database:

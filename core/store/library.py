@@ -19,10 +19,10 @@ _MODEL_COLUMNS = "model_id, name, architecture, layers, heads, is_causal, parame
 # Every head's best program on validation.
 _BEST_CHOICE = """
 WITH choice AS (
-    SELECT layer, head, program_id, iou
+    SELECT layer, head, arg_min(program_id, (-iou, nodes, program_id)) AS program_id, max(iou) AS iou
     FROM scores JOIN programs USING (program_id)
     WHERE model_id = $model AND split = 'validation'
-    QUALIFY row_number() OVER (PARTITION BY layer, head ORDER BY iou DESC, nodes, program_id) = 1
+    GROUP BY layer, head
 )
 """
 
@@ -52,6 +52,7 @@ class Library:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._best: dict[tuple[str, Split], tuple[int, pd.DataFrame]] = {}
 
     def models(self) -> list[ModelInfo]:
         """Every model, the latest first."""
@@ -82,9 +83,15 @@ class Library:
         """The best program of each head, chosen on validation, as a table with its score on `split`.
 
         Columns: those of scores, source, category, summary, lookahead, nodes, origin, baseline, lift,
-        validation. A head without a score on `split` is left out.
+        validation. A head without a score on `split` is left out. Asked again before anything changed, it
+        is answered from memory.
         """
-        return self._database.frame(_BEST, {"model": model, "split": str(split)})
+        revision = self.revision()
+        known = self._best.get((model, split))
+        if known is None or known[0] != revision:
+            known = revision, self._database.frame(_BEST, {"model": model, "split": str(split)})
+            self._best[model, split] = known
+        return known[1].copy()
 
     def best(self, model: str, split: Split) -> list[BestProgram]:
         """The best program of each head, chosen on validation, scored on `split`."""
@@ -117,6 +124,22 @@ class Library:
             [model, program, at_least],
         )
         return [(HeadId(layer, head), iou) for layer, head, iou in rows]
+
+    def save_edit(self, model: str, source: str, parent: str, scores: Sequence[Score]) -> str:
+        """Keep a person's edit of a program with its scores on a head; its id. Raises ProgramError."""
+        with self._database.transaction() as cursor:
+            program = add_program(cursor, source, "person", parent)
+            add_scores(cursor, model, scores)
+            add_proposals(cursor, model, {(score.head, program) for score in scores})
+        return program
+
+    def revision(self) -> int:
+        """A number that changes whenever a job has brought something new or a program was saved."""
+        ((found,),) = self._database.rows(
+            "SELECT (SELECT count(*) FROM job_events) + (SELECT count(*) FROM programs) "
+            "+ (SELECT count(*) FROM scores)"
+        )
+        return int(found)
 
     def borrowed(self, model: str) -> float | None:
         """Share of heads with a proposal whose best program is another; None if nothing was proposed."""
@@ -162,13 +185,18 @@ def add_sentences(
         )
 
 
-def add_program(cursor: duckdb.DuckDBPyConnection, source: str, origin: str) -> str:
-    """Remember a program under the hash of its normalised source; its id. Raises ProgramError."""
+def add_program(
+    cursor: duckdb.DuckDBPyConnection, source: str, origin: str, parent: str | None = None
+) -> str:
+    """Remember a program under the hash of its normalised source; its id. Raises ProgramError.
+
+    `parent` is the program it was edited from. A program that is there already stays as it is.
+    """
     program, found = _read(source)
     cursor.execute(
-        "INSERT INTO programs (program_id, source, origin, category, summary, lookahead, nodes) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [program.id, source, origin, found.category, found.sentence, found.lookahead, found.nodes],
+        "INSERT INTO programs (program_id, source, origin, category, summary, lookahead, nodes, parent) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [program.id, source, origin, found.category, found.sentence, found.lookahead, found.nodes, parent],
     )
     return program.id
 
@@ -197,13 +225,17 @@ def add_scores(cursor: duckdb.DuckDBPyConnection, model: str, scores: Sequence[S
         return
     rows = pd.DataFrame([_score_row(model, score) for score in scores])
     cursor.register("new_scores", rows)
-    cursor.execute(
-        "INSERT INTO scores SELECT model_id, program_id, layer, head, split, iou, low, high, "
-        "CASE WHEN isnan(js_distance) THEN NULL ELSE js_distance END, sentences, failures FROM new_scores "
-        "ON CONFLICT DO UPDATE SET iou = excluded.iou, low = excluded.low, high = excluded.high, "
-        "js_distance = coalesce(excluded.js_distance, js_distance), "
-        "sentences = excluded.sentences, failures = excluded.failures"
+    same = "s.model_id = n.model_id AND s.program_id = n.program_id AND s.layer = n.layer " + (
+        "AND s.head = n.head AND s.split = n.split"
     )
+    cursor.execute(
+        "CREATE OR REPLACE TEMP TABLE taken_in AS SELECT n.* REPLACE "
+        "(CASE WHEN isnan(n.js_distance) THEN s.js_distance ELSE n.js_distance END AS js_distance) "
+        f"FROM new_scores n LEFT JOIN scores s ON {same}"
+    )
+    cursor.execute(f"DELETE FROM scores s USING taken_in n WHERE {same}")
+    cursor.execute("INSERT INTO scores BY NAME SELECT * FROM taken_in")
+    cursor.execute("DROP TABLE taken_in")
     cursor.unregister("new_scores")
 
 

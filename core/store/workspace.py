@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.store.attention import AttentionReader
+from core.store.cards import CardTable
+from core.store.catalogue import Catalogue
 from core.store.database import Database, open_database
+from core.store.decisions import DecisionTable
 from core.store.gains import Gains
 from core.store.hybrids import HybridTable
 from core.store.jobs import JobTable
 from core.store.library import Library
+from core.store.reviewers import ReviewerTable
 from core.store.tokens import TokenStore
 from core.store.verdicts import VerdictLog
 
@@ -21,7 +25,11 @@ class Workspace:
         self.folder = folder
         self.database = database
         self.library = Library(database)
+        self.cards = CardTable(database)
         self.verdicts = VerdictLog(database)
+        self.catalogue = Catalogue(database)
+        self.decisions = DecisionTable(database)
+        self.reviewers = ReviewerTable(database)
         self.hybrids = HybridTable(database)
         self.jobs = JobTable(database)
         self.gains = Gains(database)

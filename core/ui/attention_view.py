@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -71,40 +71,3 @@ def packed(weights: np.ndarray, is_causal: bool) -> str:
     kept = weights[np.tril_indices(len(weights))] if is_causal else weights
     fixed = np.clip(np.rint(kept * 65535), 0, 65535).astype("<u2")
     return base64.b64encode(fixed.tobytes()).decode()
-
-
-_pairs = st.components.v2.component(
-    "headscript_thumbnails",
-    css=(_HERE / "thumbnails.css").read_text(),
-    js=(_HERE / "thumbnails.js").read_text(),
-)
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """A head and a program on one sentence, with a caption."""
-
-    caption: str
-    text: str
-    compared: Comparison
-
-
-def draw_thumbnails(thumbnails: Sequence[Thumbnail], is_causal: bool, key: str) -> None:
-    """Pairs of small maps, head left and program right."""
-    _pairs(
-        key=key,
-        data={
-            "causal": is_causal,
-            "sequential": CIVIDIS,
-            "items": [
-                {
-                    "caption": thumbnail.caption,
-                    "text": thumbnail.text,
-                    "n": len(thumbnail.compared.tokens),
-                    "head": packed(thumbnail.compared.head, is_causal),
-                    "program": packed(thumbnail.compared.program, is_causal),
-                }
-                for thumbnail in thumbnails
-            ],
-        },
-    )

@@ -74,6 +74,25 @@ _COLOURS = {
 }
 
 
+def program_map(heads: pd.DataFrame, layers: int, per_layer: int) -> alt.Chart:
+    """One program's IoU on every head; `heads` has columns layer, head, name, iou."""
+    cell = max(8, min(20, 520 // layers))
+    chart: alt.Chart = (
+        alt.Chart(heads)
+        .mark_rect(cornerRadius=1, stroke=None)
+        .encode(
+            x=alt.X("layer:O", title="layer", scale=alt.Scale(domain=list(range(layers))),
+                    axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y("head:O", title="head", scale=alt.Scale(domain=list(range(per_layer))),
+                    axis=alt.Axis(labelOverlap=True)),
+            color=alt.Color("iou:Q", title="IoU", scale=alt.Scale(domain=[0, 1], range=list(CIVIDIS))),
+            tooltip=[alt.Tooltip("name:N", title="head"), alt.Tooltip("iou:Q", title="IoU", format=".2f")],
+        )
+        .properties(width=cell * layers, height=cell * per_layer)
+    )  # fmt: skip
+    return chart
+
+
 def iou_histogram(heads: pd.DataFrame) -> alt.TopLevelMixin:
     """How the heads' best IoU is distributed, beside the published means."""
     bars = (

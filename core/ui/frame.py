@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from typing import Any
 
@@ -11,6 +10,7 @@ import streamlit as st
 from core.errors import HeadscriptError
 from core.types import ModelInfo
 from core.ui import state
+from core.ui.reviewer import draw_reviewer
 
 _INSIDE_APP = "inside-app"
 _STYLE = """
@@ -34,6 +34,7 @@ def pages() -> list[Any]:
         st.Page("pages/synthesize.py", title="Synthesize", icon=":material/auto_awesome:"),
         st.Page("pages/review.py", title="Review", icon=":material/rule:"),
         st.Page("pages/hybrid.py", title="Hybrid", icon=":material/call_merge:"),
+        st.Page("pages/library.py", title="Library", icon=":material/menu_book:"),
     ]
 
 
@@ -80,14 +81,7 @@ def draw_sidebar() -> None:
                 f"{model.architecture} · {model.layers} layers × {model.heads} heads · "
                 f"{model.parameters / 1e6:,.0f} M parameters"
             )
-            st.text_input("Reviewer", value=_user(), key="reviewer", persist_state="session")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "me"
+            draw_reviewer()
 
 
 def as_text(text: str) -> str:

@@ -85,11 +85,6 @@ def chosen_model() -> ModelInfo | None:
     return next((model for model in found if model.id == wanted), found[0] if found else None)
 
 
-def reviewer() -> str:
-    """Who decides, as named in the sidebar."""
-    return str(st.session_state.get("reviewer") or "me").strip() or "me"
-
-
 @st.cache_data(show_spinner=False, max_entries=8)
 def features(model: str, sentences: tuple[str, ...]) -> Features:
     """Token features of these sentences."""
@@ -103,8 +98,8 @@ def sentences(model: str, version: int) -> list[Sentence]:
 
 
 def version() -> int:
-    """A number that changes whenever a job has brought something new."""
-    return sum(owner().workspace.jobs.last_event(job.id) for job in owner().workspace.jobs.all())
+    """A number that changes whenever a job has brought something new or a program was saved."""
+    return owner().workspace.library.revision()
 
 
 def best_frame(model: ModelInfo, split: Split = Split.TEST) -> pd.DataFrame:

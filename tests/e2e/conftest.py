@@ -33,9 +33,9 @@ _FLAGS = [
 
 
 @contextmanager
-def serve(workspace: Path, **environment: str) -> Iterator[str]:
-    """The app on a free port, as `streamlit run app.py` starts it; yields its address."""
-    port = free_port()
+def serve(workspace: Path, port: int = 0, **environment: str) -> Iterator[str]:
+    """The app on a free port or this one, as `streamlit run app.py` starts it; yields its address."""
+    port = port or free_port()
     server = start_server(workspace, port, **environment)
     try:
         yield f"http://localhost:{port}"

@@ -1,6 +1,5 @@
 """What only a browser shows: deep links, canvases, keys."""
 
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,27 +28,8 @@ def test_a_deep_link_as_the_servers_first_visit_opens_that_head(
         expect(page.get_by_role("link", name="Overview", exact=True)).to_be_visible()
 
 
-def test_keys_decide_and_undo_but_not_from_a_text_field(workspace_copy: Path, open_page: OpenPage) -> None:
-    with serve(workspace_copy) as address:
-        page = open_page(f"{address}/review")
-        heading = page.get_by_role("heading", level=1)
-        expect(heading).to_have_text(re.compile(r"Review · L\dH\d"))
-        first = heading.inner_text().removeprefix("Review · ")
-        page.get_by_label("Reviewer").fill("axa")
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(800)
-        expect(page.get_by_text("No decision yet")).to_be_visible()
-        heading.click()  # out of the field
-        page.keyboard.press("x")
-        expect(page.get_by_text(f"last: {first} ✕ rejected")).to_be_visible()
-        page.keyboard.press("Backspace")
-        expect(heading).to_have_text(f"Review · {first}")
-        page.keyboard.press("Space")
-        expect(page.get_by_text(f"last: {first} ↷ skipped")).to_be_visible()
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("page_name", ["", "heads", "synthesize", "review", "hybrid"])
+@pytest.mark.parametrize("page_name", ["", "heads", "synthesize", "review", "hybrid", "library"])
 def test_no_page_shows_an_error_or_scrolls_sideways(
     page_name: str, theme: str, address: str, open_page: OpenPage
 ) -> None:

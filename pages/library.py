@@ -1,0 +1,121 @@
+"""Library: every program, searchable; one program and the heads it fits; two programs compared."""
+
+from datetime import date
+
+import pandas as pd
+import streamlit as st
+
+from core.curated import curated_report
+from core.decisions import export_lines, import_lines
+from core.errors import HeadscriptError, JobError
+from core.types import ModelInfo
+from core.ui import frame, library_view, state
+
+
+def draw_search(programs: pd.DataFrame) -> pd.DataFrame:
+    """The programs that the controls leave, in their order."""
+    words, categories, origins, order = st.columns([2.2, 1.5, 1.1, 1.2], vertical_alignment="bottom")
+    found = library_view.matching(
+        programs,
+        words.text_input("Search in code and plain words", key="search", bind="query-params"),
+        categories.multiselect("Category", sorted(programs.category.unique()), key="library-categories"),
+        origins.multiselect("Origin", sorted(programs.origin.unique()), key="library-origins"),
+    )
+    columns, ascending = library_view.SORTS[
+        order.selectbox("Order", list(library_view.SORTS), key="library-order")
+    ]
+    return found.sort_values(columns, ascending=ascending, kind="stable")
+
+
+def draw_list(model: ModelInfo, programs: pd.DataFrame) -> list[str]:
+    """The search and a page of its programs; the ids of those picked."""
+    found = draw_search(programs)
+    pages = max(1, -(-len(found) // library_view.PAGE_ROWS))
+    page = 1
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"{len(found):,} of {len(programs):,} programs · pick one to open it, two to compare them",
+            width="content",
+        )
+        if pages > 1:
+            page = st.number_input(
+                "Page", 1, pages, 1, key="library-page", width=110, label_visibility="collapsed"
+            )
+            st.caption(f"of {pages} pages", width="content")
+    first = (int(page) - 1) * library_view.PAGE_ROWS
+    shown = found.iloc[first : first + library_view.PAGE_ROWS]
+    if shown.empty:
+        st.info("No program holds all these words.", icon=":material/search_off:")
+        return []
+    return library_view.draw_table(model, shown, key="library-table")
+
+
+def draw_exchange(model: ModelInfo) -> None:
+    """Decisions out and in, and the report."""
+    workspace = state.owner().workspace
+    with st.expander("Export and import", icon=":material/import_export:"):
+        left, right = st.columns(2, gap="large")
+        with left:
+            st.download_button(
+                "Decisions as JSON lines",
+                lambda: "".join(export_lines(workspace)),
+                file_name="decisions.jsonl",
+                icon=":material/download:",
+                help="Every verdict of every reviewer, with the programs they are about",
+            )
+            st.download_button(
+                "Report of the accepted programs (HTML)",
+                lambda: curated_report(workspace, model),
+                file_name=f"headscript-{model.title}-{date.today()}.html",
+                icon=":material/download:",
+                help="One file with code, figures and maps; opens without a network",
+            )
+        with right:
+            given = st.file_uploader("Decisions of another workspace", type="jsonl", key="decisions-file")
+            if given is not None and st.button("Take them in", key="import-decisions"):
+                take_in(model, given.getvalue())
+
+
+def take_in(model: ModelInfo, content: bytes) -> None:
+    """Import decisions and score the programs that came with them."""
+    owner = state.owner()
+    try:
+        found = import_lines(owner.workspace, content.decode("utf-8").split("\n"))
+    except (HeadscriptError, UnicodeDecodeError) as error:
+        st.error(f"Nothing was taken in: {frame.as_text(str(error))}", icon=":material/error:")
+        return
+    st.success(
+        f"{found.verdicts} verdicts and {found.programs} programs taken in; {found.known} were here already."
+    )
+    if found.unscored:
+        try:
+            owner.runner.start_scoring(model, list(found.unscored))
+            st.caption("The new programs are being scored.")
+        except JobError:
+            st.caption("A job is running; score the new programs later with `python -m core score`.")
+
+
+def draw_picked(model: ModelInfo, programs: pd.DataFrame, picked: list[str]) -> None:
+    """The program or the two programs that are picked in the table, else those in the address."""
+    names = picked[:2] or [st.query_params.get(name, "") for name in ("program", "and")]
+    rows = [
+        programs[programs.program_id == name].iloc[0] for name in names if name in set(programs.program_id)
+    ]
+    for name, row in zip(("program", "and"), [*rows, None, None], strict=False):
+        if row is None:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = row.program_id
+    if len(rows) == 2:
+        library_view.draw_comparison(model, *rows)
+    elif rows:
+        library_view.draw_program(model, rows[0])
+
+
+frame.through_app()
+model = frame.model_or_stop("Library")
+programs = library_view.catalogue(model)
+st.title(f"Library · {len(programs):,} programs", anchor=False)
+picked = draw_list(model, programs)
+draw_picked(model, programs, picked)
+draw_exchange(model)

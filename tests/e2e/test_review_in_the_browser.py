@@ -1,0 +1,261 @@
+"""What a reviewer does: keys, undo, editing, other reviewers, many at once, and the app's odd moments."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import serve
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def address(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server for all tests; each has reviewers of its own and looks at all heads."""
+    with serve(Path(shutil.copytree(built, tmp_path_factory.mktemp("review") / "workspace"))) as found:
+        yield found
+
+
+def review(open_page: OpenPage, address: str, reviewer: str, pile: str = "all heads") -> Page:
+    page = open_page(f"{address}/review?reviewer={reviewer}")
+    expect(page.locator("canvas").first).to_be_visible()
+    if pile != "new":
+        choose(page, "Queue", pile)
+    return page
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_label(label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.wait_for_function("document.activeElement === document.body")  # the keys are the card's again
+    page.wait_for_timeout(500)
+    expect(page.locator("[data-test-script-state=notRunning]")).to_have_count(1)
+
+
+def title(page: Page) -> Locator:
+    return page.get_by_role("heading", level=1)
+
+
+def head(page: Page) -> str:
+    """The head on the card, once it stands there ready to be decided."""
+    expect(page.locator(".box.sent")).to_have_count(0)
+    expect(title(page)).to_have_text(re.compile(r"Review · L\dH\d"))
+    return title(page).inner_text().removeprefix("Review · ")
+
+
+def press(page: Page, key: str) -> str:
+    """Press a key on the card; the next card's head."""
+    before = head(page)
+    page.keyboard.press(key)
+    expect(title(page)).not_to_have_text(f"Review · {before}")
+    return head(page)
+
+
+def last(page: Page) -> Locator:
+    return page.get_by_text(re.compile("^(last:|No decision)"))
+
+
+def test_every_key_does_what_it_says_and_the_row_never_moves(address: str, open_page: OpenPage) -> None:
+    page = review(open_page, address, "ada")
+    row = page.locator("button[data-name=accept]")
+    place = row.bounding_box()
+    first = head(page)
+    second = press(page, "a")
+    third = press(page, "x")
+    fourth = press(page, "Space")
+    fifth = press(page, "f")
+    press(page, "3")
+    words = f"{fifth} ✕ rejected “overfitted” · {fourth} ⚑ flagged · {third} ↷ skipped · {second} ✕ rejected"
+    expect(last(page)).to_have_text(f"last: {words}")
+    expect(page.locator("button[data-name='reason 3'] b")).to_have_text("1")
+    assert press(page, "ArrowLeft") == fifth
+    press(page, "ArrowRight")
+    for expected in (fifth, fourth, third):
+        assert press(page, "Backspace") == expected
+    page.reload()  # undo and the card survive
+    expect(page.locator("canvas").first).to_be_visible()
+    assert head(page) == third
+    assert [press(page, "Backspace") for _ in range(2)] == [second, first]
+    expect(last(page)).to_have_text(re.compile("No decision yet"))
+    page.keyboard.press("h")
+    expect(page.get_by_text("A held key decides once.")).to_be_visible()
+    assert row.bounding_box() == place
+
+
+def test_b_flips_candidates_in_place(address: str, open_page: OpenPage) -> None:
+    page = review(open_page, address, "flip")
+    before, code = head(page), page.locator("code").first
+    shown = code.inner_text()
+    expect(page.get_by_text(re.compile("candidate 1 of"))).to_be_visible()
+    page.keyboard.press("b")
+    expect(page.get_by_text(re.compile("candidate 2 of"))).to_be_visible()
+    expect(code).not_to_have_text(shown)
+    assert head(page) == before
+
+
+def test_a_held_doubled_or_typed_key_decides_at_most_once(address: str, open_page: OpenPage) -> None:
+    page = review(open_page, address, "held")
+    first = head(page)
+    for _ in range(6):  # the keyboard's repeat
+        page.keyboard.down("a")
+    page.keyboard.up("a")
+    expect(last(page)).to_have_text(f"last: {first} ✓ accepted")
+    second = head(page)
+    page.keyboard.press("x")
+    page.keyboard.press("x")
+    expect(last(page)).to_have_text(f"last: {second} ✕ rejected · {first} ✓ accepted")
+    third = head(page)
+    for key in ("r", "c", "Control+a"):  # Streamlit's own, and the browser's
+        page.keyboard.press(key)
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.get_by_label("Category").click()
+    page.keyboard.type("axf1")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Keys").click()  # Space belongs to the card, not to the focused button
+    page.keyboard.press("Space")
+    expect(last(page)).to_have_text(
+        f"last: {third} ↷ skipped · {second} ✕ rejected · {first} ✓ accepted", timeout=10_000
+    )
+
+
+def test_space_operates_another_button_that_has_the_focus(address: str, open_page: OpenPage) -> None:
+    page = review(open_page, address, "focus")
+    page.get_by_role("button", name="Agreement").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("x")  # under a dialog no key decides
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(last(page)).to_have_text(re.compile("No decision yet"))
+
+
+def test_a_second_tab_does_not_decide_what_the_first_has_decided(address: str, open_page: OpenPage) -> None:
+    first, second = (review(open_page, address, "tabs") for _ in range(2))
+    decided = head(first)
+    assert head(second) == decided
+    press(first, "a")
+    second.keyboard.press("x")
+    expect(second.get_by_text(f"You decided {decided} in another tab")).to_be_visible()
+    expect(last(second)).to_have_text(f"last: {decided} ✓ accepted")
+
+
+def test_blind_mode_hides_numbers_until_the_verdict(address: str, open_page: OpenPage) -> None:
+    page = review(open_page, address, "blind")
+    numbers = page.get_by_text("IoU over")
+    expect(numbers).to_be_visible()
+    page.get_by_text("Blind", exact=True).click()
+    expect(page.get_by_text("numbers hidden until the verdict")).to_be_visible()
+    expect(numbers).to_have_count(0)
+    expect(page.get_by_text(re.compile(r"\d\.\d\d"))).to_have_count(0)
+    decided = head(page)
+    press(page, "a")
+    expect(page.get_by_text(re.compile(rf"{decided}: IoU train 0\.\d\d"))).to_be_visible()
+
+
+def test_an_edit_is_checked_scored_and_saved_as_a_child(address: str, open_page: OpenPage) -> None:
+    page = review(open_page, address, "edith")
+    edited = head(page)
+    page.keyboard.press("e")
+    draft = page.get_by_label("Program", exact=True)
+    expect(draft).to_be_visible()
+    source = draft.input_value()
+    draft.fill("def attend(q, k):\n    weight = 1.0\n    return weight + q.pos\n")
+    draft.blur()
+    expect(page.get_by_text(re.compile(r"line 3, column \d+"))).to_be_visible()
+    expect(page.get_by_role("button", name="Save as a new program")).to_be_disabled()
+    draft.fill(source.replace("return weight", "return weight + 0.123"))
+    draft.press("a")  # typed, not decided
+    draft.press("Backspace")
+    draft.blur()
+    expect(page.get_by_text(re.compile(r"validation .*\([+-]0\.\d{3}\) against"))).to_be_visible()
+    page.get_by_role("button", name="Save as a new program").click()
+    expect(page.get_by_text(re.compile(r"person, \d+ nodes · edited from"))).to_be_visible()
+    expect(page.locator("code").first).to_contain_text("weight + 0.123")
+    assert head(page) == edited
+    expect(last(page)).to_have_text(re.compile("No decision yet"))
+
+
+def test_two_reviewers_second_opinion_and_agreement(address: str, open_page: OpenPage) -> None:
+    ada = review(open_page, address, "one")
+    first = head(ada)
+    second = press(ada, "a")
+    press(ada, "a")
+    bob = review(open_page, address, "two", "second opinion")
+    choose(bob, "Order", "by category")
+    while head(bob) != first:
+        press(bob, "ArrowRight")
+    press(bob, "a")
+    while head(bob) != second:
+        press(bob, "ArrowRight")
+    bob.keyboard.press("1")
+    expect(last(bob)).to_have_text(f"last: {second} ✕ rejected “trivial” · {first} ✓ accepted")
+    bob.get_by_role("button", name="Agreement").click()
+    expect(bob.get_by_text("one and two: Cohen’s κ 0.00")).to_be_visible()
+    bob.get_by_role("button", name=re.compile(rf"{second}: one accepts · two rejects \(trivial\)")).click()
+    expect(title(bob)).to_have_text(f"Review · {second}")
+
+
+def test_all_filtered_are_decided_and_undone_at_once(address: str, open_page: OpenPage) -> None:
+    page = review(open_page, address, "bulk")
+    page.get_by_role("button", name="All filtered").click()
+    reject = page.get_by_role("button", name="✕ Reject 12")
+    expect(reject).to_be_disabled()
+    page.get_by_text("Yes, all 12").click()
+    reject.click()
+    expect(page.get_by_text("12 programs: reject. One undo takes all of them back.")).to_be_visible()
+    expect(last(page)).to_have_text(re.compile("rejected"))
+    page.keyboard.press("Escape")
+    head(page)
+    page.keyboard.press("Backspace")
+    expect(page.get_by_text("12 decisions that were made at once are taken back.")).to_be_visible()
+    expect(last(page)).to_have_text(re.compile("No decision yet"))
+
+
+def test_a_reviewer_goes_on_after_the_server_was_restarted(workspace_copy: Path, open_page: OpenPage) -> None:
+    with serve(workspace_copy) as address:
+        page = review(open_page, address, "resumed", "new")
+        first = head(page)
+        second = press(page, "a")
+    with serve(workspace_copy, port=int(address.rsplit(":", 1)[1])):
+        expect(page.get_by_test_id("stConnectionStatus")).to_have_count(0)
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        assert head(page) == second
+        press(page, "x")
+        expect(last(page)).to_have_text(f"last: {second} ✕ rejected · {first} ✓ accepted")
+
+
+def test_the_library_compares_exports_and_takes_in(address: str, open_page: OpenPage, tmp_path: Path) -> None:
+    page = review(open_page, address, "lib")
+    press(page, "a")
+    page.get_by_role("link", name="Library", exact=True).click()
+    table = page.get_by_test_id("stDataFrame").first
+    expect(table.locator("canvas").first).to_be_visible()
+    table.click(position={"x": 16, "y": 54})
+    expect(page.get_by_text(re.compile(r"Fits \d+ of 12 heads"))).to_be_visible()
+    expect(page).to_have_url(re.compile("program="))
+    table.click(position={"x": 16, "y": 90})
+    expect(page.get_by_text(re.compile(r"IoU on L\dH\d, validation"))).to_be_visible()
+    expect(page.locator("canvas[aria-label^='first − second']").first).to_be_visible()
+    page.get_by_text("Export and import").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Decisions as JSON lines").click()
+    decisions = tmp_path / "decisions.jsonl"
+    download.value.save_as(decisions)
+    page.locator("input[type=file]").set_input_files(decisions)
+    page.get_by_role("button", name="Take them in").click()
+    expect(page.get_by_text("0 verdicts and 0 programs taken in")).to_be_visible()
+
+
+def test_the_overview_says_what_to_do_next_and_leads_there(address: str, open_page: OpenPage) -> None:
+    page = open_page(address)
+    for colour in ("Lift", "Category", "Verdict"):
+        page.get_by_text(colour, exact=True).first.click()
+        expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
+    expect(page.get_by_text(re.compile("^(Next: |Every head)"))).to_be_visible()
+    page.locator(".st-key-next-step button").click()
+    expect(title(page)).not_to_have_text(re.compile("Overview"))
