@@ -4,8 +4,8 @@
     python -m tests.benchmarks.review FOLDER [--keys 60] [--changes 20]
 
 Wanted on 1,000 heads, 5,000 programs and 200 sentences: next card within 400 ms and page change within
-1.5 s at the 95th percentile, less than 1.5 GB. The card counts as there when title and program are the
-new ones and, last of all, it can be decided; a page, when its title stands and its script has ended. Verdicts are
+1.5 s at the 95th percentile, less than 1.5 GB. The card counts as there when title and
+program are new and it can be decided; a page, when its title stands and its script has ended. Verdicts are
 added to the workspace.
 """
 
@@ -25,7 +25,7 @@ KEY_WANTED, CHANGE_WANTED, MEMORY_WANTED = 0.4, 1.5, 1.5e9
 PAGES = ("Overview", "Heads", "Review", "Hybrid", "Library")
 KEYS = ("a", "x", "Space", "a", "f", "Backspace", "1", "ArrowRight")
 
-# Resolves with the milliseconds from the next key press until title and program are new and it can be decided.
+# Resolves with the milliseconds from the next key press to a new card that can be decided.
 _NEXT_CARD = """() => new Promise((resolve) => {
   const shadow = (name) => [...document.querySelectorAll("*")].find((e) => e.shadowRoot?.querySelector(name));
   const look = () => [document.querySelector("h1")?.innerText,
