@@ -189,7 +189,7 @@ def _spread(card: Card) -> float:
 
 
 def _price(card: Card) -> tuple[bool, float]:
-    """Measured cost where there is one; else the better a program fits, the less it should cost."""
+    """Estimated cost where there is one; else the better a program fits, the less it should cost."""
     return card.cost is None, -card.iou(Split.VALIDATION) if card.cost is None else card.cost
 
 

@@ -178,7 +178,7 @@ class Card:
     fits: Mapping[Split, Fit]
     baselines: Mapping[Split, float]  # IoU of the head's best baseline
     failures: int  # sentences of all splits on which the program failed
-    cost: float | None  # perplexity increase of replacing this head alone; None where it was not measured
+    cost: float | None  # nats of KL per token of replacing this head alone; None where it was not estimated
 
     def iou(self, split: Split) -> float:
         """Mean IoU on a split; 0 where it was not scored."""

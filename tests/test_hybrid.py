@@ -1,5 +1,6 @@
 """Hybrids on every architecture: identity, equivalence, restoration, refusals."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -33,7 +34,7 @@ def eager_logits(loaded: LoadedModel, features: Features, row: int) -> torch.Ten
         return loaded.model(input_ids=ids).logits[0]
 
 
-@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", [*tiny.ARCHITECTURES, *tiny.PECULIAR])
 def test_an_empty_spec_changes_nothing(architecture: str, tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded(architecture)
     features = features_of(loaded)
@@ -58,7 +59,7 @@ class OwnPatterns:
 
 
 @pytest.mark.parametrize("count", [1, 5, tiny.LAYERS * tiny.HEADS])
-@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", [*tiny.ARCHITECTURES, *tiny.PECULIAR])
 def test_a_program_that_returns_the_heads_own_attention_changes_nothing(
     architecture: str, count: int, tiny_loaded: TinyLoaded
 ) -> None:
@@ -170,6 +171,22 @@ def test_two_models_can_be_patched_at_once(tiny_loaded: TinyLoaded) -> None:
     ):
         found = patched.logits(features, [0])[0]
     torch.testing.assert_close(found, before, atol=1e-5, rtol=0)
+
+
+def test_two_threads_may_run_two_patched_models(tiny_loaded: TinyLoaded) -> None:
+    def run(architecture: str) -> torch.Tensor:
+        loaded = tiny_loaded(architecture)
+        features = features_of(loaded, 1)
+        spec = HybridSpec.of(loaded.info.id, [(head, UNIFORM) for head in loaded.info.head_ids()])
+        with hybrid(loaded, spec) as patched:
+            return torch.stack([patched.logits(features, [0]) for _ in range(5)])
+
+    names = ["llama", "qwen3"]
+    alone = [run(name) for name in names]
+    with ThreadPoolExecutor() as pool:
+        together = list(pool.map(run, names))
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
 
 
 def test_a_head_keeps_its_attention_where_its_program_fails(tiny_loaded: TinyLoaded) -> None:

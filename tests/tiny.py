@@ -16,6 +16,7 @@ from core.types import Sentence
 VOCABULARY = 4000
 CAUSAL = ("gpt2", "gpt_neox", "llama", "qwen3", "gemma3", "mistral")
 ARCHITECTURES = (*CAUSAL, "bert")
+PECULIAR = ("gemma2", "gpt_oss")  # soft-capped scores; attention sinks, and experts
 LAYERS, HEADS = 3, 4
 
 _COMMON = {
@@ -60,6 +61,12 @@ def _make(architecture: str) -> Any:
         return t.Gemma3ForCausalLM(config)
     if architecture == "mistral":
         return t.MistralForCausalLM(t.MistralConfig(**_COMMON, **_GROUPED, sliding_window=8))
+    if architecture == "gemma2":
+        config = t.Gemma2Config(**_COMMON, **_GROUPED, sliding_window=8, attn_logit_softcapping=5.0)
+        return t.Gemma2ForCausalLM(config)
+    if architecture == "gpt_oss":
+        experts = {"num_local_experts": 2, "num_experts_per_tok": 1, "sliding_window": 8}
+        return t.GptOssForCausalLM(t.GptOssConfig(**_COMMON, **_GROUPED, **experts))
     assert architecture == "bert"
     return t.BertForMaskedLM(t.BertConfig(**_COMMON))
 

@@ -70,7 +70,7 @@ def _attention(
 
 
 def _within_window(weights: Tensor, attention_mask: Tensor | None, window: int | None) -> Tensor:
-    """Weights of a layer with a sliding window: nothing beyond it, rows made to sum to 1 again.
+    """Weights of a layer with a sliding window: nothing beyond it, rows made to sum to what they did.
 
     A row that had all its weight beyond the window goes to the first token within.
     """
@@ -80,11 +80,10 @@ def _within_window(weights: Tensor, attention_mask: Tensor | None, window: int |
     seen = attention_mask[..., :keys]
     seen = seen if seen.dtype == torch.bool else seen == 0  # [sentence or 1, 1, query, key]
     inside = weights * seen
-    total = inside.sum(-1, keepdim=True)
+    total, before = inside.sum(-1, keepdim=True), weights.sum(-1, keepdim=True)
     is_first = seen & (seen.cumsum(-1) == 1)
-    return torch.where(
-        total > 0, inside / total.clamp(min=torch.finfo(inside.dtype).tiny), is_first.to(inside.dtype)
-    )
+    scaled = inside * (before / total.clamp(min=torch.finfo(inside.dtype).tiny))
+    return torch.where(total > 0, scaled, is_first.to(inside.dtype))
 
 
 AttentionInterface.register(IMPLEMENTATION, _attention)

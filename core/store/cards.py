@@ -8,8 +8,8 @@ from typing import Any
 from core.store.database import Database
 from core.types import Card, Fit, HeadId, Program, Split
 
-# Programs on heads, given as three lists of equal length, with their figures on every split. What was
-# measured on the test split does not order heads, so a cost counts only from other passages.
+# Programs on heads, given as three lists of equal length, with their figures on every split; costs are of
+# validation passages.
 _CARDS = """
 WITH asked AS (
     SELECT unnest($layers::INTEGER[]) AS layer, unnest($heads::INTEGER[]) AS head,
@@ -32,16 +32,12 @@ WITH asked AS (
       AND program_id IN (SELECT program_id FROM programs WHERE origin = 'baseline')
     GROUP BY ALL
 ), cost AS (
-    SELECT CAST(programs->0->>'layer' AS INTEGER) AS layer, CAST(programs->0->>'head' AS INTEGER) AS head,
-           programs->0->>'source' AS source, arg_max(increase, made_at) AS cost
-    FROM hybrids JOIN evaluations USING (hybrid_id)
-    WHERE model_id = $model AND heads = 1 AND passages_from <> 'test'
-    GROUP BY ALL
+    SELECT layer, head, program_id, kl AS cost FROM head_costs WHERE model_id = $model
 )
 SELECT layer, head, program_id, p.source, category, summary, lookahead, nodes, origin, parent,
        train, validation, test, baseline_validation, baseline_test, failures, cost
 FROM fits JOIN programs p USING (program_id) LEFT JOIN baseline USING (layer, head)
-LEFT JOIN cost c USING (layer, head, source)
+LEFT JOIN cost USING (layer, head, program_id)
 ORDER BY layer, head
 """
 

@@ -80,7 +80,7 @@ def _figures(desk: Desk, card: Card, hidden: bool) -> str:
         parts.append(f"<span><small>IoU {_SHORT[split]}</small> <b>{shown}</span>")
     parts.append(f"<span><small>lift, test</small> <b>{card.lift(Split.TEST):+.2f}</b></span>")
     if card.cost is not None:
-        parts.append(f"<span><small>cost alone</small> <b>{card.cost:+.2%}</b></span>")
+        parts.append(f"<span><small>cost alone</small> <b>KL {card.cost:.4f}</b></span>")
     if card.failures:
         parts.append(f"<span><small>⚠ fails on {card.failures} sentences</small></span>")
     return f'<div class="card-figures">{"".join(parts)}</div>'
