@@ -22,8 +22,8 @@ from core.language import Evaluated, Evaluator, ParsedProgram
 from core.models import LoadedModel
 from core.types import HeadId, HybridSpec
 
-STEPS = 60
-_BATCH_TOKENS = 384
+STEPS = 40
+_BATCH_TOKENS = 256
 _RATE = 0.1  # of the first steps: a factor of e ** 0.1
 _MEMORY = (0.9, 0.98)  # of Adam's two averages
 _CHECK_EVERY = 10  # steps
