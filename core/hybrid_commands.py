@@ -11,8 +11,6 @@ from core.commands import Json, Session
 from core.corpus import load_corpus
 from core.curate import heads_in_share
 from core.errors import HybridError
-from core.shipping import export_hybrid as ship_out
-from core.shipping import import_hybrid as take_in
 from core.types import ORDERS, HeadId, HybridRequest, ModelInfo, Order, Sentence, Split
 
 _FIGURES = ("base_ppl", "ppl", "increase", "low", "high", "kl")
@@ -105,15 +103,19 @@ def downstream(
 
 def export_hybrid(now: Session, model: str | None, hybrid_id: str | None, folder: Path) -> Json:
     """Write a hybrid as a folder that can be published."""
+    from core import shipping  # imports transformers
+
     info = now.model(model)
     chosen = _stored(now, info, hybrid_id)
-    written = ship_out(now.workspace, info, str(chosen.hybrid_id), folder)
+    written = shipping.export_hybrid(now.workspace, info, str(chosen.hybrid_id), folder)
     return {"model": info.title, "hybrid": str(chosen.hybrid_id), "heads": written, "folder": str(folder)}
 
 
 def import_hybrid(now: Session, folder: Path) -> Json:
     """Take a shipped hybrid into the workspace; its programs are parsed, and nothing in it is executed."""
-    hybrid_id, heads = take_in(now.workspace, folder)
+    from core import shipping  # imports transformers
+
+    hybrid_id, heads = shipping.import_hybrid(now.workspace, folder)
     return {"hybrid": hybrid_id, "heads": heads, "folder": str(folder)}
 
 

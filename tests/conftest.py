@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from core.models import LoadedModel, load
 from tests import tiny
@@ -47,14 +48,22 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, tiny_model: TinyModel, small_corpus: Path) -> Path:
-    """A finished workspace of a tiny llama, built by the command line; for reading only."""
-    folder = tmp_path_factory.mktemp("built") / "workspace"
-    for command in (
-        ["extract", "--model", str(tiny_model("llama")), "--corpus", str(small_corpus)],
-        ["synthesize"],
-    ):
-        run_core(*command, workspace=folder, check=True)
-    return folder
+    """A finished workspace of a tiny llama, built by the command line; for reading only.
+
+    Test processes that run side by side share it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built"
+    with FileLock(f"{shared}.lock"):
+        if not (shared / "complete").exists():
+            model = shutil.copytree(tiny_model("llama"), shared / "llama", dirs_exist_ok=True)
+            for command in (
+                ["extract", "--model", str(model), "--corpus", str(small_corpus)],
+                ["synthesize"],
+            ):
+                run_core(*command, workspace=shared / "workspace", check=True)
+            (shared / "complete").touch()
+    return shared / "workspace"
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def curve_chart(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         "increase:Q",
         title="perplexity increase (log above 10 %)",
         scale=alt.Scale(type="symlog", constant=0.1),
-        axis=alt.Axis(format="+%", values=[0, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 100]),
+        axis=alt.Axis(format="+%", values=[0, 0.1, 0.5, 1, 5, 25, 100], labelOverlap=False),
     )
     dash = alt.StrokeDash(
         "kind:N", title=None, scale=alt.Scale(domain=["programs", "control"], range=[[1, 0], [4, 3]])
