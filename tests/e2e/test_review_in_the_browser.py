@@ -224,8 +224,9 @@ def test_a_reviewer_goes_on_after_the_server_was_restarted(workspace_copy: Path,
     with serve(workspace_copy, port=int(address.rsplit(":", 1)[1])):
         expect(page.get_by_test_id("stConnectionStatus")).to_have_count(0)
         expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        page.wait_for_timeout(1000)  # until the page has noticed
+        expect(page.locator("[data-test-script-state=notRunning]")).to_have_count(1)
         assert head(page) == second
-        page.wait_for_timeout(6000)
         press(page, "x")
         expect(last(page)).to_have_text(f"last: {second} ✕ rejected · {first} ✓ accepted")
 
