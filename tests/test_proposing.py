@@ -233,7 +233,7 @@ def test_in_batches_a_head_fails_and_the_budget_ends_the_job_well(
     assert paid < 0.05
     *_, last = runner.notes(job)
     assert "because a call failed: 1;" in last
-    assert f"the budget could not hold: {len(HEADS) - len(found)}" in last
+    assert f"the budget could not hold: {len(heads) - len(found)}" in last
 
 
 @pytest.mark.slow
