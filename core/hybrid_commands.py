@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -54,15 +55,7 @@ def hybrid(
 
 def _titled(request: HybridRequest, title: str, count: int | None) -> HybridRequest:
     calibrated = ", calibrated" if request.calibrate else ""
-    return HybridRequest(
-        f"{title}, by {request.order}{calibrated}",
-        request.order,
-        count,
-        request.budget,
-        request.calibrate,
-        request.strict,
-        request.seed,
-    )
+    return replace(request, title=f"{title}, by {request.order}{calibrated}", count=count)
 
 
 def curve(

@@ -57,7 +57,7 @@ def draw_building() -> None:
     jobs.draw_progress(job)
     jobs.draw_notes(job)
     model = state.chosen_model()
-    if model is None or state.best_frame(model).empty:
+    if model is None or not state.has_programs(model):
         st.caption("Heads appear here layer by layer, as soon as each layer has its programs.")
     else:
         standing = decisions(state.owner().workspace.verdicts.standing(model.id))
@@ -161,7 +161,7 @@ def draw_overview(model: ModelInfo) -> None:
 frame.through_app()
 model = state.chosen_model()
 job = state.running_job()
-has_programs = model is not None and not state.best_frame(model).empty
+has_programs = model is not None and state.has_programs(model)
 if job is not None and (job.kind in _BUILDS or (job.kind == "synthesize" and not has_programs)):
     st.title("Building the workspace")
     draw_building()

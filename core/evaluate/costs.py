@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from core.device import Halving
+from core.errors import HybridError
 from core.evaluate.perplexity import PredictedTokens, Tell, divergence
 from core.extract import batches, padded_tokens
 from core.features import Features
@@ -127,7 +128,10 @@ def decoder_layers(loaded: LoadedModel) -> Sequence[Any]:
     for module in loaded.model.modules():
         if isinstance(module, torch.nn.ModuleList) and len(module) == loaded.info.layers:
             return list(module)
-    raise AssertionError(f"{loaded.info.name} has no list of {loaded.info.layers} layers")
+    raise HybridError(
+        f"{loaded.info.name} does not hold its {loaded.info.layers} layers as one list, "
+        "so that costs cannot be measured head by head; order the heads by `cost` or `iou` instead"
+    )
 
 
 @contextmanager

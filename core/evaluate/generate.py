@@ -39,14 +39,16 @@ def generate(
         raise HybridError("the prompt has no token; write a few words to go on from")
     programs = parsed(loaded.info, spec)
     source = ProgramPatterns(programs, loaded.info.is_causal, loaded.device)
+    own = Patterns([], torch.zeros(1, 0, 0, 0))  # of the unmodified model
     generator = torch.Generator().manual_seed(seed)
     ends = {loaded.tokenizer.eos_token_id, *_many(loaded.model.generation_config.eos_token_id)}
-    embeddings = loaded.embeddings() if source.heads else None
+    embeddings = loaded.embeddings() if programs else None
     start, cache = 0, None
     shown = loaded.tokenizer.decode(ids, skip_special_tokens=True)
     with replaced(loaded, source) as patched:
         for _ in range(min(tokens, loaded.info.max_length - len(ids))):
-            patterns = source.patterns(annotate_ids(ids, loaded.tokenizer, embeddings))
+            annotated = annotate_ids(ids, loaded.tokenizer, embeddings) if programs else None
+            patterns = own if annotated is None else source.patterns(annotated)
             logits, cache = _step(patched, patterns, ids, start, cache)
             start = len(ids)
             ids.append(_chosen(logits, temperature, generator))

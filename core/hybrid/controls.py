@@ -18,29 +18,27 @@ from core.features import Features
 from core.hybrid.patterns import Patterns, PatternSource, ProgramPatterns
 from core.language import parse
 from core.models import LoadedModel
+from core.score import BASELINES
 from core.types import HeadId
 
-_FIRST = "def attend(q, k):\n    return k.is_first\n"
-_UNIFORM = "def attend(q, k):\n    return 1.0\n"
+_PROGRAMS = ("first token", "uniform")  # of the baselines
 
 Controls = dict[str, PatternSource]
 
 
 def controls(loaded: LoadedModel, heads: Sequence[HeadId], donors: Features, seed: int = 0) -> Controls:
     """The controls by name. `donors` are passages whose attention `shuffled` may take."""
-    every = {name: {head: parse(source) for head in heads} for name, source in _PROGRAMS.items()}
     fixed = {
-        name: ProgramPatterns(programs, loaded.info.is_causal, loaded.device)
-        for name, programs in every.items()
+        name: ProgramPatterns(
+            dict.fromkeys(heads, parse(BASELINES[name])), loaded.info.is_causal, loaded.device
+        )
+        for name in _PROGRAMS
     }
     return {
         **fixed,
         "random rows": RandomPatterns(loaded, heads, seed),
         "shuffled": ShuffledPatterns(loaded, heads, donors),
     }
-
-
-_PROGRAMS = {"first token": _FIRST, "uniform": _UNIFORM}
 
 
 class RandomPatterns:

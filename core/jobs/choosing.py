@@ -9,7 +9,7 @@ import numpy as np
 
 from core.device import Halving
 from core.errors import HybridError
-from core.evaluate.costs import measured_costs, scores
+from core.evaluate.costs import Scores, measured_costs, scores
 from core.evaluate.order import (
     estimated_kl,
     greedy,
@@ -114,7 +114,7 @@ class Chooser:
     def _greedy(self, count: int) -> list[HeadId]:
         rows = self._rows(_COST_PASSAGES["greedy"])
 
-        def scores_after(taken: frozenset[HeadId]):  # type: ignore[no-untyped-def]
+        def scores_after(taken: frozenset[HeadId]) -> Scores:
             self.events.progress("estimating costs anew, block by block", len(taken), count)
             return scores(
                 self.loaded, self.source, self.validation, rows, taken, seed=self.seed, halving=self.halving

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,20 +11,19 @@ import numpy as np
 from core.device import Halving
 from core.evaluate.calibrate import calibrate
 from core.evaluate.downstream import accuracy
-from core.evaluate.generate import looks_ahead
 from core.evaluate.perplexity import Losses, Variant, evaluation, measure
 from core.features import Features, annotate, annotate_prefixes
 from core.hybrid import PrefixPatterns, ProgramPatterns, parsed
 from core.jobs.choosing import chooser_of
 from core.jobs.extracting import load_model, note_shortcomings
 from core.jobs.folder import EventWriter, JobFolder, Json
-from core.language import parse
+from core.language import ParsedProgram, describe
 from core.models import LoadedModel
 from core.questions import read_questions
 from core.store.hybrids import spec_from_json, spec_to_json
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
-from core.types import HybridSpec, Sentence, Split
+from core.types import HeadId, HybridSpec, Sentence, Split
 
 _TRAIN_PASSAGES, _VALIDATION_PASSAGES = 160, 24  # of calibration, at most
 _SHOWN_PASSAGES = 60  # with the damage to each token
@@ -57,7 +57,7 @@ def measure_hybrid(
         "genres": {
             genre: asdict(evaluation(losses, tokens=genres == genre)) for genre in sorted(set(genres))
         },
-        "strict": _strict(loaded, hybrid, features, passages, events) if spec["strict"] else None,
+        "strict": _strict(loaded, programs, features, passages, events) if spec["strict"] else None,
         "damage": _damage(losses, features),
     }
     content = {
@@ -125,12 +125,15 @@ def features_of(
 
 
 def _strict(
-    loaded: LoadedModel, hybrid: HybridSpec, features: Features, passages: list[Sentence], events: EventWriter
+    loaded: LoadedModel,
+    programs: Mapping[HeadId, ParsedProgram],
+    features: Features,
+    passages: list[Sentence],
+    events: EventWriter,
 ) -> Json | None:
     """The cost where programs see no further than the query, beside the usual one on the same passages."""
-    if not looks_ahead(hybrid):
+    if not any(describe(program).lookahead for program in programs.values()):
         return None
-    programs = {head: parse(source) for head, source in hybrid.programs}
     few = passages[:_STRICT_PASSAGES]
     embeddings = loaded.embeddings()
     prefixes = {}

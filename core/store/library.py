@@ -79,6 +79,14 @@ class Library:
         rows = self._database.rows("SELECT program_id, source FROM programs ORDER BY program_id")
         return [Program(*row) for row in rows]
 
+    def has_programs(self, model: str) -> bool:
+        """Whether a program was scored on the model's test sentences."""
+        return bool(
+            self._database.rows(
+                "SELECT 1 FROM scores WHERE model_id = ? AND split = ? LIMIT 1", [model, str(Split.TEST)]
+            )
+        )
+
     def best_frame(self, model: str, split: Split) -> pd.DataFrame:
         """The best program of each head, chosen on validation, as a table with its score on `split`.
 

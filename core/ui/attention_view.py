@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from core.palette import CIVIDIS, PUOR
 from core.ui.packing import payload
-from core.ui.palette import CIVIDIS, PUOR
 from core.ui.state import Comparison
 
 _HERE = Path(__file__).parent
@@ -64,10 +63,3 @@ def pins_of(key: str) -> Pins:
     if not told:
         return Pins()
     return Pins(tuple(told["queries"]), tuple(told["cell"]) if told["cell"] else None)
-
-
-def packed(weights: np.ndarray, is_causal: bool) -> str:
-    """A map [query, key] as base64 uint16 fixed point (65535 = 1): lower triangle, or everything."""
-    kept = weights[np.tril_indices(len(weights))] if is_causal else weights
-    fixed = np.clip(np.rint(kept * 65535), 0, 65535).astype("<u2")
-    return base64.b64encode(fixed.tobytes()).decode()

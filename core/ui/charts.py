@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from core.ui.palette import CIVIDIS, PUOR, VERDICTS
+from core.palette import CIVIDIS, PUOR, VERDICTS
 
 CATEGORY_COLOURS = {
     "first token": "#35608d",

@@ -92,7 +92,7 @@ def as_text(text: str) -> str:
 def model_or_stop(title: str, with_programs: bool = True) -> ModelInfo:
     """The chosen model, if `with_programs` one that has some; else say what to do and stop the page."""
     model = state.chosen_model()
-    if model is not None and not (with_programs and state.best_frame(model).empty):
+    if model is not None and (not with_programs or state.has_programs(model)):
         return model
     st.title(title)
     job = state.running_job()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.palette import CIVIDIS
 from core.types import HeadId, ModelInfo
-from core.ui.palette import CIVIDIS
 
 _HERE = Path(__file__).parent
 _picker = st.components.v2.component(

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from core.palette import CIVIDIS
 from core.types import HeadId, ModelInfo
 from core.ui.packing import payload
-from core.ui.palette import CIVIDIS
 
 _HERE = Path(__file__).parent
 _view = st.components.v2.component(

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.palette import CIVIDIS
 from core.score import cell_count
 from core.similarity import head_ious
 from core.types import HeadId, ModelInfo, Split
 from core.ui import heads_place as place
 from core.ui import state
 from core.ui.attention_view import Pins
-from core.ui.palette import CIVIDIS
 from core.ui.state import Comparison
+from core.ui.verdict_row import WORDS
 
-VERDICTS = {"accept": "✓ accepted", "reject": "✕ rejected", "flag": "⚑ flagged", "skip": "↷ skipped"}
 _COMPARED_SENTENCES = 32  # enough for a ranking; all of them would take seconds more
 _COMPARED_CELLS = 2**25  # float32, of all heads: 134 MB
 _NEIGHBOURS = 12
@@ -28,7 +28,7 @@ _FITS = 0.5  # validation IoU from which a program is said to fit another head
 def draw_programs(scores: pd.DataFrame, shown: str, model: ModelInfo, head: HeadId) -> None:
     """Every program listed for this head, with IoU, lift and verdict; choosing a row shows it."""
     standing = state.owner().workspace.verdicts.standing(model.id)
-    verdicts = {v.program: VERDICTS[v.action] for v in standing if v.head == head}
+    verdicts = {v.program: WORDS[v.action] for v in standing if v.head == head}
     names = [str(name) for name in scores.program_id]
     table = scores.assign(
         verdict=[verdicts.get(name, "") for name in names],

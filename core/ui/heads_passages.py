@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from core.errors import CorpusError, ModelError
+from core.errors import CorpusError
 from core.features import Features, annotate
 from core.language import Evaluator, ParsedProgram, parse
 from core.score import iou_from_l1
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui import state
+from core.ui.live import live_model
 from core.ui.packing import pooled
 from core.ui.state import Comparison
-
-if TYPE_CHECKING:
-    from core.models import LoadedModel
 
 OWN = "own"  # the id of the text of one's own
 MAX_OWN_TOKENS = 512  # of which all heads of a large model fit into memory
@@ -89,31 +86,19 @@ def own(model: ModelInfo, text: str) -> Passage:
     )
 
 
-@st.cache_resource(show_spinner="Loading the model; it stays loaded while the app runs", max_entries=1)
-def _loaded(model: ModelInfo) -> LoadedModel:
-    from core.models import load  # brings transformers, which no other part of the app waits for
-
-    settings = state.owner().settings
-    found = load(model.name, settings.models_folder, settings.device)
-    if found.info.id != model.id:
-        raise ModelError(
-            f"{model.name} is now {found.info.id}; the workspace holds the attention of {model.id}, "
-            "which is not there any more"
-        )
-    return found
-
-
 @st.cache_resource(show_spinner="The model is reading your text", max_entries=2)
 def _read(model: ModelInfo, text: str) -> OwnText:
     from core.extract import extract
 
-    loaded = _loaded(model)
+    live = live_model(model)
+    loaded = live.loaded
     limit = min(MAX_OWN_TOKENS, model.max_length)
     sentence = Sentence(OWN, text, "own text", Split.TEST)
     features = annotate([sentence], loaded.tokenizer, loaded.embeddings(), limit)
     if not len(features):
         raise CorpusError("the tokenizer finds no token in this text; write at least one word")
-    return OwnText(features, next(extract(loaded, features, [0])).weights)
+    with live.lock:
+        return OwnText(features, next(extract(loaded, features, [0])).weights)
 
 
 def compare(model: ModelInfo, head: HeadId, source: str, passage: Passage) -> Comparison:

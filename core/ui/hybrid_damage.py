@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core.ui.palette import damage_colour
+from core.palette import PUOR
 
 _SHOWN = 8  # passages
 
@@ -31,6 +31,13 @@ def draw_damage(details: dict[str, Any]) -> None:
     )
     for place in places[:_SHOWN]:
         st.html(damage_html(passages[place], added[place]))
+
+
+def damage_colour(change: float) -> tuple[str, str]:
+    """Background and ink for a token whose loss changed by so many nats: orange worse, purple better."""
+    steps = min(4, int(abs(change) / 0.5) + 1)
+    background = PUOR[5 + steps] if change > 0 else PUOR[5 - steps]
+    return background, "#ffffff" if steps == 4 else "#1a1a1a"
 
 
 def damage_html(passage: dict[str, Any], added: float) -> str:

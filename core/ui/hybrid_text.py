@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from threading import Lock
-from typing import Any
-
 import streamlit as st
 
 from core.errors import HeadscriptError
 from core.types import HybridSpec, ModelInfo
 from core.ui import frame, state
+from core.ui.live import LiveModel, live_model
 
 _PROMPT = "Once upon a time, there was a little girl who"
-
-
-@st.cache_resource(show_spinner="Loading the model", max_entries=1)
-def _loaded(name: str, models: str, device: str) -> tuple[Any, Lock]:
-    """The model, and a lock: one text at a time."""
-    from pathlib import Path
-
-    from core.models import load
-
-    return load(name, Path(models), device), Lock()
 
 
 def draw_generation(model: ModelInfo, hybrid: str) -> None:
@@ -37,16 +25,14 @@ def draw_generation(model: ModelInfo, hybrid: str) -> None:
         return
     spec = state.owner().workspace.hybrids.spec(hybrid)
     assert spec is not None
-    settings = state.owner().settings
     try:
-        loaded, lock = _loaded(model.name, str(settings.models_folder), settings.device)
-        _draw_both(loaded, lock, spec, prompt, tokens, temperature, int(seed))
+        _draw_both(live_model(model), spec, prompt, tokens, temperature, int(seed))
     except HeadscriptError as error:
         st.error(frame.as_text(str(error)))
 
 
 def _draw_both(
-    loaded: Any, lock: Lock, spec: HybridSpec, prompt: str, tokens: int, temperature: float, seed: int
+    live: LiveModel, spec: HybridSpec, prompt: str, tokens: int, temperature: float, seed: int
 ) -> None:
     from core.evaluate.generate import generate, looks_ahead
 
@@ -58,8 +44,8 @@ def _draw_both(
         column.markdown(f"**{title}**")
         place = column.empty()
         text = prompt
-        with lock:
-            for piece in generate(loaded, chosen, prompt, tokens, temperature, seed):
+        with live.lock:
+            for piece in generate(live.loaded, chosen, prompt, tokens, temperature, seed):
                 text += piece
                 place.text(text)
     if ahead:

@@ -14,13 +14,8 @@ from core.ui.review_data import FITS, evidence_shelf, examiner
 from core.ui.review_desk import Desk
 from core.ui.review_editor import draw_editor
 from core.ui.thumbnails import Bars, Group, Map, draw_thumbnails
+from core.ui.verdict_row import WORDS
 
-WORDS = {
-    Action.ACCEPT: "✓ accepted",
-    Action.REJECT: "✕ rejected",
-    Action.SKIP: "↷ skipped",
-    Action.FLAG: "⚑ flagged",
-}
 _SHORT = {Split.TEST: "test", Split.VALIDATION: "val", Split.TRAIN: "train"}
 _OTHERS = 8  # heads named that the program fits too
 

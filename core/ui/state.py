@@ -14,7 +14,7 @@ import streamlit as st
 from core.features import Features
 from core.jobs import JobRunner, Watch
 from core.jobs.stages import KINDS
-from core.language import Evaluator, parse
+from core.language import parse
 from core.score import Patterns, patterns, sentence_ious
 from core.settings import Settings
 from core.store import JobRecord, Workspace
@@ -102,6 +102,11 @@ def version() -> int:
     return owner().workspace.library.revision()
 
 
+def has_programs(model: ModelInfo) -> bool:
+    """Whether there is a program to show."""
+    return owner().workspace.library.has_programs(model.id)
+
+
 def best_frame(model: ModelInfo, split: Split = Split.TEST) -> pd.DataFrame:
     """The best program of each head, see `Library.best_frame`."""
     return owner().workspace.library.best_frame(model.id, split)
@@ -115,14 +120,6 @@ class Comparison:
     head: np.ndarray  # float32 [query, key]
     program: np.ndarray  # float32 [query, key]; zero where the program failed
     failure: Failure | None
-
-
-def compare(model: ModelInfo, head: HeadId, source: str, sentence: str) -> Comparison:
-    """The head's map and the program's on one sentence."""
-    annotated = features(model.id, (sentence,))
-    result = Evaluator(annotated, model.is_causal).run(parse(source))
-    weights = owner().workspace.attention(model.id).one(head, sentence)
-    return Comparison(list(annotated.surfaces), weights, result.weights[0].numpy(), result.failures.get(0))
 
 
 @st.cache_data(show_spinner=False, max_entries=256)

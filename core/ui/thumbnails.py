@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from core.ui.palette import CIVIDIS, PUOR
+from core.palette import CIVIDIS, PUOR
 
 _HERE = Path(__file__).parent
 _groups = st.components.v2.component(

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.review import REASONS
+from core.types import Action
 
 _HERE = Path(__file__).parent
 _row = st.components.v2.component(
@@ -17,6 +18,12 @@ _row = st.components.v2.component(
     js=(_HERE / "verdict_row.js").read_text(),
 )
 KEY = "verdict-row"
+WORDS = {
+    Action.ACCEPT: "✓ accepted",
+    Action.REJECT: "✕ rejected",
+    Action.SKIP: "↷ skipped",
+    Action.FLAG: "⚑ flagged",
+}
 
 
 @dataclass(frozen=True)
