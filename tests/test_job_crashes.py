@@ -39,8 +39,10 @@ def events_in(folder: JobFolder) -> int:
     return sum(1 for _ in folder.events())
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain"
         time.sleep(0.01)
 
 

@@ -27,7 +27,7 @@ def load_model(spec: Json, events: EventWriter) -> LoadedModel:
     loaded = load(
         spec["model"], Path(spec["models"]), spec["device"], lambda text: events.progress(text, 0, 0)
     )
-    events.result("model", "model", asdict(loaded.info))
+    events.result_anew("model", "model", asdict(loaded.info))
     events.note(f"{loaded.info.title} on {loaded.device}")
     return loaded
 
@@ -65,7 +65,7 @@ def annotate_and_extract(
         events.progress("extracting attention", done, len(features))
     writer.finish()
     stored = [asdict(sentence) for sentence in kept]
-    events.result(
+    events.result_anew(
         "sentences", "sentences", {"model": loaded.info.id, "corpus": corpus.name, "sentences": stored}
     )
     return kept

@@ -139,6 +139,13 @@ class EventWriter:
         write_json(self._folder.path / "results" / f"{name}.json", content)
         self._append({"event": "result", "what": what, "file": f"{name}.json"})
 
+    def result_anew(self, what: str, name: str, content: Any) -> None:
+        """What every start of the job finds anew: a result, unless it was announced and is the same."""
+        file = f"{name}.json"
+        known = file in self._folder.finished() and self._folder.result(file)
+        if known != json.loads(json.dumps(content)):
+            self.result(what, name, content)
+
     def note(self, message: str) -> None:
         """Something the user should know."""
         self._append({"event": "note", "message": message})

@@ -62,6 +62,7 @@ def accept_one_program(page: Page) -> str:
     heading = page.get_by_role("heading", level=1)
     expect(heading).to_have_text(re.compile(r"Review · L\dH\d"))
     head = heading.inner_text().removeprefix("Review · ")
+    expect(page.locator("button[data-name=accept]")).to_be_enabled()
     page.keyboard.press("a")
     expect(page.get_by_text(f"last: {head} ✓ accepted")).to_be_visible()
     expect(heading).not_to_have_text(f"Review · {head}")
