@@ -100,6 +100,7 @@ class Row {
     this.setTriggerValue = setTriggerValue;
     this.sent = null;
     this.box.classList.remove("sent");
+    this.box.dataset.ticket = data.ticket;
     const drawn = JSON.stringify({ ...data, ticket: "" });
     if (drawn === this.drawn) return;
     this.drawn = drawn;
