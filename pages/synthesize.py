@@ -60,6 +60,9 @@ runs = [
 active = [job for job in runs if job.is_active]
 for job in active:
     draw_active(model, job.id)
+for job in synthesis_run.interrupted(runs, drawn=active or runs[:1]):
+    with st.container(border=True):
+        synthesis_run.draw_interrupted(job)
 if not state.owner().workspace.library.sentences(model.id):
     st.info(
         "The attention of this model is still being extracted; then programs can be found for its heads.",

@@ -21,7 +21,7 @@ from core.jobs.intake import Intake
 from core.jobs.stages import KINDS
 from core.jobs.workers import Workers
 from core.settings import Settings
-from core.store.jobs import JobRecord
+from core.store.jobs import CANCELLED, JobRecord
 from core.store.workspace import Workspace
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class JobQueue:
             self._workers.stop(self.folder(job))
             self.refresh()
             if self._workspace.jobs.get(job).state not in ("done", "failed"):  # it may have just ended
-                self._workspace.jobs.set_state(job, "stopped", "cancelled")
+                self._workspace.jobs.set_state(job, "stopped", CANCELLED)
 
     def refresh(self) -> list[JobRecord]:
         """Take in every job's new events and notice dead workers; all jobs, newest first."""

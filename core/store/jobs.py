@@ -20,6 +20,7 @@ _COLUMNS = (
     "job_id, kind, state, stage, done, total, message, model_id, settings, epoch(added_at), worked, "
     "stage_at, stage_from, progress_at, cost"
 )
+CANCELLED = "cancelled"  # message of a job that a person stopped
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class JobRecord:
     def is_active(self) -> bool:
         """Whether it waits or works."""
         return self.state in ("queued", "running")
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether its worker ended before it was done, and not because a person stopped it."""
+        return self.state == "stopped" and self.message != CANCELLED
 
     @property
     def share(self) -> float:

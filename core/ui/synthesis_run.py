@@ -41,6 +41,22 @@ def draw_run(model: ModelInfo, job: JobRecord, where: str) -> None:
     jobs.draw_log(job)
 
 
+def interrupted(runs: Sequence[JobRecord], drawn: Sequence[JobRecord]) -> list[JobRecord]:
+    """Runs, newest first, that a crash ended and nothing of their kind followed, but for those drawn."""
+    latest: dict[str, JobRecord] = {}
+    for job in runs:
+        latest.setdefault(job.kind, job)
+    known = {job.id for job in drawn}
+    return [job for job in latest.values() if job.was_interrupted and job.id not in known]
+
+
+def draw_interrupted(job: JobRecord) -> None:
+    """What stopped, and the button that lets it go on."""
+    st.markdown(f"**{jobs.title(job)}** · {jobs.when(job.added_at)}")
+    jobs.draw_state(job)
+    jobs.draw_buttons(job, "interrupted")
+
+
 def climb(steps: Sequence[HeadGain]) -> pd.DataFrame:
     """Mean IoU on validation of the heads done, as it went: minutes, heads, before, after."""
     before: dict[HeadId, float] = {}

@@ -1,0 +1,123 @@
+"""Claude as the proposer in the browser: estimate, cost, and a run that outlives app and worker."""
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from core.jobs.folder import JobFolder
+from core.jobs.ledger import CallLog
+from core.store import Workspace
+from tests.claude_server import ClaudeServer
+from tests.e2e.conftest import free_port, serve, start_server
+
+OpenPage = Callable[..., Page]
+KEY = "sk-ant-a-key-that-nobody-may-see"
+
+
+@pytest.fixture
+def claude() -> Iterator[ClaudeServer]:
+    """Slow enough to be watched."""
+    with ClaudeServer(key=KEY, delay=1.0) as server:
+        yield server
+
+
+def metric(page: Page, label: str) -> Locator:
+    return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
+
+
+def choose_claude(page: Page) -> None:
+    page.get_by_role("radio", name="Claude").click()
+
+
+def test_without_a_key_the_page_says_how_to_get_going_and_offers_the_search(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    with serve(workspace_copy, ANTHROPIC_API_KEY="") as address:
+        page = open_page(f"{address}/synthesize")
+        choose_claude(page)
+        expect(page.get_by_text("Claude needs an API key")).to_be_visible()
+        expect(page.get_by_text("The search finds a program for every head without a key.")).to_be_visible()
+        expect(page.get_by_role("button", name=re.compile("^Start on"))).to_have_count(0)
+
+
+def test_a_run_beside_a_search_is_paid_once_though_app_and_worker_are_killed(
+    workspace_copy: Path, open_page: OpenPage, claude: ClaudeServer
+) -> None:
+    port = free_port()
+    address = f"http://localhost:{port}/synthesize"
+    secrets = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": claude.address}
+    server = start_server(workspace_copy, port, **secrets)
+    try:
+        page = open_page(address)
+        start_claude(page)
+        start_a_search(page)
+        expect(page.get_by_test_id("stProgress").filter(has_text="Search for programs").first).to_be_visible()
+        expect(page.get_by_test_id("stProgress").filter(has_text="Ask Claude").first).to_be_visible()
+        expect(metric(page, "Cost so far").first).to_have_text(re.compile(r"\$0\.0[1-9]"))
+        server.kill()
+        server.wait()
+        kill_claude(workspace_copy)
+        server = start_server(workspace_copy, port, **secrets)
+        again = open_page(address)
+        again.get_by_role("button", name="Resume").first.click()
+        expect(again.get_by_test_id("stProgress").filter(has_text="Ask Claude").first).to_be_visible()
+        expect(again.get_by_test_id("stProgress")).to_have_count(0, timeout=120_000)
+        expect(again.get_by_text("4 of 4", exact=True).first).to_be_visible()
+    finally:
+        server.terminate()
+        server.wait(20)
+    check_the_account(workspace_copy, claude)
+    held = [
+        path for path in workspace_copy.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()
+    ]
+    assert held == []
+
+
+def start_claude(page: Page) -> None:
+    field = page.get_by_label("Heads by name")
+    field.fill("L1H*")
+    field.press("Enter")
+    expect(page.get_by_text("4 of 12 heads")).to_be_visible()
+    choose_claude(page)
+    expect(page.get_by_text(re.compile(r"About \$0\.\d+ for 4 heads"))).to_be_visible()
+    budget = page.get_by_role("spinbutton", name="Budget, USD")
+    budget.fill("0.02")
+    budget.press("Enter")
+    expect(page.get_by_text("The budget ends it before that.")).to_be_visible()
+    budget.fill("2")
+    budget.press("Enter")
+    expect(page.get_by_text("The budget ends it before that.")).to_have_count(0)
+    page.get_by_role("button", name="Start on 4 heads").click()
+    expect(page.get_by_test_id("stProgress").filter(has_text="Ask Claude").first).to_be_visible()
+
+
+def start_a_search(page: Page) -> None:
+    expect(page.get_by_role("radio", name="Search")).to_have_count(1)  # the page has made room for the run
+    page.get_by_role("radio", name="Search").click()
+    page.get_by_role("button", name="Start on 4 heads").click()
+
+
+def kill_claude(folder: Path) -> None:
+    """Kill -9 the worker that the dead app left behind."""
+    (job,) = (folder / "jobs").glob("*-claude-*")
+    worker = JobFolder(job).worker()
+    assert worker is not None
+    os.kill(worker.pid, signal.SIGKILL)
+
+
+def check_the_account(folder: Path, claude: ClaudeServer) -> None:
+    """The ledger agrees with what the server billed, but for replies that were under way."""
+    workspace = Workspace.open(folder)
+    (job,) = [job for job in workspace.jobs.all() if job.kind == "claude"]
+    heads = [gain.head for gain in workspace.gains.of_job(job.id)]
+    workspace.close()
+    assert job.state == "done"
+    assert len(heads) == len(set(heads)) == 4
+    log = CallLog(folder / "jobs" / job.id)
+    assert 0 < job.cost <= claude.dollars + 1e-9
+    assert claude.dollars <= job.cost + log.lost() + 1e-9
