@@ -19,6 +19,7 @@ from core.store import JobRecord, Workspace
 from core.synthesis.money import PRICES_OF, estimate_cost
 from core.terminal import Terminal
 from core.types import BestProgram, ClaudeLimits, HeadId, ModelInfo, SearchLimits, Split
+from core.words import counted
 
 Json = dict[str, Any]
 
@@ -114,8 +115,8 @@ def synthesize_with_claude(now: Session, model: str | None, heads: str | None, l
         now.runner.resume(job)
         return _claude_report(now, info, job)
     now.terminal.say(
-        f"about ${estimate_cost(count, limits):.2f} for {count} heads at the list prices of {PRICES_OF}, "
-        f"at most ${limits.budget:.2f}"
+        f"about ${estimate_cost(count, limits):.2f} for {counted(count, 'head')} "
+        f"at the list prices of {PRICES_OF}, at most ${limits.budget:.2f}"
     )
     return _claude_report(now, info, now.runner.start_claude(info, chosen, limits))
 

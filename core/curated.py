@@ -10,6 +10,7 @@ from core.language import parse
 from core.report import Entry, report
 from core.store import Workspace
 from core.types import Action, ModelInfo, Split
+from core.words import counted
 
 
 def curated(workspace: Workspace, model: ModelInfo) -> list[Entry]:
@@ -40,9 +41,10 @@ def curated_report(workspace: Workspace, model: ModelInfo) -> str:
     """The curated library as one self-contained HTML page."""
     entries = curated(workspace, model)
     ious = [entry.card.iou(Split.TEST) for entry in entries]
+    heads = len({entry.card.head for entry in entries})
     figures = {
         "model": f"{model.title}, {model.layers} layers × {model.heads} heads",
-        "accepted": f"{len(entries)} programs for {len({entry.card.head for entry in entries})} heads",
+        "accepted": f"{counted(len(entries), 'program')} for {counted(heads, 'head')}",
         "mean IoU, test": f"{statistics.fmean(ious):.3f}" if ious else "–",
         "mean lift, test": (
             f"{statistics.fmean(entry.card.lift(Split.TEST) for entry in entries):+.3f}" if ious else "–"

@@ -6,6 +6,7 @@ import streamlit as st
 from core.curate import decisions, progress
 from core.types import Action, HeadId, ModelInfo, Verdict
 from core.ui import charts, frame, jobs, state
+from core.words import counted
 
 _BUILDS = ("build", "extract")
 _HELP = {
@@ -126,11 +127,11 @@ def draw_next_step(undecided: int, accepted: int, hybrids: int) -> None:
         sentence = f"Next: look at the {undecided} programs one by one and accept those you trust."
         page, label = "pages/review.py", "Review programs"
     elif accepted and hybrids == 0:
-        heads = f"{accepted} accepted heads" if accepted > 1 else "accepted head"
-        sentence = f"Next: replace the {heads} and see what that costs."
+        sentence = f"Next: replace {counted(accepted, 'accepted head')} and see what that costs."
         page, label = "pages/hybrid.py", "Build a hybrid"
     elif undecided:
-        sentence = f"Next: {undecided} heads wait for review; each one accepted can go into a larger hybrid."
+        waiting = counted(undecided, "head")
+        sentence = f"Next: {waiting} left to review; each one accepted can go into a larger hybrid."
         page, label = "pages/review.py", "Go on reviewing"
     else:
         sentence = "Every head is reviewed. Export the accepted programs, or edit the rejected ones."

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 # Each layer may import itself and the layers before it.
 LAYERS = [
-    {"types", "errors", "settings", "palette"},
+    {"types", "errors", "settings", "palette", "words"},
     {"device"},
     {"demo_model", "models", "corpus", "questions", "features"},
     {"language"},

@@ -16,6 +16,7 @@ from core.store.attention import AttentionReader
 from core.synthesis.money import Budget, estimate_cost
 from core.synthesis.refine import Outcome
 from core.types import ClaudeLimits, HeadId, ModelInfo, Score, Split
+from core.words import counted
 
 BASELINE_PROGRAMS: Mapping[str, ParsedProgram] = {name: parse(source) for name, source in BASELINES.items()}
 
@@ -55,7 +56,7 @@ class Teller:
         dollars = estimate_cost(heads, self._limits, input_tokens)
         with self._lock:
             self._events.note(
-                f"a first call has {input_tokens:,} tokens of input; {heads} heads may cost about "
+                f"a first call has {input_tokens:,} tokens of input; {counted(heads, 'head')} may cost about "
                 f"${dollars:.2f}, and no more than ${self._limits.budget:.2f} in all"
             )
 

@@ -11,6 +11,7 @@ from core.errors import HeadscriptError
 from core.language import parse
 from core.types import HeadId, HybridRequest, ModelInfo, Order, Split
 from core.ui import state
+from core.words import counted
 
 _ACCEPTED, _BEST = "Accepted programs", "Best programs, reviewed or not"
 _SHARE, _BUDGET = "A share of heads", "A budget"
@@ -43,7 +44,7 @@ def draw_builder(model: ModelInfo) -> Candidates:
             which = st.radio(
                 "Replace heads by",
                 [_ACCEPTED, _BEST],
-                captions=[f"{len(accepted)} heads", "every head that has a program"],
+                captions=[counted(len(accepted), "head"), "every head that has a program"],
                 index=0 if accepted else 1,
                 key="which",
             )
@@ -115,7 +116,7 @@ def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
             label_visibility="collapsed",
         )
         count = min(max(1, heads_in_share(share / 100, total)), len(candidates.sources))
-        title = f"{count} heads"
+        title = counted(count, "head")
     else:
         percent = st.number_input(
             "Perplexity may rise on validation by at most (%)", 0.1, 1000.0, 5.0, 0.5, key="budget"

@@ -9,6 +9,7 @@ import streamlit as st
 from core.errors import HeadscriptError
 from core.types import ClaudeLimits, HeadId, ModelInfo, SearchLimits
 from core.ui import frame, jobs, state
+from core.words import counted
 
 Estimate = Callable[[int, ClaudeLimits], float]  # USD, of so many heads
 StartClaude = Callable[[Sequence[HeadId], ClaudeLimits, str], str]  # with the API key; the job's id
@@ -59,7 +60,7 @@ def draw_claude(heads: Sequence[HeadId], estimate: Estimate, start: StartClaude)
     limits = _claude_limits()
     cost = estimate(len(heads), limits)
     over = " The budget ends it before that." if cost > limits.budget else ""
-    st.caption(f"About **{jobs.dollars(cost)}** for {len(heads)} heads.{over}")
+    st.caption(f"About **{jobs.dollars(cost)}** for {counted(len(heads), 'head')}.{over}")
     _start_button(heads, lambda: start(heads, limits, key))
 
 
@@ -76,7 +77,7 @@ def _claude_limits() -> ClaudeLimits:
 
 def _start_button(heads: Sequence[HeadId], start: Callable[[], str]) -> None:
     waits = state.running_job() is not None
-    label = f"Start on {len(heads)} heads" if heads else "Choose heads to start"
+    label = f"Start on {counted(len(heads), 'head')}" if heads else "Choose heads to start"
     if st.button(
         label, type="primary", icon=":material/play_arrow:", disabled=not heads, key="start", width="stretch"
     ):

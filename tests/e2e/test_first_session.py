@@ -71,7 +71,7 @@ def accept_one_program(page: Page) -> str:
 
 def build_a_hybrid(page: Page) -> None:
     page.get_by_role("link", name="Hybrid", exact=True).click()
-    expect(page.get_by_text("1 heads", exact=True)).to_be_visible()
+    expect(page.get_by_text("1 head", exact=True)).to_be_visible()
     page.get_by_role("button", name="Build and measure").click()
     expect(metric(page, "Perplexity increase")).to_be_visible(timeout=2 * MINUTES)
     page.get_by_role("tab", name="Damage").click()
