@@ -210,6 +210,15 @@ def test_the_hybrid_page_asks_for_accepted_programs(open_app: OpenApp, workspace
     assert "No program is accepted yet" in text_of(app)
 
 
+def test_a_share_larger_than_what_the_filter_leaves_is_cut(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "hybrid")
+    app.slider(key="share").set_value(90).run()
+    app.slider(key="layers").set_value((0, 0)).run()
+    assert not app.exception
+    assert app.slider(key="share").value <= 34  # one layer of three
+    assert "4 of 12 heads pass the filter" in text_of(app)
+
+
 def add_hybrids(folder: Path) -> None:
     """A measured hybrid, a curve whose uniform control costs nothing at half, and an imported hybrid."""
     workspace = Workspace.open(folder)
