@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ def owner() -> Owner:
     runner = JobRunner(workspace, settings)
     held = Owner(settings, workspace, runner, Watch(runner))
     atexit.register(held.close)
+    gc.freeze()  # what was imported stays; collections need not look at it again and again
     return held
 
 
