@@ -317,6 +317,8 @@ def _in_words(answer: dict[str, Any]) -> str:
 
 
 def _number(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_number, value))}]"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 

@@ -15,11 +15,29 @@ from core.ui.reviewer import draw_reviewer
 _INSIDE_APP = "inside-app"
 _STYLE = """
 <style>
-  .block-container { padding-top: 4rem; padding-bottom: 2rem; max-width: 1500px; }
+  .block-container { padding-top: 4rem; padding-bottom: 2rem; max-width: 1900px; }
   h1 { font-size: 1.5rem !important; padding: 0 0 .6rem 0 !important; }
+  /* A narrow window, or a magnified page: columns go below each other before they are unreadable. */
+  @media (max-width: 1000px) {
+    [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+    [data-testid="stColumn"] { min-width: 12rem; }
+    [data-testid="stColumn"] [data-testid="stColumn"] { min-width: 5rem; }
+  }
   h3 { font-size: 1.1rem !important; }
   [data-testid="stMetricValue"] { font-size: 1.6rem; }
   [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+  /* Streamlit's own colours for these have a contrast below 4.5. */
+  [data-testid="stCaptionContainer"] {
+    opacity: 1 !important; color: light-dark(#5b6376, #a3abbd) !important; }
+  .token.keyword, .token.function { color: light-dark(#1259b0, #6cb0f5) !important; }
+  .token.string { color: light-dark(#0b6e2c, #4fc97a) !important; }
+  .token.number, .token.boolean { color: light-dark(#0f6c63, #45c7b8) !important; }
+  .token.operator { color: light-dark(#a34a08, #f09a56) !important; }
+  .token.punctuation { color: light-dark(#5b6376, #a3abbd) !important; }
+  .react-syntax-highlighter-line-number { color: light-dark(#6b7386, #8b93a5) !important; }
+  [data-testid^="stBaseButton"] kbd { opacity: .8 !important; }
+  [aria-checked="true"][role="radio"] p, [aria-selected="true"][role="tab"] p {
+    color: light-dark(#3d5a9e, #9db4f0) !important; }
 </style>
 """
 

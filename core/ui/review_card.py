@@ -28,7 +28,11 @@ STYLE = """
   .st-key-program-editor { flex: none; height: max(120px, calc(100vh - 33rem)); }
   .st-key-program-editor textarea {
     font-family: monospace; font-size: .85rem; white-space: pre; overflow-x: auto; }
-  .st-key-verdicts { position: sticky; bottom: 0; z-index: 10; padding: .3rem 0 .2rem; }
+  [data-testid=stLayoutWrapper]:has(> .st-key-verdicts) {
+    position: sticky; bottom: 0; z-index: 10; background: light-dark(#ffffff, #11151d); }
+  @media (max-height: 600px) { [data-testid=stLayoutWrapper]:has(> .st-key-verdicts) { position: static; } }
+  @media (max-width: 1000px) { .block-container { padding-top: 4.2rem; } }
+  .st-key-verdicts { padding: .3rem 0 .2rem; }
   .st-key-verdicts [data-testid=stCaptionContainer] { height: 1.6rem; overflow: hidden; }
   .card-figures, .card-line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
   .card-figures { display: flex; gap: 1.2rem; align-items: baseline; height: 1.8rem;
