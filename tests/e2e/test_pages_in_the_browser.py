@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,21 @@ def test_no_page_shows_an_error_or_scrolls_sideways(
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_what_goes_to_the_browser_is_compressed(address: str) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Extensions": "permessage-deflate",
+        "Origin": address,
+    }
+    connection = HTTPConnection(host, int(port), timeout=20)
+    connection.request("GET", "/_stcore/stream", headers=upgrade)
+    answer = connection.getresponse()
+    connection.close()
+    assert answer.status == 101
+    assert "permessage-deflate" in answer.headers["Sec-WebSocket-Extensions"]
