@@ -8,6 +8,7 @@ from core.corpus import from_passages
 from core.device import Halving
 from core.errors import ModelError
 from core.evaluate import evaluate_hybrid
+from core.evaluate.calibrate import calibrate
 from core.extract import extract
 from core.features import annotate
 from core.models import LoadedModel
@@ -107,6 +108,21 @@ def test_a_hybrid_is_measured_alike_in_smaller_batches(cramped):
     assert notes
     assert found.ppl == pytest.approx(expected.ppl, rel=1e-4)
     assert (found.passages, found.kept) == (expected.passages, expected.kept)
+
+
+def test_a_hybrid_is_calibrated_alike_in_smaller_batches(cramped):
+    loaded, hook = cramped
+    features = features_of(loaded)
+    train, validation = features.select(range(5)), features.select(range(5, 8))
+    source = "def attend(q, k):\n    return 0.5 + 2.0 * k.is_first\n"
+    spec = HybridSpec.of(loaded.info.id, [(head, source) for head in loaded.info.head_ids()])
+    notes: list[str] = []
+    found = calibrate(loaded, spec, train, validation, steps=3, halving=Halving(notes.append))
+    hook.remove()
+    expected = calibrate(loaded, spec, train, validation, steps=3)
+    assert notes
+    assert expected.after < expected.before
+    assert found.after == pytest.approx(expected.after, rel=1e-3)
 
 
 def test_the_search_finds_the_same_programs_with_fewer_heads_at_a_time(tiny_loaded: TinyLoaded):

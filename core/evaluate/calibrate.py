@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.device import Halving
 from core.evaluate.constants import Constants
 from core.evaluate.perplexity import PredictedTokens, Tell, divergence, predictable
-from core.extract import batches
+from core.extract import batches, padded_tokens
 from core.features import Features
 from core.hybrid import NO_PATTERNS, Hybrid, Patterns, parsed, replaced, together
 from core.language import Evaluated, Evaluator, ParsedProgram
@@ -48,14 +49,16 @@ def calibrate(
     steps: int = STEPS,
     seed: int = 0,
     tell: Tell = lambda done, total: None,
+    halving: Halving | None = None,
 ) -> Calibrated:
     """The hybrid with its constants fitted on `train`, as new programs; `spec` itself if nothing is gained.
 
-    Raises HybridError as `evaluate_hybrid` does.
+    `tell` hears steps done and in all; `halving` makes batches smaller where memory runs out. Raises
+    HybridError as `evaluate_hybrid` does.
     """
     constants = Constants(parsed(loaded.info, spec))
     with replaced(loaded, NO_PATTERNS) as patched:
-        descent = _Descent(patched, constants, train, validation, seed)
+        descent = _Descent(patched, constants, train, validation, seed, halving or Halving())
         moves = torch.zeros(len(constants), requires_grad=True)
         optimizer = torch.optim.Adam([moves], lr=_RATE, betas=_MEMORY)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
@@ -91,35 +94,57 @@ class _Descent:
     """Gradients on train batches in turn, and KL on validation."""
 
     def __init__(
-        self, patched: Hybrid, constants: Constants, train: Features, validation: Features, seed: int
+        self,
+        patched: Hybrid,
+        constants: Constants,
+        train: Features,
+        validation: Features,
+        seed: int,
+        halving: Halving,
     ) -> None:
         self.patched = patched
         self.constants = constants
         self._order = np.random.default_rng(seed)
         self._queue: list[int] = []
-        self._train, self._validation = (
-            [
-                _Batch(patched, features, rows)
-                for rows in batches(features.lengths, predictable(patched.loaded, features), _BATCH_TOKENS)
-            ]
+        self._train = train
+        self._halving = halving
+        self._batches, kept = (
+            list(batches(features.lengths, predictable(patched.loaded, features), _BATCH_TOKENS))
             for features in (train, validation)
         )
-        for batch in self._validation:  # asked again and again
-            batch.keep_base()
+        self._validation = [
+            batch
+            for rows in kept
+            for _, batch in halving.run(
+                rows,
+                lambda part: _Batch.with_base(patched, validation, part),
+                lambda part: padded_tokens(validation.lengths, part),
+            )
+        ]
 
     def gradient(self, values: Tensor) -> Tensor:
-        """The gradient [literal] of the next batch's mean KL.
+        """The gradient [literal] of the next batch's mean KL."""
+        if not self._queue:
+            self._queue = self._order.permutation(len(self._batches)).tolist()
+        rows = self._batches[self._queue.pop()]
+        parts = self._halving.run(
+            rows,
+            lambda part: self._summed_gradient(_Batch(self.patched, self._train, part), values),
+            lambda part: padded_tokens(self._train.lengths, part),
+        )
+        found = torch.stack([gradient for _, gradient in parts]).sum(0)
+        return found / int((self._train.lengths[rows] - 1).sum())
+
+    def _summed_gradient(self, batch: _Batch, values: Tensor) -> Tensor:
+        """The gradient [literal] of a batch's summed KL.
 
         First in every head's weights, then program by program in its literals, so that one program's
         intermediate values at a time are held.
         """
-        if not self._queue:
-            self._queue = self._order.permutation(len(self._train)).tolist()
-        batch = self._train[self._queue.pop()]
         with torch.no_grad():
             patterns = batch.patterns(self._runs(batch, values))
         weights = patterns.weights.requires_grad_()
-        kl = batch.kl(Patterns(patterns.heads, weights, patterns.mix)) / batch.predicted
+        kl = batch.kl(Patterns(patterns.heads, weights, patterns.mix))
         (of_weights,) = torch.autograd.grad(kl, weights)
         found = torch.zeros_like(values)
         for at, (head, program) in enumerate(self.constants.programs.items()):
@@ -167,9 +192,12 @@ class _Batch:
         self.predicted = len(self._tokens)
         self.evaluator = Evaluator(features.select(rows), loaded.info.is_causal, loaded.device)
 
-    def keep_base(self) -> None:
-        """Run the unmodified model once for all."""
-        self._base = self._unmodified().half()
+    @classmethod
+    def with_base(cls, patched: Hybrid, features: Features, rows: Sequence[int]) -> _Batch:
+        """A batch that is asked again and again: the unmodified model runs once for all."""
+        batch = cls(patched, features, rows)
+        batch._base = batch._unmodified().half()
+        return batch
 
     def patterns(self, produced: Mapping[HeadId, Evaluated]) -> Patterns:
         """Patterns of programs that were run on this batch."""

@@ -96,6 +96,7 @@ def _made(
             validation.select(range(min(len(validation), _VALIDATION_PASSAGES))),
             seed=spec["seed"],
             tell=lambda done, total: events.progress("calibrating", done, total),
+            halving=Halving(events.note),
         )
         events.note(f"calibration: KL per token {fitted.before:.4f} -> {fitted.after:.4f} on validation")
         chosen, history = fitted.spec, [*fitted.history]
