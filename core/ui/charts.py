@@ -93,17 +93,23 @@ def program_map(heads: pd.DataFrame, layers: int, per_layer: int) -> alt.Chart:
     return chart
 
 
-def iou_histogram(heads: pd.DataFrame) -> alt.TopLevelMixin:
-    """How the heads' best IoU is distributed, beside the published means."""
-    bars = (
-        alt.Chart(heads)
+def iou_bars(values: pd.DataFrame, across: str, counted: str) -> alt.Chart:
+    """How many of what is `counted` have which IoU, in bins of 0.05; `values` has a column iou."""
+    chart: alt.Chart = (
+        alt.Chart(values)
         .mark_bar(color=CIVIDIS[5], binSpacing=1)
         .encode(
-            x=alt.X("iou:Q", bin=alt.Bin(extent=[0, 1], step=0.05), title="best IoU on test"),
-            y=alt.Y("count()", title="heads"),
-            tooltip=[alt.Tooltip("count()", title="heads")],
+            x=alt.X("iou:Q", bin=alt.Bin(extent=[0, 1], step=0.05), title=across),
+            y=alt.Y("count()", title=counted),
+            tooltip=[alt.Tooltip("count()", title=counted)],
         )
     )
+    return chart
+
+
+def iou_histogram(heads: pd.DataFrame) -> alt.TopLevelMixin:
+    """How the heads' best IoU is distributed, beside the published means."""
+    bars = iou_bars(heads, "best IoU on test", "heads")
     mean = pd.DataFrame(
         [{"iou": heads.iou.mean(), "label": f"mean {heads.iou.mean():.2f}", "kind": "this model"}]
     )

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.palette import CIVIDIS
 from core.score import cell_count
 from core.similarity import head_ious
 from core.types import HeadId, ModelInfo, Split
 from core.ui import heads_place as place
 from core.ui import state
 from core.ui.attention_view import Pins
+from core.ui.charts import iou_bars
 from core.ui.state import Comparison
 from core.ui.verdict_row import WORDS
 
@@ -97,16 +97,7 @@ def _head_buttons(group: str, heads: Iterable[tuple[HeadId, float]]) -> None:
 
 def draw_distribution(ious: Mapping[str, float], here: float) -> None:
     """How the IoU is distributed over the sentences to choose from, and where this one lies."""
-    values = pd.DataFrame({"iou": list(ious.values())})
-    bars = (
-        alt.Chart(values)
-        .mark_bar(color=CIVIDIS[5], binSpacing=1)
-        .encode(
-            x=alt.X("iou:Q", bin=alt.Bin(extent=[0, 1], step=0.05), title="IoU of a sentence"),
-            y=alt.Y("count()", title="sentences"),
-            tooltip=[alt.Tooltip("count()", title="sentences")],
-        )
-    )
+    bars = iou_bars(pd.DataFrame({"iou": list(ious.values())}), "IoU of a sentence", "sentences")
     mark = alt.Chart(pd.DataFrame({"iou": [here]}))
     rule = mark.mark_rule(color="#e08214", strokeWidth=3).encode(x="iou:Q")
     st.altair_chart(alt.layer(bars, rule).properties(height=200), width="stretch")
