@@ -7,7 +7,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.language.trace import trace
-from core.score import BASELINES
 from core.store import Workspace
 from core.store.library import add_program, add_scores
 from core.types import Failure, HeadId, Score, Split
@@ -130,9 +129,9 @@ def test_an_encoders_cell_ahead_of_its_query_can_be_pinned(
     run_core(
         "extract", "--model", str(tiny_model("bert")), "--corpus", str(corpus), workspace=folder, check=True
     )
-    for source in [*BASELINES.values(), 'def attend(q, k):\n    return k.pos == "NOUN"\n']:
-        added = add_to_first_head(folder, source)
-    app = at(open_app(folder), program=added, at="1.3")
+    added = add_to_first_head(folder, 'def attend(q, k):\n    return k.pos == "NOUN"\n')
+    app = at(open_app(folder), program=added)
+    app = at(app, sentence=address(app)["sentence"], at="1.3")
     assert not app.exception
     assert address(app)["at"] == "1.3"  # an encoder looks ahead
 
