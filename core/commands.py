@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from core.settings import Settings
 from core.store import JobRecord, Workspace
 from core.synthesis.money import PRICES_OF, estimate_cost
 from core.terminal import Terminal
-from core.types import BestProgram, ClaudeLimits, HeadId, ModelInfo, SearchLimits, Split
+from core.types import BestProgram, ClaudeLimits, ModelInfo, SearchLimits, Split
 from core.words import counted
 
 Json = dict[str, Any]
@@ -107,31 +107,18 @@ def synthesize_with_claude(now: Session, model: str | None, heads: str | None, l
     """
     info = now.model(model)
     chosen = None if heads is None else heads_named(heads, info)
-    now.settings.require_api_key()
-    count = len(chosen or info.head_ids())
-    job = _unfinished(now, info, chosen, limits)
-    if job is not None:
+    key = now.settings.require_api_key()
+    known = {record.id for record in now.runner.refresh()}
+    job = now.runner.start_claude(info, chosen, limits, key)
+    if job in known:
         now.terminal.say(f"going on with {job}; what it has paid for is not paid again")
-        now.runner.resume(job)
-        return _claude_report(now, info, job)
-    now.terminal.say(
-        f"about ${estimate_cost(count, limits):.2f} for {counted(count, 'head')} "
-        f"at the list prices of {PRICES_OF}, at most ${limits.budget:.2f}"
-    )
-    return _claude_report(now, info, now.runner.start_claude(info, chosen, limits))
-
-
-def _unfinished(
-    now: Session, info: ModelInfo, heads: list[HeadId] | None, limits: ClaudeLimits
-) -> str | None:
-    """The job that asked Claude the same and was stopped or failed, if it is the latest that did."""
-    names = None if heads is None else [str(head) for head in heads]
-    for record in now.runner.refresh():
-        if record.kind == "claude":
-            spec = now.runner.folder(record.id).spec
-            if (spec["info"]["id"], spec["heads"], spec["limits"]) == (info.id, names, asdict(limits)):
-                return record.id if record.state in ("stopped", "failed") else None
-    return None
+    else:
+        count = len(info.head_ids() if chosen is None else chosen)
+        now.terminal.say(
+            f"about ${estimate_cost(count, limits):.2f} for {counted(count, 'head')} "
+            f"at the list prices of {PRICES_OF}, at most ${limits.budget:.2f}"
+        )
+    return _claude_report(now, info, job)
 
 
 def _claude_report(now: Session, info: ModelInfo, job: str) -> Json:

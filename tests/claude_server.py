@@ -40,6 +40,10 @@ _STATUS = {
     "401": (401, "authentication_error"),
 }
 
+_GATEWAY = ("502", "503", "504", "billed 502", "billed 503", "billed 504")  # not in the service's own words
+_SIGN_IN = b"<html>Sign in to the hotel network</html>"
+_STRANGE = {"html": _SIGN_IN, "page": _SIGN_IN}  # as JSON, and as what it is
+
 
 @dataclass
 class ClaudeServer:
@@ -52,6 +56,7 @@ class ClaudeServer:
     looks: int = 1  # at a batch before it has ended
     faults: deque[str] = field(default_factory=deque)  # of the next calls of /v1/messages, first to last
     always: str = ""  # a fault that every call meets
+    free_faults: deque[str] = field(default_factory=deque)  # of the next calls of all other endpoints
     write: Callable[[str], list[Json]] = write_programs
     calls: list[Json] = field(
         default_factory=list
@@ -89,6 +94,11 @@ class ClaudeServer:
     def dollars(self) -> float:
         """What all answers cost."""
         return self.billed / 1e6
+
+    def next_free_fault(self) -> str:
+        """The fault that a call which is not billed meets; "" for none."""
+        with self._lock:
+            return self.free_faults.popleft() if self.free_faults else ""
 
     def next_fault(self) -> str:
         """The fault that this call meets; "" for none."""
@@ -182,6 +192,7 @@ class ClaudeServer:
         """Take a batch in; it is answered at once and shows so after `looks` looks."""
         lines = []
         for entry in entries:
+            before = self.billed
             fault = self.next_fault()
             if fault in _STATUS:
                 error = {"type": "error", "error": {"type": _STATUS[fault][1], "message": "as told"}}
@@ -190,10 +201,19 @@ class ClaudeServer:
                 result = {"type": "expired"}
             else:
                 result = {"type": "succeeded", "message": self.reply(entry["params"], fault, in_batch=True)}
-            lines.append({"custom_id": entry["custom_id"], "result": result})
+            lines.append({"custom_id": entry["custom_id"], "result": result, "cost": self.billed - before})
         with self._lock:
             name = f"msgbatch_{len(self.batches)}"
             self.batches[name] = {"lines": lines[::-1], "looks": self.looks}
+        return self.batch(name)
+
+    def cancel(self, name: str) -> Json:
+        """End a batch after its first answer; the others are not billed."""
+        held = self.batches[name]
+        for line in held["lines"][1:]:
+            self.billed -= line["cost"]
+            line["result"] = {"type": "canceled"}
+        held["looks"] = 0
         return self.batch(name)
 
     def batch(self, name: str) -> Json:
@@ -202,6 +222,8 @@ class ClaudeServer:
         ended = held["looks"] <= 0
         held["looks"] -= 1
         counts = {"processing": 0, "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
+        for line in held["lines"]:
+            counts[line["result"]["type"] if ended else "processing"] += 1
         return {
             "id": name,
             "type": "message_batch",
@@ -229,22 +251,34 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the tests look at what was called."""
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])) or "null")
         if self._key() != self.owner.key:
             self._error(401, "authentication_error", f"invalid API key {self._key()}")
+        elif self.path == "/v1/messages":
+            self._message(body)
+        elif self.path == "/v1/messages/batches":
+            self._take_batch(body)
+        elif self._meets(self.owner.next_free_fault()):
+            return
         elif self.path == "/v1/messages/count_tokens":
             self.owner.counts += 1
             self._json({"input_tokens": sum(tokens(text) for text, _ in _segments(body))})
-        elif self.path == "/v1/messages/batches":
-            self._json(self.owner.submit(body["requests"]))
-        elif self.path == "/v1/messages":
-            self._message(body)
+        elif self.path.endswith("/cancel"):
+            self._json(self.owner.cancel(self.path.split("/")[4]))
         else:
             self._error(404, "not_found_error", self.path)
 
     def do_GET(self) -> None:
+        if self._meets(self.owner.next_free_fault()):
+            return
+        if self.path.partition("?")[0] == "/v1/messages/batches":
+            newest_first = [self.owner.batch(name) for name in reversed(self.owner.batches)]
+            self._json({"data": newest_first, "has_more": False, "first_id": None, "last_id": None})
+            return
         name = self.path.split("/")[4]
-        if self.path.endswith("/results"):
+        if name not in self.owner.batches:
+            self._error(404, "not_found_error", name)
+        elif self.path.endswith("/results"):
             lines = self.owner.batches[name]["lines"]
             self._send(200, "\n".join(map(json.dumps, lines)).encode(), "application/x-jsonl")
         else:
@@ -258,26 +292,49 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(400, "invalid_request_error", problem)
             return
         fault = self.owner.next_fault()
-        if fault in _STATUS:
-            status, kind = _STATUS[fault]
-            self._error(status, kind, f"as told, to {self._key()}")
-        elif fault == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-            self.close_connection = True
-        elif fault == "cut":
+        if fault.startswith("billed "):
+            self.owner.reply(body, fault)
+        if self._meets(fault):
+            return
+        if fault == "cut":
             raw = json.dumps(self.owner.reply(body, fault)).encode()
             self._send(200, raw[: len(raw) // 2], "application/json", claims=len(raw))
             self.close_connection = True
-        elif fault == "html":
-            self._send(200, b"<html>Sign in to the hotel network</html>", "application/json")
-        elif fault == "slow":
-            time.sleep(self.owner.slow)
-            self.close_connection = True
+        elif fault == "no-usage":
+            self._json({**self.owner.reply(body, fault), "usage": None})
         elif body.get("stream"):
             self._stream(self.owner.reply(body, fault))
         else:
             self._json(self.owner.reply(body, fault))
+
+    def _take_batch(self, body: Json) -> None:
+        """A batch that is lost on the way back was taken all the same."""
+        fault = self.owner.next_free_fault()
+        if fault == "lost":
+            self.owner.submit(body["requests"])
+            fault = "reset"
+        if not self._meets(fault):
+            self._json(self.owner.submit(body["requests"]))
+
+    def _meets(self, fault: str) -> bool:
+        """Misbehave as told; whether that was the answer."""
+        if fault in _STATUS:
+            status, kind = _STATUS[fault]
+            self._error(status, kind, f"as told, to {self._key()}")
+        elif fault in _GATEWAY:
+            self._send(int(fault[-3:]), b"<html>upstream request timeout</html>", "text/html")
+        elif fault == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            self.close_connection = True
+        elif fault in _STRANGE:
+            self._send(200, _STRANGE[fault], "application/json" if fault == "html" else "text/html")
+        elif fault == "slow":
+            time.sleep(self.owner.slow)
+            self.close_connection = True
+        else:
+            return False
+        return True
 
     def _key(self) -> str:
         """The API key, in either of the two headers that clients send it in."""

@@ -173,6 +173,44 @@ def test_a_lost_reply_is_asked_for_again_and_may_have_been_billed(
     assert asker.budget.spent <= server.dollars <= asker.budget.spent + asker.budget.lost
 
 
+@pytest.mark.parametrize("fault", ["billed 502", "billed 503", "billed 504"])
+def test_a_gateway_that_gives_up_on_a_call_may_have_had_it_billed(
+    fault: str, server: ClaudeServer, make_asker: MakeAsker
+) -> None:
+    """The SDK alone would repeat the call four times, and the ledger would know of none of them."""
+    server.always = fault
+    asker = make_asker()
+    outcome = talk(asker)
+    assert [failure.kind for failure in outcome.failures] == ["server error"]
+    assert server.attempts == len(server.calls) == 3
+    assert 0 < server.dollars <= asker.budget.lost
+
+
+def test_a_reply_that_does_not_state_its_usage_counts_as_dear_as_it_can_be(
+    server: ClaudeServer, make_asker: MakeAsker
+) -> None:
+    """So that a gateway which drops the usage cannot make a run pass its budget."""
+    server.always = "no-usage"
+    limits = ClaudeLimits(rounds=0, budget=0.2)
+    asker = make_asker(limits)
+    outcomes = [talk(asker, limits, HeadId(0, head)) for head in range(5)]
+    assert [bool(outcome.best) for outcome in outcomes] == [True, True, False, False, False]
+    assert 0 < server.dollars <= asker.budget.lost <= limits.budget
+    assert make_asker(limits).budget.lost == pytest.approx(asker.budget.lost)
+
+
+@pytest.mark.parametrize("fault", ["page", "html", "reset"])
+def test_a_count_that_cannot_be_read_is_a_failure_of_one_head(
+    fault: str, server: ClaudeServer, make_asker: MakeAsker
+) -> None:
+    server.free_faults.extend([fault] * (5 if fault == "reset" else 1))  # the SDK tries again after a reset
+    asker = make_asker()
+    outcome = talk(asker)
+    assert len(outcome.failures) == 1
+    assert (server.attempts, asker.budget.lost) == (0, 0)
+    assert talk(asker, at=HeadId(0, 1)).best is not None
+
+
 def test_a_server_that_is_not_there_is_a_failure_and_costs_nothing(
     make_asker: MakeAsker, server: ClaudeServer, tmp_path: Path
 ) -> None:
@@ -374,27 +412,102 @@ def test_a_batch_answers_all_heads_at_half_the_price(server: ClaudeServer, make_
     answers = asker.answer_all(requests)
     assert list(server.batches) == ["msgbatch_0"]
     assert isinstance(answers["L0H0-0"], str)
-    assert answers["L0H1-0"] == Failure("rejected", "overloaded_error: as told")
+    assert answers["L0H1-0"] == Failure("overloaded", "overloaded_error: as told")
     assert isinstance(answers["L0H2-0"], Failure)
     assert asker.budget.spent == pytest.approx(server.dollars, abs=1e-9)
     assert (asker.budget.lost, len(server.calls)) == (0, 1)
 
 
+@pytest.mark.parametrize("arrived", [True, False])
 def test_a_batch_that_was_under_way_at_a_crash_is_collected_not_repeated(
-    server: ClaudeServer, make_asker: MakeAsker, tmp_path: Path
+    arrived: bool, server: ClaudeServer, make_asker: MakeAsker, tmp_path: Path
+) -> None:
+    """Also if the crash came before its id was noted; batches of other runs are not mistaken for it."""
+    limits = ClaudeLimits(batches=True)
+    request = Request("L0H0-0", planted_messages())
+    log = CallLog(tmp_path)
+    log.asking(request.name, 0.05)
+    submission = log.submitting([request.name])
+    with connect(KEY, server.address) as client:
+        claude = Claude(client, limits)
+        claude.submit("of-another-run", [request])
+        batch = claude.submit(submission.token, [request])
+        claude.submit("of-a-third", [request, Request("L0H1-0", planted_messages())])
+    if arrived:
+        log.submitted(submission, batch)
+    asker = make_asker(limits)
+    assert log.open_submissions() == []
+    assert isinstance(asker.answer_all([request])["L0H0-0"], str)
+    assert len(server.batches) == 3
+    assert asker.budget.usage.calls == 1
+    assert asker.budget.lost == 0
+
+
+@pytest.mark.parametrize(("fault", "batches"), [("lost", 1), ("reset", 1), ("529", 1), ("page", 1)])
+def test_a_batch_whose_submission_goes_wrong_is_paid_for_once(
+    fault: str, batches: int, server: ClaudeServer, make_asker: MakeAsker
+) -> None:
+    limits = ClaudeLimits(batches=True)
+    asker = make_asker(limits)
+    requests = [Request(f"L0H{head}-0", planted_messages()) for head in range(2)]
+    server.free_faults.extend(["", "", fault])  # after two counts
+    answers = asker.answer_all(requests)
+    assert all(isinstance(answer, str) for answer in answers.values())
+    assert len(server.batches) == batches
+    assert asker.budget.spent == pytest.approx(server.dollars, abs=1e-9)
+    assert asker.budget.lost == 0
+
+
+def test_a_service_that_takes_no_batch_ends_the_run_so_that_it_can_go_on_later(
+    server: ClaudeServer, make_asker: MakeAsker
 ) -> None:
     limits = ClaudeLimits(batches=True)
     request = Request("L0H0-0", planted_messages())
-    with connect(KEY, server.address) as client:
-        batch = Claude(client, limits).submit([request])
+    server.free_faults.extend(["", *["400"] * 3])
+    with pytest.raises(ClaudeError, match=r"takes no batch.*go on later"):
+        make_asker(limits).answer_all([request])
+    again = make_asker(limits)
+    assert again.budget.lost == 0
+    assert isinstance(again.answer_all([request])["L0H0-0"], str)
+
+
+def test_a_batch_that_the_service_no_longer_holds_may_have_been_billed(
+    server: ClaudeServer, make_asker: MakeAsker, tmp_path: Path
+) -> None:
     log = CallLog(tmp_path)
-    log.asking(request.name, 0.05)
-    log.submitted(batch, [request.name])
+    log.asking("L0H0-0", 0.05)
+    log.submitted(log.submitting(["L0H0-0"]), "msgbatch_of_last_month")
+    asker = make_asker(ClaudeLimits(batches=True))
+    assert log.open_submissions() == []
+    assert asker.budget.lost == pytest.approx(0.05)
+
+
+def test_what_a_batch_leaves_of_the_budget_goes_into_further_batches(
+    server: ClaudeServer, make_asker: MakeAsker
+) -> None:
+    """A call is set aside for at several times what it costs, so the first batch has only some of them."""
+    limits = ClaudeLimits(batches=True, rounds=0, budget=0.1)
     server.looks = 0
+    requests = [Request(f"L{layer}H0-0", planted_messages()) for layer in range(40)]
     asker = make_asker(limits)
-    assert isinstance(asker.answer_all([request])["L0H0-0"], str)
-    assert len(server.batches) == len(server.calls) == 1
-    assert asker.budget.lost == 0
+    answers = asker.answer_all(requests)
+    most = most_a_call_costs(3500, price_of(limits))
+    answered = [answer for answer in answers.values() if isinstance(answer, str)]
+    assert len(server.batches) > 2
+    assert most * len(answered) > 2 * limits.budget
+    assert limits.budget - most < server.dollars <= limits.budget
+    assert {answer.kind for answer in answers.values() if isinstance(answer, Failure)} == {"budget"}
+
+
+@pytest.mark.parametrize("fault", ["page", "html", "reset", "502"])
+def test_a_batch_that_cannot_be_looked_at_for_a_while_is_looked_at_again(
+    fault: str, server: ClaudeServer, make_asker: MakeAsker
+) -> None:
+    limits = ClaudeLimits(batches=True)
+    server.free_faults.extend(["", "", fault, fault])  # after one count and the submission
+    answers = make_asker(limits).answer_all([Request("L0H0-0", planted_messages())])
+    assert isinstance(answers["L0H0-0"], str)
+    assert len(server.batches) == 1
 
 
 def planted_messages() -> list[dict[str, object]]:

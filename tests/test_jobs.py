@@ -231,7 +231,48 @@ def test_a_process_with_a_recycled_number_is_not_the_worker(tmp_path: Path) -> N
     assert folder.worker() is not None
     noted = json.loads((folder.path / "worker.json").read_text())
     (folder.path / "worker.json").write_text(json.dumps({**noted, "started": noted["started"] - 5}))
+    assert folder.worker() is not None  # it is the clock that was set: the process holds the job
+    claim.release()
     assert folder.worker() is None
+    (folder.path / "worker.json").write_text("")  # what a power cut can leave
+    assert folder.worker() is None
+
+
+def test_a_worker_that_does_not_listen_is_killed(workspace_copy: Path) -> None:
+    """One that is stopped, as by a debugger or a full machine, cannot end by itself."""
+    workspace, runner, model = scoring(workspace_copy)
+    job = runner.start_search(model)
+    while (worker := runner.folder(job).worker()) is None:
+        time.sleep(0.01)
+    worker.suspend()
+    runner.cancel(job)
+    assert workspace.jobs.get(job).state == "stopped"
+    assert not worker.is_running()
+    workspace.close()
+
+
+@pytest.mark.parametrize("damage", ["result", "event", "spec"])
+def test_a_damaged_job_fails_alone(damage: str, workspace_copy: Path) -> None:
+    workspace, runner, model = scoring(workspace_copy)
+    folder = JobFolder.create(workspace.folder / "jobs", "score", {"programs": []})
+    workspace.jobs.add(folder.id, "score")
+    workspace.jobs.set_state(folder.id, "running")
+    with EventWriter(folder) as events:
+        events.note("before")
+        events.result("programs", "scores", {})
+    if damage == "result":
+        (folder.path / "results" / "scores.json").write_text("")
+    elif damage == "event":
+        (folder.path / "events.jsonl").write_text("\0\0\0\n")
+    else:
+        (folder.path / "spec.json").write_text("")
+    runner.refresh()
+    job = workspace.jobs.get(folder.id)
+    assert job.state == "failed"
+    assert "delete its folder" in job.message
+    assert runner.notes(folder.id) == ([] if damage == "event" else ["before"])
+    assert runner.wait(runner.start_scoring(model, [BASELINES["same token"]])).state == "done"
+    workspace.close()
 
 
 def test_the_choice_of_programs_does_not_depend_on_the_test_split(

@@ -18,8 +18,11 @@ import pandas as pd
 import pytest
 
 from core.commands import Session, synthesize_with_claude
+from core.errors import JobError
 from core.jobs import JobRunner
 from core.jobs.folder import JobFolder, Json
+from core.jobs.ledger import CallLog
+from core.jobs.proposed import result_name
 from core.language import Evaluator, parse
 from core.settings import Settings
 from core.store import AttentionWriter, Workspace
@@ -215,9 +218,10 @@ def kill_with_a_call_under_way(runner: JobRunner, job: str, server: ClaudeServer
 def test_in_batches_a_head_fails_and_the_budget_ends_the_job_well(
     server: ClaudeServer, runner: JobRunner, workspace: Workspace
 ) -> None:
+    """The worst heads come first: those it leaves out have the best programs already."""
     (info,) = workspace.library.models()
     server.faults.extend(["", "refusal"])
-    limits = ClaudeLimits(candidates=2, rounds=0, batches=True, budget=0.2)
+    limits = ClaudeLimits(candidates=2, rounds=0, batches=True, budget=0.05)
     heads = info.head_ids()[:6]
     job = runner.start_claude(info, heads, limits, api_key=KEY)
     runner.wait(job)
@@ -228,6 +232,10 @@ def test_in_batches_a_head_fails_and_the_budget_ends_the_job_well(
         [{"kind": "refused", "detail": "the model declined to answer"}]
     ]
     assert sum(bool(one["proposals"]) for one in found) == len(found) - 1
+    fits = {b.score.head: b.score.iou for b in workspace.library.best(info.id, Split.VALIDATION)}
+    proposed = {name for name in folder.finished() if name.startswith("head-")}
+    done = [head for head in heads if f"{result_name(head)}.json" in proposed]
+    assert max(fits[head] for head in done) <= min(fits[head] for head in heads if head not in done)
     *_, paid = (event["usd"] for _, event in folder.events() if event["event"] == "cost")
     assert paid == pytest.approx(server.dollars, abs=1e-9)
     assert paid < 0.05
@@ -255,6 +263,66 @@ def test_a_batch_survives_a_kill(server: ClaudeServer, runner: JobRunner, worksp
     *_, paid = (event["usd"] for _, event in folder.events() if event["event"] == "cost")
     assert paid == pytest.approx(server.dollars, abs=1e-9)
     assert len(server.batches) <= 4  # a round, its repairs, a refinement, its repairs
+
+
+def test_a_cancelled_run_cancels_its_batch_and_reads_what_that_had_answered(
+    server: ClaudeServer, runner: JobRunner, workspace: Workspace
+) -> None:
+    (info,) = workspace.library.models()
+    server.looks = 10**6
+    limits = ClaudeLimits(candidates=2, rounds=0, batches=True)
+    job = runner.start_claude(info, HEADS, limits, api_key=KEY)
+    folder = runner.folder(job)
+    while not any(found.batch for found in CallLog(folder.path).open_submissions()):
+        time.sleep(0.01)
+    runner.cancel(job)
+    answered = {line["result"]["type"] for line in server.batches["msgbatch_0"]["lines"]}
+    assert answered == {"succeeded", "canceled"}
+    assert any("is billed, and read on resuming" in note for note in runner.notes(job))
+    server.looks = 1
+    runner.resume(job)
+    runner.wait(job)
+    assert len(results(folder)) == len(HEADS)
+    assert len(server.batches["msgbatch_1"]["lines"]) == len(HEADS) - 1
+    *_, paid = (event["usd"] for _, event in folder.events() if event["event"] == "cost")
+    assert paid == pytest.approx(server.dollars, abs=1e-9)
+
+
+@pytest.mark.parametrize("batches", [False, True])
+def test_heads_that_a_passing_fault_left_out_are_asked_about_again(
+    batches: bool, server: ClaudeServer, runner: JobRunner, workspace: Workspace
+) -> None:
+    """By the same button; and the same question in another order is the same run."""
+    (info,) = workspace.library.models()
+    limits = ClaudeLimits(candidates=2, rounds=0, batches=batches)
+    server.faults.append("")
+    server.always = "529"
+    job = runner.start_claude(info, HEADS, limits, api_key=KEY)
+    with pytest.raises(JobError, match="3 heads got no answer"):
+        runner.wait(job)
+    assert len(results(runner.folder(job))) == 1
+    server.always = ""
+    assert runner.start_claude(info, HEADS[::-1], limits, api_key=KEY) == job
+    runner.wait(job)
+    assert len(results(runner.folder(job))) == len(server.calls) == len(HEADS)
+
+
+@pytest.mark.parametrize("batches", [False, True])
+def test_a_head_that_breaks_down_does_not_end_the_run(
+    batches: bool, server: ClaudeServer, runner: JobRunner, workspace: Workspace
+) -> None:
+    """Its best program is one of a later version of the language, say."""
+    (info,) = workspace.library.models()
+    limits = ClaudeLimits(candidates=2, rounds=0, batches=batches)
+    job = runner.start_claude(info, HEADS, limits, api_key=KEY)
+    runner.cancel(job)
+    folder = runner.folder(job)
+    known = {**folder.spec["known"], "L0H1": "def attend(q, k):\n    return q.aura\n"}
+    (folder.path / "spec.json").write_text(json.dumps({**folder.spec, "known": known}))
+    runner.resume(job)
+    runner.wait(job)
+    assert sum(bool(one["proposals"]) for one in results(folder)) == len(HEADS) - 1
+    assert any(note.startswith("L0H1: error: ProgramError: line 2") for note in runner.notes(job))
 
 
 def test_the_key_is_nowhere_but_in_the_environment_of_the_worker_that_asks(

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from core.errors import ClaudeError
+from core.jobs.batches import GONE, Batches
 from core.jobs.ledger import CallLog, usage_of
 from core.synthesis.claude import Claude, Fault, Request
 from core.synthesis.money import Budget, most_a_call_costs, price_of
 from core.synthesis.refine import Answer
 from core.types import ClaudeLimits, Failure
 
-_FIRST_POLL, _LONGEST_POLL = 1.0, 60.0  # seconds between looks at a batch
 _PAUSES = (0.5, 2.0)  # seconds before a call whose reply got lost is made again
-_FAILED_POLLS = 10  # in a row, before the job stops; each was retried by the SDK
 
 BUDGET = "budget"  # the kind of Failure that stands for a call that was not made
 
@@ -27,10 +26,9 @@ class Asker:
     ) -> None:
         self._claude, self._limits, self._log, self._tell = claude, limits, log, tell
         self._price = price_of(limits)
-        for batch, calls in log.batches().items():
-            if any(log.reply(call) is None for call in calls):
-                self._collect(batch, calls)
-        self.budget = Budget(limits.budget, self._price, log.usage(), log.lost())
+        self._batches = Batches(claude, log)
+        self._batches.settle_open()
+        self.budget = Budget(limits.budget, self._price, log.usage(), sum(log.outstanding().values()))
         self._closed: Failure | None = None
 
     def close(self, why: Failure) -> None:
@@ -54,78 +52,53 @@ class Asker:
         most = self._reserve(request, wait=True)
         if isinstance(most, Failure):
             return most, False
-        self._log.asking(request.name, most)
         try:
+            self._log.asking(request.name, most)
             text = self._claude.ask(request)
             self._log.keep(request.name, text)
         except Fault as fault:
-            self._not_answered({request.name: most}, fault.lost)
+            self._not_answered(request, most, fault.lost)
             return fault.failure, fault.lost
         except BaseException as error:  # others wait for what is set aside here
-            self._not_answered({request.name: most}, lost=not isinstance(error, ClaudeError))
+            self._not_answered(request, most, lost=not isinstance(error, ClaudeError))
             raise
-        self.budget.settle(most, usage_of(text))
+        self._settle(most, text)
         self._tell(self.budget)
         return text, False
 
     def answer_all(self, requests: Sequence[Request]) -> dict[str, Answer]:
-        """Request name -> its answer, all that are new in one Message Batch; may take a day."""
-        answers: dict[str, Answer] = {}
-        new: dict[str, tuple[Request, float]] = {}
-        for request in requests:
-            kept = self._log.reply(request.name)
-            most = self._reserve(request, wait=False) if kept is None else 0.0
-            if kept is not None:
-                answers[request.name] = kept
-            elif isinstance(most, Failure):
-                answers[request.name] = most
-            else:
-                new[request.name] = (request, most)
-        if new:
-            answers |= self._through_batch([request for request, _ in new.values()], _mosts(new))
+        """Request name -> its answer, those that are new in Message Batches; may take days.
+
+        One batch if the budget holds for all of them, else as many calls as it holds for, and further ones
+        when it is known what those did cost.
+        """
+        kept = {request.name: self._log.reply(request.name) for request in requests}
+        answers: dict[str, Answer] = {name: reply for name, reply in kept.items() if reply is not None}
+        left = [request for request in requests if request.name not in answers]
+        while left:
+            mosts: dict[str, float] = {}
+            why = None
+            while why is None and len(mosts) < len(left):
+                request = left[len(mosts)]
+                most = self._reserve(request, wait=False)
+                if isinstance(most, Failure):
+                    why = most
+                else:
+                    mosts[request.name] = most
+            if why is not None and not mosts:
+                return answers | {request.name: why for request in left}
+            answers |= self._in_a_batch(left[: len(mosts)], mosts)
+            left = left[len(mosts) :]
         return answers
 
-    def _through_batch(self, requests: Sequence[Request], mosts: Mapping[str, float]) -> dict[str, Answer]:
-        for name, most in mosts.items():
-            self._log.asking(name, most)
-        try:
-            batch = self._claude.submit(requests)
-        except Fault as fault:
-            self._not_answered(mosts, fault.lost)
-            return dict.fromkeys(mosts, fault.failure)
-        except ClaudeError:
-            self._not_answered(mosts, lost=False)
-            raise
-        self._log.submitted(batch, list(mosts))
-        answers = self._collect(batch, list(mosts))
+    def _in_a_batch(self, requests: Sequence[Request], mosts: dict[str, float]) -> dict[str, Answer]:
+        answers = self._batches.answer(requests, mosts.__getitem__)
         for name, answer in answers.items():
             if isinstance(answer, Failure):
-                self._not_answered({name: mosts[name]}, lost=False)
+                self.budget.settle(mosts[name], None, lost=answer.kind == GONE)
             else:
-                self.budget.settle(mosts[name], usage_of(answer))
+                self._settle(mosts[name], answer)
         self._tell(self.budget)
-        return answers
-
-    def _collect(self, batch: str, calls: Sequence[str]) -> dict[str, Answer]:
-        """Wait for a batch and keep its replies; a call that it does not answer is a Failure."""
-        pause, failed = _FIRST_POLL, 0
-        while True:
-            try:
-                found = self._claude.collect(batch) if self._claude.has_ended(batch) else None
-                failed = 0
-            except Fault as fault:
-                found, failed = None, failed + 1
-                if failed == _FAILED_POLLS:
-                    raise ClaudeError(f"the batch {batch} cannot be read ({fault}); resume later") from None
-            if found is not None:
-                break
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_POLL)
-        missing = Failure("unreadable", f"the batch {batch} holds no answer to this call")
-        answers: dict[str, Answer] = {call: found.get(call, missing) for call in calls}
-        for call, answer in answers.items():
-            if isinstance(answer, str):
-                self._log.keep(call, answer)
         return answers
 
     def _reserve(self, request: Request, wait: bool) -> float | Failure:
@@ -140,17 +113,17 @@ class Asker:
             return most
         left = self._limits.budget - self.budget.spent - self.budget.lost
         why = Failure(BUDGET, f"a call could cost ${most:.4f} and ${left:.4f} of the budget is left")
-        self.close(why)
+        if wait:  # nothing is under way that could turn out cheaper than it might have been
+            self.close(why)
         return why
 
-    def _not_answered(self, mosts: Mapping[str, float], lost: bool) -> None:
-        for name, most in mosts.items():
-            self.budget.settle(most, None, lost)
-            if not lost:
-                self._log.unpaid(name, most)
+    def _settle(self, most: float, reply: str) -> None:
+        usage = usage_of(reply)
+        self.budget.settle(most, usage, lost=usage is None)
+
+    def _not_answered(self, request: Request, most: float, lost: bool) -> None:
+        self.budget.settle(most, None, lost)
         if lost:
             self._tell(self.budget)
-
-
-def _mosts(new: Mapping[str, tuple[Request, float]]) -> dict[str, float]:
-    return {name: most for name, (_, most) in new.items()}
+        else:
+            self._log.unpaid(request.name, most)

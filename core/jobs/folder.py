@@ -48,20 +48,30 @@ class JobFolder:
         found: Json = json.loads((self.path / "spec.json").read_text())
         return found
 
+    def spec_if_readable(self) -> Json:
+        """What to do; nothing if that is damaged."""
+        try:
+            return self.spec
+        except (OSError, ValueError):
+            return {}
+
     @property
     def log(self) -> Path:
         """What the worker printed."""
         return self.path / "worker.log"
 
     def events(self, after: int = 0) -> Iterator[tuple[int, Json]]:
-        """Numbered events later than `after`; a line still being written is left for next time."""
+        """Numbered events later than `after`; a line still being written is left for next time.
+
+        A line that is no event, which only a damaged disk leaves, is the event `damaged`.
+        """
         path = self.path / "events.jsonl"
         if not path.is_file():
             return
         with path.open() as file:
             for number, line in enumerate(file, start=1):
                 if number > after and line.endswith("\n"):
-                    yield number, json.loads(line)
+                    yield number, _event(line)
 
     def finished(self) -> set[str]:
         """Names of the result files that were announced."""
@@ -98,16 +108,22 @@ class JobFolder:
 
     def worker(self) -> psutil.Process | None:
         """The living worker. A process that merely has the same number does not count."""
-        path = self.path / "worker.json"
-        if not path.is_file():
-            return None
-        noted = json.loads(path.read_text())
         try:
+            noted = json.loads((self.path / "worker.json").read_text())
             process = psutil.Process(noted["pid"])
             alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
+        except (OSError, ValueError, psutil.NoSuchProcess):
             return None
-        return process if alive and process.create_time() == noted["started"] else None
+        # A clock that was set moves every process's start; the lock is then what tells.
+        is_it = alive and (process.create_time() == noted["started"] or self._is_claimed())
+        return process if is_it else None
+
+    def _is_claimed(self) -> bool:
+        try:
+            with FileLock(self.path / "worker.lock", blocking=False):
+                return False
+        except Timeout:
+            return True
 
 
 class EventWriter:
@@ -165,11 +181,33 @@ class EventWriter:
             os.fsync(self._file.fileno())
 
 
+def _event(line: str) -> Json:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    return event if isinstance(event, dict) and "event" in event else {"event": "damaged"}
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write a file that is whole or absent."""
+    write_whole(path, json.dumps(content))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is whole or absent, also after a power cut."""
     scratch = path.with_name(f".{path.name}.writing")
-    scratch.write_text(json.dumps(content))
+    with scratch.open("w", encoding="utf-8", errors="replace") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     scratch.replace(path)
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _drop_unfinished_line(path: Path) -> None:

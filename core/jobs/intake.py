@@ -25,6 +25,8 @@ class Intake:
         """Do what event `number` asks for."""
         if event["event"] == "end":
             set_job_state(cursor, self.folder.id, event["state"], event["message"])
+        elif event["event"] == "damaged":
+            raise ValueError(f"line {number} of events.jsonl is no event")
         elif event["event"] == "result":
             self._take_in(cursor, number, event["what"], self.folder.result(event["file"]))
 

@@ -2,7 +2,7 @@
 
 `replies/<call>.json`  a reply as it arrived, written before anything reads it
 `paid.jsonl`           only grows: each call before it is sent, and what came of it if no reply did
-`batches.jsonl`        only grows: each Message Batch with its calls
+`batches.jsonl`        only grows: each Message Batch before it is submitted, its id, and that it is settled
 """
 
 from __future__ import annotations
@@ -10,13 +10,25 @@ from __future__ import annotations
 import json
 import os
 import threading
+import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.jobs.folder import write_whole
 from core.synthesis.money import Usage
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A Message Batch that was submitted, or was about to be."""
+
+    token: str  # what the names of its calls begin with at the service
+    calls: tuple[str, ...]
+    batch: str | None = None  # the service's id; None if it never arrived
 
 
 class CallLog:
@@ -36,13 +48,7 @@ class CallLog:
 
     def keep(self, call: str, text: str) -> None:
         """Write a reply, whole or not at all, to the disk itself."""
-        path = self._replies / f"{call}.json"
-        scratch = path.with_name(f".{path.name}.writing")
-        with scratch.open("w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        write_whole(self._replies / f"{call}.json", text)
 
     def asking(self, call: str, most: float) -> None:
         """Note that a call is about to be sent which costs at most so many USD."""
@@ -52,31 +58,50 @@ class CallLog:
         """Note that a call which was sent will not be billed."""
         self._append(self._paid, {"call": call, "most": -most})
 
-    def submitted(self, batch: str, calls: Sequence[str]) -> None:
-        """Note a batch that the service has accepted."""
-        self._append(self._batches, {"batch": batch, "calls": list(calls)})
+    def submitting(self, calls: Sequence[str]) -> Submission:
+        """Note that a batch is about to be submitted."""
+        submission = Submission(uuid.uuid4().hex[:12], tuple(calls))
+        self._append(self._batches, {"token": submission.token, "calls": list(calls)})
+        return submission
 
-    def batches(self) -> dict[str, list[str]]:
-        """Every batch and its calls."""
-        return {line["batch"]: line["calls"] for line in _lines(self._batches)}
+    def submitted(self, submission: Submission, batch: str) -> Submission:
+        """Note the id of a batch that the service has taken."""
+        self._append(self._batches, {"token": submission.token, "batch": batch})
+        return Submission(submission.token, submission.calls, batch)
+
+    def settled(self, submission: Submission) -> None:
+        """Note that there is nothing more to learn of a batch: it was read, or never taken."""
+        self._append(self._batches, {"token": submission.token, "settled": True})
+
+    def open_submissions(self) -> list[Submission]:
+        """Every batch that is not settled."""
+        noted: dict[str, Json] = {}
+        for line in _lines(self._batches):
+            noted.setdefault(line["token"], {}).update(line)
+        return [
+            Submission(token, tuple(line["calls"]), line.get("batch"))
+            for token, line in noted.items()
+            if "settled" not in line
+        ]
 
     def usage(self) -> Usage:
-        """The tokens of all replies."""
+        """The tokens of all replies that state them."""
         used = Usage()
         for path in sorted(self._replies.glob("[!.]*.json")):
-            used += usage_of(path.read_text(encoding="utf-8"))
+            used += usage_of(path.read_text(encoding="utf-8")) or Usage()
         return used
 
-    def lost(self) -> float:
-        """USD at most of calls that were sent and neither answered nor refused."""
+    def outstanding(self) -> dict[str, float]:
+        """Call -> USD at most of having sent it, beyond what a reply states and refusals left unbilled."""
         sent: dict[str, list[float]] = {}
         for line in _lines(self._paid):
             sent.setdefault(line["call"], []).append(line["most"])
-        lost = 0.0
+        found = {}
         for call, amounts in sent.items():
-            answered = max(amounts) if self.reply(call) is not None else 0.0
-            lost += max(0.0, sum(amounts) - answered)
-        return lost
+            reply = self.reply(call)
+            stated = 0.0 if reply is None or usage_of(reply) is None else max(amounts)
+            found[call] = max(0.0, sum(amounts) - stated)
+        return found
 
     def _append(self, path: Path, line: Json) -> None:
         with self._lock, path.open("a") as file:
@@ -87,8 +112,8 @@ class CallLog:
             os.fsync(file.fileno())
 
 
-def usage_of(text: str) -> Usage:
-    """The usage that a reply states; of one call without tokens if it cannot be read."""
+def usage_of(text: str) -> Usage | None:
+    """The usage that a reply states; None if it states none or cannot be read."""
     try:
         reply = json.loads(text)
     except (ValueError, RecursionError):

@@ -39,7 +39,7 @@ class JobRunner(JobQueue):
         spec = {
             "info": asdict(info),
             "sentences": self._sentences(info),
-            "heads": None if heads is None else [str(head) for head in heads],
+            "heads": _names(info, info.head_ids() if heads is None else heads),
             "limits": asdict(limits or SearchLimits()),
         }
         return self._start("synthesize", spec)
@@ -59,14 +59,19 @@ class JobRunner(JobQueue):
         limits = limits or ClaudeLimits(model=self._settings.claude_model)
         key = replace(self._settings, api_key=api_key or self._settings.api_key).require_api_key()
         price_of(limits)
-        chosen = set(heads or info.head_ids())
-        best = self._workspace.library.best(info.id, Split.VALIDATION)
+        chosen = sorted(set(info.head_ids() if heads is None else heads))
+        best = {b.score.head: b for b in self._workspace.library.best(info.id, Split.VALIDATION)}
+        known = {head: best[head] for head in chosen if head in best}
+        worst_first = sorted(chosen, key=lambda head: known[head].score.iou if head in known else -1.0)
         spec = {
             "info": asdict(info),
             "sentences": self._sentences(info),
-            "heads": None if heads is None else [str(head) for head in heads],
+            "heads": _names(info, chosen),
             "limits": asdict(limits),
-            "known": {str(b.score.head): b.program.source for b in best if b.score.head in chosen},
+            "known": {str(head): found.program.source for head, found in known.items()},
+            "order": [
+                str(head) for head in worst_first
+            ],  # in which a budget that does not hold for all is spent
         }
         return self._start("claude", spec, key)
 
@@ -179,3 +184,9 @@ class JobRunner(JobQueue):
 
     def _sentences(self, info: ModelInfo) -> list[Json]:
         return [asdict(sentence) for sentence in self._workspace.library.sentences(info.id)]
+
+
+def _names(info: ModelInfo, heads: Sequence[HeadId]) -> list[str] | None:
+    """The heads that a job is about, the same however it was asked; None for all of the model's."""
+    chosen = sorted(set(heads))
+    return None if chosen == info.head_ids() else [str(head) for head in chosen]

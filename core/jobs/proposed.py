@@ -18,6 +18,11 @@ from core.synthesis.refine import Outcome
 from core.types import ClaudeLimits, HeadId, ModelInfo, Score, Split
 from core.words import counted
 
+# Kinds of Failure that another day may not meet.
+_PASSING = frozenset(
+    {"rate limit", "overloaded", "server error", "timeout", "connection", "expired", "canceled"}
+)
+
 BASELINE_PROGRAMS: Mapping[str, ParsedProgram] = {name: parse(source) for name, source in BASELINES.items()}
 
 
@@ -42,6 +47,7 @@ class Teller:
         self._features, self._attention = features, attention
         self._total = total
         self.done = 0
+        self.unanswered = 0  # heads that only passing faults left without a program
         self._failed = self._unasked = 0
         self._lock = threading.Lock()
 
@@ -50,27 +56,35 @@ class Teller:
         with self._lock:
             self._events.progress(stage, self.done, self._total)
 
+    def note(self, message: str) -> None:
+        """Something the user should know."""
+        with self._lock:
+            self._events.note(message)
+
     def estimate(self, input_tokens: int) -> None:
         """What the heads that are left may cost, from the counted input of the first call."""
         heads = self._total - self.done
         dollars = estimate_cost(heads, self._limits, input_tokens)
-        with self._lock:
-            self._events.note(
-                f"a first call has {input_tokens:,} tokens of input; {counted(heads, 'head')} may cost about "
-                f"${dollars:.2f}, and no more than ${self._limits.budget:.2f} in all"
-            )
+        self.note(
+            f"a first call has {input_tokens:,} tokens of input; {counted(heads, 'head')} may cost about "
+            f"${dollars:.2f}, and no more than ${self._limits.budget:.2f} in all"
+        )
 
     def head_done(self, head: HeadId, outcome: Outcome) -> None:
-        """A head's result; one that the budget left without any program has none, and can be asked again."""
-        kinds = [failure.kind for failure in outcome.failures]
-        is_unasked = outcome.best is None and kinds == [BUDGET]
-        self._unasked += is_unasked
-        self._failed += outcome.best is None and not is_unasked
+        """A head's result.
+
+        One that the budget or a passing fault left without any program has none, and can be asked again.
+        """
+        last = outcome.failures[-1].kind if outcome.best is None and outcome.failures else None
+        self._unasked += last == BUDGET
+        self.unanswered += last in _PASSING
+        has_ended = last != BUDGET and last not in _PASSING
+        self._failed += has_ended and outcome.best is None
         with self._lock:
             for failure in outcome.failures:
                 if failure.kind != BUDGET:
                     self._events.note(f"{head}: {failure.kind}: {failure.detail}")
-            if not is_unasked:
+            if has_ended:
                 self._events.result("programs", result_name(head), self._content(head, outcome))
         self.done += 1
 
@@ -96,13 +110,17 @@ class Teller:
             f"tokens of output, {used.input + used.cache_write:,} of input, {used.cache_read:,} cached"
         ]
         if budget.lost:
-            parts.append(f"replies that never arrived may have cost up to ${budget.lost:.4f} more")
+            parts.append(
+                "replies that got lost or do not state their usage may have cost up to "
+                f"${budget.lost:.4f} more"
+            )
         if self._failed:
             parts.append(f"heads left without a program because a call failed: {self._failed}")
+        if self.unanswered:
+            parts.append(f"heads left without an answer for now: {self.unanswered}")
         if self._unasked:
             parts.append(f"heads not asked about because the budget could not hold: {self._unasked}")
-        with self._lock:
-            self._events.note("; ".join(parts))
+        self.note("; ".join(parts))
 
     def _content(self, head: HeadId, outcome: Outcome) -> Json:
         """A head's best program and the baselines, scored on it on every split, and how it came about."""

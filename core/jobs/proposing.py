@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, suppress
@@ -13,9 +16,10 @@ import numpy as np
 import torch
 
 from core.corpus import require_splits
+from core.errors import ClaudeError
 from core.features import Features
 from core.jobs.asking import Asker
-from core.jobs.finding import device_of, score_programs, split_features, wanted_heads
+from core.jobs.finding import device_of, score_programs, split_features
 from core.jobs.folder import EventWriter, JobFolder
 from core.jobs.ledger import CallLog
 from core.jobs.proposed import BASELINE_PROGRAMS, Teller, result_name
@@ -23,10 +27,11 @@ from core.language import parse
 from core.settings import Settings
 from core.store.attention import AttentionReader
 from core.store.workspace import attention_folder
-from core.synthesis.claude import Claude, Fault, connect
+from core.synthesis.claude import Claude, Fault, Request, connect
 from core.synthesis.evidence import HeadData
-from core.synthesis.refine import Conversation, Outcome, converse
+from core.synthesis.refine import Answer, Conversation, Outcome, converse
 from core.types import ClaudeLimits, Failure, HeadId, ModelInfo, Sentence, Split
+from core.words import counted
 
 _AT_ONCE = 4  # heads whose conversations go on side by side
 
@@ -36,7 +41,8 @@ def propose_programs(
 ) -> None:
     """Programs for the heads the job names, then every program found scored on every head."""
     require_splits(sentences)
-    heads = [HeadId(layer, head) for layer, row in wanted_heads(folder.spec, info).items() for head in row]
+    heads = [HeadId.parse(name) for name in folder.spec["order"]]
+    unanswered = 0
     left = [head for head in heads if f"{result_name(head)}.json" not in folder.finished()]
     if left:
         place = attention_folder(workspace, info.id)
@@ -48,12 +54,18 @@ def propose_programs(
         shown = attention.restricted({s.id for s in sentences if s.split != Split.TEST})
         starts = _Starts(info, limits, features, shown, folder)
         _ask_about(left, starts, CallLog(folder.path), teller)
+        unanswered = teller.unanswered
     finished = folder.finished()
     names = [f"{result_name(head)}.json" for head in heads]
     contents = [folder.result(name) for name in names if name in finished]
     sources = dict.fromkeys(program["source"] for content in contents for program in content["programs"])
     if sources:
         score_programs(folder, workspace, info, sentences, list(sources), "claude", events)
+    if unanswered:
+        raise ClaudeError(
+            f"{counted(unanswered, 'head')} got no answer, as the notes say; what was found is kept, and "
+            "going on asks about the others again"
+        )
 
 
 class _Maps(Mapping[str, np.ndarray]):
@@ -106,9 +118,13 @@ class _Starts:
         train, validation = (self.features[split] for split in (Split.TRAIN, Split.VALIDATION))
         spec = self.folder.spec
         data = HeadData(head, self.info.is_causal, train, validation, maps, device_of(spec))
-        known = spec["known"].get(str(head))
-        talk = converse(data, self.limits, BASELINE_PROGRAMS, parse(known) if known else None)
-        return _Head(head, maps, talk)
+
+        def talk() -> Conversation:
+            known = spec["known"].get(str(head))
+            start = parse(known) if known else None
+            return (yield from converse(data, self.limits, BASELINE_PROGRAMS, start))
+
+        return _Head(head, maps, talk())
 
 
 def _ask_about(heads: Sequence[HeadId], starts: _Starts, log: CallLog, teller: Teller) -> None:
@@ -143,30 +159,46 @@ def _side_by_side(heads: Sequence[HeadId], starts: _Starts, asker: Asker, teller
 
 def _whole(starts: _Starts, head: HeadId, asker: Asker) -> Outcome:
     talk = starts.begin(head).talk
+    said = _next(talk, None)
+    while isinstance(said, Request):
+        said = _next(talk, asker.answer(said))
+    return said
+
+
+def _next(talk: Conversation, answer: Answer | None) -> Request | Outcome:
+    """A conversation's next request, or its end; one that breaks down is that head's Failure alone."""
     try:
-        request = next(talk)
-        while True:
-            request = talk.send(asker.answer(request))
+        return talk.send(answer)  # type: ignore[arg-type]  # None starts a generator
     except StopIteration as end:
         outcome: Outcome = end.value
         return outcome
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)
+        return Outcome(failures=[Failure("error", f"{type(error).__name__}: {error}")])
 
 
 def _in_batches(heads: Sequence[HeadId], starts: _Starts, asker: Asker, teller: Teller) -> None:
     """The next request of every head in one batch, then the ones after them in another."""
-    waiting = []
-    for head in heads:
-        one = starts.begin(head)
-        waiting.append((one, next(one.talk)))
-        one.maps.forget()
-    while waiting:
-        teller.progress(f"waiting for a batch of {len(waiting)} answers")
-        answers = asker.answer_all([request for _, request in waiting])
-        further = []
-        for one, request in waiting:
-            try:
-                further.append((one, one.talk.send(answers[request.name])))
-            except StopIteration as end:
-                teller.head_done(one.head, end.value)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # lets a cancelled job cancel its batch
+    begun = [starts.begin(head) for head in heads]
+    said: dict[str, Answer | None] = dict.fromkeys(map(str, heads))
+    while begun:
+        asked: dict[str, Request] = {}
+        for one in begun:
+            step = _next(one.talk, said[str(one.head)])
             one.maps.forget()
-        waiting = further
+            if isinstance(step, Request):
+                asked[str(one.head)] = step
+            else:
+                teller.head_done(one.head, step)
+        begun = [one for one in begun if str(one.head) in asked]
+        if begun:
+            teller.progress(f"waiting for a batch of {counted(len(begun), 'answer')}")
+            try:
+                answers = asker.answer_all(list(asked.values()))
+            except SystemExit:
+                teller.note(
+                    "the batch under way is cancelled; what it had answered is billed, and read on resuming"
+                )
+                raise
+            said = {head: answers[request.name] for head, request in asked.items()}

@@ -27,7 +27,7 @@ from core.store.workspace import Workspace
 T = TypeVar("T")
 
 _TOLD = ("model", "corpus", "limit", "heads", "limits", "title", "share")  # of a spec, what its record shows
-_KNOWN = "known"  # of a spec: what was best when it was asked, which is no part of the question
+_PASSING = ("known", "order")  # of a spec: how things stood when it was asked, no part of the question
 _EVENTS_AT_ONCE = 50  # taken in within one transaction
 
 
@@ -65,10 +65,11 @@ class JobQueue:
 
     def cancel(self, job: str) -> None:
         """Stop a job, or take it out of the queue; what it finished stays."""
+        self._workers.stop(self.folder(job))  # before others that hold the lock are waited for
         with self._lock:
             if not self._workspace.jobs.get(job).is_active:
                 return
-            self._workers.stop(self.folder(job))
+            self._workers.stop(self.folder(job))  # it may have been started just now
             self.refresh()
             if self._workspace.jobs.get(job).state not in ("done", "failed"):  # it may have just ended
                 self._workspace.jobs.set_state(job, "stopped", CANCELLED)
@@ -134,7 +135,7 @@ class JobQueue:
             place = {
                 "workspace": str(self._workspace.folder.resolve()),
                 "models": str(self._settings.models_folder.resolve()),
-                "device": self._settings.device,
+                "device": self._device(kind),
             }
             folder = JobFolder.create(self._workspace.folder / "jobs", kind, {**spec, **place})
             told = {name: spec[name] for name in _TOLD if spec.get(name) is not None}
@@ -146,15 +147,19 @@ class JobQueue:
 
     def _unfinished(self, kind: str, spec: Mapping[str, Any]) -> str | None:
         """The latest job of this kind that was asked this, for this device, and is not done."""
-        asked = {name: value for name, value in json.loads(json.dumps(spec)).items() if name != _KNOWN}
-        asked["device"] = self._settings.device
+        asked = {name: value for name, value in json.loads(json.dumps(spec)).items() if name not in _PASSING}
+        asked["device"] = self._device(kind)
         for record in self.refresh():
             folder = self.folder(record.id)
             if record.kind == kind and record.state != "done" and folder.path.is_dir():
-                held = folder.spec
+                held = folder.spec_if_readable()
                 if all(name in held and held[name] == value for name, value in asked.items()):
                     return record.id
         return None
+
+    def _device(self, kind: str) -> str:
+        """Where a job of this kind works; those that run beside others leave the device to them."""
+        return self._settings.device if KINDS[kind].needs_device else "cpu"
 
     def _follow_up(self, job: str) -> None:
         """Take in what a running job wrote, and notice its end."""
@@ -168,6 +173,11 @@ class JobQueue:
             try:
                 jobs.ingest(job, events, Intake(folder))
             except duckdb.TransactionException:  # a page wrote the same rows just now: next time
+                return
+            except (OSError, ValueError, KeyError, TypeError) as error:  # other jobs go on
+                self._workers.stop(folder)
+                why = f"what the job wrote cannot be read ({type(error).__name__}: {error})"
+                jobs.set_state(job, "failed", f"{why}; delete its folder {folder.path} and start it anew")
                 return
         if not alive and jobs.get(job).state == "running":
             jobs.set_state(job, "stopped", "the worker ended before it was done")

@@ -8,7 +8,8 @@ head alike, such as a refused key, is an error.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,6 +28,9 @@ TIMEOUT = 300.0  # seconds a call may take; MAX_OUTPUT tokens take about half of
 RETRIES = 4
 _EFFORT: Literal["medium"] = "medium"
 _PAID = ("/v1/messages", "/v1/messages/batches")
+_GATEWAY_GAVE_UP = (408, 502, 504)  # what stood behind it may have gone on and finished
+_CANCEL_TIMEOUT = 0.8  # seconds, of the one that a worker has to end in
+_LOOKED_THROUGH = 100  # of the newest batches, for one whose id never arrived
 _LONGEST_REASON = 300  # characters of what the service said that are kept
 
 _FATAL = (
@@ -69,14 +73,31 @@ class _LostReply(Exception):
 
 def _pays_knowingly(request: APIRequest, call_next: CallNext) -> APIResponse[Any]:
     """Keep the SDK from repeating by itself a call that may have been billed: the budget has to agree."""
+    pays = request.method == "post" and request.url in _PAID
     try:
-        return call_next(request)
+        response = call_next(request)
     except anthropic.APIConnectionError as error:
         never_sent = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
-        if never_sent or request.method != "post" or request.url not in _PAID:
+        if never_sent or not pays:
             raise
         # Not `from error`: the SDK repeats whatever has a connection error among its causes.
         raise _LostReply(_kind(error), str(error.__cause__ or error)) from None
+    if pays and _may_be_billed(response.http_response):
+        raise _LostReply("server error", f"a gateway answered {response.status_code}")
+    return response
+
+
+def _may_be_billed(response: httpx2.Response) -> bool:
+    """Whether an error is a gateway's, not the service's own, which is never billed."""
+    if response.status_code in _GATEWAY_GAVE_UP:
+        return True
+    if response.status_code < 500:
+        return False
+    try:
+        said = json.loads(response.read())
+    except (httpx2.HTTPError, ValueError):
+        return True
+    return not (isinstance(said, dict) and said.get("type") == "error")
 
 
 class Claude:
@@ -92,52 +113,74 @@ class Claude:
         Behind a gateway that cannot count: as many as the request has bytes, which is never too few.
         """
         body = {name: value for name, value in self.body(request).items() if name != "max_tokens"}
-        try:
-            counted: MessageTokensCount = self._client.messages.count_tokens(**body)
-        except anthropic.NotFoundError:
-            return len(json.dumps(body).encode())
-        except anthropic.AnthropicError as error:
-            raise self._fault(error) from None
-        return counted.input_tokens
+        with self._faults():
+            try:
+                counted: MessageTokensCount = self._client.messages.count_tokens(**body)
+            except anthropic.NotFoundError:
+                return len(json.dumps(body).encode())
+            return counted.input_tokens
 
     def ask(self, request: Request) -> str:
         """The reply as text; raises Fault or ClaudeError."""
-        try:
+        with self._faults(pays=True):
             response = self._client.messages.with_raw_response.create(**self.body(request))
             return self._without_key(response.text())
-        except (anthropic.AnthropicError, _LostReply) as error:
-            raise self._fault(error) from None
 
-    def submit(self, requests: Sequence[Request]) -> str:
-        """Start a Message Batch; its id. Raises Fault or ClaudeError."""
-        entries: Any = [{"custom_id": request.name, "params": self.body(request)} for request in requests]
-        try:
+    def submit(self, token: str, requests: Sequence[Request]) -> str:
+        """Start a Message Batch, its calls named after `token`; its id. Raises Fault or ClaudeError."""
+        entries: Any = [
+            {"custom_id": f"{token}_{request.name}", "params": self.body(request)} for request in requests
+        ]
+        with self._faults(pays=True):
             batch: MessageBatch = self._client.messages.batches.create(requests=entries)
-        except (anthropic.AnthropicError, _LostReply) as error:
-            raise self._fault(error) from None
-        return batch.id
+            return batch.id
 
-    def has_ended(self, batch: str) -> bool:
-        """Whether a batch is done; raises Fault or ClaudeError."""
-        try:
-            return self._client.messages.batches.retrieve(batch).processing_status == "ended"
-        except anthropic.AnthropicError as error:
-            raise self._fault(error) from None
+    def find(self, token: str, calls: int) -> str | None:
+        """The id of a batch submitted under `token`; "" if there is none, None while that cannot be told.
 
-    def collect(self, batch: str) -> dict[str, str | Failure]:
-        """Request name -> its reply as text, or why there is none; of a batch that has ended."""
-        try:
-            results = list(self._client.messages.batches.results(batch))
-        except anthropic.AnthropicError as error:
-            raise self._fault(error) from None
-        return {found.custom_id: self._result(found) for found in results}
+        Only the results name a batch's calls, so each that has as many must end first. Raises Fault or
+        ClaudeError.
+        """
+        undecided = False
+        with self._faults():
+            for batch in self._client.messages.batches.list(limit=_LOOKED_THROUGH).data:
+                if batch.archived_at is not None or _size(batch) != calls:
+                    continue
+                if batch.processing_status != "ended":
+                    undecided = True
+                elif next(iter(self._client.messages.batches.results(batch.id))).custom_id.startswith(token):
+                    return batch.id
+        return None if undecided else ""
+
+    def results(self, batch: str) -> dict[str, str | Failure] | None:
+        """Request name -> its reply as text, or why there is none; None until the batch has ended.
+
+        Empty if the service no longer holds them. Raises Fault or ClaudeError.
+        """
+        with self._faults():
+            try:
+                held = self._client.messages.batches.retrieve(batch)
+            except anthropic.NotFoundError:
+                return {}
+            if held.processing_status != "ended":
+                return None
+            if held.results_url is None:
+                return {}
+            found = list(self._client.messages.batches.results(batch))
+        return {one.custom_id.partition("_")[2]: self._result(one) for one in found}
+
+    def cancel(self, batch: str) -> None:
+        """End a batch early; what it has answered is billed and can be read. Raises Fault or ClaudeError."""
+        with self._faults():
+            self._client.with_options(timeout=_CANCEL_TIMEOUT, max_retries=0).messages.batches.cancel(batch)
 
     def _result(self, found: MessageBatchIndividualResponse) -> str | Failure:
         if found.result.type == "succeeded":
             return self._without_key(found.result.message.to_json(indent=None))
         if found.result.type == "errored":
             error = found.result.error.error
-            return Failure("rejected", self._short(f"{error.type}: {error.message}"))
+            kind = _BATCH_KINDS.get(error.type, "rejected")
+            return Failure(kind, self._short(f"{error.type}: {error.message}"))
         return Failure(found.result.type, "the batch ended before this request was answered")
 
     def body(self, request: Request) -> Json:
@@ -155,16 +198,29 @@ class Claude:
             "messages": list(request.messages),
         }
 
-    def _fault(self, error: anthropic.AnthropicError | _LostReply) -> Fault | ClaudeError:
-        if isinstance(error, _LostReply):
+    @contextmanager
+    def _faults(self, pays: bool = False) -> Iterator[None]:
+        """Whatever goes wrong with the service is a Fault or, if it would with every call, a ClaudeError.
+
+        A gateway may answer with anything at all, and the SDK hands on what it cannot read.
+        """
+        try:
+            yield
+        except _LostReply as error:
             kind, said = error.args
-            return Fault(Failure(kind, self._short(said)), lost=True)
-        said = self._short(str(error))
-        if isinstance(error, _FATAL):
-            return ClaudeError(
-                f"Claude refuses every call: {said}; check the API key, its credit and the model"
-            )
-        return Fault(Failure(_kind(error), said), lost=False)
+            raise Fault(Failure(kind, self._short(said)), lost=True) from None
+        except _FATAL as error:
+            raise ClaudeError(
+                f"Claude refuses every call: {self._short(str(error))}; check the API key, its credit and "
+                "the model"
+            ) from None
+        except anthropic.AnthropicError as error:
+            raise Fault(Failure(_kind(error), self._short(str(error))), lost=False) from None
+        except httpx2.HTTPError as error:
+            raise Fault(Failure("connection", self._short(str(error))), lost=pays) from None
+        except (ValueError, TypeError, AttributeError, StopIteration) as error:
+            said = self._short(f"the answer is not one of this API: {error}")
+            raise Fault(Failure("unreadable", said), lost=pays) from None
 
     def _short(self, text: str) -> str:
         return self._without_key(" ".join(text.split()))[:_LONGEST_REASON]
@@ -182,6 +238,19 @@ _KINDS: Mapping[type[anthropic.AnthropicError], str] = {
     anthropic.InternalServerError: "server error",
     anthropic.APIStatusError: "rejected",
 }
+
+_BATCH_KINDS: Mapping[str, str] = {
+    "rate_limit_error": "rate limit",
+    "overloaded_error": "overloaded",
+    "api_error": "server error",
+    "timeout_error": "timeout",
+}
+
+
+def _size(batch: MessageBatch) -> int:
+    """How many calls a batch has."""
+    counts = batch.request_counts
+    return counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired
 
 
 def _kind(error: anthropic.AnthropicError) -> str:

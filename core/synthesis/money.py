@@ -79,8 +79,8 @@ class Usage:
         )
 
     @classmethod
-    def of_reply(cls, reply: Mapping[str, Any]) -> Usage:
-        """The usage that a reply states; a field that is missing or no number counts as 0."""
+    def of_reply(cls, reply: Mapping[str, Any]) -> Usage | None:
+        """The usage that a reply states; None if it does not say what went in or came out."""
         stated = reply.get("usage")
         fields = stated if isinstance(stated, dict) else {}
 
@@ -88,6 +88,8 @@ class Usage:
             value = fields.get(name)
             return max(0, value) if isinstance(value, int) else 0
 
+        if not all(isinstance(fields.get(name), int) for name in ("input_tokens", "output_tokens")):
+            return None
         return cls(
             tokens("input_tokens"),
             tokens("cache_creation_input_tokens"),
@@ -127,7 +129,8 @@ class Budget:
     """What a run has spent and may still spend; for many threads.
 
     A call first reserves the most it can cost, then settles what it did cost. Of a reply that got lost on the
-    way nobody knows whether it is billed: the most it can cost stays set aside, as `lost`.
+    way, or does not state its usage, nobody knows what is billed: the most it can cost stays set aside, as
+    `lost`.
     """
 
     def __init__(self, limit: float, price: Price, usage: Usage | None = None, lost: float = 0.0) -> None:
@@ -149,7 +152,7 @@ class Budget:
 
     @property
     def lost(self) -> float:
-        """USD at most that replies may have cost which never arrived."""
+        """USD at most that calls may have cost whose usage is unknown."""
         return self._lost
 
     def reserve(self, most: float, wait: bool = True) -> bool:

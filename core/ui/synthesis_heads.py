@@ -55,6 +55,14 @@ def filtered(model: ModelInfo, fits: dict[HeadId, float], accepted: set[HeadId])
     return worst_first(found, fits)[: int(count)]
 
 
+def name_heads(model: ModelInfo, heads: Sequence[HeadId]) -> None:
+    """Set the filters so that they let through just these heads."""
+    st.session_state["heads-named"] = ", ".join(map(str, heads))
+    st.session_state["heads-layers"] = (0, model.layers - 1)
+    st.session_state["heads-most"] = model.layers * model.heads
+    st.session_state["heads-open"] = False
+
+
 def worst_first(heads: list[HeadId], fits: dict[HeadId, float]) -> list[HeadId]:
     """Heads in the order of their best IoU on validation; those without a program come first."""
     return sorted(heads, key=lambda head: (fits.get(head, -1.0), head))

@@ -13,6 +13,8 @@ from core.store.gains import HeadGain
 from core.types import HeadId, ModelInfo
 from core.ui import charts, jobs, state
 from core.ui.head_picker import Cell, draw_heads
+from core.ui.synthesis_heads import name_heads
+from core.words import counted
 
 KINDS = ("synthesize", "claude", "build")  # those that find programs
 
@@ -103,11 +105,11 @@ def _draw_retry(model: ModelInfo, job: JobRecord, steps: Sequence[HeadGain], whe
     missing = [head for head in asked_heads(model, job) if head not in found]
     if missing and found:
         st.button(
-            f"Choose the {len(missing)} heads left out",
+            f"Choose {counted(len(missing), 'head')} left out",
             icon=":material/replay:",
             key=f"retry-{where}-{job.id}",
-            on_click=st.session_state.update,
-            args=({"heads-named": ", ".join(map(str, missing))},),
+            on_click=name_heads,
+            args=(model, missing),
             help="For another run: they have no program from this one",
         )
 
