@@ -55,12 +55,36 @@ def has_ended(folder: JobFolder) -> bool:
     return any(event["event"] == "end" for _, event in folder.events())
 
 
-def kill_worker(folder: JobFolder, events: int) -> None:
-    """Kill the worker once so many events are written, or let it end."""
+def kill_worker(folder: JobFolder, events: int) -> bool:
+    """Kill the worker that is at it once so many events are written; False if it ended before."""
+    wait_for(lambda: folder.worker() is not None or has_ended(folder))
     wait_for(lambda: events_in(folder) >= events or has_ended(folder))
+    worker = folder.worker()
+    if worker is None or has_ended(folder):
+        return False
+    kill(worker.pid)
+    return True
+
+
+def kill_if_there(folder: JobFolder) -> None:
+    """Kill the worker, if there is one, and wait until it is gone."""
     worker = folder.worker()
     if worker is not None:
         kill(worker.pid)
+        wait_for(lambda: folder.worker() is None)
+
+
+def kill_again_and_again(runner: JobRunner, job: str, points: list[int]) -> None:
+    """Kill a job's worker at each point and resume it; every worker gets a little further than the last."""
+    killed, last = 0, 0
+    for events in points:
+        last = max(events, last + 1)
+        killed += kill_worker(runner.folder(job), last)
+        wait_for(lambda: runner.refresh()[0].state != "running")
+        last = events_in(runner.folder(job))
+        if runner.refresh()[0].state == "stopped":
+            runner.resume(job)
+    assert killed == len(points)
 
 
 def check_units(workspace: Workspace, job: str, heads: int) -> None:
@@ -82,11 +106,7 @@ def test_a_killed_worker_goes_on_where_it_stopped(seed: int, workspace_copy: Pat
     workspace = Workspace.open(workspace_copy)
     runner = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
     job = runner.start_search(workspace.library.models()[0], None, SearchLimits(rules=2))
-    for events in kill_points(random.Random(seed), LAST_EVENTS):
-        kill_worker(runner.folder(job), events)
-        wait_for(lambda: runner.refresh()[0].state != "running")
-        if runner.refresh()[0].state == "stopped":
-            runner.resume(job)
+    kill_again_and_again(runner, job, kill_points(random.Random(seed), LAST_EVENTS))
     assert runner.wait(job).state == "done"
     check_units(workspace, job, HEADS)
     workspace.close()
@@ -97,10 +117,15 @@ def test_a_killed_owner_loses_nothing_and_the_same_command_goes_on(seed: int, wo
     """The owner is the command line; in half of the cases its worker is killed with it."""
     draw = random.Random(100 + seed)
     command = [sys.executable, "-m", "core", "synthesize", "--rules", "2", "--workspace", str(workspace_copy)]
+    killed = 0
     for events in kill_points(draw, LAST_EVENTS):
-        folder = kill_owner([*command, "--device", "cpu"], workspace_copy, events, draw.random() / 2)
+        folder, was_alive = kill_owner(
+            [*command, "--device", "cpu"], workspace_copy, events, draw.random() / 2
+        )
+        killed += was_alive
         if draw.random() < 0.5:
-            kill_worker(folder, events)
+            kill_if_there(folder)
+    assert killed > 0
     workspace = Workspace.open(workspace_copy)
     runner = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
     searches = [record for record in runner.refresh() if record.settings.get("limits", {}).get("rules") == 2]
@@ -112,17 +137,18 @@ def test_a_killed_owner_loses_nothing_and_the_same_command_goes_on(seed: int, wo
     workspace.close()
 
 
-def kill_owner(command: list[str], workspace: Path, events: int, later: float) -> JobFolder:
-    """Start a command, kill it a little after its job has so many events, or let it end; the job."""
+def kill_owner(command: list[str], workspace: Path, events: int, later: float) -> tuple[JobFolder, bool]:
+    """Start a command and kill it a little after its job has so many events; the job, and if that hit."""
     owner = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     wait_for(lambda: owner.poll() is not None or newest_search(workspace) is not None)
     folder = newest_search(workspace)
     assert folder is not None
     wait_for(lambda: events_in(folder) >= events or owner.poll() is not None)
     time.sleep(later)
-    kill(owner.pid)
+    was_alive = owner.poll() is None
+    owner.kill()
     owner.wait()
-    return folder
+    return folder, was_alive
 
 
 def newest_search(workspace: Path) -> JobFolder | None:
@@ -144,11 +170,7 @@ def test_a_killed_build_goes_on_from_extraction_to_scores(
     workspace = Workspace.open(tmp_path / "workspace")
     runner = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
     job = runner.start_build(str(tiny_model("gpt2")), str(corpus))
-    for events in kill_points(random.Random(seed), 28):
-        kill_worker(runner.folder(job), events)
-        wait_for(lambda: runner.refresh()[0].state != "running")
-        if runner.refresh()[0].state == "stopped":
-            runner.resume(job)
+    kill_again_and_again(runner, job, kill_points(random.Random(seed), 28))
     runner.wait(job)
     check_units(workspace, job, HEADS)
     (model,) = workspace.library.models()
