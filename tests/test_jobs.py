@@ -21,6 +21,7 @@ from core.language import ParsedProgram
 from core.score import BASELINES, MAX_CELLS, Patterns, count_cells, patterns
 from core.settings import Settings
 from core.store import AttentionWriter, TokenStore, Workspace
+from core.store.jobs import CANCELLED
 from core.store.workspace import attention_folder
 from core.types import HeadId, ModelInfo, SearchLimits, Sentence, SentenceAttention, Split
 from tests import tiny
@@ -239,14 +240,19 @@ def test_a_process_with_a_recycled_number_is_not_the_worker(tmp_path: Path) -> N
 
 
 def test_a_worker_that_does_not_listen_is_killed(workspace_copy: Path) -> None:
-    """One that is stopped, as by a debugger or a full machine, cannot end by itself."""
+    """One that is stopped, as by a debugger or a full machine, cannot end by itself.
+
+    And who watches meanwhile does not take its end for a crash.
+    """
     workspace, runner, model = scoring(workspace_copy)
     job = runner.start_search(model)
     while (worker := runner.folder(job).worker()) is None:
         time.sleep(0.01)
     worker.suspend()
+    watch = Watch(runner)
     runner.cancel(job)
-    assert workspace.jobs.get(job).state == "stopped"
+    watch.stop()
+    assert (workspace.jobs.get(job).state, workspace.jobs.get(job).message) == ("stopped", CANCELLED)
     assert not worker.is_running()
     workspace.close()
 

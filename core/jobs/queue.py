@@ -65,11 +65,11 @@ class JobQueue:
 
     def cancel(self, job: str) -> None:
         """Stop a job, or take it out of the queue; what it finished stays."""
-        self._workers.stop(self.folder(job))  # before others that hold the lock are waited for
+        if not self._workspace.jobs.get(job).is_active:
+            return
+        self._workers.stop(self.folder(job))  # before whoever holds the lock is waited for
         with self._lock:
-            if not self._workspace.jobs.get(job).is_active:
-                return
-            self._workers.stop(self.folder(job))  # it may have been started just now
+            self._workers.stop(self.folder(job))  # it may have been started meanwhile
             self.refresh()
             if self._workspace.jobs.get(job).state not in ("done", "failed"):  # it may have just ended
                 self._workspace.jobs.set_state(job, "stopped", CANCELLED)

@@ -70,7 +70,7 @@ class Workers:
         """Let go of children that ended, so that no zombie stays behind."""
         for job, child in list(self._children.items()):
             if child.poll() is not None:
-                del self._children[job]
+                self._children.pop(job, None)
 
     def reap(self, job: str) -> None:
         """Wait for a child that is ending."""
