@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.device import Halving
@@ -23,11 +24,10 @@ def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence],
     validation = features_of(workspace, loaded, [s for s in others if s.split == Split.VALIDATION], events)
     chooser = chooser_of(spec, loaded, validation, events)
     total = loaded.info.layers * loaded.info.heads
-    asked = {round(share * total) for share in spec["shares"]}
-    counts = sorted(count for count in asked if 0 < count <= len(chooser.programs))
+    counts = curve_counts(spec["shares"], total, len(chooser.programs))
     rows, variants = [], []
     for at, order in enumerate(spec["orders"]):
-        heads = chooser.order(order, max(counts, default=0))
+        heads = chooser.order(order, counts[-1])
         for count in counts:
             rows.append({"order": order, "control": False, "heads": count, "share": count / total})
             variants.append(Variant(chooser.source, frozenset(heads[:count])))
@@ -57,3 +57,9 @@ def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence],
         "rows": rows,
     }
     events.result("curve", "curve", content)
+
+
+def curve_counts(shares: Sequence[float], total: int, programs: int) -> list[int]:
+    """Numbers of heads to replace: the shares of all heads that there are programs for, and every program."""
+    asked = {round(share * total) for share in shares}
+    return sorted({count for count in asked if 0 < count < programs} | {programs})

@@ -85,8 +85,9 @@ class JobRunner(JobQueue):
     ) -> str:
         """Build a hybrid out of programs, one for each head that may be replaced, and measure it on passages.
 
-        Raises HybridError if there are fewer programs than heads to replace.
+        Raises HybridError if there are fewer programs than heads to replace, or the model is an encoder.
         """
+        _require_candidates(info, sources)
         if request.count is not None and request.count > len(sources):
             raise HybridError(
                 f"{request.count} heads were asked for, but only {len(sources)} have a program to choose "
@@ -107,7 +108,11 @@ class JobRunner(JobQueue):
         shares: Sequence[float] = SHARES,
         seed: int = 0,
     ) -> str:
-        """Measure hybrids of many shares for each order, with controls on the heads of the first."""
+        """Measure hybrids of many shares for each order, with controls on the heads of the first.
+
+        Raises HybridError if there is no program, or the model is an encoder.
+        """
+        _require_candidates(info, sources)
         asked = {
             "title": title,
             "orders": list(orders),
@@ -179,3 +184,13 @@ class JobRunner(JobQueue):
 
     def _sentences(self, info: ModelInfo) -> list[Json]:
         return [asdict(sentence) for sentence in self._workspace.library.sentences(info.id)]
+
+
+def _require_candidates(info: ModelInfo, sources: Mapping[HeadId, str]) -> None:
+    if not info.is_causal:
+        raise HybridError(f"{info.title} is an encoder: it predicts no next token, so has no perplexity")
+    if not sources:
+        raise HybridError(
+            "no head has a program to replace it by; accept some in Review, use the best programs "
+            "(--programs best), or find programs first with `synthesize`"
+        )

@@ -10,7 +10,7 @@ from core.curate import heads_in_share
 from core.errors import HeadscriptError
 from core.language import parse
 from core.types import HeadId, HybridRequest, ModelInfo, Order, Split
-from core.ui import state
+from core.ui import frame, state
 from core.words import counted
 
 _ACCEPTED, _BEST = "Accepted programs", "Best programs, reviewed or not"
@@ -158,7 +158,7 @@ def _start(model: ModelInfo, candidates: Candidates, request: HybridRequest) -> 
     try:
         owner.runner.start_hybrid(model, candidates.sources, passages, str(Split.TEST), request)
     except HeadscriptError as error:
-        st.error(str(error))
+        st.error(frame.as_text(str(error)))
     else:
         st.rerun()
 
@@ -173,5 +173,9 @@ def draw_curve_button(model: ModelInfo, candidates: Candidates) -> None:
             owner = state.owner()
             passages = owner.workspace.library.sentences(model.id, Split.TEST)[:count]
             title = candidates.which.split(",")[0].lower()
-            owner.runner.start_curve(model, candidates.sources, passages, str(Split.TEST), title)
-            st.rerun()
+            try:
+                owner.runner.start_curve(model, candidates.sources, passages, str(Split.TEST), title)
+            except HeadscriptError as error:
+                st.error(frame.as_text(str(error)))
+            else:
+                st.rerun()

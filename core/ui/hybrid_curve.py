@@ -12,7 +12,7 @@ from core.ui import charts, state
 def draw_curve(model: ModelInfo) -> None:
     """The latest curve, and what its controls say."""
     curve = state.owner().workspace.hybrids.curve(model.id)
-    if curve is None:
+    if curve is None or not curve["rows"]:
         st.info(
             "No curve yet. It replaces 5 to 100 % of the heads in three orders, and puts four controls "
             "in the place of the same heads.",
