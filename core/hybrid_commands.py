@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,16 +37,30 @@ def hybrid(
         request = _titled(request, f"within {request.budget:+.0%}, {programs} programs", None)
     text, label = _passages(now, info, passages)
     now.follow(now.runner.start_hybrid(info, sources, text, label, request))
-    row = now.workspace.hybrids.frame(info.id).iloc[0]
-    spec = now.workspace.hybrids.spec(row.hybrid_id)
+    return _report(now, info, now.workspace.hybrids.frame(info.id).iloc[0])
+
+
+def measure(now: Session, model: str | None, hybrid_id: str, passages: str | None, strict: bool) -> Json:
+    """Measure a hybrid of the workspace as it is, such as an imported one."""
+    info = now.model(model)
+    chosen = str(_stored(now, info, hybrid_id).hybrid_id)
+    text, label = _passages(now, info, passages)
+    now.follow(now.runner.start_measuring(info, chosen, text, label, strict))
+    rows = now.workspace.hybrids.frame(info.id)
+    return _report(now, info, rows[(rows.hybrid_id == chosen) & (rows.passages_from == label)].iloc[0])
+
+
+def _report(now: Session, info: ModelInfo, row: pd.Series) -> Json:
+    """An evaluation of a hybrid in the form of design §6."""
+    spec, made = now.workspace.hybrids.spec(row.hybrid_id), json.loads(row.made)
     assert spec is not None
-    strict = now.workspace.hybrids.details(row.hybrid_id, label).get("strict")
+    strict = now.workspace.hybrids.details(row.hybrid_id, row.passages_from).get("strict")
     return {
         "model": info.title,
         "hybrid": row.hybrid_id,
         "share": float(row.share),
-        "order": request.order,
-        "calibrated": request.calibrate,
+        "order": made["order"],
+        "calibrated": bool(made["calibration"]),
         **{name: float(row[name]) for name in _FIGURES},
         **{name: int(row[name]) for name in _COUNTS},
         **({} if strict is None else {"strict": strict["strict"], "usual": strict["usual"]}),

@@ -84,6 +84,7 @@ def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
     )
     assert found["calibrated"]
     assert len(found["heads"]) == HEADS  # type: ignore[arg-type]
+    assert "strict" not in found  # no program of a random model looks ahead
     questions = tmp_path / "piqa.jsonl"
     rows = [{"goal": f"do {n}", "sol1": f"a {n}", "sol2": f"b {n}", "label": n % 2} for n in range(4)]
     questions.write_text("\n".join(map(json.dumps, rows)))
@@ -95,6 +96,27 @@ def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
     assert read.figures["increase"] == pytest.approx(found["increase"])
     again = answer(run_core("import", str(shipped), "--json", workspace=workspace_copy))
     assert again["hybrid"] == found["hybrid"]
+    measured = answer(
+        run_core("hybrid", "--hybrid", str(found["hybrid"])[:8], "--json", workspace=workspace_copy)
+    )
+    assert {name: measured[name] for name in ("hybrid", "heads", "order", "calibrated")} == {
+        name: found[name] for name in ("hybrid", "heads", "order", "calibrated")
+    }
+    assert measured["kl"] == pytest.approx(found["kl"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--budget", "0.05", "--programs", "accepted"], "no head has a program to replace it by"),
+        (["--hybrid", "nowhere"], "no hybrid nowhere"),
+        (["--hybrid", "nowhere", "--calibrate"], "leave out --calibrate"),
+        (["--hybrid", "nowhere", "--share", "0.5"], "not allowed with"),
+    ],
+)
+def test_hybrids_that_cannot_be_measured_exit_with_2(arguments: list[str], message: str, built: Path) -> None:
+    result = run_core("hybrid", *arguments, workspace=built)
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
 
 
 def test_a_curve_has_every_order_and_every_control(workspace_copy: Path) -> None:

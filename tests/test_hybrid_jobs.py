@@ -1,17 +1,24 @@
 """Jobs on hybrids, in workers of their own: curves, measurements, refusals."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import transformers
 
-from core.errors import HybridError
+from core.errors import HybridError, JobError
 from core.jobs import JobRunner
 from core.jobs.curving import curve_counts
+from core.language import parse
+from core.models import load
 from core.settings import Settings
 from core.store import Workspace
-from core.types import HeadId, HybridRequest, ModelInfo, Sentence, Split
+from core.store.hybrids import add_hybrid, spec_to_json
+from core.types import HeadId, HybridRequest, HybridSpec, ModelInfo, Sentence, Split
 from tests import tiny
+from tests.conftest import TinyModel
 
 
 class Desk:
@@ -70,3 +77,96 @@ def test_nothing_is_started_without_programs_or_for_an_encoder(desk: Desk, count
         with pytest.raises(HybridError, match=message):
             desk.runner.start_curve(model, sources, desk.held_out, "test", "none")
     assert {record.kind for record in desk.runner.refresh()} <= {"extract", "synthesize"}
+
+
+def passage(text: str) -> Sentence:
+    return Sentence(text, text, "fresh", Split.TEST)
+
+
+def store(desk: Desk, sources: dict[HeadId, str], title: str = "from a stranger") -> str:
+    """A hybrid that was never measured, as an import leaves it."""
+    spec = HybridSpec.of(desk.model.id, sources.items())
+    with desk.workspace.database.transaction() as cursor:
+        return add_hybrid(
+            cursor, desk.model.id, {"programs": spec_to_json(spec), "title": title, "share": 0.25}
+        )
+
+
+def test_a_stored_hybrid_is_measured_as_often_as_asked(desk: Desk) -> None:
+    ahead = "def attend(q, k):\n    return 1.0 + 9.0 * k.next.is_punct\n"
+    hybrid = store(desk, dict.fromkeys(desk.sources, ahead))
+    texts = [passage("Once upon a time there was a fox."), passage("The fox, who was red, ran away.")]
+    for passages, label in ((desk.held_out, "test"), (texts, "mine.txt")):
+        desk.runner.wait(desk.runner.start_measuring(desk.model, hybrid, passages, label, strict=True))
+    rows = desk.workspace.hybrids.frame(desk.model.id).set_index("passages_from")
+    assert set(rows.index) == {"test", "mine.txt"}
+    assert set(rows.hybrid_id) == {hybrid}
+    assert set(rows.title) == {"from a stranger"}
+    assert rows.passages.to_dict() == {"test": len(desk.held_out), "mine.txt": 2}
+    details = desk.workspace.hybrids.details(hybrid, "mine.txt")
+    usual, strict = details["strict"]["usual"], details["strict"]["strict"]
+    assert usual["kl"] == pytest.approx(rows.kl["mine.txt"], rel=1e-3)  # the same passages
+    assert abs(strict["kl"] - usual["kl"]) > 1e-4
+    damage = details["damage"]
+    read = load(desk.model.name, device="cpu").tokenizer
+    for found, text in zip(damage, texts, strict=True):
+        assert len(found["tokens"]) == len(read(text.text)["input_ids"])
+        assert len(found["tokens"]) - 1 == len(found["base"]) == len(found["changed"]) == len(found["kl"])
+    base = np.concatenate([found["base"] for found in damage])
+    changed = np.concatenate([found["changed"] for found in damage])
+    assert np.exp(base.mean()) == pytest.approx(rows.base_ppl["mine.txt"], rel=1e-3)
+    assert np.exp(changed.mean()) == pytest.approx(rows.ppl["mine.txt"], rel=1e-3)
+
+
+def test_a_hybrid_that_is_not_there_is_not_measured(desk: Desk) -> None:
+    with pytest.raises(HybridError, match="holds no hybrid nowhere"):
+        desk.runner.start_measuring(desk.model, "nowhere", desk.held_out, "test")
+
+
+def test_heads_measured_one_by_one_are_calibrated_and_keep_their_parents(desk: Desk) -> None:
+    near = "def attend(q, k):\n    return 0.9 ** (q.index - k.index) + 5.0 * k.is_first\n"
+    sources = dict.fromkeys(list(desk.sources)[:2], near)
+    request = HybridRequest("two heads", "measured", 2, calibrate=True)
+    job = desk.runner.start_hybrid(desk.model, sources, desk.held_out[:2], "test", request)
+    desk.runner.wait(job)
+    assert any("costs of 2 heads from" in note for note in desk.runner.notes(job))
+    made = desk.workspace.hybrids.made(desk.workspace.hybrids.frame(desk.model.id).hybrid_id[0])
+    assert made is not None
+    assert {row["parent"] for row in made["programs"]} == {parse(near).id}
+    assert any(row["source"] != near for row in made["programs"])
+    assert made["calibration"][0][0] == 0
+
+
+def test_another_model_in_the_same_place_is_refused(desk: Desk, tiny_model: TinyModel) -> None:
+    hybrid = store(desk, desk.few(1))
+    moved = replace(desk.model, name=str(tiny_model("gpt2")))
+    request = HybridRequest("one head", "iou", 1)
+    for job in (
+        desk.runner.start_hybrid(moved, desk.few(1), desk.held_out, "test", request),
+        desk.runner.start_measuring(moved, hybrid, desk.held_out, "test"),
+    ):
+        with pytest.raises(JobError, match=f"is now gpt2-.*, but the programs were found for {moved.id}"):
+            desk.runner.wait(job)
+    assert desk.workspace.library.models() == [desk.model]
+
+
+def test_text_too_short_to_predict_is_refused_before_heads_are_chosen(desk: Desk) -> None:
+    request = HybridRequest("one head", "cost", 1, calibrate=True)
+    job = desk.runner.start_hybrid(desk.model, desk.few(1), [passage("")], "short.txt", request)
+    with pytest.raises(JobError, match="no passage has two tokens"):
+        desk.runner.wait(job)
+    assert desk.runner.folder(job).finished() <= {"model.json"}
+
+
+def test_a_model_whose_attention_cannot_be_replaced_is_refused_before_any_work(
+    desk: Desk, tmp_path: Path
+) -> None:
+    config = transformers.BloomConfig(vocab_size=tiny.VOCABULARY, hidden_size=32, n_layer=1, n_head=4)
+    transformers.BloomForCausalLM(config).save_pretrained(tmp_path / "bloom")
+    tiny.tokenizer().save_pretrained(tmp_path / "bloom")
+    info = load(str(tmp_path / "bloom"), device="cpu").info
+    request = HybridRequest("one head", "iou", 1)
+    job = desk.runner.start_hybrid(info, desk.few(1), desk.held_out, "test", request)
+    with pytest.raises(JobError, match="BloomForCausalLM does not use transformers' AttentionInterface"):
+        desk.runner.wait(job)
+    assert desk.runner.folder(job).finished() <= {"model.json"}

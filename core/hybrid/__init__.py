@@ -7,7 +7,7 @@ load_hybrid(folder).logits(texts)          ... and back
 """
 
 from core.hybrid.attention import IMPLEMENTATION
-from core.hybrid.patched import Hybrid, hybrid, parsed, replaced
+from core.hybrid.patched import Hybrid, hybrid, parsed, replaced, require_patchable
 from core.hybrid.patterns import (
     NO_PATTERNS,
     Patterns,
@@ -32,6 +32,7 @@ __all__ = [
     "parsed",
     "read_spec",
     "replaced",
+    "require_patchable",
     "ship",
     "together",
 ]

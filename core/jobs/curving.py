@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.device import Halving
-from core.evaluate.perplexity import Variant, evaluation, measure
+from core.evaluate.perplexity import Variant, evaluation, measure, predictable
+from core.hybrid import require_patchable
 from core.hybrid.controls import controls
 from core.jobs.choosing import chooser_of
 from core.jobs.extracting import load_model
@@ -19,8 +20,11 @@ def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence],
     """Orders and shares as the spec names them; controls replace the heads of the first order."""
     spec = folder.spec
     loaded = load_model(spec, events)
+    require_patchable(loaded)
     passages = [sentence for sentence in sentences if sentence.id in set(spec["passages"])]
     others = [sentence for sentence in sentences if sentence.id not in set(spec["passages"])]
+    features = features_of(workspace, loaded, passages, events)
+    predictable(loaded, features)  # refuses passages that are too short before any work
     validation = features_of(workspace, loaded, [s for s in others if s.split == Split.VALIDATION], events)
     chooser = chooser_of(spec, loaded, validation, events)
     total = loaded.info.layers * loaded.info.heads
@@ -39,7 +43,6 @@ def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence],
             for count in counts:
                 rows.append({"order": name, "control": True, "heads": count, "share": count / total})
                 variants.append(Variant(source, frozenset(first[:count])))
-    features = features_of(workspace, loaded, passages, events)
 
     def tell(done: int, total: int) -> None:
         events.progress(f"measuring {len(variants)} hybrids", done, total)

@@ -11,9 +11,9 @@ import numpy as np
 from core.device import Halving
 from core.evaluate.calibrate import calibrate
 from core.evaluate.downstream import accuracy
-from core.evaluate.perplexity import Losses, Variant, evaluation, measure
+from core.evaluate.perplexity import Losses, Variant, evaluation, measure, predictable
 from core.features import Features, annotate, annotate_prefixes
-from core.hybrid import PrefixPatterns, ProgramPatterns, parsed
+from core.hybrid import PrefixPatterns, ProgramPatterns, parsed, require_patchable
 from core.jobs.choosing import chooser_of
 from core.jobs.extracting import load_model, note_shortcomings
 from core.jobs.folder import EventWriter, JobFolder, Json
@@ -33,12 +33,19 @@ _STRICT_PASSAGES = 20  # they take as many evaluations as they have tokens
 def measure_hybrid(
     folder: JobFolder, workspace: Path, sentences: list[Sentence], events: EventWriter
 ) -> None:
-    """Choose heads, calibrate if that was asked for, and measure perplexity and KL on passages."""
+    """Choose heads, calibrate if that was asked for, and measure perplexity and KL on passages.
+
+    A hybrid that the spec gives is measured as it is.
+    """
     spec = folder.spec
     loaded = load_model(spec, events)
+    require_patchable(loaded)
     passages = [sentence for sentence in sentences if sentence.id in set(spec["passages"])]
     features = features_of(workspace, loaded, passages, events)
-    if "hybrid.json" in folder.finished():
+    predictable(loaded, features)  # refuses passages that are too short before any work
+    if "given" in spec:
+        made = spec["given"]
+    elif "hybrid.json" in folder.finished():
         made = folder.result("hybrid.json")
     else:
         made = _made(spec, workspace, loaded, sentences, events)
@@ -178,6 +185,7 @@ def measure_downstream(folder: JobFolder, workspace: Path, events: EventWriter) 
     spec = folder.spec
     questions = read_questions(Path(spec["questions"]), spec["limit"]) if spec["questions"] else []
     loaded = load_model(spec, events)
+    require_patchable(loaded)
     hybrid = spec_from_json(loaded.info.id, spec["programs"])
     if spec["tasks"]:
         from core.evaluate.harness import task_accuracies

@@ -97,6 +97,32 @@ class JobRunner(JobQueue):
             "hybrid", {**self._choice(info, sources, passages, passages_from), **asdict(request)}
         )
 
+    def start_measuring(
+        self,
+        info: ModelInfo,
+        hybrid: str,
+        passages: Sequence[Sentence],
+        passages_from: str,
+        strict: bool = False,
+    ) -> str:
+        """Measure a stored hybrid as it is, such as an imported one; what was measured of it is kept.
+
+        Raises HybridError if there is no such hybrid, or the model is an encoder.
+        """
+        made = self._workspace.hybrids.made(hybrid)
+        if made is None:
+            raise HybridError(f"the workspace holds no hybrid {hybrid}")
+        _require_causal(info)
+        asked = {
+            "given": made,
+            "title": made["title"],
+            "sentences": [asdict(sentence) for sentence in passages],
+            "passages": [sentence.id for sentence in passages],
+            "passages_from": passages_from,
+            "strict": strict,
+        }
+        return self._start("measure", {"model": info.name, "model_id": info.id, **asked})
+
     def start_curve(
         self,
         info: ModelInfo,
@@ -132,8 +158,10 @@ class JobRunner(JobQueue):
     ) -> str:
         """Have a stored hybrid and its model answer a PIQA-format file, or tasks of lm-eval by name.
 
-        Raises HybridError if there is no such hybrid, CorpusError if the file holds no questions.
+        Raises HybridError if there is no such hybrid or the model is an encoder, CorpusError if the file
+        holds no questions.
         """
+        _require_causal(info)
         spec = self._workspace.hybrids.spec(hybrid)
         if spec is None:
             raise HybridError(f"the workspace holds no hybrid {hybrid}")
@@ -186,9 +214,13 @@ class JobRunner(JobQueue):
         return [asdict(sentence) for sentence in self._workspace.library.sentences(info.id)]
 
 
-def _require_candidates(info: ModelInfo, sources: Mapping[HeadId, str]) -> None:
+def _require_causal(info: ModelInfo) -> None:
     if not info.is_causal:
         raise HybridError(f"{info.title} is an encoder: it predicts no next token, so has no perplexity")
+
+
+def _require_candidates(info: ModelInfo, sources: Mapping[HeadId, str]) -> None:
+    _require_causal(info)
     if not sources:
         raise HybridError(
             "no head has a program to replace it by; accept some in Review, use the best programs "

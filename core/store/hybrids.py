@@ -37,6 +37,16 @@ class HybridTable:
         model, programs = rows[0]
         return spec_from_json(model, json.loads(programs))
 
+    def made(self, hybrid: str) -> dict[str, Any] | None:
+        """A hybrid as `add_hybrid` took it: programs, title, share, and how it was chosen."""
+        rows = self._database.rows(
+            "SELECT programs, title, share, made FROM hybrids WHERE hybrid_id = ?", [hybrid]
+        )
+        if not rows:
+            return None
+        programs, title, share, made = rows[0]
+        return {"programs": json.loads(programs), "title": title, "share": share, **json.loads(made)}
+
     def details(self, hybrid: str, passages_from: str) -> dict[str, Any]:
         """Genres, strict figures and the damage to tokens of an evaluation."""
         rows = self._database.rows(

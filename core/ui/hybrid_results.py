@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,7 +20,7 @@ def draw_figures(row: pd.Series) -> None:
         ("Perplexity increase", f"{row.increase:+.1%}", f"[{row.low:+.1%}, {row.high:+.1%}]"),
         ("Hybrid perplexity", f"{row.ppl:.2f}", f"unmodified {row.base_ppl:.2f}"),
         ("KL per token", f"{row.kl:.3f}", "nats, original ‖ hybrid"),
-        ("Tokens", f"{int(row.tokens):,}", f"{int(row.passages)} passages, {row.passages_from}"),
+        ("Tokens", f"{int(row.tokens):,}", f"{int(row.passages)} passages, {Path(row.passages_from).name}"),
     ]
     for column, (label, value, note) in zip(st.columns(len(figures)), figures, strict=True):
         column.metric(label, value, note, delta_color="off", delta_arrow="off")
