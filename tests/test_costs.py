@@ -29,6 +29,8 @@ from tests.conftest import TinyLoaded
 UNIFORM = parse("def attend(q, k):\n    return 1.0\n")
 FAILS_ON_COMMA = parse('def attend(q, k):\n    if k.text == ",":\n        return 1 / 0\n    return 1.0\n')
 
+ALWAYS_FAILS = parse("def attend(q, k):\n    return 1 / (k.index - k.index)\n")
+
 
 def features_of(loaded: LoadedModel, count: int) -> Features:
     return annotate(load_corpus().sentences[:count], loaded.tokenizer, loaded.embeddings())
@@ -68,6 +70,30 @@ def test_a_failing_program_costs_nothing_where_it_fails(tiny_loaded: TinyLoaded)
     assert [kl < 1e-6 for kl in found.kl[:, 0].tolist()] == fails
     drawn = scores(loaded, source, features, range(6)).drawn
     assert [bool((drawn[:, row] == 0).all()) for row in range(6)] == fails
+
+
+def test_only_passages_where_a_program_ran_count_and_one_that_mostly_fails_goes_last(
+    tiny_loaded: TinyLoaded,
+) -> None:
+    loaded = tiny_loaded("llama")
+    features = features_of(loaded, 6)
+    commas = np.array([any(t.values["text"] == "," for t in features.tokens(row)) for row in range(6)])
+    few = [*np.flatnonzero(commas)[:1].tolist(), *np.flatnonzero(~commas)[:2].tolist()]
+    assert len(few) == 3
+    programs = {HeadId(1, 0): FAILS_ON_COMMA, HeadId(1, 1): ALWAYS_FAILS, HeadId(2, 0): UNIFORM}
+    source = ProgramPatterns(programs, True, loaded.device)
+    for found, kl_of in (
+        (measured_costs(loaded, source, features, few), measured_kl),
+        (scores(loaded, source, features, few), estimated_kl),
+    ):
+        costs = kl_of(found)
+        ran = np.array([False, True, True])
+        assert found.ran[:, 0].tolist() == ran.tolist()
+        assert costs[HeadId(1, 0)] == pytest.approx(kl_of(found, ran)[HeadId(1, 0)])
+        assert costs[HeadId(1, 0)] > 1e-4
+        assert costs[HeadId(1, 1)] == math.inf
+        assert kl_of(found, ~ran)[HeadId(1, 0)] == math.inf
+        assert ranked(list(programs), "cost", costs, {}, 0)[-1] == HeadId(1, 1)
 
 
 class Nudged:

@@ -24,6 +24,13 @@ class Patterns:
     mix: Tensor | None = None  # [sentence, head]: 1 where the head is replaced, 0 where it keeps its own
 
     @property
+    def ran(self) -> Tensor:
+        """Where a head is replaced: bool [sentence, head], on the CPU."""
+        if self.mix is None:
+            return torch.ones(self.weights.shape[:2], dtype=torch.bool)
+        return (self.mix != 0).cpu()
+
+    @property
     def failures(self) -> int:
         """(head, sentence) pairs that keep the head's own attention."""
         return 0 if self.mix is None else int((self.mix == 0).sum())
