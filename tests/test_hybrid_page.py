@@ -1,11 +1,13 @@
 """The Hybrid page in Streamlit's own test harness: what it says of odd curves and hybrids."""
 
+import math
 from pathlib import Path
 
 from core.store import Workspace
-from core.store.hybrids import add_curve, add_evaluation
-from core.types import Evaluation
+from core.store.hybrids import add_costs, add_curve, add_evaluation
+from core.types import Evaluation, HeadId, Split
 from core.ui import state
+from tests import tiny
 from tests.test_pages import OpenApp, add_hybrids, button, go, open_app, text_of
 
 __all__ = ["open_app"]
@@ -54,3 +56,41 @@ def test_every_evaluation_of_a_hybrid_can_be_opened(open_app: OpenApp, workspace
     ):
         app = next(box for box in app.selectbox if box.label == "Hybrid").select(label).run().run()
         assert ("Perplexity increase", increase) in [(m.label, m.value) for m in app.metric]
+
+
+def know_costs(folder: Path, costs: dict[HeadId, float]) -> None:
+    workspace = Workspace.open(folder)
+    model = workspace.library.models()[0].id
+    programs = {b.score.head: b.program.id for b in workspace.library.best(model, Split.VALIDATION)}
+    heads = [
+        {"layer": head.layer, "head": head.head, "program": programs[head], "kl": kl}
+        for head, kl in costs.items()
+    ]
+    with workspace.database.transaction() as cursor:
+        add_costs(cursor, {"model": model, "passages": 9, "heads": heads})
+    workspace.close()
+
+
+def test_the_expected_cost_is_that_of_the_heads_the_filter_leaves(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    """The first layer is dear, one program of the last layer mostly fails."""
+    heads = [HeadId(layer, head) for layer in range(tiny.LAYERS) for head in range(tiny.HEADS)]
+    costs = {head: 1.0 if head.layer == 0 else 0.01 for head in heads}
+    know_costs(workspace_copy, costs | {HeadId(2, 3): math.inf})
+    app = go(open_app(workspace_copy), "hybrid")
+    assert "Expected: KL 0.030 nats" in text_of(app)  # a quarter of twelve heads
+    app.slider(key="layers").set_value((0, 0)).run()
+    assert "Expected: KL 3.000 nats" in text_of(app)
+    app.slider(key="layers").set_value((2, 2)).run()
+    app.slider(key="share").set_value(33).run()
+    assert "Expected: KL 0.030 nats" in text_of(app)
+    assert "1 program among them mostly fail" in text_of(app)
+
+
+def test_heads_of_unknown_cost_are_counted(open_app: OpenApp, workspace_copy: Path) -> None:
+    know_costs(workspace_copy, {HeadId(0, head): 0.01 for head in range(tiny.HEADS)})
+    app = go(open_app(workspace_copy), "hybrid")
+    assert "What 8 heads of 12 would cost is not known yet" in text_of(app)
+    app.slider(key="layers").set_value((0, 0)).run()
+    assert "Expected: KL 0.030 nats" in text_of(app)

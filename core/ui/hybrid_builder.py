@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import streamlit as st
@@ -32,7 +33,7 @@ class Candidates:
     which: str
     sources: dict[HeadId, str]
     fits: dict[HeadId, float]  # IoU on validation
-    costs: dict[HeadId, float]  # nats per token of KL, where they were estimated
+    costs: dict[HeadId, float]  # nats per token of KL, where they were estimated; see `estimated_kl`
 
 
 def draw_builder(model: ModelInfo) -> Candidates:
@@ -97,7 +98,8 @@ def _filtered(model: ModelInfo, candidates: Candidates) -> Candidates:
     }
     if len(kept) < len(candidates.sources):
         st.caption(f"{len(kept)} of {len(candidates.sources)} heads pass the filter")
-    return Candidates(candidates.which, kept, candidates.fits, candidates.costs)
+    costs = {head: cost for head, cost in candidates.costs.items() if head in kept}
+    return Candidates(candidates.which, kept, candidates.fits, costs)
 
 
 def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
@@ -142,13 +144,26 @@ def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
 
 def _draw_expected(model: ModelInfo, candidates: Candidates, request: HybridRequest) -> None:
     """What the heads chosen are expected to cost, where that is known."""
+    unknown = len(candidates.sources) - len(candidates.costs)
     if not candidates.costs:
         st.caption("What each head costs is not known yet; the first hybrid in order of cost estimates it.")
+    elif unknown:
+        st.caption(
+            f"What {counted(unknown, 'head')} of {len(candidates.sources)} would cost is not known yet; "
+            "a hybrid in order of cost estimates it first."
+        )
     elif request.count is not None and request.order == "cost":
         chosen = sorted(candidates.costs.values())[: request.count]
+        known = [cost for cost in chosen if math.isfinite(cost)]
+        failing = len(chosen) - len(known)
         st.caption(
-            f"Expected: KL {sum(chosen):.3f} nats per token if costs add up; "
+            f"Expected: KL {sum(known):.3f} nats per token if costs add up; "
             "replaced together, heads cost more."
+            + (
+                f" {counted(failing, 'program')} among them mostly fail and replace little."
+                if failing
+                else ""
+            )
         )
 
 
