@@ -1,5 +1,7 @@
 """Generation: the same text as transformers' own for the model, and left to right for the hybrid."""
 
+from contextlib import closing
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from core.corpus import load_corpus
 from core.errors import HybridError
 from core.evaluate.generate import generate, looks_ahead
 from core.features import annotate, annotate_ids, annotate_prefixes
-from core.hybrid import PrefixPatterns, ProgramPatterns, replaced
+from core.hybrid import IMPLEMENTATION, PrefixPatterns, ProgramPatterns, replaced
 from core.language import parse
 from core.types import HeadId, HybridSpec
 from tests import tiny
@@ -52,6 +54,24 @@ def test_a_hybrid_writes_with_its_programs_step_by_step(
     found = "".join(generate(loaded, spec, PROMPT, WINDOW + 4))
     assert expected.startswith(found)  # a last character that is not whole is held back
     assert len(found) >= len(expected.rstrip("\ufffd"))
+
+
+def test_heads_whose_program_fails_on_the_text_so_far_are_told(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    fails = 'def attend(q, k):\n    if k.text == ",":\n        return 1 / 0\n    return 1.0\n'
+    spec = HybridSpec.of(loaded.info.id, [(HeadId(0, 0), fails), (HeadId(1, 1), fails), (HeadId(2, 2), NEAR)])
+    for prompt, kept in (("Once upon a time", 0), ("Once, upon a time", 2)):
+        heard: list[int] = []
+        list(generate(loaded, spec, prompt, 3, tell=heard.append))
+        assert heard == [kept] * 3
+
+
+def test_a_text_that_is_given_up_leaves_the_model_as_it_was(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with closing(generate(loaded, HybridSpec.of(loaded.info.id, [(HeadId(0, 0), NEAR)]), PROMPT)) as pieces:
+        next(pieces)
+        assert loaded.model.config._attn_implementation == IMPLEMENTATION
+    assert loaded.model.config._attn_implementation == "eager"
 
 
 def test_the_seed_decides_what_is_drawn(tiny_loaded: TinyLoaded) -> None:

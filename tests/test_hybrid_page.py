@@ -85,7 +85,7 @@ def test_the_expected_cost_is_that_of_the_heads_the_filter_leaves(
     app.slider(key="layers").set_value((2, 2)).run()
     app.slider(key="share").set_value(33).run()
     assert "Expected: KL 0.030 nats" in text_of(app)
-    assert "1 program among them mostly fail" in text_of(app)
+    assert "Programs among them that fail on most passages: 1." in text_of(app)
 
 
 def test_heads_of_unknown_cost_are_counted(open_app: OpenApp, workspace_copy: Path) -> None:
@@ -94,3 +94,10 @@ def test_heads_of_unknown_cost_are_counted(open_app: OpenApp, workspace_copy: Pa
     assert "What 8 heads of 12 would cost is not known yet" in text_of(app)
     app.slider(key="layers").set_value((0, 0)).run()
     assert "Expected: KL 0.030 nats" in text_of(app)
+
+
+def test_the_curves_table_tells_how_often_programs_failed(open_app: OpenApp, workspace_copy: Path) -> None:
+    add_hybrids(workspace_copy)
+    app = go(open_app(workspace_copy), "hybrid")
+    (table,) = [found.value for found in app.dataframe if "order" in found.value]
+    assert table.kept.tolist() == [0, 0, 0, 0]

@@ -159,11 +159,7 @@ def _draw_expected(model: ModelInfo, candidates: Candidates, request: HybridRequ
         st.caption(
             f"Expected: KL {sum(known):.3f} nats per token if costs add up; "
             "replaced together, heads cost more."
-            + (
-                f" {counted(failing, 'program')} among them mostly fail and replace little."
-                if failing
-                else ""
-            )
+            + (f" Programs among them that fail on most passages: {failing}." if failing else "")
         )
 
 

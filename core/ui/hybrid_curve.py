@@ -8,6 +8,10 @@ import streamlit as st
 from core.types import ModelInfo
 from core.ui import charts, state
 
+_KEPT = st.column_config.NumberColumn(
+    "kept", help="(head, passage) pairs where the program failed and the head kept its own attention"
+)
+
 
 def draw_curve(model: ModelInfo) -> None:
     """The latest curve, and what its controls say."""
@@ -35,12 +39,13 @@ def draw_curve(model: ModelInfo) -> None:
         )
     with st.expander("As a table"):
         st.dataframe(
-            rows[["order", "heads", "share", "increase", "low", "high", "kl"]],
+            rows[["order", "heads", "share", "increase", "low", "high", "kl", "kept"]],
             hide_index=True,
             column_config={
                 name: st.column_config.NumberColumn(format="percent")
                 for name in ("share", "increase", "low", "high")
-            },
+            }
+            | {"kl": st.column_config.NumberColumn("KL", format="%.3f"), "kept": _KEPT},
         )
 
 

@@ -12,6 +12,10 @@ from core.errors import HeadscriptError
 from core.types import ModelInfo
 from core.ui import frame, state
 
+_KEPT = st.column_config.NumberColumn(
+    "kept", help="(head, text) pairs where the program failed and the head kept its own attention"
+)
+
 
 def draw_downstream(model: ModelInfo, hybrid: str) -> None:
     """Accuracy on a PIQA-format file."""
@@ -24,6 +28,7 @@ def draw_downstream(model: ModelInfo, hybrid: str) -> None:
                 "model": found["original"],
                 "hybrid": found["changed"],
                 "same answer": found["agreement"],
+                "kept": found.get("kept"),
             }
             for found in done
         ]
@@ -31,7 +36,7 @@ def draw_downstream(model: ModelInfo, hybrid: str) -> None:
         st.dataframe(
             pd.DataFrame(rows),
             hide_index=True,
-            column_config={"model": percent, "hybrid": percent, "same answer": percent},
+            column_config={"model": percent, "hybrid": percent, "same answer": percent, "kept": _KEPT},
         )
         latest = done[0]
         st.caption(
