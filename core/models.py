@@ -71,13 +71,14 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
     # A GPU holds the checkpoint's own precision; on the CPU float32 is the fast and exact one.
     options.setdefault("dtype", "auto" if device.type == "cuda" else torch.float32)
     gguf = {key: options[key] for key in ("gguf_file",) if key in options}
+    own = {"trust_remote_code": False}  # without a word the library asks whether to run the folder's code
     try:
-        config = transformers.AutoConfig.from_pretrained(source, **gguf)
+        config = transformers.AutoConfig.from_pretrained(source, **own, **gguf)
         _require_supported(name, config)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **gguf)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own, **gguf)
         _require_vocabulary(name, tokenizer)
         factory = _factory(config)
-        model = factory.from_pretrained(source, attn_implementation="eager", **options)
+        model = factory.from_pretrained(source, attn_implementation="eager", **own, **options)
     except _LOADING_ERRORS as error:
         raise ModelError(_explain(name, error)) from error
     model = model.eval().requires_grad_(False).to(device)
@@ -172,6 +173,8 @@ def _explain(name: str, error: Exception) -> str:
             f"cannot fetch {name}: the Hugging Face hub is out of reach and the model is not in its cache. "
             "Check the network, or give a folder, a .gguf file or `demo`"
         )
+    if "trust_remote_code" in text:
+        return f"{name} needs code of its own to be loaded, which Headscript does not run"
     if "is not a local folder" in text or "Repository Not Found" in text or "404" in text:
         return f"there is no model {name}: not a folder here, and not on the Hugging Face hub"
     return f"cannot load {name}: {first}"
