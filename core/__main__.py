@@ -234,7 +234,9 @@ def _add_hybrid_commands(
     measured = argparse.ArgumentParser(add_help=False, parents=[of_model])
     measured.add_argument("--programs", choices=["accepted", "best"], default="best")
     measured.add_argument(
-        "--eval", metavar="FILE", help="measure on these passages instead of the test split"
+        "--eval",
+        metavar="FILE",
+        help="measure on these passages instead, without those of train and validation",
     )
     stored = argparse.ArgumentParser(add_help=False, parents=[of_model])
     stored.add_argument("--hybrid", metavar="ID", help="of the workspace; default: the latest")

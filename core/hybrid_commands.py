@@ -14,6 +14,7 @@ from core.corpus import load_corpus
 from core.curate import heads_in_share
 from core.errors import HybridError
 from core.types import ORDERS, HeadId, HybridRequest, ModelInfo, Order, Sentence, Split
+from core.words import counted
 
 _FIGURES = ("base_ppl", "ppl", "increase", "low", "high", "kl")
 _COUNTS = ("tokens", "passages", "kept")
@@ -148,8 +149,26 @@ def _stored(now: Session, info: ModelInfo, hybrid_id: str | None) -> pd.Series:
 
 def _passages(now: Session, info: ModelInfo, source: str | None) -> tuple[list[Sentence], str]:
     if source is not None:
-        return list(load_corpus(source).sentences), source
+        return _fresh(now, info, source), source
     held_out = now.workspace.library.sentences(info.id, Split.TEST)
     if not held_out:
         raise HybridError("the corpus has no test passage to measure on; give passages with --eval FILE")
     return held_out, str(Split.TEST)
+
+
+def _fresh(now: Session, info: ModelInfo, source: str) -> list[Sentence]:
+    """The passages of a file that no program was found, chosen or calibrated on."""
+    known = {s.id for s in now.workspace.library.sentences(info.id, Split.TRAIN, Split.VALIDATION)}
+    found = load_corpus(source).sentences
+    fresh = [sentence for sentence in found if sentence.id not in known]
+    if not fresh:
+        raise HybridError(
+            f"every passage of {source} is in the train or validation split of {info.title}, on which its "
+            "programs were found and chosen; give passages that are not"
+        )
+    if len(fresh) < len(found):
+        now.terminal.say(
+            f"left out {counted(len(found) - len(fresh), 'passage')} of {source} that programs were found or "
+            "chosen on"
+        )
+    return fresh

@@ -119,6 +119,22 @@ def test_hybrids_that_cannot_be_measured_exit_with_2(arguments: list[str], messa
     assert (result.returncode, message in result.stderr) == (2, True), result.stderr
 
 
+def test_passages_that_programs_were_fitted_on_are_left_out(workspace_copy: Path, tmp_path: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    fitted = workspace.library.sentences(workspace.library.models()[0].id, Split.TRAIN, Split.VALIDATION)
+    workspace.close()
+    path = tmp_path / "mine.jsonl"
+    texts = [*(sentence.text for sentence in fitted[:3]), "Once upon a time there was a red fox."]
+    path.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    asked = ["hybrid", "--share", "0.1", "--order", "iou", "--eval", str(path), "--json"]
+    result = run_core(*asked, workspace=workspace_copy)
+    assert answer(result)["passages"] == 1
+    assert "left out 3 passages" in result.stderr
+    path.write_text("\n".join(json.dumps({"text": text}) for text in texts[:3]))
+    result = run_core(*asked, workspace=workspace_copy)
+    assert (result.returncode, "every passage of" in result.stderr) == (2, True)
+
+
 def test_a_curve_has_every_order_and_every_control(workspace_copy: Path) -> None:
     found = answer(
         run_core("curve", "--orders", "cost,greedy", "--passages", "3", "--json", workspace=workspace_copy)
