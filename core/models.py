@@ -25,6 +25,8 @@ from core.types import ModelInfo
 Tell = Callable[[str], None]
 _LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError, struct.error)
 _UNLIMITED = 1_000_000  # tokenizers without a limit report an absurd one
+_SHAPE = ("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
+_SAMPLES = 256  # values of each weight matrix
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,14 @@ class LoadedModel:
         table: torch.Tensor = self.model.get_input_embeddings().weight
         array: np.ndarray = table.detach().float().cpu().numpy()
         return array
+
+    def weights(self) -> str:
+        """A fingerprint of shape and weights: equal wherever the model lies, and whatever loads it."""
+        config = self.model.config.get_text_config()
+        digest = hashlib.sha256(str([getattr(config, name, None) for name in _SHAPE]).encode())
+        for part in sorted(map(_sampled, self.model.parameters())):  # their order is the library's affair
+            digest.update(part)
+        return digest.hexdigest()[:16]
 
 
 def load(
@@ -160,6 +170,13 @@ def _fingerprint(model: Any) -> str:
         sample = parameter.detach().flatten()[:64].float().cpu().numpy()
         digest.update(sample.tobytes())
     return digest.hexdigest()[:8]
+
+
+def _sampled(parameter: torch.Tensor) -> bytes:
+    """A digest of values spread over a parameter."""
+    every = max(1, parameter.numel() // _SAMPLES)
+    sample = parameter.detach().flatten()[::every].float().cpu().numpy()
+    return hashlib.sha256(sample.tobytes()).digest()
 
 
 def _explain(name: str, error: Exception) -> str:

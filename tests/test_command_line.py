@@ -77,7 +77,7 @@ def test_hybrid_of_accepted_programs_replaces_just_those(workspace_copy: Path) -
 
 
 def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
-    workspace_copy: Path, tmp_path: Path
+    workspace_copy: Path, built: Path, tmp_path: Path
 ) -> None:
     found = answer(
         run_core("hybrid", "--budget", "9", "--calibrate", "--strict", "--json", workspace=workspace_copy)
@@ -92,7 +92,7 @@ def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
     assert reached["questions"] == 4
     shipped = tmp_path / "shipped"
     answer(run_core("export", "hybrid", str(shipped), "--json", workspace=workspace_copy))
-    read = load_hybrid(shipped, device="cpu")
+    read = load_hybrid(shipped, str(built.parent / "llama"), device="cpu")
     assert read.figures["increase"] == pytest.approx(found["increase"])
     again = answer(run_core("import", str(shipped), "--json", workspace=workspace_copy))
     assert again["hybrid"] == found["hybrid"]

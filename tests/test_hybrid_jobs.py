@@ -1,5 +1,6 @@
 """Jobs on hybrids, in workers of their own: curves, measurements, refusals."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +12,18 @@ import transformers
 from core.errors import HybridError, JobError
 from core.jobs import JobRunner
 from core.jobs.curving import curve_counts
+from core.jobs.folder import Json
 from core.language import parse
 from core.models import load
 from core.settings import Settings
+from core.shipping import export_hybrid, import_hybrid
 from core.store import Workspace
 from core.store.hybrids import add_hybrid, spec_to_json
 from core.types import HeadId, HybridRequest, HybridSpec, ModelInfo, Sentence, Split
 from tests import tiny
 from tests.conftest import TinyModel
+
+UNLIKELY = "def attend(q, k):\n    return 0.123 + k.is_first\n"
 
 
 class Desk:
@@ -56,6 +61,28 @@ def test_a_curve_of_few_programs_ends_with_all_of_them(desk: Desk) -> None:
     assert curve is not None
     assert {row["heads"] for row in curve["rows"]} == {2}
     assert {row["order"] for row in curve["rows"] if not row["control"]} == {"iou"}
+
+
+def test_a_card_shows_the_curve_of_its_own_programs_only(desk: Desk, tmp_path: Path) -> None:
+    """And how alike two halves of the passages order the heads is kept for the next time."""
+    sources = desk.few(3)
+    job = desk.runner.start_curve(
+        desk.model, sources, desk.held_out[:2], "/home/ada/mine.txt", "few", ["cost"]
+    )
+    desk.runner.wait(job)
+    head = next(iter(sources))
+    for name, source in (("same", sources[head]), ("other", UNLIKELY)):
+        hybrid = store(desk, {head: source})
+        export_hybrid(desk.workspace, desk.model, hybrid, tmp_path / name)
+        card = (tmp_path / name / "README.md").read_text()
+        assert ("| uniform | control |" in card) == (name == "same")
+        assert (tmp_path / name / "curve.svg").exists() == (name == "same")
+        assert "/home/ada" not in card + (tmp_path / name / "hybrid.json").read_text()
+    ids = {head: parse(source).id for head, source in sources.items()}
+    passages, agreement = desk.workspace.hybrids.agreement(desk.model.id, ids) or (0, 0)
+    assert passages == len(desk.workspace.library.sentences(desk.model.id, Split.VALIDATION))
+    assert -1 <= agreement <= 1
+    assert desk.workspace.hybrids.agreement(desk.model.id, {head: parse(UNLIKELY).id}) is None
 
 
 def test_counts_of_a_curve_are_shares_of_all_heads_and_every_program() -> None:
@@ -123,7 +150,7 @@ def test_a_hybrid_that_is_not_there_is_not_measured(desk: Desk) -> None:
         desk.runner.start_measuring(desk.model, "nowhere", desk.held_out, "test")
 
 
-def test_heads_measured_one_by_one_are_calibrated_and_keep_their_parents(desk: Desk) -> None:
+def test_heads_measured_one_by_one_are_calibrated_and_keep_their_parents(desk: Desk, tmp_path: Path) -> None:
     near = "def attend(q, k):\n    return 0.9 ** (q.index - k.index) + 5.0 * k.is_first\n"
     sources = dict.fromkeys(list(desk.sources)[:2], near)
     request = HybridRequest("two heads", "measured", 2, calibrate=True)
@@ -135,6 +162,19 @@ def test_heads_measured_one_by_one_are_calibrated_and_keep_their_parents(desk: D
     assert {row["parent"] for row in made["programs"]} == {parse(near).id}
     assert any(row["source"] != near for row in made["programs"])
     assert made["calibration"][0][0] == 0
+    (hybrid,) = desk.workspace.hybrids.frame(desk.model.id).hybrid_id
+    assert made == exported_and_imported(desk, hybrid, tmp_path / "shipped")
+
+
+def exported_and_imported(desk: Desk, hybrid: str, folder: Path) -> Json | None:
+    """How a hybrid was made, after its maker, who calls the model otherwise, has shipped it."""
+    export_hybrid(desk.workspace, desk.model, hybrid, folder)
+    desk.workspace.database.run("DELETE FROM hybrids")
+    read = json.loads((folder / "hybrid.json").read_text())
+    read["model"] |= {"id": "theirs-12345678", "name": "theirs"}
+    (folder / "hybrid.json").write_text(json.dumps(read))
+    assert import_hybrid(desk.workspace, folder)[0] == hybrid
+    return desk.workspace.hybrids.made(hybrid)
 
 
 def test_another_model_in_the_same_place_is_refused(desk: Desk, tiny_model: TinyModel) -> None:
@@ -155,7 +195,7 @@ def test_text_too_short_to_predict_is_refused_before_heads_are_chosen(desk: Desk
     job = desk.runner.start_hybrid(desk.model, desk.few(1), [passage("")], "short.txt", request)
     with pytest.raises(JobError, match="no passage has two tokens"):
         desk.runner.wait(job)
-    assert desk.runner.folder(job).finished() <= {"model.json"}
+    assert desk.runner.folder(job).finished() <= {"model.json", "weights.json"}
 
 
 def test_a_model_whose_attention_cannot_be_replaced_is_refused_before_any_work(
@@ -169,4 +209,4 @@ def test_a_model_whose_attention_cannot_be_replaced_is_refused_before_any_work(
     job = desk.runner.start_hybrid(info, desk.few(1), desk.held_out, "test", request)
     with pytest.raises(JobError, match="BloomForCausalLM does not use transformers' AttentionInterface"):
         desk.runner.wait(job)
-    assert desk.runner.folder(job).finished() <= {"model.json"}
+    assert desk.runner.folder(job).finished() <= {"model.json", "weights.json"}

@@ -16,7 +16,7 @@ from core.hybrid.patterns import (
     ProgramPatterns,
     together,
 )
-from core.hybrid.ship import ShippedHybrid, load_hybrid, read_spec, ship
+from core.hybrid.ship import Shipment, ShippedHybrid, load_hybrid, read_spec, ship
 
 __all__ = [
     "IMPLEMENTATION",
@@ -26,6 +26,7 @@ __all__ = [
     "Patterns",
     "PrefixPatterns",
     "ProgramPatterns",
+    "Shipment",
     "ShippedHybrid",
     "hybrid",
     "load_hybrid",

@@ -57,6 +57,7 @@ def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence],
         "passages_from": spec["passages_from"],
         "passages": len(features),
         "tokens": len(losses.rows),
+        "programs": {str(head): program.id for head, program in sorted(chooser.programs.items())},
         "rows": rows,
     }
     events.result("curve", "curve", content)

@@ -35,6 +35,7 @@ def load_model(spec: Json, events: EventWriter) -> LoadedModel:
             "model back, or add the new one with `extract` and find programs for it"
         )
     events.result_anew("model", "model", asdict(loaded.info))
+    events.result_anew("weights", "weights", {"model": loaded.info.id, "fingerprint": loaded.weights()})
     events.note(f"{loaded.info.title} on {loaded.device}")
     return loaded
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any
 
@@ -56,12 +58,31 @@ class HybridTable:
         found: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
         return found
 
+    def weights(self, model: str) -> str:
+        """The fingerprint of a model's weights; empty until a job has loaded it."""
+        rows = self._database.rows("SELECT fingerprint FROM model_weights WHERE model_id = ?", [model])
+        return str(rows[0][0]) if rows else ""
+
     def costs(self, model: str) -> dict[tuple[HeadId, str], float]:
         """KL per token of each (head, program id) that was estimated, nats."""
         rows = self._database.rows(
             "SELECT layer, head, program_id, kl FROM head_costs WHERE model_id = ?", [model]
         )
         return {(HeadId(layer, head), program): kl for layer, head, program, kl in rows}
+
+    def agreement(self, model: str, programs: Mapping[HeadId, str]) -> tuple[int, float] | None:
+        """Of the estimate of most of these programs: its passages, and their halves' rank correlation."""
+        rows = self._database.rows(
+            "SELECT layer, head, program_id, passages, agreement FROM head_costs "
+            "WHERE model_id = ? AND agreement IS NOT NULL",
+            [model],
+        )
+        found = Counter(
+            (int(passages), float(agreement))
+            for layer, head, program, passages, agreement in rows
+            if programs.get(HeadId(layer, head)) == program
+        )
+        return found.most_common(1)[0][0] if found else None
 
     def curve(self, model: str) -> dict[str, Any] | None:
         """The latest curve."""
@@ -94,6 +115,11 @@ def spec_from_json(model: str, programs: list[dict[str, object]]) -> HybridSpec:
     return HybridSpec.of(
         model, ((HeadId(int(str(p["layer"])), int(str(p["head"]))), str(p["source"])) for p in programs)
     )
+
+
+def add_weights(cursor: duckdb.DuckDBPyConnection, model: str, fingerprint: str) -> None:
+    """Remember a model's weights; adding them again changes nothing."""
+    cursor.execute("INSERT INTO model_weights VALUES (?, ?) ON CONFLICT DO NOTHING", [model, fingerprint])
 
 
 def add_hybrid(cursor: duckdb.DuckDBPyConnection, model: str, made: dict[str, Any]) -> str:
@@ -134,10 +160,18 @@ def add_evaluation(
 def add_costs(cursor: duckdb.DuckDBPyConnection, content: dict[str, Any]) -> None:
     """Store what heads cost, replacing older estimates of the same programs."""
     rows = [
-        [content["model"], row["layer"], row["head"], row["program"], row["kl"], content["passages"]]
+        [
+            content["model"],
+            row["layer"],
+            row["head"],
+            row["program"],
+            row["kl"],
+            content["passages"],
+            content.get("agreement"),
+        ]
         for row in content["heads"]
     ]
-    cursor.executemany("INSERT OR REPLACE INTO head_costs VALUES (?, ?, ?, ?, ?, ?)", rows)
+    cursor.executemany("INSERT OR REPLACE INTO head_costs VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def add_curve(cursor: duckdb.DuckDBPyConnection, content: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -34,6 +34,7 @@ class Candidates:
     sources: dict[HeadId, str]
     fits: dict[HeadId, float]  # IoU on validation
     costs: dict[HeadId, float]  # nats per token of KL, where they were estimated; see `estimated_kl`
+    agreement: tuple[int, float] | None  # passages of the estimate; rank correlation of their halves
 
 
 def draw_builder(model: ModelInfo) -> Candidates:
@@ -79,10 +80,11 @@ def _candidates(model: ModelInfo, which: str) -> Candidates:
         sources = {found.score.head: found.program.source for found in best}
     known = workspace.hybrids.costs(model.id)
     ids = {source: parse(source).id for source in set(sources.values())}
+    agreement = workspace.hybrids.agreement(model.id, {head: ids[source] for head, source in sources.items()})
     costs = {
         head: known[head, ids[source]] for head, source in sources.items() if (head, ids[source]) in known
     }
-    return Candidates(which, sources, fits, costs)
+    return Candidates(which, sources, fits, costs, agreement)
 
 
 def _filtered(model: ModelInfo, candidates: Candidates) -> Candidates:
@@ -99,7 +101,7 @@ def _filtered(model: ModelInfo, candidates: Candidates) -> Candidates:
     if len(kept) < len(candidates.sources):
         st.caption(f"{len(kept)} of {len(candidates.sources)} heads pass the filter")
     costs = {head: cost for head, cost in candidates.costs.items() if head in kept}
-    return Candidates(candidates.which, kept, candidates.fits, costs)
+    return replace(candidates, sources=kept, costs=costs)
 
 
 def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
@@ -144,6 +146,12 @@ def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
 
 def _draw_expected(model: ModelInfo, candidates: Candidates, request: HybridRequest) -> None:
     """What the heads chosen are expected to cost, where that is known."""
+    if request.order == "cost" and candidates.agreement is not None:
+        passages, correlation = candidates.agreement
+        st.caption(
+            f"Costs are estimated on {passages} validation passages; two halves of them order the heads "
+            f"alike with rank correlation {correlation:.2f}."
+        )
     unknown = len(candidates.sources) - len(candidates.costs)
     if not candidates.costs:
         st.caption("What each head costs is not known yet; the first hybrid in order of cost estimates it.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
@@ -27,7 +29,7 @@ def draw_curve(model: ModelInfo) -> None:
     st.altair_chart(charts.curve_chart(rows), width="stretch")
     st.caption(
         f"{curve['title']} · {curve['passages']} passages, {curve['tokens']:,} tokens, "
-        f"{curve['passages_from']}. "
+        f"{Path(curve['passages_from']).name}. "
         "Controls (dashed) stand in the place of the heads that go first by cost. "
         "The vertical scale is logarithmic above 10 %."
     )
