@@ -132,3 +132,22 @@ def test_strict_patterns_do_not_change_when_the_text_goes_on_differently(tiny_lo
     cut = prefixes.select([5])
     expected = ProgramPatterns(programs, True, "cpu").patterns(cut).weights[0, 0, 5]
     torch.testing.assert_close(strict.weights[0, 0, 5, :6], expected)
+
+
+def test_strict_patterns_are_the_same_however_few_prefixes_are_held_at_once(
+    tiny_loaded: TinyLoaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = tiny_loaded("gpt2")
+    fails = "def attend(q, k):\n    if k.index == 9:\n        return 1 / 0\n    return 1.0\n"
+    programs = {HeadId(0, 0): parse(AHEAD), HeadId(0, 1): parse(fails), HeadId(1, 1): parse(NEAR)}
+    sentences = load_corpus().sentences[:2]
+    whole = annotate(sentences, loaded.tokenizer)
+    prefixes = {s.id: annotate_prefixes(s, loaded.tokenizer) for s in sentences}
+    found = []
+    for most in (1, 5_000, 2**24):
+        monkeypatch.setattr("core.hybrid.patterns._MOST_WEIGHTS", most)
+        found.append(PrefixPatterns(programs, prefixes, "cpu").patterns(whole))
+    for one in found[:2]:
+        torch.testing.assert_close(one.weights, found[2].weights)
+        assert one.mix is not None
+        torch.testing.assert_close(one.mix, torch.tensor([[1.0, 0.0, 1.0]] * 2))
