@@ -218,3 +218,15 @@ def test_the_evaluation_of_a_genre_is_of_its_tokens_alone(tiny_loaded: TinyLoade
     found = evaluation(losses, tokens=losses.rows == 1)
     assert found.passages == 1
     assert found.increase == pytest.approx(evaluation(alone).increase, rel=1e-3)
+
+
+def test_heads_kept_are_counted_for_the_passages_of_a_genre_alone(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("llama")
+    features = features_of(loaded, 6)
+    fails = [any(t.values["text"] == "," for t in features.tokens(row)) for row in range(len(features))]
+    heads = loaded.info.head_ids()[:2]
+    source = ProgramPatterns(dict.fromkeys(heads, FAILS_ON_COMMA), True, loaded.device)
+    losses = measure(loaded, [Variant(source, frozenset(heads))], features)
+    assert evaluation(losses).kept == 2 * sum(fails) > 0
+    for row, failed in enumerate(fails):
+        assert evaluation(losses, tokens=losses.rows == row).kept == 2 * failed

@@ -67,7 +67,7 @@ def accuracy(
         float((changed == right).mean()),
         _interval(changed == right),
         float((original == changed).mean()),
-        int(found.kept[0]),
+        int(found.kept.sum()),
     )
 
 

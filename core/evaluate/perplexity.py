@@ -40,7 +40,7 @@ class Losses:
     base: np.ndarray  # float32 [token]: negative log-likelihood of the unmodified model
     changed: np.ndarray  # float32 [variant, token]
     kl: np.ndarray  # float32 [variant, token]: KL(unmodified || variant)
-    kept: np.ndarray  # int64 [variant]: (head, passage) pairs that kept the head's own attention
+    kept: np.ndarray  # int64 [variant, passage]: heads that kept their own attention, by row of the features
 
 
 def evaluate_hybrid(
@@ -74,7 +74,7 @@ def measure(
     rows = predictable(loaded, features)
     halving = halving or Halving()
     parts = []
-    kept = np.zeros(len(variants), np.int64)
+    kept = np.zeros((len(variants), len(features)), np.int64)
 
     def width(batch: Sequence[int]) -> int:
         return padded_tokens(features.lengths, batch)
@@ -86,7 +86,7 @@ def measure(
                 batch, lambda part: _batch_losses(patched, variants, features, part), width
             ):
                 parts.append(found)
-                kept += failures
+                kept[:, part] = failures
                 done += len(part)
                 tell(done, len(rows))
     found_rows, base, changed, kl = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
@@ -97,16 +97,16 @@ def measure(
 def _batch_losses(
     patched: Hybrid, variants: Sequence[Variant], features: Features, batch: Sequence[int]
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Row, base loss, changed loss and KL of every predicted token; and how many pairs were kept."""
+    """Row, base loss, changed loss and KL of every predicted token; and the heads kept [variant, passage]."""
     tokens = PredictedTokens(features, batch, patched.loaded.device)
     base = tokens.log_probabilities(patched.forward(features, batch, None))
     sources = {id(variant.source): variant.source for variant in variants}
     produced = {name: source.patterns(features.select(batch)) for name, source in sources.items()}
     found = np.zeros((2, len(variants), len(tokens)), np.float32)
-    kept = np.zeros(len(variants), np.int64)
+    kept = np.zeros((len(variants), len(batch)), np.int64)
     for at, variant in enumerate(variants):
         chosen = among(produced[id(variant.source)], variant.heads)
-        kept[at] = chosen.failures
+        kept[at] = (~chosen.ran).sum(1).numpy()
         changed = tokens.log_probabilities(patched.forward(features, batch, chosen))
         found[:, at] = tokens.losses(changed).cpu(), divergence(base, changed).cpu()
     return (tokens.rows, tokens.losses(base).cpu().numpy(), *found), kept
@@ -183,7 +183,7 @@ def evaluation(losses: Losses, variant: int = 0, tokens: np.ndarray | None = Non
         kl=float(losses.kl[variant, which].mean(dtype=float)),
         tokens=int(counts.sum()),
         passages=len(passages),
-        kept=int(losses.kept[variant]),
+        kept=int(losses.kept[variant, passages].sum()),
     )
 
 

@@ -9,10 +9,7 @@ import streamlit as st
 
 from core.types import ModelInfo
 from core.ui import charts, state
-
-_KEPT = st.column_config.NumberColumn(
-    "kept", help="(head, passage) pairs where the program failed and the head kept its own attention"
-)
+from core.ui.hybrid_results import KEPT
 
 
 def draw_curve(model: ModelInfo) -> None:
@@ -47,7 +44,7 @@ def draw_curve(model: ModelInfo) -> None:
                 name: st.column_config.NumberColumn(format="percent")
                 for name in ("share", "increase", "low", "high")
             }
-            | {"kl": st.column_config.NumberColumn("KL", format="%.3f"), "kept": _KEPT},
+            | {"kl": st.column_config.NumberColumn("KL", format="%.3f"), "kept": KEPT},
         )
 
 

@@ -11,10 +11,7 @@ import streamlit as st
 from core.errors import HeadscriptError
 from core.types import ModelInfo
 from core.ui import frame, state
-
-_KEPT = st.column_config.NumberColumn(
-    "kept", help="(head, text) pairs where the program failed and the head kept its own attention"
-)
+from core.ui.hybrid_results import KEPT
 
 
 def draw_downstream(model: ModelInfo, hybrid: str) -> None:
@@ -36,7 +33,7 @@ def draw_downstream(model: ModelInfo, hybrid: str) -> None:
         st.dataframe(
             pd.DataFrame(rows),
             hide_index=True,
-            column_config={"model": percent, "hybrid": percent, "same answer": percent, "kept": _KEPT},
+            column_config={"model": percent, "hybrid": percent, "same answer": percent, "kept": KEPT},
         )
         latest = done[0]
         st.caption(

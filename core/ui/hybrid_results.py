@@ -10,6 +10,9 @@ import pandas as pd
 import streamlit as st
 
 _CHANGE = st.column_config.NumberColumn("increase", format="percent")
+KEPT = st.column_config.NumberColumn(
+    "kept", help="(head, passage or text) pairs where the program failed and the head kept its own attention"
+)
 _KL = st.column_config.NumberColumn("KL", format="%.3f")
 
 
@@ -38,9 +41,9 @@ def draw_details(row: pd.Series, details: dict[str, Any]) -> None:
     if not genres.empty:
         left.markdown("**By genre**")
         left.dataframe(
-            genres[["genre", "increase", "kl", "tokens"]],
+            genres[["genre", "increase", "kl", "tokens", "kept"]],
             hide_index=True,
-            column_config={"increase": _CHANGE, "kl": _KL},
+            column_config={"increase": _CHANGE, "kl": _KL, "kept": KEPT},
         )
     strict = details.get("strict")
     if strict:
