@@ -16,7 +16,7 @@ from core.errors import HybridError
 from core.types import ORDERS, HeadId, HybridRequest, ModelInfo, Order, Sentence, Split
 from core.words import counted
 
-_FIGURES = ("base_ppl", "ppl", "increase", "low", "high", "kl")
+_FIGURES = ("base_ppl", "ppl", "increase", "low", "high", "kl", "kl_low", "kl_high")
 _COUNTS = ("tokens", "passages", "kept")
 
 

@@ -18,7 +18,7 @@ from core.store.hybrids import add_hybrid, hybrid_id, spec_to_json
 from core.store.workspace import Workspace
 from core.types import HeadId, ModelInfo
 
-_FIGURES = ("increase", "low", "high", "kl", "base_ppl", "ppl")
+_FIGURES = ("increase", "low", "high", "kl", "kl_low", "kl_high", "base_ppl", "ppl")
 _COUNTS = ("tokens", "passages", "kept")
 _HOW = ("order", "budget", "calibration")
 
@@ -73,7 +73,7 @@ def _curve(workspace: Workspace, info: ModelInfo, programs: Mapping[str, str]) -
 def _figures(row: pd.Series) -> dict[str, Any]:
     figures: dict[str, Any] = {"title": str(row.title)}
     if pd.notna(row.increase):
-        figures |= {name: float(row[name]) for name in _FIGURES}
+        figures |= {name: float(row[name]) for name in _FIGURES if pd.notna(row[name])}
         figures |= {name: int(row[name]) for name in _COUNTS}
         figures["passages_from"] = Path(row.passages_from).name
     return figures

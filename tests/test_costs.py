@@ -17,7 +17,7 @@ from core.evaluate.order import (
     rank_correlation,
     ranked,
 )
-from core.evaluate.perplexity import Variant, evaluation, measure
+from core.evaluate.perplexity import Variant, evaluation, kl_beyond, measure
 from core.features import Features, annotate
 from core.hybrid import Patterns, ProgramPatterns
 from core.language import parse
@@ -218,6 +218,18 @@ def test_the_evaluation_of_a_genre_is_of_its_tokens_alone(tiny_loaded: TinyLoade
     found = evaluation(losses, tokens=losses.rows == 1)
     assert found.passages == 1
     assert found.increase == pytest.approx(evaluation(alone).increase, rel=1e-3)
+
+
+def test_a_difference_of_kl_has_an_interval_over_passages(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("llama")
+    features = features_of(loaded, 6)
+    source, heads = uniform(loaded), loaded.info.head_ids()
+    variants = [Variant(source, frozenset(heads[:count])) for count in (1, len(heads), 1)]
+    losses = measure(loaded, variants, features)
+    low, high = kl_beyond(losses, 1, 0)
+    assert 0 < low < evaluation(losses, 1).kl - evaluation(losses, 0).kl < high
+    assert kl_beyond(losses, 0, 1) == pytest.approx((-high, -low))
+    assert kl_beyond(losses, 2, 0) == (0, 0)
 
 
 def test_heads_kept_are_counted_for_the_passages_of_a_genre_alone(tiny_loaded: TinyLoaded) -> None:

@@ -252,6 +252,9 @@ def test_a_replaced_model_costs_and_its_interval_holds_the_increase(tiny_loaded:
     found = evaluate_hybrid(loaded, spec, features_of(loaded, 8))
     assert found.kl > 0.01
     assert found.low <= found.increase <= found.high
+    assert found.kl_low is not None
+    assert found.kl_high is not None
+    assert found.kl_low < found.kl < found.kl_high
 
 
 @pytest.mark.parametrize(

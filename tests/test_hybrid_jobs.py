@@ -61,6 +61,12 @@ def test_a_curve_of_few_programs_ends_with_all_of_them(desk: Desk) -> None:
     assert curve is not None
     assert {row["heads"] for row in curve["rows"]} == {2}
     assert {row["order"] for row in curve["rows"] if not row["control"]} == {"iou"}
+    (programs,) = (row["kl"] for row in curve["rows"] if not row["control"])
+    for row in curve["rows"]:
+        if row["control"]:
+            low, high = row["beyond"]
+            assert low <= row["kl"] - programs + 1e-6
+            assert row["kl"] - programs - 1e-6 <= high
 
 
 def test_a_card_shows_the_curve_of_its_own_programs_only(desk: Desk, tmp_path: Path) -> None:
@@ -129,6 +135,8 @@ def test_a_stored_hybrid_is_measured_as_often_as_asked(desk: Desk) -> None:
     assert set(rows.index) == {"test", "mine.txt"}
     assert set(rows.hybrid_id) == {hybrid}
     assert set(rows.title) == {"from a stranger"}
+    assert (rows.kl_low <= rows.kl).all()
+    assert (rows.kl <= rows.kl_high).all()
     assert rows.passages.to_dict() == {"test": len(desk.held_out), "mine.txt": 2}
     details = desk.workspace.hybrids.details(hybrid, "mine.txt")
     usual, strict = details["strict"]["usual"], details["strict"]["strict"]

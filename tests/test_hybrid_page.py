@@ -3,10 +3,13 @@
 import math
 from pathlib import Path
 
+import pandas as pd
+
 from core.store import Workspace
 from core.store.hybrids import add_costs, add_curve, add_evaluation
 from core.types import Evaluation, HeadId, Split
 from core.ui import state
+from core.ui.hybrid_curve import cheap_controls
 from tests import tiny
 from tests.test_pages import OpenApp, add_hybrids, button, go, open_app, text_of
 
@@ -101,3 +104,12 @@ def test_the_curves_table_tells_how_often_programs_failed(open_app: OpenApp, wor
     app = go(open_app(workspace_copy), "hybrid")
     (table,) = [found.value for found in app.dataframe if "order" in found.value]
     assert table.kept.tolist() == [0, 0, 0, 0]
+
+
+def test_a_control_is_cheap_unless_it_clearly_costs_more() -> None:
+    """At a quarter `uniform` costs more, but not clearly; at half it does. Older curves have no interval."""
+    rows = [("cost", False, 0.25, 0.10, None), ("cost", False, 0.5, 0.30, None)]
+    rows += [("uniform", True, 0.25, 0.11, [-0.01, 0.03]), ("uniform", True, 0.5, 0.90, [0.5, 0.7])]
+    rows += [("shuffled", True, 0.25, 0.10, None), ("shuffled", True, 0.5, 0.31, None)]
+    frame = pd.DataFrame(rows, columns=["order", "control", "share", "kl", "beyond"])
+    assert cheap_controls(frame) == {"uniform": [0.25], "shuffled": [0.25]}

@@ -169,27 +169,34 @@ def evaluation(losses: Losses, variant: int = 0, tokens: np.ndarray | None = Non
     which = np.ones(len(losses.rows), bool) if tokens is None else tokens
     passages, counts = np.unique(losses.rows[which], return_counts=True)
     base, changed = losses.base[which].mean(dtype=float), losses.changed[variant, which].mean(dtype=float)
-    added = np.bincount(
-        np.searchsorted(passages, losses.rows[which]),
-        losses.changed[variant, which].astype(float) - losses.base[which],
-    )
-    low, high = _increase_interval(added, counts)
+    added = losses.changed[variant, which].astype(float) - losses.base[which]
+    low, high = np.expm1(_interval(added, losses.rows[which]))
+    kl_low, kl_high = _interval(losses.kl[variant, which], losses.rows[which])
     return Evaluation(
         base_ppl=float(np.exp(base)),
         ppl=float(np.exp(changed)),
         increase=float(np.expm1(changed - base)),
-        low=low,
-        high=high,
+        low=float(low),
+        high=float(high),
         kl=float(losses.kl[variant, which].mean(dtype=float)),
         tokens=int(counts.sum()),
         passages=len(passages),
         kept=int(losses.kept[variant, passages].sum()),
+        kl_low=float(kl_low),
+        kl_high=float(kl_high),
     )
 
 
-def _increase_interval(added: np.ndarray, tokens: np.ndarray) -> tuple[float, float]:
-    """95 % bootstrap interval of the perplexity increase: added loss and tokens of each passage."""
-    n = len(tokens)
-    counts = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
-    low, high = np.percentile(np.expm1(counts @ added / (counts @ tokens)), [2.5, 97.5])
+def kl_beyond(losses: Losses, one: int, other: int) -> tuple[float, float]:
+    """95 % bootstrap interval of how much more KL per token variant `one` costs than `other`."""
+    low, high = _interval(losses.kl[one].astype(float) - losses.kl[other], losses.rows)
     return float(low), float(high)
+
+
+def _interval(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """95 % bootstrap interval, over passages, of the mean of `values` [token] of passages `rows` [token]."""
+    _, place, tokens = np.unique(rows, return_inverse=True, return_counts=True)
+    n, sums = len(tokens), np.bincount(place, values)
+    counts = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
+    found: np.ndarray = np.percentile(counts @ sums / (counts @ tokens), [2.5, 97.5])
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.device import Halving
-from core.evaluate.perplexity import Variant, evaluation, measure, predictable
+from core.evaluate.perplexity import Variant, evaluation, kl_beyond, measure, predictable
 from core.hybrid import require_patchable
 from core.hybrid.controls import controls
 from core.jobs.choosing import chooser_of
@@ -51,6 +51,8 @@ def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence],
     for at, row in enumerate(rows):
         found = evaluation(losses, at)
         row.update(increase=found.increase, low=found.low, high=found.high, kl=found.kl, kept=found.kept)
+        if row["control"]:  # beside the programs on the same heads, which come first
+            row["beyond"] = kl_beyond(losses, at, counts.index(row["heads"]))
     content = {
         "model": loaded.info.id,
         "title": spec["title"],

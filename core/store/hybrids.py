@@ -151,8 +151,9 @@ def add_evaluation(
 ) -> None:
     """Store an evaluation, replacing an older one on the same passages."""
     cursor.execute(
-        "INSERT OR REPLACE INTO evaluations "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(epoch_us(now())), ?)",
+        "INSERT OR REPLACE INTO evaluations (hybrid_id, passages_from, base_ppl, ppl, increase, low, high, "
+        "kl, tokens, passages, kept, kl_low, kl_high, details, made_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(epoch_us(now())))",
         [hybrid, passages_from, *astuple(found), json.dumps(details)],
     )
 

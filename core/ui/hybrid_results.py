@@ -22,7 +22,7 @@ def draw_figures(row: pd.Series) -> None:
         ("Heads replaced", f"{int(row.heads)}", f"{row.share:.1%} of all"),
         ("Perplexity increase", f"{row.increase:+.1%}", f"[{row.low:+.1%}, {row.high:+.1%}]"),
         ("Hybrid perplexity", f"{row.ppl:.2f}", f"unmodified {row.base_ppl:.2f}"),
-        ("KL per token", f"{row.kl:.3f}", "nats, original ‖ hybrid"),
+        ("KL per token", f"{row.kl:.3f}", _kl_note(row)),
         ("Tokens", f"{int(row.tokens):,}", f"{int(row.passages)} passages, {Path(row.passages_from).name}"),
     ]
     for column, (label, value, note) in zip(st.columns(len(figures)), figures, strict=True):
@@ -32,6 +32,11 @@ def draw_figures(row: pd.Series) -> None:
             f"In {int(row.kept)} (head, passage) pairs the program failed; "
             "there the head kept its own attention."
         )
+
+
+def _kl_note(row: pd.Series) -> str:
+    known = pd.notna(row.kl_low)
+    return f"[{row.kl_low:.3f}, {row.kl_high:.3f}] nats" if known else "nats, original ‖ hybrid"
 
 
 def draw_details(row: pd.Series, details: dict[str, Any]) -> None:

@@ -6,3 +6,7 @@ CREATE TABLE model_weights (
 
 -- How alike two halves of the passages order the heads of an estimate: Spearman's rank correlation.
 ALTER TABLE head_costs ADD COLUMN agreement REAL;
+
+-- 95 % bootstrap interval of KL per token, over passages; NULL where it was not measured.
+ALTER TABLE evaluations ADD COLUMN kl_low DOUBLE;
+ALTER TABLE evaluations ADD COLUMN kl_high DOUBLE;
