@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from core.language import parse
 from core.store import Workspace
-from core.store.hybrids import add_costs, add_curve, add_evaluation
+from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid
 from core.types import Evaluation, HeadId, Split
 from core.ui import state
 from core.ui.hybrid_curve import cheap_controls
@@ -104,6 +105,27 @@ def test_the_curves_table_tells_how_often_programs_failed(open_app: OpenApp, wor
     app = go(open_app(workspace_copy), "hybrid")
     (table,) = [found.value for found in app.dataframe if "order" in found.value]
     assert table.kept.tolist() == [0, 0, 0, 0]
+
+
+def test_a_calibrated_program_names_the_one_it_was_fitted_from(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.library.models()[0].id
+    near = "def attend(q, k):\n    return {} ** (q.index - k.index)\n"
+    parent = parse(near.format(0.5)).id
+    programs = [
+        {"layer": 0, "head": 1, "source": near.format(0.7), "parent": parent},
+        {"layer": 2, "head": 0, "source": near.format(0.5), "parent": parent},
+    ]
+    with workspace.database.transaction() as cursor:
+        hybrid = add_hybrid(cursor, model, {"programs": programs, "title": "two", "share": 1 / 6})
+        add_evaluation(cursor, hybrid, "test", Evaluation(10.0, 15.0, 0.5, 0.4, 0.6, 0.3, 90, 4, 0), {})
+    workspace.close()
+    app = go(open_app(workspace_copy), "hybrid")
+    (table,) = [found.value for found in app.dataframe if "fitted from" in found.value]
+    assert table["head"].tolist() == ["L0H1", "L2H0"]
+    assert table["fitted from"].tolist() == [parent, ""]
 
 
 def test_a_control_is_cheap_unless_it_clearly_costs_more() -> None:

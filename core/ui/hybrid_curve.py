@@ -74,8 +74,9 @@ def draw_comparison(hybrids: pd.DataFrame) -> None:
         "Bars: 95 % bootstrap interval over passages. Orange ticks: published increases at 25 % of heads "
         "(GPT-2, TinyLlama, Llama-3.2-3B; arXiv 2606.19317)."
     )
+    named = hybrids.assign(passages_from=hybrids.passages_from.map(_file_name, na_action="ignore"))
     right.dataframe(
-        hybrids[["title", "share", "increase", "kl", "ppl", "passages_from"]],
+        named[["title", "share", "increase", "kl", "ppl", "passages_from"]],
         hide_index=True,
         column_config={
             "share": st.column_config.NumberColumn(format="percent"),
@@ -85,3 +86,7 @@ def draw_comparison(hybrids: pd.DataFrame) -> None:
             "passages_from": "passages",
         },
     )
+
+
+def _file_name(passages_from: str) -> str:
+    return Path(passages_from).name

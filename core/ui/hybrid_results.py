@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+
+from core.language import describe, parse
+from core.types import HeadId
+from core.ui import state
+from core.words import counted
 
 _CHANGE = st.column_config.NumberColumn("increase", format="percent")
 KEPT = st.column_config.NumberColumn(
@@ -58,10 +63,30 @@ def draw_details(row: pd.Series, details: dict[str, Any]) -> None:
             f"read the whole passage, **{strict['strict']['increase']:+.1%}** where they see no further "
             "than the query."
         )
-    made = json.loads(row.made)
+    made = state.owner().workspace.hybrids.made(row.hybrid_id)
+    assert made is not None
     history = made.get("calibration") or []
     if history:
         right.markdown("**Calibration**, KL per token on validation")
         right.line_chart(
             pd.DataFrame(history, columns=["step", "KL"]), x="step", y="KL", height=160, width="stretch"
         )
+    with st.expander(f"Its {counted(int(row.heads), 'program')}"):
+        st.dataframe(pd.DataFrame([_program_row(found) for found in made["programs"]]), hide_index=True)
+
+
+def _program_row(found: dict[str, Any]) -> dict[str, str]:
+    program, sentence = _told(found["source"])
+    parent = found.get("parent") or program
+    return {
+        "head": str(HeadId(found["layer"], found["head"])),
+        "program": sentence,
+        "fitted from": "" if parent == program else parent,
+    }
+
+
+@lru_cache(maxsize=4096)
+def _told(source: str) -> tuple[str, str]:
+    """A program's id, and what it does in a sentence; a hybrid has one for each head."""
+    program = parse(source)
+    return program.id, describe(program).sentence
