@@ -75,10 +75,11 @@ def test_the_folder_holds_sources_versions_card_and_loader(shipped: Path) -> Non
     compile((shipped / "load.py").read_text(), "load.py", "exec")
 
 
-def test_shipping_again_leaves_no_program_of_before(shipped: Path, tiny_loaded: TinyLoaded) -> None:
+def test_shipping_again_leaves_no_program_or_curve_of_before(shipped: Path, tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("llama")
     ship(shipped, loaded.info, HybridSpec.of(loaded.info.id, [(HeadId(1, 1), FIRST)]), FIGURES)
     assert [path.name for path in (shipped / "programs").iterdir()] == ["L1H1.py"]
+    assert not (shipped / "curve.svg").exists()
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tiny_loaded: TinyLoaded, tmp_path: Path) -> None:

@@ -145,6 +145,7 @@ def ship(
     (folder / "README.md").write_text(
         model_card(info, spec, figures, curve, (made or {}).get("parents", {})), encoding="utf-8"
     )
+    (folder / "curve.svg").unlink(missing_ok=True)
     if curve:
         (folder / "curve.svg").write_text(curve_svg(curve["rows"]), encoding="utf-8")
     (folder / "hybrid.json").write_text(json.dumps(written, indent=1))  # last: it makes the folder a hybrid
