@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import __version__
-from core.errors import HeadscriptError
+from core.errors import HeadscriptError, HybridError
 from core.settings import Settings
 from core.types import ORDERS, ClaudeLimits, HybridRequest, SearchLimits, Split
 
@@ -100,6 +100,10 @@ def _run_on_hybrids(arguments: argparse.Namespace, now: Session) -> dict[str, An
             return commands.downstream(
                 now, arguments.model, arguments.hybrid, arguments.questions, tasks, arguments.limit
             )
+        case _ if arguments.hybrid is not None:
+            if arguments.calibrate:
+                raise HybridError("--hybrid measures a hybrid as it is; leave out --calibrate")
+            return commands.measure(now, arguments.model, arguments.hybrid, arguments.eval, arguments.strict)
         case _:
             request = HybridRequest(
                 title="",
@@ -230,7 +234,9 @@ def _add_hybrid_commands(
     measured = argparse.ArgumentParser(add_help=False, parents=[of_model])
     measured.add_argument("--programs", choices=["accepted", "best"], default="best")
     measured.add_argument(
-        "--eval", metavar="FILE", help="measure on these passages instead of the test split"
+        "--eval",
+        metavar="FILE",
+        help="measure on these passages instead, without those of train and validation",
     )
     stored = argparse.ArgumentParser(add_help=False, parents=[of_model])
     stored.add_argument("--hybrid", metavar="ID", help="of the workspace; default: the latest")
@@ -241,6 +247,7 @@ def _add_hybrid_commands(
     how_many.add_argument(
         "--budget", type=float, help="as many heads as raise perplexity by no more: 0.05 for 5 %%"
     )
+    how_many.add_argument("--hybrid", metavar="ID", help="measure this one of the workspace, as it is")
     hybrid.add_argument(
         "--order", choices=ORDERS, default="cost", help="which heads go first (default: cost)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from core.corpus import load_corpus
 from core.curate import heads_in_share
 from core.errors import HybridError
 from core.types import ORDERS, HeadId, HybridRequest, ModelInfo, Order, Sentence, Split
+from core.words import counted
 
-_FIGURES = ("base_ppl", "ppl", "increase", "low", "high", "kl")
+_FIGURES = ("base_ppl", "ppl", "increase", "low", "high", "kl", "kl_low", "kl_high")
 _COUNTS = ("tokens", "passages", "kept")
 
 
@@ -36,16 +38,30 @@ def hybrid(
         request = _titled(request, f"within {request.budget:+.0%}, {programs} programs", None)
     text, label = _passages(now, info, passages)
     now.follow(now.runner.start_hybrid(info, sources, text, label, request))
-    row = now.workspace.hybrids.frame(info.id).iloc[0]
-    spec = now.workspace.hybrids.spec(row.hybrid_id)
+    return _report(now, info, now.workspace.hybrids.frame(info.id).iloc[0])
+
+
+def measure(now: Session, model: str | None, hybrid_id: str, passages: str | None, strict: bool) -> Json:
+    """Measure a hybrid of the workspace as it is, such as an imported one."""
+    info = now.model(model)
+    chosen = str(_stored(now, info, hybrid_id).hybrid_id)
+    text, label = _passages(now, info, passages)
+    now.follow(now.runner.start_measuring(info, chosen, text, label, strict))
+    rows = now.workspace.hybrids.frame(info.id)
+    return _report(now, info, rows[(rows.hybrid_id == chosen) & (rows.passages_from == label)].iloc[0])
+
+
+def _report(now: Session, info: ModelInfo, row: pd.Series) -> Json:
+    """An evaluation of a hybrid in the form of design §6."""
+    spec, made = now.workspace.hybrids.spec(row.hybrid_id), json.loads(row.made)
     assert spec is not None
-    strict = now.workspace.hybrids.details(row.hybrid_id, label).get("strict")
+    strict = now.workspace.hybrids.details(row.hybrid_id, row.passages_from).get("strict")
     return {
         "model": info.title,
         "hybrid": row.hybrid_id,
         "share": float(row.share),
-        "order": request.order,
-        "calibrated": request.calibrate,
+        "order": made["order"],
+        "calibrated": bool(made["calibration"]),
         **{name: float(row[name]) for name in _FIGURES},
         **{name: int(row[name]) for name in _COUNTS},
         **({} if strict is None else {"strict": strict["strict"], "usual": strict["usual"]}),
@@ -133,8 +149,26 @@ def _stored(now: Session, info: ModelInfo, hybrid_id: str | None) -> pd.Series:
 
 def _passages(now: Session, info: ModelInfo, source: str | None) -> tuple[list[Sentence], str]:
     if source is not None:
-        return list(load_corpus(source).sentences), source
+        return _fresh(now, info, source), source
     held_out = now.workspace.library.sentences(info.id, Split.TEST)
     if not held_out:
         raise HybridError("the corpus has no test passage to measure on; give passages with --eval FILE")
     return held_out, str(Split.TEST)
+
+
+def _fresh(now: Session, info: ModelInfo, source: str) -> list[Sentence]:
+    """The passages of a file that no program was found, chosen or calibrated on."""
+    known = {s.id for s in now.workspace.library.sentences(info.id, Split.TRAIN, Split.VALIDATION)}
+    found = load_corpus(source).sentences
+    fresh = [sentence for sentence in found if sentence.id not in known]
+    if not fresh:
+        raise HybridError(
+            f"every passage of {source} is in the train or validation split of {info.title}, on which its "
+            "programs were found and chosen; give passages that are not"
+        )
+    if len(fresh) < len(found):
+        now.terminal.say(
+            f"left out {counted(len(found) - len(fresh), 'passage')} of {source} that programs were found or "
+            "chosen on"
+        )
+    return fresh

@@ -25,6 +25,8 @@ from core.types import ModelInfo
 Tell = Callable[[str], None]
 _LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError, struct.error)
 _UNLIMITED = 1_000_000  # tokenizers without a limit report an absurd one
+_SHAPE = ("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
+_SAMPLES = 256  # values of each weight matrix
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,14 @@ class LoadedModel:
         table: torch.Tensor = self.model.get_input_embeddings().weight
         array: np.ndarray = table.detach().float().cpu().numpy()
         return array
+
+    def weights(self) -> str:
+        """A fingerprint of shape and weights: equal wherever the model lies, and whatever loads it."""
+        config = self.model.config.get_text_config()
+        digest = hashlib.sha256(str([getattr(config, name, None) for name in _SHAPE]).encode())
+        for part in sorted(map(_sampled, self.model.parameters())):  # their order is the library's affair
+            digest.update(part)
+        return digest.hexdigest()[:16]
 
 
 def load(
@@ -71,13 +81,14 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
     # A GPU holds the checkpoint's own precision; on the CPU float32 is the fast and exact one.
     options.setdefault("dtype", "auto" if device.type == "cuda" else torch.float32)
     gguf = {key: options[key] for key in ("gguf_file",) if key in options}
+    own = {"trust_remote_code": False}  # without a word the library asks whether to run the folder's code
     try:
-        config = transformers.AutoConfig.from_pretrained(source, **gguf)
+        config = transformers.AutoConfig.from_pretrained(source, **own, **gguf)
         _require_supported(name, config)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **gguf)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own, **gguf)
         _require_vocabulary(name, tokenizer)
         factory = _factory(config)
-        model = factory.from_pretrained(source, attn_implementation="eager", **options)
+        model = factory.from_pretrained(source, attn_implementation="eager", **own, **options)
     except _LOADING_ERRORS as error:
         raise ModelError(_explain(name, error)) from error
     model = model.eval().requires_grad_(False).to(device)
@@ -161,6 +172,13 @@ def _fingerprint(model: Any) -> str:
     return digest.hexdigest()[:8]
 
 
+def _sampled(parameter: torch.Tensor) -> bytes:
+    """A digest of values spread over a parameter."""
+    every = max(1, parameter.numel() // _SAMPLES)
+    sample = parameter.detach().flatten()[::every].float().cpu().numpy()
+    return hashlib.sha256(sample.tobytes()).digest()
+
+
 def _explain(name: str, error: Exception) -> str:
     """One line on why a model did not load, and what to do."""
     text = str(error)
@@ -172,6 +190,8 @@ def _explain(name: str, error: Exception) -> str:
             f"cannot fetch {name}: the Hugging Face hub is out of reach and the model is not in its cache. "
             "Check the network, or give a folder, a .gguf file or `demo`"
         )
+    if "trust_remote_code" in text:
+        return f"{name} needs code of its own to be loaded, which Headscript does not run"
     if "is not a local folder" in text or "Repository Not Found" in text or "404" in text:
         return f"there is no model {name}: not a folder here, and not on the Hugging Face hub"
     return f"cannot load {name}: {first}"

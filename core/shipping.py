@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,18 @@ import pandas as pd
 from core.errors import HybridError
 from core.hybrid import read_spec, ship
 from core.hybrid.patched import parsed
+from core.language import parse
 from core.store.hybrids import add_hybrid, hybrid_id, spec_to_json
 from core.store.workspace import Workspace
-from core.types import ModelInfo
+from core.types import HeadId, ModelInfo
 
-_FIGURES = ("increase", "low", "high", "kl", "base_ppl", "ppl")
+_FIGURES = ("increase", "low", "high", "kl", "kl_low", "kl_high", "base_ppl", "ppl")
 _COUNTS = ("tokens", "passages", "kept")
+_HOW = ("order", "budget", "calibration")
 
 
 def export_hybrid(workspace: Workspace, info: ModelInfo, hybrid: str, folder: Path) -> int:
-    """Write a hybrid with its figures and the model's curve; how many heads it replaces.
+    """Write a hybrid with its figures and the curve of its programs; how many heads it replaces.
 
     Raises HybridError if there is no such hybrid or the folder holds something else.
     """
@@ -29,17 +32,50 @@ def export_hybrid(workspace: Workspace, info: ModelInfo, hybrid: str, folder: Pa
     if spec is None:
         raise HybridError(f"the workspace holds no hybrid {hybrid}")
     rows = workspace.hybrids.frame(info.id)
-    curve = workspace.hybrids.curve(info.id) or {}
-    ship(folder, info, spec, _figures(rows[rows.hybrid_id == hybrid].iloc[0]), curve.get("rows", ()))
+    made = workspace.hybrids.made(hybrid) or {}
+    found = _parents(made)
+    ship(
+        folder,
+        info,
+        spec,
+        _figures(rows[rows.hybrid_id == hybrid].iloc[0]),
+        _curve(
+            workspace,
+            info,
+            {str(head): found.get(str(head), parse(source).id) for head, source in spec.programs},
+        ),
+        workspace.hybrids.weights(info.id),
+        {"parents": found, **{name: made.get(name) for name in _HOW}},
+    )
     return len(spec.programs)
+
+
+def _parents(made: Mapping[str, Any]) -> dict[str, str]:
+    """The program that each head's was fitted from, by head, where that is another."""
+    return {
+        str(HeadId(row["layer"], row["head"])): row["parent"]
+        for row in made.get("programs", ())
+        if row.get("parent") and row["parent"] != parse(row["source"]).id
+    }
+
+
+def _curve(workspace: Workspace, info: ModelInfo, programs: Mapping[str, str]) -> dict[str, Any] | None:
+    """The model's latest curve, unless it is known to be of other programs than these, by head."""
+    curve = workspace.hybrids.curve(info.id)
+    if curve is None or not curve["rows"]:
+        return None
+    of = curve.pop("programs", None)
+    if of is not None and any(of.get(head) != program for head, program in programs.items()):
+        return None
+    return {**curve, "passages_from": Path(curve["passages_from"]).name}
 
 
 def _figures(row: pd.Series) -> dict[str, Any]:
     figures: dict[str, Any] = {"title": str(row.title)}
     if pd.notna(row.increase):
-        figures |= {name: float(row[name]) for name in _FIGURES}
+        figures |= {name: float(row[name]) for name in _FIGURES if pd.notna(row[name])}
         figures |= {name: int(row[name]) for name in _COUNTS}
-        figures["passages_from"] = str(row.passages_from)
+        figures["passages_from"] = Path(row.passages_from).name
     return figures
 
 
@@ -59,17 +95,25 @@ def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:
     Its figures stay outside: what it costs here is for this workspace to measure. Raises HybridError if
     the folder is damaged or its model is not in the workspace.
     """
-    name, spec, figures = read_spec(folder)
-    info = next((model for model in workspace.library.models() if model.id == spec.model), None)
+    shipped = read_spec(folder)
+    models = workspace.library.models()
+    info = next((m for m in models if shipped.fits(m.id, workspace.hybrids.weights(m.id))), None)
     if info is None:
         raise HybridError(
-            f"the workspace does not hold the model {name} ({spec.model}); add it with `extract`"
+            f"the workspace does not hold the model {shipped.model} ({shipped.spec.model}); "
+            "add it with `extract`"
         )
+    spec = shipped.spec_of(info.id)
     parsed(info, spec)
+    parents = shipped.made["parents"]
     made = {
-        "programs": spec_to_json(spec),
-        "title": str(figures.get("title", folder.name))[:200],
+        "programs": [
+            {**row, "parent": parents.get(str(head), parse(source).id)}
+            for row, (head, source) in zip(spec_to_json(spec), spec.programs, strict=True)
+        ],
+        "title": str(shipped.figures.get("title", folder.name))[:200],
         "share": len(spec.programs) / (info.layers * info.heads),
+        **{name: shipped.made[name] for name in _HOW},
     }
     with workspace.database.transaction() as cursor:
         add_hybrid(cursor, info.id, made)

@@ -254,3 +254,5 @@ class Evaluation:
     tokens: int
     passages: int
     kept: int  # (head, passage) pairs where the program failed and the head kept its own attention
+    kl_low: float | None = None  # 95 % bootstrap interval of kl, over passages; None in older results
+    kl_high: float | None = None

@@ -1,13 +1,16 @@
 """Hybrid: replace heads by their programs and read what it costs."""
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
-from core.types import ModelInfo
+from core.types import ModelInfo, Split
 from core.ui import frame, state
 from core.ui.hybrid_builder import draw_builder, draw_curve_button
 from core.ui.hybrid_curve import draw_comparison, draw_curve
 from core.ui.hybrid_damage import draw_damage
+from core.ui.hybrid_measure import draw_measure
 from core.ui.hybrid_outside import draw_downstream, draw_export
 from core.ui.hybrid_results import draw_details, draw_figures
 from core.ui.hybrid_text import draw_generation
@@ -15,34 +18,43 @@ from core.ui.hybrid_text import draw_generation
 
 def chosen_row(hybrids: pd.DataFrame) -> pd.Series:
     """The hybrid that the address names or the box shows; the latest otherwise."""
-    labels = {
-        place: f"{row.title} · {row.increase:+.1%}"
-        if pd.notna(row.increase)
-        else f"{row.title} · not measured"
-        for place, row in hybrids.iterrows()
-    }
-    wanted = hybrids.index[hybrids.hybrid_id == st.query_params.get("hybrid", "")]
+    labels = {place: label_of(row) for place, row in hybrids.iterrows()}
+    named = hybrids[hybrids.hybrid_id == st.query_params.get("hybrid", "")]
+    there = named[named.passages_from == st.query_params.get("passages", "")]
+    wanted = [*there.index, *named.index]
     place = st.selectbox(
         "Hybrid",
         list(labels),
-        index=int(wanted[0]) if len(wanted) else 0,
+        index=int(wanted[0]) if wanted else 0,
         format_func=labels.__getitem__,
     )
     row = hybrids.loc[place]
     st.query_params["hybrid"] = row.hybrid_id
+    if pd.notna(row.passages_from):
+        st.query_params["passages"] = row.passages_from
     return row
+
+
+def label_of(row: pd.Series) -> str:
+    """A hybrid and what it costs; on which passages, unless they are the test split."""
+    if pd.isna(row.increase):
+        return f"{row.title} · not measured"
+    where = "" if row.passages_from == str(Split.TEST) else f" · {Path(row.passages_from).name}"
+    return f"{row.title} · {row.increase:+.1%}{where}"
 
 
 def draw_hybrid(model: ModelInfo, hybrids: pd.DataFrame) -> None:
     row = chosen_row(hybrids)
     if pd.isna(row.increase):
         st.info("This hybrid was imported and is not measured here yet.", icon=":material/info:")
+        draw_measure(model, row, "Measure")
         return
     draw_figures(row)
     details = state.owner().workspace.hybrids.details(row.hybrid_id, row.passages_from)
     cost, damage, text, questions, export = st.tabs(["Details", "Damage", "Text", "Questions", "Export"])
     with cost:
         draw_details(row, details)
+        draw_measure(model, row, "Measure again")
     with damage:
         draw_damage(details)
     with text:

@@ -55,3 +55,27 @@ def test_programs_without_constants_come_back_as_they_were(tiny_loaded: TinyLoad
     found = calibrate(loaded, spec, features.select([0, 1]), features.select([2, 3]), steps=5)
     assert found.spec == spec
     assert found.before == found.after
+
+
+def test_constants_that_make_a_program_fail_are_no_gain_and_stop_the_search(tiny_loaded: TinyLoaded) -> None:
+    """The nearer the square root comes to 0 the better, but below 0 it fails: the head's own attention."""
+    loaded = tiny_loaded("llama")
+    features = annotate(load_corpus().sentences[:6], loaded.tokenizer, loaded.embeddings())
+    source = (
+        "def attend(q, k):\n    if k.is_first:\n"
+        "        return 1.0 + 90.0 * sqrt(1.0 - 0.9 * k.is_first)\n    return 1.0\n"
+    )
+    spec = HybridSpec.of(loaded.info.id, [(loaded.info.head_ids()[0], source)])
+    steps: list[int] = []
+    found = calibrate(
+        loaded,
+        spec,
+        features.select(range(4)),
+        features.select([4, 5]),
+        steps=40,
+        tell=lambda done, total: steps.append(done),
+    )
+    assert found.spec == spec
+    assert found.after == found.before > 0.01
+    assert [step for step, _ in found.history] == [0]  # later constants fail
+    assert steps[-1] == 19  # two looks at validation without a gain

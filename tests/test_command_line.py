@@ -77,13 +77,14 @@ def test_hybrid_of_accepted_programs_replaces_just_those(workspace_copy: Path) -
 
 
 def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
-    workspace_copy: Path, tmp_path: Path
+    workspace_copy: Path, built: Path, tmp_path: Path
 ) -> None:
     found = answer(
         run_core("hybrid", "--budget", "9", "--calibrate", "--strict", "--json", workspace=workspace_copy)
     )
     assert found["calibrated"]
     assert len(found["heads"]) == HEADS  # type: ignore[arg-type]
+    assert "strict" not in found  # no program of a random model looks ahead
     questions = tmp_path / "piqa.jsonl"
     rows = [{"goal": f"do {n}", "sol1": f"a {n}", "sol2": f"b {n}", "label": n % 2} for n in range(4)]
     questions.write_text("\n".join(map(json.dumps, rows)))
@@ -91,10 +92,47 @@ def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
     assert reached["questions"] == 4
     shipped = tmp_path / "shipped"
     answer(run_core("export", "hybrid", str(shipped), "--json", workspace=workspace_copy))
-    read = load_hybrid(shipped, device="cpu")
+    read = load_hybrid(shipped, str(built.parent / "llama"), device="cpu")
     assert read.figures["increase"] == pytest.approx(found["increase"])
     again = answer(run_core("import", str(shipped), "--json", workspace=workspace_copy))
     assert again["hybrid"] == found["hybrid"]
+    measured = answer(
+        run_core("hybrid", "--hybrid", str(found["hybrid"])[:8], "--json", workspace=workspace_copy)
+    )
+    assert {name: measured[name] for name in ("hybrid", "heads", "order", "calibrated")} == {
+        name: found[name] for name in ("hybrid", "heads", "order", "calibrated")
+    }
+    assert measured["kl"] == pytest.approx(found["kl"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--budget", "0.05", "--programs", "accepted"], "no head has a program to replace it by"),
+        (["--hybrid", "nowhere"], "no hybrid nowhere"),
+        (["--hybrid", "nowhere", "--calibrate"], "leave out --calibrate"),
+        (["--hybrid", "nowhere", "--share", "0.5"], "not allowed with"),
+    ],
+)
+def test_hybrids_that_cannot_be_measured_exit_with_2(arguments: list[str], message: str, built: Path) -> None:
+    result = run_core("hybrid", *arguments, workspace=built)
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
+
+
+def test_passages_that_programs_were_fitted_on_are_left_out(workspace_copy: Path, tmp_path: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    fitted = workspace.library.sentences(workspace.library.models()[0].id, Split.TRAIN, Split.VALIDATION)
+    workspace.close()
+    path = tmp_path / "mine.jsonl"
+    texts = [*(sentence.text for sentence in fitted[:3]), "Once upon a time there was a red fox."]
+    path.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    asked = ["hybrid", "--share", "0.1", "--order", "iou", "--eval", str(path), "--json"]
+    result = run_core(*asked, workspace=workspace_copy)
+    assert answer(result)["passages"] == 1
+    assert "left out 3 passages" in result.stderr
+    path.write_text("\n".join(json.dumps({"text": text}) for text in texts[:3]))
+    result = run_core(*asked, workspace=workspace_copy)
+    assert (result.returncode, "every passage of" in result.stderr) == (2, True)
 
 
 def test_a_curve_has_every_order_and_every_control(workspace_copy: Path) -> None:

@@ -17,7 +17,7 @@ from core.evaluate.order import (
     rank_correlation,
     ranked,
 )
-from core.evaluate.perplexity import Variant, evaluation, measure
+from core.evaluate.perplexity import Variant, evaluation, kl_beyond, measure
 from core.features import Features, annotate
 from core.hybrid import Patterns, ProgramPatterns
 from core.language import parse
@@ -28,6 +28,8 @@ from tests.conftest import TinyLoaded
 
 UNIFORM = parse("def attend(q, k):\n    return 1.0\n")
 FAILS_ON_COMMA = parse('def attend(q, k):\n    if k.text == ",":\n        return 1 / 0\n    return 1.0\n')
+
+ALWAYS_FAILS = parse("def attend(q, k):\n    return 1 / (k.index - k.index)\n")
 
 
 def features_of(loaded: LoadedModel, count: int) -> Features:
@@ -68,6 +70,30 @@ def test_a_failing_program_costs_nothing_where_it_fails(tiny_loaded: TinyLoaded)
     assert [kl < 1e-6 for kl in found.kl[:, 0].tolist()] == fails
     drawn = scores(loaded, source, features, range(6)).drawn
     assert [bool((drawn[:, row] == 0).all()) for row in range(6)] == fails
+
+
+def test_only_passages_where_a_program_ran_count_and_one_that_mostly_fails_goes_last(
+    tiny_loaded: TinyLoaded,
+) -> None:
+    loaded = tiny_loaded("llama")
+    features = features_of(loaded, 6)
+    commas = np.array([any(t.values["text"] == "," for t in features.tokens(row)) for row in range(6)])
+    few = [*np.flatnonzero(commas)[:1].tolist(), *np.flatnonzero(~commas)[:2].tolist()]
+    assert len(few) == 3
+    programs = {HeadId(1, 0): FAILS_ON_COMMA, HeadId(1, 1): ALWAYS_FAILS, HeadId(2, 0): UNIFORM}
+    source = ProgramPatterns(programs, True, loaded.device)
+    for found, kl_of in (
+        (measured_costs(loaded, source, features, few), measured_kl),
+        (scores(loaded, source, features, few), estimated_kl),
+    ):
+        costs = kl_of(found)
+        ran = np.array([False, True, True])
+        assert found.ran[:, 0].tolist() == ran.tolist()
+        assert costs[HeadId(1, 0)] == pytest.approx(kl_of(found, ran)[HeadId(1, 0)])
+        assert costs[HeadId(1, 0)] > 1e-4
+        assert costs[HeadId(1, 1)] == math.inf
+        assert kl_of(found, ~ran)[HeadId(1, 0)] == math.inf
+        assert ranked(list(programs), "cost", costs, {}, 0)[-1] == HeadId(1, 1)
 
 
 class Nudged:
@@ -192,3 +218,27 @@ def test_the_evaluation_of_a_genre_is_of_its_tokens_alone(tiny_loaded: TinyLoade
     found = evaluation(losses, tokens=losses.rows == 1)
     assert found.passages == 1
     assert found.increase == pytest.approx(evaluation(alone).increase, rel=1e-3)
+
+
+def test_a_difference_of_kl_has_an_interval_over_passages(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("llama")
+    features = features_of(loaded, 6)
+    source, heads = uniform(loaded), loaded.info.head_ids()
+    variants = [Variant(source, frozenset(heads[:count])) for count in (1, len(heads), 1)]
+    losses = measure(loaded, variants, features)
+    low, high = kl_beyond(losses, 1, 0)
+    assert 0 < low < evaluation(losses, 1).kl - evaluation(losses, 0).kl < high
+    assert kl_beyond(losses, 0, 1) == pytest.approx((-high, -low))
+    assert kl_beyond(losses, 2, 0) == (0, 0)
+
+
+def test_heads_kept_are_counted_for_the_passages_of_a_genre_alone(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("llama")
+    features = features_of(loaded, 6)
+    fails = [any(t.values["text"] == "," for t in features.tokens(row)) for row in range(len(features))]
+    heads = loaded.info.head_ids()[:2]
+    source = ProgramPatterns(dict.fromkeys(heads, FAILS_ON_COMMA), True, loaded.device)
+    losses = measure(loaded, [Variant(source, frozenset(heads))], features)
+    assert evaluation(losses).kept == 2 * sum(fails) > 0
+    for row, failed in enumerate(fails):
+        assert evaluation(losses, tokens=losses.rows == row).kept == 2 * failed

@@ -55,6 +55,15 @@ def test_a_hybrid_may_answer_otherwise(tiny_loaded: TinyLoaded) -> None:
     assert low <= found.changed <= high
 
 
+def test_texts_on_which_a_program_fails_are_counted(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    fails = 'def attend(q, k):\n    if k.text == ",":\n        return 1 / 0\n    return 1.0\n'
+    spec = HybridSpec.of(loaded.info.id, [(head, fails) for head in loaded.info.head_ids()[:2]])
+    asked = [Question("Tea", ("hot, or cold", "hot"), 0), Question("Milk", ("white", "grey"), 0)]
+    assert accuracy(loaded, spec, asked).kept == 2
+    assert accuracy(loaded, spec, asked[1:]).kept == 0
+
+
 def test_a_piqa_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "piqa.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in ROWS) + "\n\n")

@@ -1,5 +1,7 @@
 """Generation: the same text as transformers' own for the model, and left to right for the hybrid."""
 
+from contextlib import closing
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from core.corpus import load_corpus
 from core.errors import HybridError
 from core.evaluate.generate import generate, looks_ahead
 from core.features import annotate, annotate_ids, annotate_prefixes
-from core.hybrid import PrefixPatterns, ProgramPatterns, replaced
+from core.hybrid import IMPLEMENTATION, PrefixPatterns, ProgramPatterns, replaced
 from core.language import parse
 from core.types import HeadId, HybridSpec
 from tests import tiny
@@ -15,6 +17,8 @@ from tests.conftest import TinyLoaded
 
 PROMPT = "Once upon a time there was a fox"
 NEAR = "def attend(q, k):\n    return 0.5 ** (q.index - k.index)\n"
+FIRST = "def attend(q, k):\n    return k.is_first\n"
+WINDOW = 8  # of tiny models that have one
 AHEAD = 'def attend(q, k):\n    return 1.0 + 9.0 * (k.next.lower == "the") + (k.pos == "NOUN")\n'
 
 
@@ -30,21 +34,44 @@ def test_an_empty_hybrid_writes_what_the_model_writes(architecture: str, tiny_lo
     assert len(found) >= len(text.rstrip("\ufffd"))
 
 
-def test_a_hybrid_writes_with_its_programs_step_by_step(tiny_loaded: TinyLoaded) -> None:
-    """Every token is the likeliest after the text so far, read afresh without a cache."""
-    loaded = tiny_loaded("llama")
-    spec = HybridSpec.of(loaded.info.id, [(head, NEAR) for head in loaded.info.head_ids()])
-    source = ProgramPatterns(dict.fromkeys(loaded.info.head_ids(), parse(NEAR)), True, "cpu")
+@pytest.mark.parametrize("architecture", [*tiny.CAUSAL, *tiny.PECULIAR])
+@pytest.mark.parametrize("program", [NEAR, FIRST])
+def test_a_hybrid_writes_with_its_programs_step_by_step(
+    architecture: str, program: str, tiny_loaded: TinyLoaded
+) -> None:
+    """Every token is the likeliest after the text so far, read afresh without a cache, past any window."""
+    loaded = tiny_loaded(architecture)
+    heads = loaded.info.head_ids()[1:]  # one layer keeps a head of its own
+    spec = HybridSpec.of(loaded.info.id, [(head, program) for head in heads])
+    source = ProgramPatterns(dict.fromkeys(heads, parse(program)), True, "cpu")
     ids = list(loaded.tokenizer(PROMPT)["input_ids"])
     start = loaded.tokenizer.decode(ids, skip_special_tokens=True)
     with replaced(loaded, source) as patched:
-        for _ in range(6):
+        for _ in range(WINDOW + 4):
             features = annotate_ids(ids, loaded.tokenizer)
             ids.append(int(patched.logits(features, [0])[0, -1].argmax()))
     expected = loaded.tokenizer.decode(ids, skip_special_tokens=True)[len(start) :]
-    found = "".join(generate(loaded, spec, PROMPT, 6))
-    assert expected.startswith(found)
-    assert found
+    found = "".join(generate(loaded, spec, PROMPT, WINDOW + 4))
+    assert expected.startswith(found)  # a last character that is not whole is held back
+    assert len(found) >= len(expected.rstrip("\ufffd"))
+
+
+def test_heads_whose_program_fails_on_the_text_so_far_are_told(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    fails = 'def attend(q, k):\n    if k.text == ",":\n        return 1 / 0\n    return 1.0\n'
+    spec = HybridSpec.of(loaded.info.id, [(HeadId(0, 0), fails), (HeadId(1, 1), fails), (HeadId(2, 2), NEAR)])
+    for prompt, kept in (("Once upon a time", 0), ("Once, upon a time", 2)):
+        heard: list[int] = []
+        list(generate(loaded, spec, prompt, 3, tell=heard.append))
+        assert heard == [kept] * 3
+
+
+def test_a_text_that_is_given_up_leaves_the_model_as_it_was(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with closing(generate(loaded, HybridSpec.of(loaded.info.id, [(HeadId(0, 0), NEAR)]), PROMPT)) as pieces:
+        next(pieces)
+        assert loaded.model.config._attn_implementation == IMPLEMENTATION
+    assert loaded.model.config._attn_implementation == "eager"
 
 
 def test_the_seed_decides_what_is_drawn(tiny_loaded: TinyLoaded) -> None:
@@ -105,3 +132,22 @@ def test_strict_patterns_do_not_change_when_the_text_goes_on_differently(tiny_lo
     cut = prefixes.select([5])
     expected = ProgramPatterns(programs, True, "cpu").patterns(cut).weights[0, 0, 5]
     torch.testing.assert_close(strict.weights[0, 0, 5, :6], expected)
+
+
+def test_strict_patterns_are_the_same_however_few_prefixes_are_held_at_once(
+    tiny_loaded: TinyLoaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = tiny_loaded("gpt2")
+    fails = "def attend(q, k):\n    if k.index == 9:\n        return 1 / 0\n    return 1.0\n"
+    programs = {HeadId(0, 0): parse(AHEAD), HeadId(0, 1): parse(fails), HeadId(1, 1): parse(NEAR)}
+    sentences = load_corpus().sentences[:2]
+    whole = annotate(sentences, loaded.tokenizer)
+    prefixes = {s.id: annotate_prefixes(s, loaded.tokenizer) for s in sentences}
+    found = []
+    for most in (1, 5_000, 2**24):
+        monkeypatch.setattr("core.hybrid.patterns._MOST_WEIGHTS", most)
+        found.append(PrefixPatterns(programs, prefixes, "cpu").patterns(whole))
+    for one in found[:2]:
+        torch.testing.assert_close(one.weights, found[2].weights)
+        assert one.mix is not None
+        torch.testing.assert_close(one.mix, torch.tensor([[1.0, 0.0, 1.0]] * 2))

@@ -13,6 +13,7 @@ from core.evaluate import evaluate_hybrid
 from core.extract import padded_ids
 from core.features import Features, annotate
 from core.hybrid import IMPLEMENTATION, Patterns, hybrid, replaced
+from core.hybrid.attention import PATTERNS
 from core.models import LoadedModel
 from core.types import HeadId, HybridSpec
 from tests import tiny
@@ -160,6 +161,27 @@ def test_the_model_is_restored_after_an_exception(tiny_loaded: TinyLoaded) -> No
     assert loaded.model.config._attn_implementation == "eager"
 
 
+def test_an_exception_within_a_forward_pass_leaves_no_pattern_behind(tiny_loaded: TinyLoaded) -> None:
+    """The last layer breaks; a pass after it is the model's own again, patched or not."""
+    loaded = tiny_loaded("llama")
+    features = features_of(loaded, 1)
+    before = eager_logits(loaded, features, 0)
+
+    def break_down(module: torch.nn.Module, inputs: object) -> None:
+        raise FloatingPointError
+
+    with hybrid(loaded, HybridSpec.of(loaded.info.id, [(HeadId(0, 0), FIRST)])) as patched:
+        hook = loaded.model.model.layers[-1].register_forward_pre_hook(break_down)
+        with pytest.raises(FloatingPointError):
+            patched.logits(features, [0])
+        hook.remove()
+        assert not PATTERNS
+        torch.testing.assert_close(
+            patched.logits(features, [0], replaced=False)[0], before, atol=1e-5, rtol=0
+        )
+    torch.testing.assert_close(eager_logits(loaded, features, 0), before, atol=0, rtol=0)
+
+
 def test_two_models_can_be_patched_at_once(tiny_loaded: TinyLoaded) -> None:
     one, two = tiny_loaded("llama"), tiny_loaded("qwen3")
     features = features_of(two, 1)
@@ -230,6 +252,9 @@ def test_a_replaced_model_costs_and_its_interval_holds_the_increase(tiny_loaded:
     found = evaluate_hybrid(loaded, spec, features_of(loaded, 8))
     assert found.kl > 0.01
     assert found.low <= found.increase <= found.high
+    assert found.kl_low is not None
+    assert found.kl_high is not None
+    assert found.kl_low < found.kl < found.kl_high
 
 
 @pytest.mark.parametrize(

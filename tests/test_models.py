@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -151,6 +153,23 @@ def test_cut_off_weights_are_refused(tiny_model, tmp_path):
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(ModelError, match=f"cannot load {folder}"):
         load(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_code_in_a_models_folder_is_neither_run_nor_asked_about(tiny_model, tmp_path, monkeypatch, file):
+    folder = shutil.copytree(tiny_model("gpt2"), tmp_path / "model")
+    touched = tmp_path / "touched"
+    (folder / "theirs.py").write_text(f"import pathlib\npathlib.Path({str(touched)!r}).write_text('x')\n")
+    classes = dict.fromkeys(("AutoConfig", "AutoModelForCausalLM"), "theirs.Theirs")
+    classes["AutoTokenizer"] = ["theirs.Theirs", "theirs.Theirs"]
+    changed = json.loads((folder / file).read_text()) | {"auto_map": classes, "model_type": "theirs"}
+    changed["tokenizer_class"] = "Theirs"
+    (folder / file).write_text(json.dumps(changed))
+    monkeypatch.setattr("builtins.input", lambda prompt: pytest.fail(prompt))
+    refused = pytest.raises(ModelError, match="code of its own")
+    with refused if file == "config.json" else contextlib.nullcontext():  # a tokenizer does without
+        load(str(folder), device="cpu")
+    assert not touched.exists()
 
 
 @pytest.mark.parametrize("kind", ["T5", "Bart"])

@@ -1,11 +1,14 @@
 """Calibration: the constants of all programs of a hybrid fitted together, through the frozen model.
 
 The loss is KL(unmodified || hybrid) per token on train passages; validation stops it and picks the best
-constants seen. The model's weights never change, and of a program's source only its numbers.
+constants seen, unless a program fails with them where it did not before: a head whose program fails keeps
+its own attention, which would count as a gain. The model's weights never change, and of a program's source
+only its numbers.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,7 +36,7 @@ _PATIENCE = 2  # checks without a better validation KL
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A hybrid with fitted constants; KL is per token on validation."""
+    """A hybrid with fitted constants; KL is per token on validation, where no program failed anew."""
 
     spec: HybridSpec
     before: float
@@ -62,7 +65,8 @@ def calibrate(
         moves = torch.zeros(len(constants), requires_grad=True)
         optimizer = torch.optim.Adam([moves], lr=_RATE, betas=_MEMORY)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
-        best, history = moves.detach().clone(), [(0, descent.validation_kl(moves.detach()))]
+        best, first = moves.detach().clone(), descent.validated(moves.detach())
+        history, reached = [(0, first.kl)], [first.kl]
         for step in range(1, steps + 1 if len(constants) else 1):
             tell(step - 1, steps)
             values = constants.values(moves)
@@ -71,19 +75,28 @@ def calibrate(
             schedule.step()
             optimizer.zero_grad()
             if step % _CHECK_EVERY == 0 or step == steps:
-                reached = descent.validation_kl(moves.detach())
-                if reached < min(kl for _, kl in history):
+                now = descent.validated(moves.detach())
+                if now.failures > first.failures:
+                    now = _Validated(math.inf, now.failures)
+                else:
+                    history.append((step, now.kl))
+                if now.kl < min(reached):
                     best = moves.detach().clone()
-                history.append((step, reached))
-                if _has_stalled([kl for _, kl in history]):
+                reached.append(now.kl)
+                if _has_stalled(reached):
                     break
         fitted = constants.written(best)
-        after = descent.kl_as_written(fitted)
-    before = history[0][1]
-    if after >= before:
-        return Calibrated(spec, before, before, tuple(history))
+        last = descent.validated_as_written(fitted)
+    if last.kl >= first.kl or last.failures > first.failures:
+        return Calibrated(spec, first.kl, first.kl, tuple(history))
     written = HybridSpec.of(spec.model, ((head, program.source) for head, program in fitted.items()))
-    return Calibrated(written, before, after, tuple(history))
+    return Calibrated(written, first.kl, last.kl, tuple(history))
+
+
+@dataclass(frozen=True)
+class _Validated:
+    kl: float  # per token
+    failures: int  # (head, passage) pairs
 
 
 def _has_stalled(reached: Sequence[float]) -> bool:
@@ -156,21 +169,25 @@ class _Descent:
                 found[self.constants.span(head)] = gradient.nan_to_num(0.0, 0.0, 0.0)
         return found
 
-    def validation_kl(self, moves: Tensor) -> float:
-        """KL per token on validation."""
+    def validated(self, moves: Tensor) -> _Validated:
+        """The hybrid with moved constants on validation."""
         values = self.constants.values(moves)
         return self._validated(lambda batch: self._runs(batch, values))
 
-    def kl_as_written(self, programs: Mapping[HeadId, ParsedProgram]) -> float:
-        """KL per token on validation of these programs with the numbers in their source."""
+    def validated_as_written(self, programs: Mapping[HeadId, ParsedProgram]) -> _Validated:
+        """These programs on validation, with the numbers in their source."""
         return self._validated(
             lambda batch: {head: batch.evaluator.run(program) for head, program in programs.items()}
         )
 
-    def _validated(self, run: Callable[[_Batch], Mapping[HeadId, Evaluated]]) -> float:
+    def _validated(self, run: Callable[[_Batch], Mapping[HeadId, Evaluated]]) -> _Validated:
+        kl, failures = 0.0, 0
         with torch.no_grad():
-            found = [batch.kl(batch.patterns(run(batch))).item() for batch in self._validation]
-        return sum(found) / sum(batch.predicted for batch in self._validation)
+            for batch in self._validation:
+                patterns = batch.patterns(run(batch))
+                kl += batch.kl(patterns).item()
+                failures += patterns.failures
+        return _Validated(kl / sum(batch.predicted for batch in self._validation), failures)
 
     def _runs(self, batch: _Batch, values: Tensor) -> dict[HeadId, Evaluated]:
         return {

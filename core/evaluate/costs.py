@@ -46,6 +46,7 @@ class Costs:
     tokens: np.ndarray  # int64 [passage]: predicted tokens
     loss: np.ndarray  # float32 [passage, head]: nats added to the passage's summed loss
     kl: np.ndarray  # float32 [passage, head]: summed KL(unmodified || replaced), nats
+    ran: np.ndarray  # bool [passage, head]: False where the program failed, which adds nothing
 
 
 def measured_costs(
@@ -65,7 +66,7 @@ def measured_costs(
             return _batch_costs(patched, layers, patterns, features, batch)
 
         found = _over(features, rows, _PREFIX_TOKENS, work, tell, halving)
-    return Costs(tuple(source.heads), features.lengths[list(rows)] - 1, found[0], found[1])
+    return Costs(tuple(source.heads), features.lengths[list(rows)] - 1, found[0], found[1], found[2] != 0)
 
 
 def _over(
@@ -93,13 +94,14 @@ def _over(
 def _batch_costs(
     patched: Hybrid, layers: Sequence[Any], patterns: Patterns, features: Features, batch: Sequence[int]
 ) -> np.ndarray:
-    """float32 [loss or KL, passage, head]."""
+    """float32 [loss, KL or whether the program ran, passage, head]."""
     tokens = PredictedTokens(features, batch, patched.loaded.device)
     outputs: list[Any] = []
     with _recording(layers, outputs):
         base = tokens.log_probabilities(patched.forward(features, batch, None))
     base_losses = tokens.losses(base)
-    found = np.zeros((2, len(batch), len(patterns.heads)), np.float32)
+    found = np.zeros((3, len(batch), len(patterns.heads)), np.float32)
+    found[2] = patterns.ran.numpy()
     passages = torch.from_numpy(np.repeat(np.arange(len(batch)), features.lengths[list(batch)] - 1))
     for layer in sorted({head.layer for head in patterns.heads}):
         at = [place for place, head in enumerate(patterns.heads) if head.layer == layer]
@@ -174,6 +176,7 @@ class Scores:
     tokens: np.ndarray  # int64 [passage]: predicted tokens
     slope: np.ndarray  # float32 [passage, head]: gradient of summed KL, 0 while no head is replaced
     drawn: np.ndarray  # float32 [draw, passage, head]: gradient of the log-likelihood of drawn tokens
+    ran: np.ndarray  # bool [passage, head]: False where the program failed, which adds nothing
 
 
 def scores(
@@ -196,7 +199,8 @@ def scores(
             return _batch_scores(patched, patterns, features, batch, taken, draws, generator)
 
         found = _over(features, rows, _GRADIENT_TOKENS, work, tell, halving)
-    return Scores(tuple(source.heads), features.lengths[list(rows)] - 1, found[0], found[1:])
+    tokens = features.lengths[list(rows)] - 1
+    return Scores(tuple(source.heads), tokens, found[1], found[2:], found[0] != 0)
 
 
 def _batch_scores(
@@ -208,7 +212,7 @@ def _batch_scores(
     draws: int,
     generator: torch.Generator,
 ) -> np.ndarray:
-    """float32 [slope and draws, passage, head]."""
+    """float32 [whether the program ran, slope and draws, passage, head]."""
     device = patched.loaded.device
     tokens = PredictedTokens(features, batch, device)
     start = [float(head in taken) for head in patterns.heads]
@@ -228,5 +232,5 @@ def _batch_scores(
         for at, target in enumerate(targets)
     ]
     slope = gradients.pop() if taken else torch.zeros_like(gradients[0])
-    found: np.ndarray = torch.stack([slope, *gradients]).numpy()
+    found: np.ndarray = torch.stack([patterns.ran.float(), slope, *gradients]).numpy()
     return found

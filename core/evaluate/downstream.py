@@ -29,6 +29,7 @@ class Accuracy:
     changed: float
     changed_interval: tuple[float, float]
     agreement: float | None  # questions on which both prefer the same answer; None where that is not told
+    kept: int = 0  # (head, text) pairs where the program failed and the head kept its own attention
 
 
 def accuracy(
@@ -66,6 +67,7 @@ def accuracy(
         float((changed == right).mean()),
         _interval(changed == right),
         float((original == changed).mean()),
+        int(found.kept.sum()),
     )
 
 

@@ -6,7 +6,7 @@ newest row of every program follows. Programs that look ahead see no further tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 
 import torch
 from torch import Tensor
@@ -26,11 +26,13 @@ def generate(
     tokens: int = 40,
     temperature: float = 0.0,
     seed: int = 0,
-) -> Iterator[str]:
+    tell: Callable[[int], None] = lambda failures: None,
+) -> Generator[str]:
     """The continuation of `prompt`, a piece at a time; an empty spec is the unmodified model.
 
     Temperature 0 takes the likeliest token. Ends early at an end-of-sequence token or the end of the
-    context. Raises HybridError for an encoder, an empty prompt or a spec of another model.
+    context. `tell` hears at every token how many heads kept their own attention, because their program fails
+    on the text so far. Raises HybridError for an encoder, an empty prompt or a spec of another model.
     """
     if not loaded.info.is_causal:
         raise HybridError(f"{loaded.info.name} is an encoder: it does not generate text")
@@ -49,6 +51,7 @@ def generate(
         for _ in range(min(tokens, loaded.info.max_length - len(ids))):
             annotated = annotate_ids(ids, loaded.tokenizer, embeddings) if programs else None
             patterns = own if annotated is None else source.patterns(annotated)
+            tell(patterns.failures)
             logits, cache = _step(patched, patterns, ids, start, cache)
             start = len(ids)
             ids.append(_chosen(logits, temperature, generator))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 import torch
@@ -33,19 +34,21 @@ def task_accuracies(
     except ImportError as error:
         raise HybridError("tasks by name need lm-eval: pip install lm-eval") from error
     plain = HybridSpec.of(spec.model, [])
-    results = []
+    results, kept = [], 0
     for chosen in (plain, spec):
+        asked = _language_model(loaded, chosen)
         try:
-            found = lm_eval.simple_evaluate(
-                model=_language_model(loaded, chosen), tasks=list(tasks), limit=limit, bootstrap_iters=0
-            )
+            found = lm_eval.simple_evaluate(model=asked, tasks=list(tasks), limit=limit, bootstrap_iters=0)
         except Exception as error:  # tasks are code and data of others, fetched from the network
             raise HybridError(f"lm-eval cannot run {', '.join(tasks)}: {error}") from error
         results.append(found["results"])
-    return {task: _accuracy(task, *(found[task] for found in results)) for task in results[0]}
+        kept = asked.kept
+    original, changed = results
+    return {task: _accuracy(task, original[task], changed[task], kept) for task in original}
 
 
-def _accuracy(task: str, original: dict[str, Any], changed: dict[str, Any]) -> Accuracy:
+def _accuracy(task: str, original: dict[str, Any], changed: dict[str, Any], kept: int) -> Accuracy:
+    """`kept` is of all tasks together: lm-eval does not tell them apart."""
     measure = next((name for name in _MEASURES if name in original), None)
     if measure is None:
         raise HybridError(f"{task} reports no accuracy, but {', '.join(sorted(original))}")
@@ -56,7 +59,7 @@ def _accuracy(task: str, original: dict[str, Any], changed: dict[str, Any]) -> A
         return max(0.0, share - margin), min(1.0, share + margin)
 
     one, other = float(original[measure]), float(changed[measure])
-    return Accuracy(count, one, interval(one), other, interval(other), agreement=None)
+    return Accuracy(count, one, interval(one), other, interval(other), agreement=None, kept=kept)
 
 
 def _language_model(loaded: LoadedModel, spec: HybridSpec) -> Any:
@@ -68,6 +71,7 @@ def _language_model(loaded: LoadedModel, spec: HybridSpec) -> Any:
 
     class HybridLM(TemplateLM):  # type: ignore[misc]
         tokenizer = loaded.tokenizer
+        kept = 0  # (head, text) pairs so far that kept the head's own attention
 
         @property
         def eot_token_id(self) -> int:
@@ -83,7 +87,9 @@ def _language_model(loaded: LoadedModel, spec: HybridSpec) -> Any:
             self, requests: Sequence[tuple[Any, list[int], list[int]]], **more: Any
         ) -> list[tuple[float, bool]]:
             with replaced(loaded, source) as patched:
-                return [self._likelihood(patched, before, after) for _, before, after in requests]
+                found = [self._likelihood(patched, before, after) for _, before, after in requests]
+                self.kept += patched.failures
+            return found
 
         def _likelihood(self, patched: Any, before: list[int], after: list[int]) -> tuple[float, bool]:
             ids = (before + after)[-loaded.info.max_length :]
@@ -103,11 +109,19 @@ def _language_model(loaded: LoadedModel, spec: HybridSpec) -> Any:
         def _until(self, prompt: str, options: dict[str, Any]) -> str:
             marks = options.get("until", [])
             marks = [marks] if isinstance(marks, str) else marks
-            text = ""
-            for piece in generate(loaded, spec, prompt, int(options.get("max_gen_toks", _NEW_TOKENS))):
-                text += piece
-                if any(mark in text for mark in marks):
-                    break
+            text, most = "", 0
+
+            def tell(failures: int) -> None:
+                nonlocal most
+                most = max(most, failures)
+
+            length = int(options.get("max_gen_toks", _NEW_TOKENS))
+            with closing(generate(loaded, spec, prompt, length, tell=tell)) as pieces:
+                for piece in pieces:
+                    text += piece
+                    if any(mark in text for mark in marks):
+                        break
+            self.kept += most
             ends = [text.index(mark) for mark in marks if mark in text]
             return text[: min(ends, default=len(text))]
 

@@ -13,17 +13,28 @@ from core.types import HeadId, Order
 
 
 def estimated_kl(scores: Scores, passages: np.ndarray | None = None) -> dict[HeadId, float]:
-    """KL per token that each head is expected to add, nats; of the passages of a mask."""
+    """KL per token that each head is expected to add, nats; of the passages of a mask.
+
+    A program that fails leaves its head alone, which costs nothing: only passages where it ran count, and a
+    head whose program fails on most passages has an infinite cost.
+    """
     which = np.ones(len(scores.tokens), bool) if passages is None else passages
     squares = np.square(scores.drawn[:, which]).sum(1).mean(0) / 2
-    added = (scores.slope[which].sum(0) + squares) / scores.tokens[which].sum()
-    return dict(zip(scores.heads, added.tolist(), strict=True))
+    return _per_token(scores, scores.slope[which].sum(0) + squares, which)
 
 
 def measured_kl(costs: Costs, passages: np.ndarray | None = None) -> dict[HeadId, float]:
-    """KL per token that each head alone costs, nats; of the passages of a mask."""
+    """KL per token that each head alone costs, nats; of the passages of a mask, as `estimated_kl` counts."""
     which = np.ones(len(costs.tokens), bool) if passages is None else passages
-    return dict(zip(costs.heads, (costs.kl[which].sum(0) / costs.tokens[which].sum()).tolist(), strict=True))
+    return _per_token(costs, costs.kl[which].sum(0), which)
+
+
+def _per_token(of: Scores | Costs, summed: np.ndarray, which: np.ndarray) -> dict[HeadId, float]:
+    """Sums [head] over passages as means over the tokens of those where the head's program ran."""
+    ran = of.ran[which]
+    tokens = (ran * of.tokens[which, None]).sum(0)
+    means = np.where(2 * ran.sum(0) >= len(ran), summed / np.maximum(tokens, 1), np.inf)
+    return dict(zip(of.heads, means.tolist(), strict=True))
 
 
 def greedy(

@@ -40,7 +40,7 @@ class Losses:
     base: np.ndarray  # float32 [token]: negative log-likelihood of the unmodified model
     changed: np.ndarray  # float32 [variant, token]
     kl: np.ndarray  # float32 [variant, token]: KL(unmodified || variant)
-    kept: np.ndarray  # int64 [variant]: (head, passage) pairs that kept the head's own attention
+    kept: np.ndarray  # int64 [variant, passage]: heads that kept their own attention, by row of the features
 
 
 def evaluate_hybrid(
@@ -74,7 +74,7 @@ def measure(
     rows = predictable(loaded, features)
     halving = halving or Halving()
     parts = []
-    kept = np.zeros(len(variants), np.int64)
+    kept = np.zeros((len(variants), len(features)), np.int64)
 
     def width(batch: Sequence[int]) -> int:
         return padded_tokens(features.lengths, batch)
@@ -86,7 +86,7 @@ def measure(
                 batch, lambda part: _batch_losses(patched, variants, features, part), width
             ):
                 parts.append(found)
-                kept += failures
+                kept[:, part] = failures
                 done += len(part)
                 tell(done, len(rows))
     found_rows, base, changed, kl = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
@@ -97,16 +97,16 @@ def measure(
 def _batch_losses(
     patched: Hybrid, variants: Sequence[Variant], features: Features, batch: Sequence[int]
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Row, base loss, changed loss and KL of every predicted token; and how many pairs were kept."""
+    """Row, base loss, changed loss and KL of every predicted token; and the heads kept [variant, passage]."""
     tokens = PredictedTokens(features, batch, patched.loaded.device)
     base = tokens.log_probabilities(patched.forward(features, batch, None))
     sources = {id(variant.source): variant.source for variant in variants}
     produced = {name: source.patterns(features.select(batch)) for name, source in sources.items()}
     found = np.zeros((2, len(variants), len(tokens)), np.float32)
-    kept = np.zeros(len(variants), np.int64)
+    kept = np.zeros((len(variants), len(batch)), np.int64)
     for at, variant in enumerate(variants):
         chosen = among(produced[id(variant.source)], variant.heads)
-        kept[at] = chosen.failures
+        kept[at] = (~chosen.ran).sum(1).numpy()
         changed = tokens.log_probabilities(patched.forward(features, batch, chosen))
         found[:, at] = tokens.losses(changed).cpu(), divergence(base, changed).cpu()
     return (tokens.rows, tokens.losses(base).cpu().numpy(), *found), kept
@@ -169,27 +169,34 @@ def evaluation(losses: Losses, variant: int = 0, tokens: np.ndarray | None = Non
     which = np.ones(len(losses.rows), bool) if tokens is None else tokens
     passages, counts = np.unique(losses.rows[which], return_counts=True)
     base, changed = losses.base[which].mean(dtype=float), losses.changed[variant, which].mean(dtype=float)
-    added = np.bincount(
-        np.searchsorted(passages, losses.rows[which]),
-        losses.changed[variant, which].astype(float) - losses.base[which],
-    )
-    low, high = _increase_interval(added, counts)
+    added = losses.changed[variant, which].astype(float) - losses.base[which]
+    low, high = np.expm1(_interval(added, losses.rows[which]))
+    kl_low, kl_high = _interval(losses.kl[variant, which], losses.rows[which])
     return Evaluation(
         base_ppl=float(np.exp(base)),
         ppl=float(np.exp(changed)),
         increase=float(np.expm1(changed - base)),
-        low=low,
-        high=high,
+        low=float(low),
+        high=float(high),
         kl=float(losses.kl[variant, which].mean(dtype=float)),
         tokens=int(counts.sum()),
         passages=len(passages),
-        kept=int(losses.kept[variant]),
+        kept=int(losses.kept[variant, passages].sum()),
+        kl_low=float(kl_low),
+        kl_high=float(kl_high),
     )
 
 
-def _increase_interval(added: np.ndarray, tokens: np.ndarray) -> tuple[float, float]:
-    """95 % bootstrap interval of the perplexity increase: added loss and tokens of each passage."""
-    n = len(tokens)
-    counts = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
-    low, high = np.percentile(np.expm1(counts @ added / (counts @ tokens)), [2.5, 97.5])
+def kl_beyond(losses: Losses, one: int, other: int) -> tuple[float, float]:
+    """95 % bootstrap interval of how much more KL per token variant `one` costs than `other`."""
+    low, high = _interval(losses.kl[one].astype(float) - losses.kl[other], losses.rows)
     return float(low), float(high)
+
+
+def _interval(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """95 % bootstrap interval, over passages, of the mean of `values` [token] of passages `rows` [token]."""
+    _, place, tokens = np.unique(rows, return_inverse=True, return_counts=True)
+    n, sums = len(tokens), np.bincount(place, values)
+    counts = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
+    found: np.ndarray = np.percentile(counts @ sums / (counts @ tokens), [2.5, 97.5])
+    return found

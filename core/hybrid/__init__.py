@@ -7,7 +7,7 @@ load_hybrid(folder).logits(texts)          ... and back
 """
 
 from core.hybrid.attention import IMPLEMENTATION
-from core.hybrid.patched import Hybrid, hybrid, parsed, replaced
+from core.hybrid.patched import Hybrid, hybrid, parsed, replaced, require_patchable
 from core.hybrid.patterns import (
     NO_PATTERNS,
     Patterns,
@@ -16,7 +16,7 @@ from core.hybrid.patterns import (
     ProgramPatterns,
     together,
 )
-from core.hybrid.ship import ShippedHybrid, load_hybrid, read_spec, ship
+from core.hybrid.ship import Shipment, ShippedHybrid, load_hybrid, read_spec, ship
 
 __all__ = [
     "IMPLEMENTATION",
@@ -26,12 +26,14 @@ __all__ = [
     "Patterns",
     "PrefixPatterns",
     "ProgramPatterns",
+    "Shipment",
     "ShippedHybrid",
     "hybrid",
     "load_hybrid",
     "parsed",
     "read_spec",
     "replaced",
+    "require_patchable",
     "ship",
     "together",
 ]

@@ -54,7 +54,8 @@ def _attention(
     if patterns is None:
         own: tuple[Tensor, Tensor] = eager(module, query, key, value, attention_mask, **options)
         return own
-    weights = _within_window(patterns.weights.to(value.dtype), attention_mask, options.get("sliding_window"))
+    window = options.get("sliding_window")
+    weights = _within_window(patterns.weights.to(value.dtype), attention_mask, window, key.shape[2])
     queries_per_value = query.shape[1] // value.shape[1]
     values = value[:, [head // queries_per_value for head in patterns.heads]]
     replaced = (weights @ values).transpose(1, 2)  # [sentence, query, replaced head, dimension]
@@ -69,17 +70,17 @@ def _attention(
     return output, own_weights
 
 
-def _within_window(weights: Tensor, attention_mask: Tensor | None, window: int | None) -> Tensor:
+def _within_window(weights: Tensor, attention_mask: Tensor | None, window: int | None, keys: int) -> Tensor:
     """Weights of a layer with a sliding window: nothing beyond it, rows made to sum to what they did.
 
+    `keys` is how many keys are there: the cache of such a layer has let go of those before the window.
     A row that had all its weight beyond the window goes to the first token within.
     """
-    keys = weights.shape[-1]
-    if window is None or keys <= window or attention_mask is None:
+    if window is None or weights.shape[-1] <= window or attention_mask is None:
         return weights
     seen = attention_mask[..., :keys]
     seen = seen if seen.dtype == torch.bool else seen == 0  # [sentence or 1, 1, query, key]
-    inside = weights * seen
+    inside = weights[..., -keys:] * seen
     total, before = inside.sum(-1, keepdim=True), weights.sum(-1, keepdim=True)
     is_first = seen & (seen.cumsum(-1) == 1)
     scaled = inside * (before / total.clamp(min=torch.finfo(inside.dtype).tiny))

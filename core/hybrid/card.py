@@ -15,18 +15,27 @@ _HIGHEST = 3.0  # of the increases drawn: +300 %; what is above runs off the top
 
 
 def model_card(
-    info: ModelInfo, spec: HybridSpec, figures: Mapping[str, Any], curve: Sequence[Mapping[str, Any]]
+    info: ModelInfo,
+    spec: HybridSpec,
+    figures: Mapping[str, Any],
+    curve: Mapping[str, Any] | None = None,
+    parents: Mapping[str, str] | None = None,
 ) -> str:
-    """Markdown with the figures, the curve and every head's program in a sentence."""
+    """Markdown with the figures, the curve and every head's program in a sentence.
+
+    `parents` names the program that a head's constants were fitted from, by head.
+    """
+    fitted = parents or {}
     total = info.layers * info.heads
     described = [(head, describe(parse(source))) for head, source in spec.programs]
     lookahead = sum(found.lookahead for _, found in described)
     lines = [
         f"# {info.title} with {len(spec.programs)} of {total} attention heads as programs",
         "",
-        f"Base model: `{info.name}` ({info.id}). Made with Headscript; method: arXiv 2606.19317.",
+        f"Base model: {_cell(info.name)} ({_cell(info.id)}). Made with Headscript; method: arXiv 2606.19317.",
         "The programs are in `programs/`, one short Python function a head. Load the hybrid with "
-        '`core.hybrid.load_hybrid("this folder")`.',
+        '`core.hybrid.load_hybrid("this folder")`, or `load_hybrid("this folder", model="...")` where the '
+        "model has another name or lies in a folder.",
         "",
         "| figure | value |",
         "| --- | --- |",
@@ -39,13 +48,36 @@ def model_card(
         "",
     ]
     if curve:
-        lines += ["## Perplexity against share of heads replaced", "", "![curve](curve.svg)", ""]
-        lines += ["| order | share | increase |", "| --- | --- | --- |"]
-        lines += [f"| {row['order']} | {row['share']:.0%} | {row['increase']:+.1%} |" for row in curve]
-        lines += [""]
-    lines += ["## Heads", "", "| head | program |", "| --- | --- |"]
-    lines += [f"| [{head}](programs/{head}.py) | {_cell(found.sentence)} |" for head, found in described]
+        lines += [*_curve_lines(curve), ""]
+    lines += ["## Heads", "", "| head | program | fitted from |", "| --- | --- | --- |"]
+    lines += [
+        f"| [{head}](programs/{head}.py) | {_cell(found.sentence)} | {_cell(fitted.get(str(head), ''))} |"
+        for head, found in described
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _curve_lines(curve: Mapping[str, Any]) -> list[str]:
+    """The curve as a picture and a table, with what it was measured on."""
+    rows = curve["rows"]
+    kind = {True: "control", False: "programs"}
+    return [
+        "## Perplexity against share of heads replaced",
+        "",
+        "![curve](curve.svg)",
+        "",
+        f"{_cell(str(curve['title']))}, before any calibration: {curve['passages']} passages, "
+        f"{curve['tokens']} tokens, {_cell(str(curve['passages_from']))}. Controls stand in the place of the "
+        f"heads that go first by {_cell(str(rows[0]['order']))}, and explain nothing.",
+        "",
+        "| order | kind | share | increase |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {_cell(row['order'])} | {kind[row['control']]} | {row['share']:.0%} "
+            f"| {row['increase']:+.1%} |"
+            for row in rows
+        ),
+    ]
 
 
 def _shown(name: str, value: Any) -> str:

@@ -90,17 +90,22 @@ def hybrid(loaded: LoadedModel, spec: HybridSpec) -> Iterator[Hybrid]:
 @contextmanager
 def replaced(loaded: LoadedModel, source: PatternSource) -> Iterator[Hybrid]:
     """`loaded` with heads replaced by the patterns of any source; restored when the block ends."""
-    if not can_patch(loaded.model):
-        raise HybridError(
-            f"{type(loaded.model).__name__} does not use transformers' AttentionInterface, "
-            "so its heads cannot be replaced"
-        )
+    require_patchable(loaded)
     before = loaded.model.config._attn_implementation
     loaded.model.set_attn_implementation(IMPLEMENTATION)
     try:
         yield Hybrid(loaded, source)
     finally:
         loaded.model.set_attn_implementation(before)
+
+
+def require_patchable(loaded: LoadedModel) -> None:
+    """Raises HybridError if the model's attention cannot be replaced."""
+    if not can_patch(loaded.model):
+        raise HybridError(
+            f"{type(loaded.model).__name__} does not use transformers' AttentionInterface, "
+            "so its heads cannot be replaced"
+        )
 
 
 def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +22,13 @@ class Patterns:
     heads: Sequence[HeadId]
     weights: Tensor  # float32 [sentence, head, query, key], in the order of `heads`
     mix: Tensor | None = None  # [sentence, head]: 1 where the head is replaced, 0 where it keeps its own
+
+    @property
+    def ran(self) -> Tensor:
+        """Where a head is replaced: bool [sentence, head], on the CPU."""
+        if self.mix is None:
+            return torch.ones(self.weights.shape[:2], dtype=torch.bool)
+        return (self.mix != 0).cpu()
 
     @property
     def failures(self) -> int:
@@ -85,6 +92,9 @@ def together(produced: Mapping[HeadId, Evaluated], features: Features) -> Patter
     return Patterns(list(produced), weights, mix.to(weights.device) if has_failed else None)
 
 
+_MOST_WEIGHTS = 2**24  # held at once of prefixes, of which the last rows are kept
+
+
 class PrefixPatterns:
     """Programs that read no further than the query: every row from features of the passage up to it.
 
@@ -107,11 +117,23 @@ class PrefixPatterns:
         length = int(features.lengths.max(initial=0))
         weights = torch.zeros(len(features), len(self.heads), length, length, device=self.device)
         mix = torch.ones(weights.shape[:2])
+        source = ProgramPatterns(self.programs, True, self.device)
         for row, sentence in enumerate(features.sentences):
-            read = ProgramPatterns(self.programs, True, self.device).patterns(self.prefixes[sentence])
-            n = len(self.prefixes[sentence])
-            last = torch.arange(n)
-            weights[row, :, :n, :n] = read.weights[last, :, last].transpose(0, 1)
-            if read.mix is not None:  # one failing prefix is a failing passage
-                mix[row] = read.mix.amin(0).cpu()
+            prefixes = self.prefixes[sentence]
+            for some in self._parts(len(prefixes)):
+                read = source.patterns(prefixes.select(some))
+                for at, last in enumerate(some):
+                    weights[row, :, last, : last + 1] = read.weights[at, :, last, : last + 1]
+                if read.mix is not None:  # one failing prefix is a failing passage
+                    mix[row] = torch.minimum(mix[row], read.mix.amin(0).cpu())
         return Patterns(self.heads, weights, mix.to(self.device) if bool((mix == 0).any()) else None)
+
+    def _parts(self, prefixes: int) -> Iterator[range]:
+        """Prefixes in order, as many at a time as keep the weights of all heads within bounds."""
+        start = 0
+        while start < prefixes:
+            end = start + 1
+            while end < prefixes and len(self.heads) * (end + 1 - start) * (end + 1) ** 2 <= _MOST_WEIGHTS:
+                end += 1
+            yield range(start, end)
+            start = end

@@ -15,7 +15,7 @@ import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,43 @@ from core.hybrid.card import curve_svg, model_card
 from core.hybrid.patched import Hybrid, hybrid
 from core.language import parse
 from core.models import LoadedModel, load
-from core.types import HeadId, HybridSpec, ModelInfo, Sentence, Split
+from core.types import ORDERS, HeadId, HybridSpec, ModelInfo, Sentence, Split
 
 FORMAT = 1
-_LOADER = '''"""Load this hybrid; run it where Headscript and its requirements can be imported."""
+_LOADER = '''"""Load this hybrid: `python load.py [MODEL]`, where Headscript can be imported.
 
+MODEL is a hub id or a folder, where the model is not to be had under the name in hybrid.json.
+"""
+
+import sys
 from pathlib import Path
 
 from core.hybrid import load_hybrid
 
 if __name__ == "__main__":
-    shipped = load_hybrid(Path(__file__).parent)
+    shipped = load_hybrid(Path(__file__).parent, model=sys.argv[1] if len(sys.argv) > 1 else None)
     print(shipped.logits(["Once upon a time"])[0].shape)
 '''
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What a folder says of its hybrid; programs are parsed, nothing else is believed."""
+
+    model: str  # the model's name: a hub id, "demo", or what a folder or file was called
+    is_local: bool  # whether that was a folder or a file of whoever shipped it
+    weights: str  # LoadedModel.weights; empty in folders that were written before there was any
+    spec: HybridSpec  # for the id that the model had there
+    figures: Mapping[str, Any]
+    made: Mapping[str, Any]  # order, budget, calibration, and parents: the program before it, by head
+
+    def fits(self, model: str, weights: str) -> bool:
+        """Whether it is for the model with this id or these weights."""
+        return self.spec.model == model or (self.weights != "" and self.weights == weights)
+
+    def spec_of(self, model: str) -> HybridSpec:
+        """The spec under another id of the model."""
+        return HybridSpec.of(model, self.spec.programs)
 
 
 @dataclass(frozen=True)
@@ -74,28 +98,36 @@ def ship(
     info: ModelInfo,
     spec: HybridSpec,
     figures: Mapping[str, Any],
-    curve: Sequence[Mapping[str, Any]] = (),
+    curve: Mapping[str, Any] | None = None,
+    weights: str = "",
+    made: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a hybrid; `figures` are plain values, `curve` rows of order, share and increase.
+    """Write a hybrid; `figures` are plain values, `curve` is one as a job gives it, `made` as in Shipment.
 
-    Raises HybridError if the folder exists and holds something else.
+    `weights` tell the model wherever it lies; the folder it came from is not written. Raises HybridError if
+    the folder exists and holds something else.
     """
     if folder.exists() and (
         not folder.is_dir() or (any(folder.iterdir()) and not (folder / "hybrid.json").exists())
     ):
         raise HybridError(f"{folder} exists and holds no hybrid; choose another folder")
+    is_local = Path(info.name).is_absolute() or info.name.startswith((".", "~"))
+    info = replace(info, name=Path(info.name).name) if is_local else info
     written = {
         "format": FORMAT,
         "model": {
             "id": info.id,
             "name": info.name,
+            "local": is_local,
+            "weights": weights,
             "architecture": info.architecture,
             "layers": info.layers,
             "heads": info.heads,
         },
         "heads": [str(head) for head, _ in spec.programs],
         "figures": dict(figures),
-        "curve": [dict(row) for row in curve],
+        "made": dict(made or {}),
+        "curve": dict(curve or {}),
         "versions": {
             "headscript": __version__,
             "python": platform.python_version(),
@@ -110,29 +142,45 @@ def ship(
     for head, source in spec.programs:
         (programs / f"{head}.py").write_text(source, encoding="utf-8")
     (folder / "load.py").write_text(_LOADER)
-    (folder / "README.md").write_text(model_card(info, spec, figures, curve), encoding="utf-8")
+    (folder / "README.md").write_text(
+        model_card(info, spec, figures, curve, (made or {}).get("parents", {})), encoding="utf-8"
+    )
+    (folder / "curve.svg").unlink(missing_ok=True)
     if curve:
-        (folder / "curve.svg").write_text(curve_svg(curve), encoding="utf-8")
+        (folder / "curve.svg").write_text(curve_svg(curve["rows"]), encoding="utf-8")
     (folder / "hybrid.json").write_text(json.dumps(written, indent=1))  # last: it makes the folder a hybrid
 
 
-def read_spec(folder: Path) -> tuple[str, HybridSpec, dict[str, Any]]:
-    """The model's name, the spec and the figures of a shipped hybrid; raises HybridError.
-
-    Every program is parsed before anything is returned.
-    """
+def read_spec(folder: Path) -> Shipment:
+    """What a shipped hybrid is; raises HybridError. Every program is parsed before anything is returned."""
     try:
         read = json.loads((folder / "hybrid.json").read_text(encoding="utf-8"))
         if read["format"] != FORMAT:
             raise HybridError(f"{folder} has format {read['format']!r}; this version reads {FORMAT}")
-        name, model = str(read["model"]["name"]), str(read["model"]["id"])
+        model = read["model"]
+        name, model_id, is_local = str(model["name"]), str(model["id"]), bool(model.get("local"))
+        weights, made = str(model.get("weights", "")), _made(read.get("made", {}))
         heads = [HeadId.parse(str(head)) for head in read["heads"]]
         figures = dict(read["figures"])
     except OSError as error:
         raise HybridError(f"{folder} holds no hybrid: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise HybridError(f"{folder / 'hybrid.json'} is damaged: {error}") from error
-    return name, HybridSpec.of(model, ((head, _source(folder, head)) for head in heads)), figures
+    spec = HybridSpec.of(model_id, ((head, _source(folder, head)) for head in heads))
+    return Shipment(name, is_local, weights, spec, figures, made)
+
+
+def _made(read: Mapping[str, Any]) -> dict[str, Any]:
+    """How the hybrid was made, as far as that is told; raises ValueError or TypeError for nonsense."""
+    order, budget = read.get("order"), read.get("budget")
+    return {
+        "order": order if order in ORDERS else None,
+        "budget": None if budget is None else float(budget),
+        "calibration": [(int(step), float(kl)) for step, kl in read.get("calibration") or ()],
+        "parents": {
+            str(HeadId.parse(head)): str(name) for head, name in dict(read.get("parents", {})).items()
+        },
+    }
 
 
 def _source(folder: Path, head: HeadId) -> str:
@@ -153,12 +201,19 @@ def load_hybrid(
     models: Path = Path("workspace/models"),
     device: str = "auto",
 ) -> ShippedHybrid:
-    """A shipped hybrid with its model loaded; `model` where the model lies elsewhere than it did.
+    """A shipped hybrid with its model loaded; `model` where the model has another name here, or is a folder.
 
     Raises HybridError for a damaged folder or another model, ModelError if the model cannot be loaded.
     """
-    name, spec, figures = read_spec(Path(folder))
-    loaded = load(model or name, models, device)
+    shipped = read_spec(Path(folder))
+    if model is None and shipped.is_local:
+        raise HybridError(
+            f"{folder} replaces heads of a model that was a folder or file called {shipped.model}; say where "
+            "it lies here: load_hybrid(folder, model=PATH)"
+        )
+    loaded = load(model or shipped.model, models, device)
+    is_same = shipped.fits(loaded.info.id, loaded.weights())
+    spec = shipped.spec_of(loaded.info.id) if is_same else shipped.spec
     with hybrid(loaded, spec):  # refuses what does not fit before anyone relies on it
         pass
-    return ShippedHybrid(loaded, spec, figures)
+    return ShippedHybrid(loaded, spec, shipped.figures)

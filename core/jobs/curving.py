@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.device import Halving
-from core.evaluate.perplexity import Variant, evaluation, measure
+from core.evaluate.perplexity import Variant, evaluation, kl_beyond, measure, predictable
+from core.hybrid import require_patchable
 from core.hybrid.controls import controls
 from core.jobs.choosing import chooser_of
 from core.jobs.extracting import load_model
@@ -18,16 +20,18 @@ def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence],
     """Orders and shares as the spec names them; controls replace the heads of the first order."""
     spec = folder.spec
     loaded = load_model(spec, events)
+    require_patchable(loaded)
     passages = [sentence for sentence in sentences if sentence.id in set(spec["passages"])]
     others = [sentence for sentence in sentences if sentence.id not in set(spec["passages"])]
+    features = features_of(workspace, loaded, passages, events)
+    predictable(loaded, features)  # refuses passages that are too short before any work
     validation = features_of(workspace, loaded, [s for s in others if s.split == Split.VALIDATION], events)
     chooser = chooser_of(spec, loaded, validation, events)
     total = loaded.info.layers * loaded.info.heads
-    asked = {round(share * total) for share in spec["shares"]}
-    counts = sorted(count for count in asked if 0 < count <= len(chooser.programs))
+    counts = curve_counts(spec["shares"], total, len(chooser.programs))
     rows, variants = [], []
     for at, order in enumerate(spec["orders"]):
-        heads = chooser.order(order, max(counts, default=0))
+        heads = chooser.order(order, counts[-1])
         for count in counts:
             rows.append({"order": order, "control": False, "heads": count, "share": count / total})
             variants.append(Variant(chooser.source, frozenset(heads[:count])))
@@ -39,7 +43,6 @@ def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence],
             for count in counts:
                 rows.append({"order": name, "control": True, "heads": count, "share": count / total})
                 variants.append(Variant(source, frozenset(first[:count])))
-    features = features_of(workspace, loaded, passages, events)
 
     def tell(done: int, total: int) -> None:
         events.progress(f"measuring {len(variants)} hybrids", done, total)
@@ -48,12 +51,21 @@ def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence],
     for at, row in enumerate(rows):
         found = evaluation(losses, at)
         row.update(increase=found.increase, low=found.low, high=found.high, kl=found.kl, kept=found.kept)
+        if row["control"]:  # beside the programs on the same heads, which come first
+            row["beyond"] = kl_beyond(losses, at, counts.index(row["heads"]))
     content = {
         "model": loaded.info.id,
         "title": spec["title"],
         "passages_from": spec["passages_from"],
         "passages": len(features),
         "tokens": len(losses.rows),
+        "programs": {str(head): program.id for head, program in sorted(chooser.programs.items())},
         "rows": rows,
     }
     events.result("curve", "curve", content)
+
+
+def curve_counts(shares: Sequence[float], total: int, programs: int) -> list[int]:
+    """Numbers of heads to replace: the shares of all heads that there are programs for, and every program."""
+    asked = {round(share * total) for share in shares}
+    return sorted({count for count in asked if 0 < count < programs} | {programs})

@@ -9,7 +9,7 @@ import duckdb
 from core.corpus import sentence_from_json
 from core.jobs.folder import JobFolder, Json
 from core.store.gains import add_gains, best_fits
-from core.store.hybrids import add_costs, add_curve, add_downstream, add_evaluation, add_hybrid
+from core.store.hybrids import add_costs, add_curve, add_downstream, add_evaluation, add_hybrid, add_weights
 from core.store.jobs import set_job_model, set_job_state
 from core.store.library import add_model, add_program, add_proposals, add_scores, add_sentences
 from core.types import Evaluation, HeadId, ModelInfo, Score, Split
@@ -35,6 +35,8 @@ class Intake:
             case "model":
                 add_model(cursor, ModelInfo(**content))
                 set_job_model(cursor, self.folder.id, content["id"])
+            case "weights":
+                add_weights(cursor, content["model"], content["fingerprint"])
             case "sentences":
                 rows = [sentence_from_json(row) for row in content["sentences"]]
                 add_sentences(cursor, content["model"], content["corpus"], rows)

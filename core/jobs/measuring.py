@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from core.device import Halving
-from core.evaluate.calibrate import calibrate
 from core.evaluate.downstream import accuracy
-from core.evaluate.perplexity import Losses, Variant, evaluation, measure
+from core.evaluate.perplexity import Losses, Variant, evaluation, measure, predictable
 from core.features import Features, annotate, annotate_prefixes
-from core.hybrid import PrefixPatterns, ProgramPatterns, parsed
+from core.hybrid import PrefixPatterns, ProgramPatterns, parsed, require_patchable
+from core.jobs.calibrating import TRAIN_PASSAGES, as_they_are, calibrated, calibrated_within
 from core.jobs.choosing import chooser_of
 from core.jobs.extracting import load_model, note_shortcomings
 from core.jobs.folder import EventWriter, JobFolder, Json
@@ -23,9 +23,8 @@ from core.questions import read_questions
 from core.store.hybrids import spec_from_json, spec_to_json
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
-from core.types import HeadId, HybridSpec, Sentence, Split
+from core.types import HeadId, Sentence, Split
 
-_TRAIN_PASSAGES, _VALIDATION_PASSAGES = 160, 24  # of calibration, at most
 _SHOWN_PASSAGES = 60  # with the damage to each token
 _STRICT_PASSAGES = 20  # they take as many evaluations as they have tokens
 
@@ -33,12 +32,19 @@ _STRICT_PASSAGES = 20  # they take as many evaluations as they have tokens
 def measure_hybrid(
     folder: JobFolder, workspace: Path, sentences: list[Sentence], events: EventWriter
 ) -> None:
-    """Choose heads, calibrate if that was asked for, and measure perplexity and KL on passages."""
+    """Choose heads, calibrate if that was asked for, and measure perplexity and KL on passages.
+
+    A hybrid that the spec gives is measured as it is.
+    """
     spec = folder.spec
     loaded = load_model(spec, events)
+    require_patchable(loaded)
     passages = [sentence for sentence in sentences if sentence.id in set(spec["passages"])]
     features = features_of(workspace, loaded, passages, events)
-    if "hybrid.json" in folder.finished():
+    predictable(loaded, features)  # refuses passages that are too short before any work
+    if "given" in spec:
+        made = spec["given"]
+    elif "hybrid.json" in folder.finished():
         made = folder.result("hybrid.json")
     else:
         made = _made(spec, workspace, loaded, sentences, events)
@@ -84,22 +90,17 @@ def _made(
     heads = chooser.order(spec["order"], len(chooser.programs) if count is None else count)
     if count is None:
         count = chooser.within(budget, heads)
-    chosen = HybridSpec.of(loaded.info.id, ((head, chooser.programs[head].source) for head in heads[:count]))
-    history: list[tuple[int, float]] = []
-    parents = {head: chooser.programs[head].id for head in heads[:count]}
+    chosen = as_they_are(chooser, heads[:count])
+    history: Sequence[tuple[int, float]] = ()
     if spec["calibrate"]:
-        train = features_of(workspace, loaded, splits[Split.TRAIN][:_TRAIN_PASSAGES], events)
-        fitted = calibrate(
-            loaded,
-            chosen,
-            train,
-            validation.select(range(min(len(validation), _VALIDATION_PASSAGES))),
-            seed=spec["seed"],
-            tell=lambda done, total: events.progress("calibrating", done, total),
-            halving=Halving(events.note),
+        train = features_of(workspace, loaded, splits[Split.TRAIN][:TRAIN_PASSAGES], events)
+        fitted = (
+            calibrated(chooser, heads[:count], train)
+            if budget is None
+            else calibrated_within(chooser, budget, heads, count, train)
         )
-        events.note(f"calibration: KL per token {fitted.before:.4f} -> {fitted.after:.4f} on validation")
-        chosen, history = fitted.spec, [*fitted.history]
+        chosen, history = fitted.spec, fitted.history
+    parents = {head: chooser.programs[head].id for head, _ in chosen.programs}
     return {
         "programs": [
             {**row, "parent": parents[head]}
@@ -178,6 +179,7 @@ def measure_downstream(folder: JobFolder, workspace: Path, events: EventWriter) 
     spec = folder.spec
     questions = read_questions(Path(spec["questions"]), spec["limit"]) if spec["questions"] else []
     loaded = load_model(spec, events)
+    require_patchable(loaded)
     hybrid = spec_from_json(loaded.info.id, spec["programs"])
     if spec["tasks"]:
         from core.evaluate.harness import task_accuracies

@@ -90,8 +90,9 @@ class JobRunner(JobQueue):
     ) -> str:
         """Build a hybrid out of programs, one for each head that may be replaced, and measure it on passages.
 
-        Raises HybridError if there are fewer programs than heads to replace.
+        Raises HybridError if there are fewer programs than heads to replace, or the model is an encoder.
         """
+        _require_candidates(info, sources)
         if request.count is not None and request.count > len(sources):
             raise HybridError(
                 f"{request.count} heads were asked for, but only {len(sources)} have a program to choose "
@@ -100,6 +101,32 @@ class JobRunner(JobQueue):
         return self._start(
             "hybrid", {**self._choice(info, sources, passages, passages_from), **asdict(request)}
         )
+
+    def start_measuring(
+        self,
+        info: ModelInfo,
+        hybrid: str,
+        passages: Sequence[Sentence],
+        passages_from: str,
+        strict: bool = False,
+    ) -> str:
+        """Measure a stored hybrid as it is, such as an imported one; what was measured of it is kept.
+
+        Raises HybridError if there is no such hybrid, or the model is an encoder.
+        """
+        made = self._workspace.hybrids.made(hybrid)
+        if made is None:
+            raise HybridError(f"the workspace holds no hybrid {hybrid}")
+        _require_causal(info)
+        asked = {
+            "given": made,
+            "title": made["title"],
+            "sentences": [asdict(sentence) for sentence in passages],
+            "passages": [sentence.id for sentence in passages],
+            "passages_from": passages_from,
+            "strict": strict,
+        }
+        return self._start("measure", {"model": info.name, "model_id": info.id, **asked})
 
     def start_curve(
         self,
@@ -112,7 +139,11 @@ class JobRunner(JobQueue):
         shares: Sequence[float] = SHARES,
         seed: int = 0,
     ) -> str:
-        """Measure hybrids of many shares for each order, with controls on the heads of the first."""
+        """Measure hybrids of many shares for each order, with controls on the heads of the first.
+
+        Raises HybridError if there is no program, or the model is an encoder.
+        """
+        _require_candidates(info, sources)
         asked = {
             "title": title,
             "orders": list(orders),
@@ -132,8 +163,10 @@ class JobRunner(JobQueue):
     ) -> str:
         """Have a stored hybrid and its model answer a PIQA-format file, or tasks of lm-eval by name.
 
-        Raises HybridError if there is no such hybrid, CorpusError if the file holds no questions.
+        Raises HybridError if there is no such hybrid or the model is an encoder, CorpusError if the file
+        holds no questions.
         """
+        _require_causal(info)
         spec = self._workspace.hybrids.spec(hybrid)
         if spec is None:
             raise HybridError(f"the workspace holds no hybrid {hybrid}")
@@ -190,3 +223,17 @@ def _names(info: ModelInfo, heads: Sequence[HeadId]) -> list[str] | None:
     """The heads that a job is about, the same however it was asked; None for all of the model's."""
     chosen = sorted(set(heads))
     return None if chosen == info.head_ids() else [str(head) for head in chosen]
+
+
+def _require_causal(info: ModelInfo) -> None:
+    if not info.is_causal:
+        raise HybridError(f"{info.title} is an encoder: it predicts no next token, so has no perplexity")
+
+
+def _require_candidates(info: ModelInfo, sources: Mapping[HeadId, str]) -> None:
+    _require_causal(info)
+    if not sources:
+        raise HybridError(
+            "no head has a program to replace it by; accept some in Review, use the best programs "
+            "(--programs best), or find programs first with `synthesize`"
+        )

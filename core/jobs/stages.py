@@ -102,6 +102,7 @@ KINDS = {
         Kind("claude", "Ask Claude", needs_device=False, run=_claude),
         Kind("score", "Score programs", needs_device=True, run=_score),
         Kind("hybrid", "Build and measure a hybrid", needs_device=True, run=_hybrid),
+        Kind("measure", "Measure a hybrid", needs_device=True, run=_hybrid),
         Kind("curve", "Measure a curve", needs_device=True, run=_curve),
         Kind("downstream", "Answer questions", needs_device=True, run=_downstream),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any
 
@@ -37,6 +39,16 @@ class HybridTable:
         model, programs = rows[0]
         return spec_from_json(model, json.loads(programs))
 
+    def made(self, hybrid: str) -> dict[str, Any] | None:
+        """A hybrid as `add_hybrid` took it: programs, title, share, and how it was chosen."""
+        rows = self._database.rows(
+            "SELECT programs, title, share, made FROM hybrids WHERE hybrid_id = ?", [hybrid]
+        )
+        if not rows:
+            return None
+        programs, title, share, made = rows[0]
+        return {"programs": json.loads(programs), "title": title, "share": share, **json.loads(made)}
+
     def details(self, hybrid: str, passages_from: str) -> dict[str, Any]:
         """Genres, strict figures and the damage to tokens of an evaluation."""
         rows = self._database.rows(
@@ -46,12 +58,31 @@ class HybridTable:
         found: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
         return found
 
+    def weights(self, model: str) -> str:
+        """The fingerprint of a model's weights; empty until a job has loaded it."""
+        rows = self._database.rows("SELECT fingerprint FROM model_weights WHERE model_id = ?", [model])
+        return str(rows[0][0]) if rows else ""
+
     def costs(self, model: str) -> dict[tuple[HeadId, str], float]:
         """KL per token of each (head, program id) that was estimated, nats."""
         rows = self._database.rows(
             "SELECT layer, head, program_id, kl FROM head_costs WHERE model_id = ?", [model]
         )
         return {(HeadId(layer, head), program): kl for layer, head, program, kl in rows}
+
+    def agreement(self, model: str, programs: Mapping[HeadId, str]) -> tuple[int, float] | None:
+        """Of the estimate of most of these programs: its passages, and their halves' rank correlation."""
+        rows = self._database.rows(
+            "SELECT layer, head, program_id, passages, agreement FROM head_costs "
+            "WHERE model_id = ? AND agreement IS NOT NULL",
+            [model],
+        )
+        found = Counter(
+            (int(passages), float(agreement))
+            for layer, head, program, passages, agreement in rows
+            if programs.get(HeadId(layer, head)) == program
+        )
+        return found.most_common(1)[0][0] if found else None
 
     def curve(self, model: str) -> dict[str, Any] | None:
         """The latest curve."""
@@ -86,6 +117,11 @@ def spec_from_json(model: str, programs: list[dict[str, object]]) -> HybridSpec:
     )
 
 
+def add_weights(cursor: duckdb.DuckDBPyConnection, model: str, fingerprint: str) -> None:
+    """Remember a model's weights; adding them again changes nothing."""
+    cursor.execute("INSERT INTO model_weights VALUES (?, ?) ON CONFLICT DO NOTHING", [model, fingerprint])
+
+
 def add_hybrid(cursor: duckdb.DuckDBPyConnection, model: str, made: dict[str, Any]) -> str:
     """Store a hybrid as a job or a shipped folder describes it, unless it is there; its id."""
     spec = spec_from_json(model, made["programs"])
@@ -115,8 +151,9 @@ def add_evaluation(
 ) -> None:
     """Store an evaluation, replacing an older one on the same passages."""
     cursor.execute(
-        "INSERT OR REPLACE INTO evaluations "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(epoch_us(now())), ?)",
+        "INSERT OR REPLACE INTO evaluations (hybrid_id, passages_from, base_ppl, ppl, increase, low, high, "
+        "kl, tokens, passages, kept, kl_low, kl_high, details, made_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(epoch_us(now())))",
         [hybrid, passages_from, *astuple(found), json.dumps(details)],
     )
 
@@ -124,10 +161,18 @@ def add_evaluation(
 def add_costs(cursor: duckdb.DuckDBPyConnection, content: dict[str, Any]) -> None:
     """Store what heads cost, replacing older estimates of the same programs."""
     rows = [
-        [content["model"], row["layer"], row["head"], row["program"], row["kl"], content["passages"]]
+        [
+            content["model"],
+            row["layer"],
+            row["head"],
+            row["program"],
+            row["kl"],
+            content["passages"],
+            content.get("agreement"),
+        ]
         for row in content["heads"]
     ]
-    cursor.executemany("INSERT OR REPLACE INTO head_costs VALUES (?, ?, ?, ?, ?, ?)", rows)
+    cursor.executemany("INSERT OR REPLACE INTO head_costs VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def add_curve(cursor: duckdb.DuckDBPyConnection, content: dict[str, Any]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from core.curate import heads_in_share
 from core.errors import HeadscriptError
 from core.language import parse
 from core.types import HeadId, HybridRequest, ModelInfo, Order, Split
-from core.ui import state
+from core.ui import frame, state
 from core.words import counted
 
 _ACCEPTED, _BEST = "Accepted programs", "Best programs, reviewed or not"
@@ -32,7 +33,8 @@ class Candidates:
     which: str
     sources: dict[HeadId, str]
     fits: dict[HeadId, float]  # IoU on validation
-    costs: dict[HeadId, float]  # nats per token of KL, where they were estimated
+    costs: dict[HeadId, float]  # nats per token of KL, where they were estimated; see `estimated_kl`
+    agreement: tuple[int, float] | None  # passages of the estimate; rank correlation of their halves
 
 
 def draw_builder(model: ModelInfo) -> Candidates:
@@ -78,10 +80,11 @@ def _candidates(model: ModelInfo, which: str) -> Candidates:
         sources = {found.score.head: found.program.source for found in best}
     known = workspace.hybrids.costs(model.id)
     ids = {source: parse(source).id for source in set(sources.values())}
+    agreement = workspace.hybrids.agreement(model.id, {head: ids[source] for head, source in sources.items()})
     costs = {
         head: known[head, ids[source]] for head, source in sources.items() if (head, ids[source]) in known
     }
-    return Candidates(which, sources, fits, costs)
+    return Candidates(which, sources, fits, costs, agreement)
 
 
 def _filtered(model: ModelInfo, candidates: Candidates) -> Candidates:
@@ -97,7 +100,8 @@ def _filtered(model: ModelInfo, candidates: Candidates) -> Candidates:
     }
     if len(kept) < len(candidates.sources):
         st.caption(f"{len(kept)} of {len(candidates.sources)} heads pass the filter")
-    return Candidates(candidates.which, kept, candidates.fits, candidates.costs)
+    costs = {head: cost for head, cost in candidates.costs.items() if head in kept}
+    return replace(candidates, sources=kept, costs=costs)
 
 
 def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
@@ -142,13 +146,28 @@ def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
 
 def _draw_expected(model: ModelInfo, candidates: Candidates, request: HybridRequest) -> None:
     """What the heads chosen are expected to cost, where that is known."""
+    if request.order == "cost" and candidates.agreement is not None:
+        passages, correlation = candidates.agreement
+        st.caption(
+            f"Costs are estimated on {passages} validation passages; two halves of them order the heads "
+            f"alike with rank correlation {correlation:.2f}."
+        )
+    unknown = len(candidates.sources) - len(candidates.costs)
     if not candidates.costs:
         st.caption("What each head costs is not known yet; the first hybrid in order of cost estimates it.")
+    elif unknown:
+        st.caption(
+            f"What {counted(unknown, 'head')} of {len(candidates.sources)} would cost is not known yet; "
+            "a hybrid in order of cost estimates it first."
+        )
     elif request.count is not None and request.order == "cost":
         chosen = sorted(candidates.costs.values())[: request.count]
+        known = [cost for cost in chosen if math.isfinite(cost)]
+        failing = len(chosen) - len(known)
         st.caption(
-            f"Expected: KL {sum(chosen):.3f} nats per token if costs add up; "
+            f"Expected: KL {sum(known):.3f} nats per token if costs add up; "
             "replaced together, heads cost more."
+            + (f" Programs among them that fail on most passages: {failing}." if failing else "")
         )
 
 
@@ -158,7 +177,7 @@ def _start(model: ModelInfo, candidates: Candidates, request: HybridRequest) -> 
     try:
         owner.runner.start_hybrid(model, candidates.sources, passages, str(Split.TEST), request)
     except HeadscriptError as error:
-        st.error(str(error))
+        st.error(frame.as_text(str(error)))
     else:
         st.rerun()
 
@@ -173,5 +192,9 @@ def draw_curve_button(model: ModelInfo, candidates: Candidates) -> None:
             owner = state.owner()
             passages = owner.workspace.library.sentences(model.id, Split.TEST)[:count]
             title = candidates.which.split(",")[0].lower()
-            owner.runner.start_curve(model, candidates.sources, passages, str(Split.TEST), title)
-            st.rerun()
+            try:
+                owner.runner.start_curve(model, candidates.sources, passages, str(Split.TEST), title)
+            except HeadscriptError as error:
+                st.error(frame.as_text(str(error)))
+            else:
+                st.rerun()

@@ -17,7 +17,9 @@ def draw_damage(details: dict[str, Any]) -> None:
     """Passages with every token shaded by how much more surprising it became."""
     passages = details.get("damage", [])
     if not passages:
-        st.info("Measure the hybrid again to see the damage to each token.", icon=":material/info:")
+        st.info(
+            "Measure the hybrid again (*Details*) to see the damage to each token.", icon=":material/info:"
+        )
         return
     order = st.segmented_control(
         "Passages", ["most damaged first", "as measured"], default="most damaged first", key="damage-order"

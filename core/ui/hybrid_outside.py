@@ -11,6 +11,7 @@ import streamlit as st
 from core.errors import HeadscriptError
 from core.types import ModelInfo
 from core.ui import frame, state
+from core.ui.hybrid_results import KEPT
 
 
 def draw_downstream(model: ModelInfo, hybrid: str) -> None:
@@ -24,6 +25,7 @@ def draw_downstream(model: ModelInfo, hybrid: str) -> None:
                 "model": found["original"],
                 "hybrid": found["changed"],
                 "same answer": found["agreement"],
+                "kept": found.get("kept"),
             }
             for found in done
         ]
@@ -31,7 +33,7 @@ def draw_downstream(model: ModelInfo, hybrid: str) -> None:
         st.dataframe(
             pd.DataFrame(rows),
             hide_index=True,
-            column_config={"model": percent, "hybrid": percent, "same answer": percent},
+            column_config={"model": percent, "hybrid": percent, "same answer": percent, "kept": KEPT},
         )
         latest = done[0]
         st.caption(

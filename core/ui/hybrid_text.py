@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import streamlit as st
 
 from core.errors import HeadscriptError
 from core.types import HybridSpec, ModelInfo
 from core.ui import frame, state
 from core.ui.live import LiveModel, live_model
+from core.words import counted
 
 _PROMPT = "Once upon a time, there was a little girl who"
 
@@ -44,10 +47,18 @@ def _draw_both(
         column.markdown(f"**{title}**")
         place = column.empty()
         text = prompt
-        with live.lock:
-            for piece in generate(live.loaded, chosen, prompt, tokens, temperature, seed):
+        failures: list[int] = []
+        writing = generate(live.loaded, chosen, prompt, tokens, temperature, seed, failures.append)
+        with live.lock, closing(writing) as pieces:  # closed, and so unpatched, before the lock is free
+            for piece in pieces:
                 text += piece
                 place.text(text)
+    if any(failures):
+        st.warning(
+            f"At {sum(map(bool, failures))} of {len(failures)} tokens the programs of up to "
+            f"{counted(max(failures), 'head')} failed; there the heads kept their own attention.",
+            icon=":material/warning:",
+        )
     if ahead:
         st.caption(
             f"{len(ahead)} programs read text to the right of a token when a whole passage is given. "

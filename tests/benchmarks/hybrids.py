@@ -14,8 +14,8 @@ import core  # noqa: F401  (before torch: it lets waiting threads sleep)
 
 # isort: split
 import argparse
+import gc
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -204,12 +204,13 @@ def _seconds(work: Callable[[], None]) -> float:
 
 
 def _print_memory() -> None:
-    """Peak memory of processes that only evaluate, beside that of one that runs the model alone."""
+    """Peak memory while hybrids are evaluated, each in a process of its own, beside the model alone."""
     peaks = {}
     for share in (0.0, 0.25, 1.0):
         command = [sys.executable, "-m", "tests.benchmarks.hybrids", *sys.argv[1:], "--peak", str(share)]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         peaks[share] = float(told.split()[-1])
+    print(f"  evaluating the model alone: peak memory {peaks[0.0]:.2f} GiB")
     for share in (0.25, 1.0):
         ratio = peaks[share] / peaks[0.0]
         print(f"  {share:>4.0%} of heads: peak memory {ratio:.2f} x the model's (wanted: 1.3)")
@@ -222,13 +223,17 @@ def _print_peak(
     test: Features,
     options: argparse.Namespace,
 ) -> None:
+    """GiB at most while the model alone (share 0) or a hybrid is evaluated; loading it does not count."""
     heads = order[: round(options.peak * loaded.info.layers * loaded.info.heads)]
-    spec = HybridSpec.of(loaded.info.id, ((head, programs[head].source) for head in heads))
+    chosen = {head: programs[head] for head in heads}
+    variants = [Variant(ProgramPatterns(chosen, True, loaded.device), frozenset(heads))] if heads else []
     features = test.select(_drawn(test, SPEED_PASSAGES))
-    rows = list(batches(features.lengths, range(len(features)), BATCH_TOKENS))
-    with hybrid(loaded, spec) as patched:
-        _run(patched, features, rows, bool(heads))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    measure(loaded, variants, features)
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (peak,) = (int(line.split()[1]) for line in lines if line.startswith("VmHWM"))  # KiB
+    print(peak / 2**20)
 
 
 def _options() -> argparse.Namespace:
