@@ -167,7 +167,7 @@ def best(now: Session, model: str | None, split: Split, passages: str | None) ->
         from core.jobs.fresh import rescore
         from core.models import load
 
-        loaded = load(info.name, now.settings.models_folder, now.settings.device, now.terminal.say)
+        loaded = load(info.name, now.settings.models_folder, now.settings.device, now.terminal.say, info.id)
         found = rescore(loaded, found, list(load_corpus(passages).sentences))
         label = passages
     return best_report(info, label, found)

@@ -54,12 +54,27 @@ class LoadedModel:
 
 
 def load(
-    name: str, models: Path = Path("workspace/models"), device: str = "auto", tell: Tell = lambda text: None
+    name: str,
+    models: Path = Path("workspace/models"),
+    device: str = "auto",
+    tell: Tell = lambda text: None,
+    expected: str | None = None,
 ) -> LoadedModel:
     """The model called `name`: "demo", a folder, a .gguf file or a hub id.
 
-    `models` keeps the demo model; `tell` hears what is going on. Raises ModelError.
+    `models` keeps the demo model; `tell` hears what is going on. Raises ModelError, also if the model is not
+    the one whose id is `expected`, such as a later checkpoint in the same folder.
     """
+    loaded = _load(name, models, device, tell)
+    if expected not in (None, loaded.info.id):
+        raise ModelError(
+            f"{name} is now {loaded.info.id}, but the workspace's programs are of {expected}; put that model "
+            "back, or add the new one with `extract` and find programs for it"
+        )
+    return loaded
+
+
+def _load(name: str, models: Path, device: str, tell: Tell) -> LoadedModel:
     chosen = pick_device(device)
     if name == "demo":
         folder = demo_model.demo_folder(models, _unpack_gguf, tell)

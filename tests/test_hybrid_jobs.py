@@ -193,7 +193,7 @@ def test_another_model_in_the_same_place_is_refused(desk: Desk, tiny_model: Tiny
         desk.runner.start_hybrid(moved, desk.few(1), desk.held_out, "test", request),
         desk.runner.start_measuring(moved, hybrid, desk.held_out, "test"),
     ):
-        with pytest.raises(JobError, match=f"is now gpt2-.*, but the programs were found for {moved.id}"):
+        with pytest.raises(JobError, match=f"is now gpt2-.*, but the workspace's programs are of {moved.id}"):
             desk.runner.wait(job)
     assert desk.workspace.library.models() == [desk.model]
 

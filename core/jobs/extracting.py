@@ -9,7 +9,6 @@ import transformers
 
 from core.corpus import Corpus, load_corpus
 from core.device import Halving
-from core.errors import ModelError
 from core.extract import extract
 from core.features import Features, annotate
 from core.jobs.folder import EventWriter, Json
@@ -26,14 +25,12 @@ def load_model(spec: Json, events: EventWriter) -> LoadedModel:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     loaded = load(
-        spec["model"], Path(spec["models"]), spec["device"], lambda text: events.progress(text, 0, 0)
+        spec["model"],
+        Path(spec["models"]),
+        spec["device"],
+        lambda text: events.progress(text, 0, 0),
+        spec.get("model_id"),
     )
-    expected = spec.get("model_id", loaded.info.id)
-    if loaded.info.id != expected:
-        raise ModelError(
-            f"{spec['model']} is now {loaded.info.id}, but the programs were found for {expected}; put that "
-            "model back, or add the new one with `extract` and find programs for it"
-        )
     events.result_anew("model", "model", asdict(loaded.info))
     events.result_anew("weights", "weights", {"model": loaded.info.id, "fingerprint": loaded.weights()})
     events.note(f"{loaded.info.title} on {loaded.device}")

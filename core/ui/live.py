@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.errors import ModelError
 from core.types import ModelInfo
 from core.ui import state
 
@@ -30,10 +29,5 @@ def live_model(model: ModelInfo) -> LiveModel:
     from core.models import load  # brings transformers, which no other part of the app waits for
 
     settings = state.owner().settings
-    found = load(model.name, settings.models_folder, settings.device)
-    if found.info.id != model.id:
-        raise ModelError(
-            f"{model.name} is now {found.info.id}; the workspace holds the attention of {model.id}, "
-            "which is not there any more"
-        )
+    found = load(model.name, settings.models_folder, settings.device, expected=model.id)
     return LiveModel(found, Lock())
