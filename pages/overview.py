@@ -6,6 +6,7 @@ import streamlit as st
 from core.curate import decisions, progress
 from core.types import Action, HeadId, ModelInfo, Verdict
 from core.ui import charts, frame, jobs, state
+from core.ui.reviewer import in_address
 from core.words import counted
 
 _BUILDS = ("build", "extract")
@@ -98,7 +99,7 @@ def draw_map(model: ModelInfo, heads: pd.DataFrame, standing: Standing, live: bo
     if picked:
         place = {"layer": str(picked[0]["layer"]), "head": str(picked[0]["head"])}
         st.session_state.pop("map", None)
-        st.switch_page("pages/heads.py", query_params=place)
+        st.switch_page("pages/heads.py", query_params=place | in_address())
 
 
 def draw_funnel(model: ModelInfo, heads: pd.DataFrame, standing: Standing) -> None:
@@ -139,7 +140,7 @@ def draw_next_step(undecided: int, accepted: int, hybrids: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(sentence, width="content")
         if st.button(label, key="next-step", type="primary", icon=":material/arrow_forward:"):
-            st.switch_page(page)
+            st.switch_page(page, query_params=in_address())
 
 
 def draw_overview(model: ModelInfo) -> None:

@@ -8,9 +8,11 @@ import streamlit as st
 
 from core.types import HeadId, ModelInfo
 from core.ui.attention_view import Pins, pins_of
+from core.ui.reviewer import in_address
 
 VIEW = "attention"  # key of the attention view
 NO_PINS = Pins()
+_NAMES = ("layer", "head", "sentence", "program", "at", "text")  # what of the address is this page's
 _WRITTEN = "heads-written"  # the address as this page last left it
 _PINS = "heads-pins"  # (sentence, Pins)
 _STAMP = "heads-stamp"  # counts the times that pins came from elsewhere than the view
@@ -19,7 +21,7 @@ _LEAVE = "heads-leave"  # the fragment should draw the whole page
 
 def follow_address(model: ModelInfo) -> None:
     """Take over an address that was opened, edited or gone back to; what it leaves out stays."""
-    given = st.query_params.to_dict()
+    given = {name: value for name, value in st.query_params.to_dict().items() if name in _NAMES}
     if given == st.session_state.get(_WRITTEN):
         return
     st.session_state[_WRITTEN] = given
@@ -54,8 +56,11 @@ def write_address(head: HeadId, sentence: str = "", program: str = "", pins: Pin
         place["at"] = f"{pins.cell[0]}.{pins.cell[1]}"
     if sentence == "own" and st.session_state.get("text-in-address"):
         place["text"] = st.session_state["text"]
-    if st.query_params.to_dict() != place:
-        st.query_params.from_dict(place)
+    given = st.query_params.to_dict()
+    others = {name: value for name, value in given.items() if name not in (*_NAMES, "reviewer")}
+    wanted = others | in_address() | place
+    if given != wanted:
+        st.query_params.from_dict(wanted)
     st.session_state[_WRITTEN] = place
 
 

@@ -14,6 +14,7 @@ from core.language import parse
 from core.types import HeadId, ModelInfo, Split
 from core.ui import charts, frame, state
 from core.ui.review_data import FITS, examiner
+from core.ui.reviewer import in_address
 from core.ui.thumbnails import Group, Map, draw_thumbnails
 
 PAGE_ROWS = 50
@@ -110,7 +111,7 @@ def draw_program(model: ModelInfo, row: pd.Series) -> None:
         with st.container(horizontal=True, gap="small"):
             for head, iou in ious[:6]:
                 place = {"layer": str(head.layer), "head": str(head.head), "program": str(row.program_id)}
-                st.page_link("pages/heads.py", label=f"{head} {iou:.2f}", query_params=place)
+                st.page_link("pages/heads.py", label=f"{head} {iou:.2f}", query_params=place | in_address())
 
 
 def draw_comparison(model: ModelInfo, first: pd.Series, second: pd.Series) -> None:

@@ -219,6 +219,38 @@ def test_two_reviewers_second_opinion_and_agreement(address: str, open_page: Ope
     expect(title(bob)).to_have_text(f"Review · {second}")
 
 
+def test_a_reviewer_keeps_the_name_from_page_to_page_back_and_after_a_reload(
+    address: str, open_page: OpenPage
+) -> None:
+    page = review(open_page, address, "grace")
+    name = page.get_by_label("Reviewer")
+    first = head(page)
+    page.get_by_role("link", name="Heads", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/heads\?.*program="))
+    page.keyboard.press("w")
+    expect(page).to_have_url(re.compile(r"[?&]at="))
+    page.reload()
+    expect(page.locator("canvas[aria-label^=head]").first).to_be_visible()
+    expect(name).to_have_value("grace")
+    page.get_by_role("link", name="Overview", exact=True).click()
+    page.locator(".st-key-next-step button").click()
+    expect(title(page)).to_have_text(re.compile("^(Review|Hybrid)"))
+    expect(page).to_have_url(re.compile(r"/(review|hybrid)\?.*reviewer=grace"))
+    page.go_back()
+    expect(title(page)).to_have_text(re.compile("^Overview"))
+    expect(name).to_have_value("grace")
+    page.get_by_role("link", name="Review", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/review\?reviewer=grace"))
+    page.reload()
+    expect(name).to_have_value("grace")
+    assert head(page) == first
+    name.fill("hopper")
+    name.press("Enter")
+    expect(page).to_have_url(re.compile("reviewer=hopper"))
+    page.go_back()
+    expect(name).to_have_value("grace")
+
+
 def test_all_filtered_are_decided_and_undone_at_once(address: str, open_page: OpenPage) -> None:
     page = review(open_page, address, "bulk")
     page.get_by_role("button", name="All filtered").click()
