@@ -26,7 +26,7 @@ class DecisionTable:
         )
 
     def events(self) -> list[Row]:
-        """Every event in the order it entered the log; `undoes` is the uid of the event that an undo takes back."""
+        """Every event in the order of the log; `undoes` is the uid of the event that an undo takes back."""
         return self._named(
             "SELECT v.uid, v.model_id AS model, v.layer, v.head, v.program_id AS program, v.action, "
             "u.uid AS undoes, v.batch, v.reviewer, v.reason, v.note, "
