@@ -141,6 +141,17 @@ def test_a_held_doubled_or_typed_key_decides_at_most_once(address: str, open_pag
     expect(last(page)).to_have_text(
         f"last: {third} ↷ skipped · {second} ✕ rejected · {first} ✓ accepted", timeout=10_000
     )
+    fourth, shown = head(page), ticket(page)
+    page.locator("button[data-name=accept]").focus()
+    page.keyboard.down("Enter")
+    wait_for_another_ticket(page, shown)
+    fifth = head(page)
+    for _ in range(6):  # the repeat of a key that is still held on the next card
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    page.keyboard.press("f")
+    words = f"{fifth} ⚑ flagged · {fourth} ✓ accepted · {third} ↷ skipped · {second} ✕ rejected"
+    expect(last(page)).to_have_text(f"last: {words}")
 
 
 def test_space_operates_another_button_that_has_the_focus(address: str, open_page: OpenPage) -> None:
@@ -251,19 +262,33 @@ def test_a_reviewer_keeps_the_name_from_page_to_page_back_and_after_a_reload(
     expect(name).to_have_value("grace")
 
 
-def test_all_filtered_are_decided_and_undone_at_once(address: str, open_page: OpenPage) -> None:
-    page = review(open_page, address, "bulk")
+@pytest.mark.parametrize(("decision", "word"), [("✕ Reject", "rejected"), ("✓ Accept", "accepted")])
+def test_all_filtered_are_decided_and_undone_at_once(
+    decision: str, word: str, address: str, open_page: OpenPage
+) -> None:
+    page = review(open_page, address, f"bulk-{word}")
+    shown = ticket(page)
+    page.get_by_role("button", name="Filter", exact=True).click()
+    layers = page.get_by_role("slider", name="Layers")
+    layers.first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("4 in this queue")).to_be_visible()  # the last layer's four heads of twelve
+    wait_for_another_ticket(page, shown)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Filter · 1")).to_be_visible()
+    assert head(page).startswith("L2")
     page.get_by_role("button", name="All filtered").click()
-    reject = page.get_by_role("button", name="✕ Reject 12")
-    expect(reject).to_be_disabled()
-    page.get_by_text("Yes, all 12").click()
-    reject.click()
-    expect(page.get_by_text("12 programs: reject. One undo takes all of them back.")).to_be_visible()
-    expect(last(page)).to_have_text(re.compile("rejected"))
+    decide = page.get_by_role("button", name=f"{decision} 4")
+    expect(decide).to_be_disabled()
+    page.get_by_text("Yes, all 4").click()
+    decide.click()
+    expect(page.get_by_text(re.compile("^4 programs: .* One undo takes all of them back."))).to_be_visible()
+    expect(last(page)).to_have_text(re.compile(rf"^last: (L2H\d . {word}( · )?){{4}}$"))
     page.keyboard.press("Escape")
     head(page)
     page.keyboard.press("Backspace")
-    expect(page.get_by_text("12 decisions that were made at once are taken back.")).to_be_visible()
+    expect(page.get_by_text("4 decisions that were made at once are taken back.")).to_be_visible()
     expect(last(page)).to_have_text(re.compile("No decision yet"))
 
 
@@ -299,16 +324,32 @@ def test_the_library_compares_exports_and_takes_in(address: str, open_page: Open
         page.get_by_role("button", name="Decisions as JSON lines").click()
     decisions = tmp_path / "decisions.jsonl"
     download.value.save_as(decisions)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report of the accepted programs").click()
+    report = tmp_path / "report.html"
+    download.value.save_as(report)
     page.locator("input[type=file]").set_input_files(decisions)
     page.get_by_role("button", name="Take them in").click()
     expect(page.get_by_text("0 verdicts and 0 programs taken in")).to_be_visible()
+    alone = open_page(report.as_uri(), offline=True)
+    expect(alone.get_by_role("heading", name="Accepted programs of")).to_be_visible()
+    assert alone.evaluate("[...document.images].filter(one => one.naturalWidth > 0).length") >= 4
+    assert alone.evaluate("[...document.images].every(one => one.naturalWidth > 0)")
 
 
 def test_the_overview_says_what_to_do_next_and_leads_there(address: str, open_page: OpenPage) -> None:
     page = open_page(address)
-    for colour in ("Lift", "Category", "Verdict"):
+    head_map = page.get_by_test_id("stVegaLiteChart").first
+    expect(head_map).to_be_visible()
+    pictures = {head_map.locator("canvas").first.screenshot()}
+    for count, colour in enumerate(("Lift", "Category", "Verdict"), 2):
         page.get_by_text(colour, exact=True).first.click()
-        expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
-    expect(page.get_by_text(re.compile("^(Next: |Every head)"))).to_be_visible()
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        expect(head_map.locator("canvas").first).to_be_visible()
+        pictures.add(head_map.locator("canvas").first.screenshot())
+        assert len(pictures) == count, colour
+    sentence = page.get_by_text(re.compile("^(Next: |Every head)"))
+    expect(sentence).to_be_visible()
+    wanted = "Hybrid" if "accepted head" in sentence.inner_text() else "Review"
     page.locator(".st-key-next-step button").click()
-    expect(title(page)).not_to_have_text(re.compile("Overview"))
+    expect(title(page)).to_have_text(re.compile(f"^{wanted}"))
