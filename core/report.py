@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.evidence import Evidence, Example
-from core.palette import CIVIDIS
+from core.palette import CIVIDIS, between
 from core.types import Card, ModelInfo, Split, Verdict
 
 _STYLE = """
@@ -128,10 +128,8 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 def _palette(stops: Sequence[str]) -> bytes:
     """255 colours between the stops, three bytes each."""
-    colours = np.array([[int(stop[at : at + 2], 16) for at in (1, 3, 5)] for stop in stops], float)
-    places = np.linspace(0, len(stops) - 1, 255)
-    channels = [np.interp(places, np.arange(len(stops)), colours[:, channel]) for channel in range(3)]
-    colour_bytes: bytes = np.rint(np.stack(channels, axis=1)).astype(np.uint8).tobytes()
+    colours = between(stops, np.linspace(0, 1, 255))
+    colour_bytes: bytes = np.rint(colours).astype(np.uint8).tobytes()
     return colour_bytes
 
 
