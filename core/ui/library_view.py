@@ -150,21 +150,20 @@ def draw_comparison(model: ModelInfo, first: pd.Series, second: pd.Series) -> No
 
 def _draw_maps(model: ModelInfo, head: HeadId, first: pd.Series, second: pd.Series) -> None:
     found = examiner(model, Split.VALIDATION)
-    count = len(found.sentences)
-    evidence: list[Evidence] = [
-        found.compare(head, parse(row.source), worst=count) for row in (first, second)
-    ]
+    programs = [parse(row.source) for row in (first, second)]
+    evidence: list[Evidence] = [found.compare(head, program, worst=0) for program in programs]
     change = evidence[1].ious - evidence[0].ious
     st.markdown(
         f"IoU on {head}, validation: **{evidence[0].ious.mean():.3f}** and **{evidence[1].ious.mean():.3f}** "
         f"({change.mean():+.3f})"
     )
-    of_first = {example.sentence.id: example for example in evidence[0].examples}
-    of_second = {example.sentence.id: example for example in evidence[1].examples}
     groups = []
-    for at in np.argsort(-np.abs(change), kind="stable")[:_COMPARED]:
-        sentence = found.sentences[int(at)]
-        a, b = of_first[sentence.id], of_second[sentence.id]
+    for at in map(int, np.argsort(-np.abs(change), kind="stable")[:_COMPARED]):
+        sentence = found.sentences[at]
+        a, b = (
+            found.example("", head, program, at, float(one.ious[at]))
+            for program, one in zip(programs, evidence, strict=True)
+        )
         groups.append(
             Group(
                 f"{a.iou:.2f} and {b.iou:.2f} · {sentence.genre}",

@@ -21,7 +21,7 @@ from core.ui import state
 
 CANDIDATES = 4  # programs of a head to flip through, besides those that a person wrote for it
 FITS = 0.6  # validation IoU from which a program is said to fit another head
-_EVIDENCE_HELD = 128
+_EVIDENCE_BYTES_HELD = 2**26
 
 
 class Shelf:
@@ -121,9 +121,12 @@ class EvidenceShelf:
             held = found.compare(card.head, parse(card.program.source))
             with self._lock:
                 self._held[name] = held
-                while len(self._held) > _EVIDENCE_HELD:
+                while len(self._held) > 1 and self._bytes() > _EVIDENCE_BYTES_HELD:
                     self._held.popitem(last=False)
         return held
+
+    def _bytes(self) -> int:
+        return sum(evidence.nbytes for evidence in self._held.values())
 
     def prepare(self, model: ModelInfo, shelf: Shelf, cards: Sequence[Card]) -> None:
         """Fetch in the background what drawing these cards takes."""
