@@ -325,6 +325,17 @@ def test_the_library_compares_exports_and_takes_in(address: str, open_page: Open
     table.click(position={"x": 16, "y": 90})
     expect(page.get_by_text(re.compile(r"IoU on L\dH\d, validation"))).to_be_visible()
     expect(page.locator("canvas[aria-label^='first − second']").first).to_be_visible()
+    opened, listed = page.url, page.locator("[class*=st-key-library-table]")
+    before = listed.get_attribute("class") or ""
+    page.get_by_label("Order").click()
+    page.get_by_role("option", name="newest first").click()
+    expect(listed).not_to_have_class(before)
+    expect(page.get_by_text("Export and import")).to_be_visible()
+    assert page.url == opened  # what was picked, not what is in these rows now
+    table.click(position={"x": 16, "y": 234})
+    expect(page.get_by_text(re.compile(r"Fits \d+ of 12 heads"))).to_be_visible()
+    expect(page).not_to_have_url(re.compile("and="))
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.get_by_text("Export and import").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Decisions as JSON lines").click()
