@@ -56,7 +56,7 @@ def report(
         f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in figures.items()
     )
     contents = "".join(
-        f'<tr><td><a href="#{entry.card.head}">{entry.card.head}</a></td>'
+        f'<tr><td><a href="#{_anchor(entry.card)}">{entry.card.head}</a></td>'
         f"<td>{entry.card.iou(Split.TEST):.3f}</td><td>{entry.card.lift(Split.TEST):+.3f}</td>"
         f"<td>{_text(entry.card.category)}</td><td>{_text(entry.card.summary)}</td></tr>"
         for entry in found
@@ -84,11 +84,16 @@ def _entry(entry: Entry, is_causal: bool, palette: bytes) -> str:
     who = f"accepted by {verdict.reviewer}, {verdict.at[:10]}"
     maps = "".join(_example(example, is_causal, palette) for example in entry.evidence.examples)
     return (
-        f'<h2 id="{card.head}">{card.head} · {_text(card.summary)}</h2>'
+        f'<h2 id="{_anchor(card)}">{card.head} · {_text(card.summary)}</h2>'
         f'<p class="small">IoU {fits} · lift {card.lift(Split.TEST):+.3f}<br>'
         f"{_text(' · '.join([*marks, who]))}</p>"
         f"<pre><code>{_text(card.program.source)}</code></pre>{maps}"
     )
+
+
+def _anchor(card: Card) -> str:
+    """What a link to an entry names; a head may have several."""
+    return f"{card.head}-{card.program.id}"
 
 
 def _example(example: Example, is_causal: bool, palette: bytes) -> str:

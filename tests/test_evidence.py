@@ -119,9 +119,14 @@ def test_the_report_names_what_was_accepted_and_asks_for_nothing_from_outside(wo
     best = workspace.cards.best(model.id)
     for head, program in best[:2]:
         workspace.verdicts.record(model.id, head, program, Action.ACCEPT, "<b>ada</b>")
+    other = workspace.cards.candidates(model.id, best[0][0], 9)[-1]
+    assert other != best[0][1]
+    workspace.verdicts.record(model.id, best[0][0], other, Action.ACCEPT, "ada")
     workspace.verdicts.record(model.id, *best[2], Action.REJECT, "ada")
     page = curated_report(workspace, model)
-    assert re.findall(r'<h2 id="(L\dH\d)"', page) == [str(head) for head, _ in best[:2]]
-    assert page.count("data:image/png;base64,") == 2 * 4
+    anchors = re.findall(r'<h2 id="([^"]+)"', page)
+    assert sorted(anchors) == sorted(f"{head}-{name}" for head, name in [*best[:2], (best[0][0], other)])
+    assert re.findall(r'<a href="#([^"]+)"', page) == anchors
+    assert page.count("data:image/png;base64,") == 3 * 4
     assert not re.search(r"https?:|src=\"(?!data:)|<script|<link", page)
     assert "<b>ada</b>" not in page
