@@ -11,7 +11,7 @@ from core.words import counted
 
 _BUILDS = ("build", "extract")
 _HELP = {
-    "Reviewed": "Heads with an accepted or rejected program",
+    "Reviewed": "Heads with an accepted program, or whose best program is rejected",
     "Most replaced": "The largest number of heads in a measured hybrid",
 }
 _BAR = (
@@ -66,13 +66,18 @@ def draw_building() -> None:
         draw_map(model, state.best_frame(model), standing, live=True)
 
 
-def heads_table(model: ModelInfo, heads: pd.DataFrame, standing: Standing) -> pd.DataFrame:
-    """The best program of each head with the verdict on it."""
-    words = {Action.ACCEPT: "accepted", Action.REJECT: "rejected"}
-    keys = [
+def best_pairs(heads: pd.DataFrame) -> list[tuple[HeadId, str]]:
+    """Each head with its best program."""
+    return [
         (HeadId(layer, head), program)
         for layer, head, program in zip(heads["layer"], heads["head"], heads["program_id"], strict=True)
     ]
+
+
+def heads_table(model: ModelInfo, heads: pd.DataFrame, standing: Standing) -> pd.DataFrame:
+    """The best program of each head with the verdict on it."""
+    words = {Action.ACCEPT: "accepted", Action.REJECT: "rejected"}
+    keys = best_pairs(heads)
     accepted = {head for (head, _), verdict in standing.items() if verdict.action == Action.ACCEPT}
     verdicts = [
         "accepted" if key[0] in accepted else words[standing[key].action] if key in standing else "undecided"
@@ -105,7 +110,7 @@ def draw_map(model: ModelInfo, heads: pd.DataFrame, standing: Standing, live: bo
 def draw_funnel(model: ModelInfo, heads: pd.DataFrame, standing: Standing) -> None:
     """How many heads got how far, each number with its share of all heads."""
     hybrids = state.owner().workspace.hybrids.frame(model.id)
-    reached = progress(model.layers * model.heads, len(heads), standing)
+    reached = progress(model.layers * model.heads, best_pairs(heads), standing)
     counts = {
         "Heads": reached.heads,
         "With a program": reached.proposed,

@@ -196,6 +196,18 @@ def test_another_models_queue_stays_as_it_was(open_app: OpenApp, workspace_copy:
     assert [view and view["order"] for view in saved] == [Order.CATEGORY, Order.CHEAP]
 
 
+def test_where_accounts_are_configured_the_account_reviews(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = open_app(workspace_copy)
+    app.secrets["auth"] = {"client_id": "headscript"}
+    app.session_state["reviewer"] = "mallory"
+    app.user = {"is_logged_in": False}
+    app = go(app, "review")
+    assert "Log in in the sidebar" in text_of(app)
+    app.user = {"is_logged_in": True, "email": "grace@example.org"}
+    app.run()
+    assert app.session_state["desk"].reviewer == "grace@example.org"
+
+
 def test_an_imported_reason_is_text(open_app: OpenApp, workspace_copy: Path) -> None:
     app = go(open_app(workspace_copy), "review")
     workspace, model = state.owner().workspace, state.models()[0]
