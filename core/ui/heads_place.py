@@ -36,15 +36,16 @@ def follow_address(model: ModelInfo) -> None:
         st.session_state["text"] = st.session_state["own-text"] = given["text"]
         st.session_state["text-in-address"] = True
     if "at" in given and "sentence" in given:
-        pin(given["sentence"], _cell(given["at"]))
+        pin(given["sentence"], _pins(given["at"]))
 
 
-def _cell(written: str) -> Pins:
-    """The pinned cell that `12.3` names: query 12, key 3."""
-    query, _, key = written.partition(".")
-    if not (query.isdecimal() and key.isdecimal()):
+def _pins(written: str) -> Pins:
+    """What `5-12.3` pins: the queries 5 and 12, and of the last the key 3."""
+    *others, cell = written.split("-")
+    query, _, key = cell.partition(".")
+    if not all(name.isdecimal() for name in (*others, query, key)):
         return NO_PINS
-    return Pins((int(query),), (int(query), int(key)))
+    return Pins(tuple(dict.fromkeys(map(int, (*others, query)))), (int(query), int(key)))
 
 
 def write_address(head: HeadId, sentence: str = "", program: str = "", pins: Pins = NO_PINS) -> None:
@@ -53,12 +54,13 @@ def write_address(head: HeadId, sentence: str = "", program: str = "", pins: Pin
     if program:
         place |= {"sentence": sentence, "program": program}
     if pins.cell is not None:
-        place["at"] = f"{pins.cell[0]}.{pins.cell[1]}"
+        others = [str(query) for query in pins.queries if query != pins.cell[0]]
+        place["at"] = "-".join([*others, f"{pins.cell[0]}.{pins.cell[1]}"])
     if sentence == "own" and st.session_state.get("text-in-address"):
         place["text"] = st.session_state["text"]
     given = st.query_params.to_dict()
-    others = {name: value for name, value in given.items() if name not in (*_NAMES, "reviewer")}
-    wanted = others | in_address() | place
+    elsewhere = {name: value for name, value in given.items() if name not in (*_NAMES, "reviewer")}
+    wanted = elsewhere | in_address() | place
     if given != wanted:
         st.query_params.from_dict(wanted)
     st.session_state[_WRITTEN] = place
