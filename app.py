@@ -3,9 +3,11 @@
 import streamlit as st
 
 from core.ui import frame, jobs
+from core.ui.reviewer import keep_in_address
 
 frame.configure()
 page = st.navigation(frame.pages())
 frame.draw_sidebar()
 jobs.draw_panel()
 page.run()
+keep_in_address()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from core.errors import HybridError, WorkspaceError
@@ -19,11 +19,17 @@ class Progress:
     accepted: int
 
 
-def progress(heads: int, proposed: int, standing: Mapping[tuple[HeadId, str], Verdict]) -> Progress:
-    """Counts of heads that have a program, a decision on one, and an accepted one."""
+def progress(
+    heads: int, best: Collection[tuple[HeadId, str]], standing: Mapping[tuple[HeadId, str], Verdict]
+) -> Progress:
+    """Counts of heads that have a program, a decision, and an accepted program.
+
+    `best` names each head's best program. Its head is decided with it, or with any program accepted in its
+    place; a head of which only another program was rejected still waits.
+    """
     accepted = {head for (head, _), verdict in standing.items() if verdict.action == Action.ACCEPT}
-    decided = {head for head, _ in standing}
-    return Progress(heads, proposed, len(decided), len(accepted))
+    decided = accepted | {head for head, program in best if (head, program) in standing}
+    return Progress(heads, len(best), len(decided), len(accepted))
 
 
 def decisions(verdicts: Iterable[Verdict]) -> dict[tuple[HeadId, str], Verdict]:

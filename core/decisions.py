@@ -3,15 +3,16 @@
 The first line is {"kind": "headscript decisions", "version": 1}. Then come the programs that verdicts are
 about ({"kind": "program", "id", "source", "origin", "parent"}) and the whole log of verdicts
 ({"kind": "verdict", "uid", "model", "layer", "head", "program", "action", "undoes", "batch", "reviewer",
-"reason", "note", "made_at"}), in the order they were made.
+"reason", "note", "made_at"}), in the order they entered it: an undo after what it takes back.
 
 Taking in a file twice changes nothing the second time. Where a file and the workspace differ:
 
 - An event is known by its uid. One that is here already stays as it is; if the file tells it otherwise,
   the file is refused.
 - A program is known by the hash of what it says. One that is here keeps its layout, comments and origin.
-- Decisions of both sides stay in the log. Of one reviewer's decisions on a card the latest stands, of
-  several reviewers' the latest accept or reject, by the time they were made, not taken in.
+  Which programs are baselines is said here, not in the file.
+- Decisions of both sides stay in the log. The latest accept or reject on a card stands, of one reviewer's
+  as of several reviewers', by the time they were made, not taken in. A flag or skip never takes its place.
 - Undo takes back the very event it names, wherever it was made.
 
 A file is taken in whole or, with a DecisionsError that names the line, not at all.
@@ -23,10 +24,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from core.errors import DecisionsError, ProgramError
 from core.language import parse
+from core.score import BASELINES
 from core.store import Workspace
 from core.types import Action, ModelInfo
 
@@ -34,6 +37,7 @@ Row = dict[str, Any]
 _HEADER = {"kind": "headscript decisions", "version": 1}
 _TEXTS = ("uid", "model", "program", "action", "reviewer", "reason", "note", "made_at")
 _FIELDS = (*_TEXTS, "layer", "head", "undoes", "batch")
+_ORIGINS = ("search", "claude", "person")
 _ACTIONS = {*map(str, Action), "undo"}
 
 
@@ -128,7 +132,16 @@ def _program(row: Row, where: str) -> Row:
         raise DecisionsError(
             f"{where}: the program's id is {row.get('id')!r}, but its source gives {found!r}"
         )
+    if found in _baselines():
+        origin = "baseline"
+    elif origin not in _ORIGINS:
+        raise DecisionsError(f"{where}: the origin is {origin!r}, not one of {', '.join(_ORIGINS)}")
     return {"id": found, "source": source, "origin": origin, "parent": parent}
+
+
+@cache
+def _baselines() -> frozenset[str]:
+    return frozenset(parse(source).id for source in BASELINES.values())
 
 
 def _event(row: Row, where: str) -> Row:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from threading import Lock
 
 import numpy as np
-import torch
 
 from core.features import Features
-from core.language import Evaluator, ParsedProgram
+from core.language import Evaluated, Evaluator, ParsedProgram
 from core.score import interval, iou_from_l1
 from core.store import AttentionReader, Workspace
 from core.types import Failure, Fit, HeadId, ModelInfo, Score, Sentence, Split
 
-_HEADS_HELD = 16  # heads whose maps are kept, about half a megabyte each
+_MAP_BYTES_HELD = 2**25  # of the heads looked at last; half a megabyte a head in the demo
+_CHUNK_CELLS = 2**19  # padded cells that are evaluated together: 2 MB a tensor
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,17 @@ class Evidence:
         low, high = interval(self.ious)
         return Fit(float(self.ious.mean()), float(low), float(high))
 
+    @property
+    def nbytes(self) -> int:
+        """What holding it takes."""
+        return self.ious.nbytes + sum(one.head.nbytes + one.program.nbytes for one in self.examples)
+
 
 class Examiner:
     """Compares programs with heads on the same sentences, quickly one after another.
 
-    What programs have in common is computed once. Safe to use from several threads.
+    What programs have in common is computed once, unless the sentences are so long that keeping it would
+    take much memory. Safe to use from several threads.
     """
 
     def __init__(
@@ -60,41 +66,42 @@ class Examiner:
         self._features = features
         self._attention = attention.restricted([sentence.id for sentence in sentences])
         self._is_causal = is_causal
-        self._maps: dict[HeadId, torch.Tensor] = {}
+        self._maps: OrderedDict[HeadId, list[np.ndarray]] = OrderedDict()
+        self._chunks = _chunks(features.lengths)
+        self._kept: dict[int, Evaluator] = {}  # by place in _chunks
         self._lock = Lock()
-
-    @cached_property
-    def _evaluator(self) -> Evaluator:
-        return Evaluator(self._features, self._is_causal)
 
     def compare(self, head: HeadId, program: ParsedProgram, worst: int = 3) -> Evidence:
         """The program against the head, with the `worst` sentences it fits least and the one in the middle.
 
         Raises WorkspaceError if the head's attention is not there.
         """
+        distance = np.zeros(len(self.sentences), np.float32)
+        failures: dict[int, Failure] = {}
         with self._lock:
             maps = self._head(head)
-            result = self._evaluator.run(program)
-        distance = (result.weights - maps).abs().sum((1, 2)).numpy()
+            for rows, result in self._evaluated(program):
+                for at, row in enumerate(rows):
+                    n = len(maps[row])
+                    distance[row] = np.abs(result.weights[at, :n, :n].numpy() - maps[row]).sum()
+                failures |= {rows[at]: failure for at, failure in result.failures.items()}
         ious = iou_from_l1(distance, self._features.lengths).astype(np.float32)
-        ious[list(result.failures)] = 0
+        ious[list(failures)] = 0
         order = np.argsort(ious, kind="stable")
         picks = [("worst", int(row)) for row in order[:worst]]
         picks += [("typical", int(row)) for row in order[len(order) // 2 :][:1] if row not in order[:worst]]
-        examples = tuple(
-            self._example(word, row, float(ious[row]), maps, result.weights, result.failures.get(row))
-            for word, row in picks
-        )
-        failures = {self.sentences[row].id: failure for row, failure in result.failures.items()}
-        return Evidence(ious, examples, failures)
+        examples = tuple(self.example(word, head, program, row, float(ious[row])) for word, row in picks)
+        by_sentence = {self.sentences[row].id: failures[row] for row in sorted(failures)}
+        return Evidence(ious, examples, by_sentence)
 
-    def weights(self, program: ParsedProgram, sentence: str) -> np.ndarray:
-        """The program's map on one of the sentences, float32 [query, key]."""
-        row = self._features.row(sentence)
-        n = int(self._features.lengths[row])
+    def example(self, word: str, head: HeadId, program: ParsedProgram, row: int, iou: float) -> Example:
+        """The head and the program on the sentence in this place, of which the IoU is known."""
         with self._lock:
-            found: np.ndarray = self._evaluator.run(program).weights[row, :n, :n].numpy()
-        return found
+            of_head = self._head(head)[row].astype(np.float32)
+        result = Evaluator(self._features.select([row]), self._is_causal).run(program)
+        return Example(
+            word, self.sentences[row], iou, of_head, result.weights[0].numpy(), result.failures.get(0)
+        )
 
     def score(self, head: HeadId, program: ParsedProgram, split: Split) -> Score:
         """The program's score on the head; the Jensen-Shannon distance is not measured."""
@@ -112,31 +119,39 @@ class Examiner:
             failures=len(found.failures),
         )
 
-    def _example(
-        self,
-        word: str,
-        row: int,
-        iou: float,
-        maps: torch.Tensor,
-        weights: torch.Tensor,
-        failure: Failure | None,
-    ) -> Example:
-        n = int(self._features.lengths[row])
-        head, program = maps[row, :n, :n].numpy().copy(), weights[row, :n, :n].numpy().copy()
-        return Example(word, self.sentences[row], iou, head, program, failure)
+    def _evaluated(self, program: ParsedProgram) -> Iterator[tuple[list[int], Evaluated]]:
+        """The program on all sentences, some at a time: their places, and what it gives there."""
+        for at, rows in enumerate(self._chunks):
+            evaluator = self._kept.get(at) or Evaluator(self._features.select(rows), self._is_causal)
+            if at == 0:  # of short sentences there is no other
+                self._kept[at] = evaluator
+            yield rows, evaluator.run(program)
 
-    def _head(self, head: HeadId) -> torch.Tensor:
-        """The head's maps, float32 [sentence, query, key], padded with zeros."""
+    def _head(self, head: HeadId) -> list[np.ndarray]:
+        """The head's maps as they are stored, float16 [query, key], in the order of the sentences."""
         if head not in self._maps:
-            while len(self._maps) >= _HEADS_HELD:
-                self._maps.pop(next(iter(self._maps)))
-            longest = int(self._features.lengths.max(initial=0))
-            padded = torch.zeros(len(self.sentences), longest, longest)
-            for found in self._attention.head(head):
-                n = len(found.weights)
-                padded[self._features.row(found.sentence), :n, :n] = torch.from_numpy(found.weights)
-            self._maps[head] = padded
+            found = {one.sentence: one.weights.astype(np.float16) for one in self._attention.head(head)}
+            self._maps[head] = [
+                found.get(sentence.id, np.zeros((n, n), np.float16))
+                for sentence, n in zip(self.sentences, self._features.lengths, strict=True)
+            ]
+            while len(self._maps) > 1 and _bytes_of(self._maps) > _MAP_BYTES_HELD:
+                self._maps.popitem(last=False)
         return self._maps[head]
+
+
+def _chunks(lengths: np.ndarray) -> list[list[int]]:
+    """Sentences of similar length in chunks that are no larger than _CHUNK_CELLS when padded, or of one."""
+    chunks: list[list[int]] = []
+    for row in np.argsort(lengths, kind="stable"):
+        if not chunks or (len(chunks[-1]) + 1) * int(lengths[row]) ** 2 > _CHUNK_CELLS:
+            chunks.append([])
+        chunks[-1].append(int(row))
+    return chunks
+
+
+def _bytes_of(maps: Mapping[HeadId, Sequence[np.ndarray]]) -> int:
+    return sum(one.nbytes for of_head in maps.values() for one in of_head)
 
 
 def examiner_of(workspace: Workspace, model: ModelInfo, split: Split) -> Examiner:

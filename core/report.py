@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.evidence import Evidence, Example
-from core.palette import CIVIDIS
+from core.palette import CIVIDIS, between
 from core.types import Card, ModelInfo, Split, Verdict
 
 _STYLE = """
@@ -56,7 +56,7 @@ def report(
         f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in figures.items()
     )
     contents = "".join(
-        f'<tr><td><a href="#{entry.card.head}">{entry.card.head}</a></td>'
+        f'<tr><td><a href="#{_anchor(entry.card)}">{entry.card.head}</a></td>'
         f"<td>{entry.card.iou(Split.TEST):.3f}</td><td>{entry.card.lift(Split.TEST):+.3f}</td>"
         f"<td>{_text(entry.card.category)}</td><td>{_text(entry.card.summary)}</td></tr>"
         for entry in found
@@ -84,11 +84,16 @@ def _entry(entry: Entry, is_causal: bool, palette: bytes) -> str:
     who = f"accepted by {verdict.reviewer}, {verdict.at[:10]}"
     maps = "".join(_example(example, is_causal, palette) for example in entry.evidence.examples)
     return (
-        f'<h2 id="{card.head}">{card.head} · {_text(card.summary)}</h2>'
+        f'<h2 id="{_anchor(card)}">{card.head} · {_text(card.summary)}</h2>'
         f'<p class="small">IoU {fits} · lift {card.lift(Split.TEST):+.3f}<br>'
         f"{_text(' · '.join([*marks, who]))}</p>"
         f"<pre><code>{_text(card.program.source)}</code></pre>{maps}"
     )
+
+
+def _anchor(card: Card) -> str:
+    """What a link to an entry names; a head may have several."""
+    return f"{card.head}-{card.program.id}"
 
 
 def _example(example: Example, is_causal: bool, palette: bytes) -> str:
@@ -128,10 +133,8 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 def _palette(stops: Sequence[str]) -> bytes:
     """255 colours between the stops, three bytes each."""
-    colours = np.array([[int(stop[at : at + 2], 16) for at in (1, 3, 5)] for stop in stops], float)
-    places = np.linspace(0, len(stops) - 1, 255)
-    channels = [np.interp(places, np.arange(len(stops)), colours[:, channel]) for channel in range(3)]
-    colour_bytes: bytes = np.rint(np.stack(channels, axis=1)).astype(np.uint8).tobytes()
+    colours = between(stops, np.linspace(0, 1, 255))
+    colour_bytes: bytes = np.rint(colours).astype(np.uint8).tobytes()
     return colour_bytes
 
 

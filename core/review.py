@@ -117,21 +117,20 @@ def pair(card: Card) -> Pair:
 
 
 class Opinions:
-    """Every reviewer's latest word on each program of each head."""
+    """Every reviewer's word on each program of each head."""
 
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
         self.of: dict[Pair, dict[str, Verdict]] = {}
+        self._put_off: dict[tuple[HeadId, str], int] = {}
         for verdict in verdicts:
             self.of.setdefault((verdict.head, verdict.program), {})[verdict.reviewer] = verdict
+            if verdict.action not in DECISIONS:
+                of_head = verdict.head, verdict.reviewer
+                self._put_off[of_head] = max(verdict.event, self._put_off.get(of_head, 0))
         actions = {found: {word.action for word in words.values()} for found, words in self.of.items()}
         self.accepted = {head for (head, _), taken in actions.items() if Action.ACCEPT in taken}
         self.decided = {found for found, taken in actions.items() if taken & set(DECISIONS)}
         self.flagged = {found for found, taken in actions.items() if Action.FLAG in taken} - self.decided
-
-    def recent(self, reviewer: str, count: int) -> list[Verdict]:
-        """The reviewer's latest words, the newest first."""
-        own = (words[reviewer] for words in self.of.values() if reviewer in words)
-        return sorted(own, key=lambda word: (word.at, word.event), reverse=True)[:count]
 
     def reasons(self) -> Counter[str]:
         """How often each reason stands behind a reject."""
@@ -141,6 +140,10 @@ class Opinions:
     def by(self, reviewer: str, card: Card) -> Verdict | None:
         """The reviewer's own word on a card."""
         return self.of.get(pair(card), {}).get(reviewer)
+
+    def put_off(self, reviewer: str, head: HeadId) -> int:
+        """The reviewer's latest skip or flag of a program of the head, as an event; 0 if there is none."""
+        return self._put_off.get((head, reviewer), 0)
 
     def is_decided(self, card: Card) -> bool:
         """Whether anyone accepted or rejected the card, or accepted another program of its head."""
@@ -159,7 +162,7 @@ class Opinions:
 def review_queue(
     best: Sequence[Card], second: Sequence[Card], opinions: Opinions, reviewer: str, view: View
 ) -> list[Card]:
-    """The cards of a view in order; what the reviewer skipped or flagged comes last, in that order.
+    """The cards of a view in order; heads that the reviewer skipped or flagged come last, in that order.
 
     `best` holds every head's best program, `second` the cards of `opinions.decided_by_others(reviewer)`.
     """
@@ -175,12 +178,7 @@ def review_queue(
     kept = sorted((card for card in found if view.kept.keeps(card)), key=_KEYS[view.order])
     if view.pile in (Pile.ALL, Pile.FLAGGED) or not opinions.of:
         return kept
-    return sorted(kept, key=lambda card: _put_off(opinions.by(reviewer, card)))
-
-
-def _put_off(word: Verdict | None) -> int:
-    """0, or for what the reviewer skipped or flagged the event that did it."""
-    return word.event if word is not None and word.action not in DECISIONS else 0
+    return sorted(kept, key=lambda card: opinions.put_off(reviewer, card.head))
 
 
 def _spread(card: Card) -> float:

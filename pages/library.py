@@ -1,6 +1,7 @@
 """Library: every program, searchable; one program and the heads it fits; two programs compared."""
 
 from datetime import date
+from hashlib import sha256
 
 import pandas as pd
 import streamlit as st
@@ -47,7 +48,9 @@ def draw_list(model: ModelInfo, programs: pd.DataFrame) -> list[str]:
     if shown.empty:
         st.info("No program holds all these words.", icon=":material/search_off:")
         return []
-    return library_view.draw_table(model, shown, key="library-table")
+    # Rows are picked by their number: in another list nothing is picked yet.
+    listed = sha256(",".join(shown.program_id).encode()).hexdigest()[:16]
+    return library_view.draw_table(model, shown, key=f"library-table-{listed}")
 
 
 def draw_exchange(model: ModelInfo) -> None:

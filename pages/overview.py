@@ -6,11 +6,12 @@ import streamlit as st
 from core.curate import decisions, progress
 from core.types import Action, HeadId, ModelInfo, Verdict
 from core.ui import charts, frame, jobs, state
+from core.ui.reviewer import in_address
 from core.words import counted
 
 _BUILDS = ("build", "extract")
 _HELP = {
-    "Reviewed": "Heads with an accepted or rejected program",
+    "Reviewed": "Heads with an accepted program, or whose best program is rejected",
     "Most replaced": "The largest number of heads in a measured hybrid",
 }
 _BAR = (
@@ -65,13 +66,18 @@ def draw_building() -> None:
         draw_map(model, state.best_frame(model), standing, live=True)
 
 
-def heads_table(model: ModelInfo, heads: pd.DataFrame, standing: Standing) -> pd.DataFrame:
-    """The best program of each head with the verdict on it."""
-    words = {Action.ACCEPT: "accepted", Action.REJECT: "rejected"}
-    keys = [
+def best_pairs(heads: pd.DataFrame) -> list[tuple[HeadId, str]]:
+    """Each head with its best program."""
+    return [
         (HeadId(layer, head), program)
         for layer, head, program in zip(heads["layer"], heads["head"], heads["program_id"], strict=True)
     ]
+
+
+def heads_table(model: ModelInfo, heads: pd.DataFrame, standing: Standing) -> pd.DataFrame:
+    """The best program of each head with the verdict on it."""
+    words = {Action.ACCEPT: "accepted", Action.REJECT: "rejected"}
+    keys = best_pairs(heads)
     accepted = {head for (head, _), verdict in standing.items() if verdict.action == Action.ACCEPT}
     verdicts = [
         "accepted" if key[0] in accepted else words[standing[key].action] if key in standing else "undecided"
@@ -98,13 +104,13 @@ def draw_map(model: ModelInfo, heads: pd.DataFrame, standing: Standing, live: bo
     if picked:
         place = {"layer": str(picked[0]["layer"]), "head": str(picked[0]["head"])}
         st.session_state.pop("map", None)
-        st.switch_page("pages/heads.py", query_params=place)
+        st.switch_page("pages/heads.py", query_params=place | in_address())
 
 
 def draw_funnel(model: ModelInfo, heads: pd.DataFrame, standing: Standing) -> None:
     """How many heads got how far, each number with its share of all heads."""
     hybrids = state.owner().workspace.hybrids.frame(model.id)
-    reached = progress(model.layers * model.heads, len(heads), standing)
+    reached = progress(model.layers * model.heads, best_pairs(heads), standing)
     counts = {
         "Heads": reached.heads,
         "With a program": reached.proposed,
@@ -139,7 +145,7 @@ def draw_next_step(undecided: int, accepted: int, hybrids: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(sentence, width="content")
         if st.button(label, key="next-step", type="primary", icon=":material/arrow_forward:"):
-            st.switch_page(page)
+            st.switch_page(page, query_params=in_address())
 
 
 def draw_overview(model: ModelInfo) -> None:

@@ -27,9 +27,11 @@ def draw_done(desk: Desk) -> None:
 
 
 def draw_recent(desk: Desk) -> None:
-    recent = desk.opinions.recent(desk.reviewer, 4)
-    words = [f"{v.head} {WORDS[v.action]}" + f" “{v.reason}”" * bool(v.reason) for v in recent]
-    revealed = f"  \n{desk.revealed}" if desk.view.is_blind and desk.revealed else ""
+    words = [
+        f"{v.head} {WORDS[v.action]}" + f" “{frame.as_text(v.reason)}”" * bool(v.reason)
+        for v in desk.recent(4)
+    ]
+    revealed = f"  \n{frame.as_text(desk.revealed)}" if desk.view.is_blind and desk.revealed else ""
     st.caption(
         (f"last: {' · '.join(words)}" if words else "No decision yet; every one can be undone.") + revealed
     )
@@ -39,7 +41,7 @@ def draw_verdicts(desk: Desk, card: Card | None) -> None:
     disabled = set()
     if card is None:
         disabled = {"accept", "reject", "skip", "flag", "flip", "edit", "previous", "next"}
-    elif len(desk.shelf.candidates(card)) < 2:
+    elif len(desk.candidates(card)) < 2:
         disabled = {"flip"}
     with st.container(key="verdicts", gap="xsmall"):
         counts = desk.opinions.reasons()

@@ -18,8 +18,15 @@ def test_skips_and_flags_are_not_decisions() -> None:
 
 def test_progress_counts_heads_proposed_decided_accepted() -> None:
     verdicts = [verdict(1, "L0H0", Action.ACCEPT), verdict(2, "L0H1", Action.REJECT)]
-    counts = progress(270, 3, decisions(verdicts))
+    best = [(HeadId.parse(head), f"p-{head}") for head in ("L0H0", "L0H1", "L0H2")]
+    counts = progress(270, best, decisions(verdicts))
     assert (counts.heads, counts.proposed, counts.decided, counts.accepted) == (270, 3, 2, 1)
+
+
+def test_a_head_waits_while_only_another_than_its_best_program_is_rejected() -> None:
+    best = [(HeadId(0, 0), "best"), (HeadId(0, 1), "best")]
+    verdicts = [verdict(1, "L0H0", Action.REJECT), verdict(2, "L0H1", Action.ACCEPT)]
+    assert progress(2, best, decisions(verdicts)).decided == 1
 
 
 def test_a_share_is_rounded_to_heads_and_must_lie_between_0_and_1() -> None:

@@ -9,6 +9,7 @@ import pytest
 from core.__main__ import main
 from core.decisions import export_lines, import_lines
 from core.errors import DecisionsError
+from core.language import parse
 from core.score import BASELINES
 from core.store import Workspace
 from core.store.library import add_model, add_program
@@ -16,6 +17,7 @@ from core.types import Action, HeadId, ModelInfo
 
 HEAD = HeadId(0, 1)
 SOURCE = BASELINES["first token"]
+OTHER = "def attend(q, k):\n    return 0.5\n"
 INFO = ModelInfo("m", "m", "llama", 2, 2, True, 1, 1)
 
 
@@ -82,6 +84,60 @@ def test_of_two_workspaces_the_later_decision_stands(here: Workspace, there: Wor
         assert workspace.verdicts.accepted("m") == {HEAD: SOURCE}
 
 
+def test_an_undo_follows_what_it_takes_back_however_wrong_a_clock_was(
+    here: Workspace, there: Workspace, tmp_path: Path
+) -> None:
+    program = add(here)
+    add(there)
+    here.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    here.database.run("UPDATE verdicts SET made_at = made_at + INTERVAL 1 HOUR")  # here's clock is ahead
+    import_lines(there, export_lines(here))
+    there.verdicts.undo("m", "ada")
+    new = Workspace.open(tmp_path / "new")
+    assert import_lines(new, export_lines(there)).verdicts == 2
+    assert new.verdicts.standing("m") == []
+    new.close()
+
+
+def test_a_decision_stands_over_an_imported_one_that_it_was_made_upon(
+    here: Workspace, there: Workspace
+) -> None:
+    program = add(here)
+    add(there)
+    here.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    here.database.run("UPDATE verdicts SET made_at = made_at + INTERVAL 1 HOUR")
+    import_lines(there, export_lines(here))
+    there.verdicts.record("m", HEAD, program, Action.REJECT, "bob")
+    assert [verdict.reviewer for verdict in there.verdicts.standing("m")] == ["bob"]
+
+
+def test_an_imported_skip_leaves_an_accept_standing(here: Workspace, there: Workspace) -> None:
+    program = add(here)
+    add(there)
+    there.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    here.verdicts.record("m", HEAD, program, Action.SKIP, "ada")  # later, on another computer
+    import_lines(there, export_lines(here))
+    assert there.verdicts.accepted("m") == {HEAD: SOURCE}
+
+
+def test_undo_takes_back_what_was_decided_here_before_what_came_with_a_file(
+    here: Workspace, there: Workspace
+) -> None:
+    program = add(here)
+    add(there)
+    there.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    here.verdicts.record("m", HeadId(1, 0), program, Action.ACCEPT, "ada")
+    import_lines(there, export_lines(here))
+    undone = [verdict.head for _ in range(2) for verdict in there.verdicts.undo("m", "ada")]
+    assert undone == [HEAD, HeadId(1, 0)]
+
+
+def test_which_programs_are_baselines_is_not_said_by_a_file(here: Workspace, there: Workspace) -> None:
+    decided(here)
+    import_lines(there, changed(list(export_lines(here)), 1, origin="person"))
+    assert [row["origin"] for row in there.decisions.programs()] == ["baseline"]
+
+
 def changed(lines: list[str], at: int, **fields: object) -> list[str]:
     return [
         json.dumps(json.loads(line) | fields) if number == at else line for number, line in enumerate(lines)
@@ -94,6 +150,8 @@ def changed(lines: list[str], at: int, **fields: object) -> list[str]:
         (0, {"version": 2}, "line 1 is not the header"),
         (1, {"source": "import os"}, "line 2: the program cannot be read"),
         (1, {"id": "0" * 16}, "its source gives"),
+        (1, {"source": OTHER, "id": parse(OTHER).id}, "the origin is 'baseline', not one of search"),
+        (1, {"source": OTHER, "id": parse(OTHER).id, "origin": "**me**"}, "the origin is '[*][*]me"),
         (2, {"layer": 2}, "m has no head L2H1"),
         (2, {"layer": "0"}, "layer is '0', not a number"),
         (2, {"program": "f" * 16}, "neither above nor in the workspace"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core import evidence
 from core.curated import curated_report
 from core.evidence import examiner_of, histogram
 from core.language import parse
@@ -52,6 +53,33 @@ def test_the_worst_sentences_come_first_and_the_median_is_typical(workspace: Wor
         assert lower.sum() / upper.sum() == pytest.approx(example.iou, abs=1e-3)
 
 
+def test_long_passages_are_compared_a_few_at_a_time_with_the_same_result(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = workspace.library.models()[0]
+    source = "def attend(q, k):\n    return 1 / (q.index - 9) if q.index > 8 else k.index + 1\n"
+    together = examiner_of(workspace, model, Split.VALIDATION).compare(model.head_ids()[5], parse(source))
+    monkeypatch.setattr(evidence, "_CHUNK_CELLS", 1)
+    monkeypatch.setattr(evidence, "_MAP_BYTES_HELD", 1)
+    examiner = examiner_of(workspace, model, Split.VALIDATION)
+    for head in model.head_ids()[:6]:
+        apart = examiner.compare(head, parse(source))
+    np.testing.assert_allclose(apart.ious, together.ious, atol=1e-6)
+    assert 0 < len(apart.failures) == len(together.failures)
+    assert [one.sentence for one in apart.examples] == [one.sentence for one in together.examples]
+    assert list(examiner._maps) == [head]  # no more than the head in hand
+    assert len(examiner._kept) == 1
+
+
+def test_what_is_evaluated_together_is_bounded_by_its_padded_cells() -> None:
+    lengths = np.array([512] * 60 + [20] * 60 + [1500])
+    chunks = evidence._chunks(lengths)
+    assert sorted(row for rows in chunks for row in rows) == list(range(121))
+    padded = [len(rows) * int(lengths[rows].max()) ** 2 for rows in chunks]
+    assert max(padded[:-1]) <= 2**19
+    assert chunks[-1] == [120]  # too long for company
+
+
 def test_a_program_that_fails_everywhere_scores_0_and_says_why(workspace: Workspace) -> None:
     model = workspace.library.models()[0]
     examiner = examiner_of(workspace, model, Split.VALIDATION)
@@ -91,9 +119,14 @@ def test_the_report_names_what_was_accepted_and_asks_for_nothing_from_outside(wo
     best = workspace.cards.best(model.id)
     for head, program in best[:2]:
         workspace.verdicts.record(model.id, head, program, Action.ACCEPT, "<b>ada</b>")
+    other = workspace.cards.candidates(model.id, best[0][0], 9)[-1]
+    assert other != best[0][1]
+    workspace.verdicts.record(model.id, best[0][0], other, Action.ACCEPT, "ada")
     workspace.verdicts.record(model.id, *best[2], Action.REJECT, "ada")
     page = curated_report(workspace, model)
-    assert re.findall(r'<h2 id="(L\dH\d)"', page) == [str(head) for head, _ in best[:2]]
-    assert page.count("data:image/png;base64,") == 2 * 4
+    anchors = re.findall(r'<h2 id="([^"]+)"', page)
+    assert sorted(anchors) == sorted(f"{head}-{name}" for head, name in [*best[:2], (best[0][0], other)])
+    assert re.findall(r'<a href="#([^"]+)"', page) == anchors
+    assert page.count("data:image/png;base64,") == 3 * 4
     assert not re.search(r"https?:|src=\"(?!data:)|<script|<link", page)
     assert "<b>ada</b>" not in page

@@ -60,6 +60,31 @@ def test_undo_takes_back_ones_own_decisions_only(workspace: Workspace, program: 
     assert workspace.verdicts.undo("m", "bob") == []
 
 
+def test_undo_goes_by_the_log_and_not_by_the_clock(workspace: Workspace, program: str) -> None:
+    for number in range(2):
+        workspace.verdicts.record("m", HeadId(0, number), program, Action.ACCEPT, "ada")
+    workspace.database.run("UPDATE verdicts SET made_at = made_at + INTERVAL 1 DAY WHERE head = 0")
+    assert [verdict.head.head for verdict in workspace.verdicts.recent("m", 9, "ada")] == [1, 0]
+    assert [verdict.head.head for verdict in workspace.verdicts.undo("m", "ada")] == [1]
+
+
+def test_a_decision_made_after_the_clock_was_set_back_stands(workspace: Workspace, program: str) -> None:
+    workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    workspace.database.run("UPDATE verdicts SET made_at = made_at + INTERVAL 1 DAY")
+    workspace.verdicts.record("m", HEAD, program, Action.REJECT, "ada")
+    assert workspace.verdicts.accepted("m") == {}
+
+
+@pytest.mark.parametrize("later", [Action.SKIP, Action.FLAG])
+def test_ones_own_skip_or_flag_leaves_an_accept_standing(
+    later: Action, workspace: Workspace, program: str
+) -> None:
+    workspace.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    workspace.verdicts.record("m", HEAD, program, later, "ada")
+    assert workspace.verdicts.accepted("m") == {HEAD: SOURCE}
+    assert [verdict.action for verdict in workspace.verdicts.opinions("m")] == [Action.ACCEPT]
+
+
 def test_what_was_decided_at_once_is_undone_at_once(workspace: Workspace, program: str) -> None:
     workspace.verdicts.record("m", HEAD, program, Action.FLAG, "ada")
     pairs = [(HeadId(1, head), program) for head in range(5)]

@@ -62,12 +62,20 @@ class CardTable:
         return [(HeadId(layer, head), program) for layer, head, program in rows]
 
     def candidates(self, model: str, head: HeadId, count: int) -> list[str]:
-        """The programs that fit a head best on validation, without baselines."""
+        """The programs that fit a head best on validation and those a person wrote for it, best first.
+
+        Baselines are left out.
+        """
         rows = self._database.rows(
-            "SELECT program_id FROM scores JOIN programs USING (program_id) WHERE model_id = ? "
-            "AND layer = ? AND head = ? AND split = 'validation' AND origin <> 'baseline' "
-            "ORDER BY iou DESC, nodes, program_id LIMIT ?",
-            [model, head.layer, head.head, count],
+            "WITH ranked AS (SELECT program_id, origin, "
+            "row_number() OVER (ORDER BY iou DESC, nodes, program_id) AS place "
+            "FROM scores JOIN programs USING (program_id) WHERE model_id = $model AND layer = $layer "
+            "AND head = $head AND split = 'validation' AND origin <> 'baseline'), "
+            "proposed AS (SELECT program_id FROM proposals "
+            "WHERE model_id = $model AND layer = $layer AND head = $head) "
+            "SELECT program_id FROM ranked WHERE place <= $count "
+            "OR (origin = 'person' AND program_id IN (FROM proposed)) ORDER BY place",
+            {"model": model, "layer": head.layer, "head": head.head, "count": count},
         )
         return [str(program) for (program,) in rows]
 

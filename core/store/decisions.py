@@ -26,12 +26,12 @@ class DecisionTable:
         )
 
     def events(self) -> list[Row]:
-        """Every event in the order it was made; `undoes` is the uid of the event that an undo takes back."""
+        """Every event in the order of the log; `undoes` is the uid of the event that an undo takes back."""
         return self._named(
             "SELECT v.uid, v.model_id AS model, v.layer, v.head, v.program_id AS program, v.action, "
             "u.uid AS undoes, v.batch, v.reviewer, v.reason, v.note, "
             f"strftime(v.made_at, {_TIME}) AS made_at "
-            "FROM verdicts v LEFT JOIN verdicts u ON u.event = v.undoes ORDER BY v.made_at, v.event"
+            "FROM verdicts v LEFT JOIN verdicts u ON u.event = v.undoes ORDER BY v.event"
         )
 
     def known(self) -> tuple[dict[str, Row], set[str]]:
@@ -40,17 +40,17 @@ class DecisionTable:
         return {row["uid"]: row for row in self.events()}, {str(name) for (name,) in programs}
 
     def add(self, programs: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> None:
-        """Take in programs and events that are not here, all or none; events in the order they were made."""
+        """Take in programs and events that are not here, all or none; an event after that which it undoes."""
         with self._database.transaction() as cursor:
             for program in programs:
                 add_program(cursor, program["source"], program["origin"], program["parent"])
             for event in events:
                 cursor.execute(
                     "INSERT INTO verdicts (model_id, layer, head, program_id, action, undoes, reviewer, "
-                    "reason, note, uid, batch, made_at) "
+                    "reason, note, uid, batch, made_at, is_imported) "
                     "VALUES ($model, $layer, $head, $program, $action, "
                     "(SELECT event FROM verdicts WHERE uid = $undoes), "
-                    f"$reviewer, $reason, $note, $uid, $batch, strptime($made_at, {_TIME}))",
+                    f"$reviewer, $reason, $note, $uid, $batch, strptime($made_at, {_TIME}), TRUE)",
                     dict(event),
                 )
 

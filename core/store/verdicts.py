@@ -14,6 +14,7 @@ from core.types import Action, HeadId, Verdict
 
 _COLUMNS = "event, layer, head, program_id, action, reviewer, reason, strftime(made_at, '%Y-%m-%dT%H:%M:%SZ')"
 _UNDONE = "(SELECT undoes FROM verdicts WHERE undoes IS NOT NULL)"
+_LATEST = "is_imported, event DESC"
 Pair = tuple[HeadId, str]  # a head and Program.id
 
 
@@ -53,12 +54,13 @@ class VerdictLog:
     def undo(self, model: str, reviewer: str) -> list[Verdict]:
         """Take back the reviewer's latest decision that stands, with all that were made at once with it.
 
+        The latest to enter the log, whatever the clock said; imported ones after all that were made here.
         What was taken back, the latest first; empty if there is nothing to undo.
         """
         rows = self._database.rows(
             f"WITH left_over AS (SELECT * FROM verdicts WHERE model_id = $model AND reviewer = $reviewer "
             f"AND action <> 'undo' AND event NOT IN {_UNDONE}), "
-            "latest AS (SELECT event, batch FROM left_over ORDER BY made_at DESC, event DESC LIMIT 1) "
+            f"latest AS (SELECT event, batch FROM left_over ORDER BY {_LATEST} LIMIT 1) "
             f"SELECT {_COLUMNS} FROM left_over WHERE event IN (SELECT event FROM latest) "
             "OR batch IN (SELECT batch FROM latest) ORDER BY event DESC",
             {"model": model, "reviewer": reviewer},
@@ -71,10 +73,10 @@ class VerdictLog:
         return taken_back
 
     def recent(self, model: str, count: int, reviewer: str) -> list[Verdict]:
-        """A reviewer's latest decisions that were not undone, newest first."""
+        """A reviewer's latest events that were not undone, in the order in which `undo` takes them back."""
         rows = self._database.rows(
             f"SELECT {_COLUMNS} FROM verdicts WHERE model_id = ? AND reviewer = ? AND action <> 'undo' "
-            f"AND event NOT IN {_UNDONE} ORDER BY made_at DESC, event DESC LIMIT ?",
+            f"AND event NOT IN {_UNDONE} ORDER BY {_LATEST} LIMIT ?",
             [model, reviewer, count],
         )
         return [_verdict(row) for row in rows]
@@ -90,7 +92,10 @@ class VerdictLog:
         return [_verdict(row) for row in rows]
 
     def opinions(self, model: str) -> list[Verdict]:
-        """Every reviewer's latest word on each (head, program), oldest first."""
+        """Every reviewer's word on each (head, program), oldest first: the latest accept or reject.
+
+        Where there is none, the latest flag, else the latest skip.
+        """
         rows = self._database.rows(
             f"SELECT {_COLUMNS} FROM reviewer_verdicts WHERE model_id = ? ORDER BY made_at, event", [model]
         )
@@ -127,13 +132,16 @@ def _append(
     batch: str | None = None,
     uid: str | None = None,
 ) -> None:
+    """Add an event; its time is later than that of every other on the same program of the head."""
     head, program = pair
+    place = [model, head.layer, head.head, program]
     cursor.execute(
         "INSERT INTO verdicts (model_id, layer, head, program_id, action, undoes, reviewer, reason, note, "
-        "uid, batch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [model, head.layer, head.head, program, action, undoes, reviewer, reason, note,
-         uid or uuid.uuid4().hex, batch],
-    )  # fmt: skip
+        "uid, batch, made_at) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "greatest(make_timestamp(epoch_us(now())), max(made_at) + INTERVAL 1 MICROSECOND) "
+        "FROM verdicts WHERE model_id = ? AND layer = ? AND head = ? AND program_id = ?",
+        [*place, action, undoes, reviewer, reason, note, uid or uuid.uuid4().hex, batch, *place],
+    )
 
 
 def _verdict(row: tuple[Any, ...]) -> Verdict:

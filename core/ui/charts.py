@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
-from core.palette import CIVIDIS, PUOR, VERDICTS
+from core.palette import CIVIDIS, PUOR, VERDICTS, are_light, between
 
 CATEGORY_COLOURS = {
     "first token": "#35608d",
@@ -50,12 +51,32 @@ def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> a
         )
         .add_params(click)
     )
-    marks = (
-        alt.Chart(heads[heads.verdict != "undecided"])
-        .mark_text(fontSize=cell * 0.5, color="white", strokeWidth=0)
+    is_light = on_light_cells(heads, colour)
+    marks = [
+        alt.Chart(heads[(heads.verdict != "undecided") & of_these])
+        .mark_text(fontSize=cell * 0.5, fontWeight="bold", color=ink, strokeWidth=0)
         .encode(x=x, y=y, text=alt.Text("mark:N"))
-    )
-    return alt.layer(cells, marks).properties(width=cell * layers, height=max(cell, 22) * per_layer)
+        for ink, of_these in (("#000000", is_light), ("#ffffff", ~is_light))
+    ]
+    return alt.layer(cells, *marks).properties(width=cell * layers, height=max(cell, 22) * per_layer)
+
+
+def on_light_cells(heads: pd.DataFrame, colour: str) -> np.ndarray:
+    """Whether each head's cell is so light that a mark on it has to be dark."""
+    match colour:
+        case "IoU":
+            colours = between(CIVIDIS, heads.iou.to_numpy())
+        case "Lift":
+            colours = between(PUOR, heads.lift.to_numpy() + 0.5)
+        case "Category":
+            colours = _rgb(heads.category.map(CATEGORY_COLOURS))
+        case _:
+            colours = _rgb(heads.verdict.map(VERDICTS))
+    return are_light(colours)
+
+
+def _rgb(colours: pd.Series) -> np.ndarray:
+    return np.array([[int(one[at : at + 2], 16) for at in (1, 3, 5)] for one in colours]).reshape(-1, 3)
 
 
 _COLOURS = {

@@ -36,6 +36,7 @@ _STYLE = """
   .token.punctuation { color: light-dark(#5b6376, #a3abbd) !important; }
   .react-syntax-highlighter-line-number { color: light-dark(#6b7386, #8b93a5) !important; }
   [data-testid^="stBaseButton"] kbd { opacity: .8 !important; }
+  [data-testid="stSliderThumbValue"],
   [aria-checked="true"][role="radio"] p, [aria-selected="true"][role="tab"] p {
     color: light-dark(#3d5a9e, #9db4f0) !important; }
 </style>

@@ -8,9 +8,11 @@ import streamlit as st
 
 from core.types import HeadId, ModelInfo
 from core.ui.attention_view import Pins, pins_of
+from core.ui.reviewer import in_address
 
 VIEW = "attention"  # key of the attention view
 NO_PINS = Pins()
+_NAMES = ("layer", "head", "sentence", "program", "at", "text")  # what of the address is this page's
 _WRITTEN = "heads-written"  # the address as this page last left it
 _PINS = "heads-pins"  # (sentence, Pins)
 _STAMP = "heads-stamp"  # counts the times that pins came from elsewhere than the view
@@ -19,7 +21,7 @@ _LEAVE = "heads-leave"  # the fragment should draw the whole page
 
 def follow_address(model: ModelInfo) -> None:
     """Take over an address that was opened, edited or gone back to; what it leaves out stays."""
-    given = st.query_params.to_dict()
+    given = {name: value for name, value in st.query_params.to_dict().items() if name in _NAMES}
     if given == st.session_state.get(_WRITTEN):
         return
     st.session_state[_WRITTEN] = given
@@ -34,15 +36,16 @@ def follow_address(model: ModelInfo) -> None:
         st.session_state["text"] = st.session_state["own-text"] = given["text"]
         st.session_state["text-in-address"] = True
     if "at" in given and "sentence" in given:
-        pin(given["sentence"], _cell(given["at"]))
+        pin(given["sentence"], _pins(given["at"]))
 
 
-def _cell(written: str) -> Pins:
-    """The pinned cell that `12.3` names: query 12, key 3."""
-    query, _, key = written.partition(".")
-    if not (query.isdecimal() and key.isdecimal()):
+def _pins(written: str) -> Pins:
+    """What `5-12.3` pins: the queries 5 and 12, and of the last the key 3."""
+    *others, cell = written.split("-")
+    query, _, key = cell.partition(".")
+    if not all(name.isdecimal() for name in (*others, query, key)):
         return NO_PINS
-    return Pins((int(query),), (int(query), int(key)))
+    return Pins(tuple(dict.fromkeys(map(int, (*others, query)))), (int(query), int(key)))
 
 
 def write_address(head: HeadId, sentence: str = "", program: str = "", pins: Pins = NO_PINS) -> None:
@@ -51,11 +54,15 @@ def write_address(head: HeadId, sentence: str = "", program: str = "", pins: Pin
     if program:
         place |= {"sentence": sentence, "program": program}
     if pins.cell is not None:
-        place["at"] = f"{pins.cell[0]}.{pins.cell[1]}"
+        others = [str(query) for query in pins.queries if query != pins.cell[0]]
+        place["at"] = "-".join([*others, f"{pins.cell[0]}.{pins.cell[1]}"])
     if sentence == "own" and st.session_state.get("text-in-address"):
         place["text"] = st.session_state["text"]
-    if st.query_params.to_dict() != place:
-        st.query_params.from_dict(place)
+    given = st.query_params.to_dict()
+    elsewhere = {name: value for name, value in given.items() if name not in (*_NAMES, "reviewer")}
+    wanted = elsewhere | in_address() | place
+    if given != wanted:
+        st.query_params.from_dict(wanted)
     st.session_state[_WRITTEN] = place
 
 

@@ -14,6 +14,7 @@ from core.language import parse
 from core.types import HeadId, ModelInfo, Split
 from core.ui import charts, frame, state
 from core.ui.review_data import FITS, examiner
+from core.ui.reviewer import in_address
 from core.ui.thumbnails import Group, Map, draw_thumbnails
 
 PAGE_ROWS = 50
@@ -110,7 +111,7 @@ def draw_program(model: ModelInfo, row: pd.Series) -> None:
         with st.container(horizontal=True, gap="small"):
             for head, iou in ious[:6]:
                 place = {"layer": str(head.layer), "head": str(head.head), "program": str(row.program_id)}
-                st.page_link("pages/heads.py", label=f"{head} {iou:.2f}", query_params=place)
+                st.page_link("pages/heads.py", label=f"{head} {iou:.2f}", query_params=place | in_address())
 
 
 def draw_comparison(model: ModelInfo, first: pd.Series, second: pd.Series) -> None:
@@ -149,21 +150,20 @@ def draw_comparison(model: ModelInfo, first: pd.Series, second: pd.Series) -> No
 
 def _draw_maps(model: ModelInfo, head: HeadId, first: pd.Series, second: pd.Series) -> None:
     found = examiner(model, Split.VALIDATION)
-    count = len(found.sentences)
-    evidence: list[Evidence] = [
-        found.compare(head, parse(row.source), worst=count) for row in (first, second)
-    ]
+    programs = [parse(row.source) for row in (first, second)]
+    evidence: list[Evidence] = [found.compare(head, program, worst=0) for program in programs]
     change = evidence[1].ious - evidence[0].ious
     st.markdown(
         f"IoU on {head}, validation: **{evidence[0].ious.mean():.3f}** and **{evidence[1].ious.mean():.3f}** "
         f"({change.mean():+.3f})"
     )
-    of_first = {example.sentence.id: example for example in evidence[0].examples}
-    of_second = {example.sentence.id: example for example in evidence[1].examples}
     groups = []
-    for at in np.argsort(-np.abs(change), kind="stable")[:_COMPARED]:
-        sentence = found.sentences[int(at)]
-        a, b = of_first[sentence.id], of_second[sentence.id]
+    for at in map(int, np.argsort(-np.abs(change), kind="stable")[:_COMPARED]):
+        sentence = found.sentences[at]
+        a, b = (
+            found.example("", head, program, at, float(one.ious[at]))
+            for program, one in zip(programs, evidence, strict=True)
+        )
         groups.append(
             Group(
                 f"{a.iou:.2f} and {b.iou:.2f} · {sentence.genre}",

@@ -8,11 +8,12 @@ import streamlit as st
 
 from core.errors import HeadscriptError
 from core.evidence import Evidence, Example, histogram
+from core.review import pair
 from core.types import Action, Card, Split, Verdict
 from core.ui import frame
 from core.ui.review_data import FITS, evidence_shelf, examiner
 from core.ui.review_desk import Desk
-from core.ui.review_editor import draw_editor
+from core.ui.review_editor import drafts, draw_editor
 from core.ui.thumbnails import Bars, Group, Map, draw_thumbnails
 from core.ui.verdict_row import WORDS
 
@@ -67,7 +68,7 @@ def draw_card(desk: Desk, card: Card) -> None:
 
 def _figures(desk: Desk, card: Card, hidden: bool) -> str:
     """IoU with interval on the three splits, and lift, as HTML."""
-    candidates = desk.shelf.candidates(card)
+    candidates = desk.candidates(card)
     place = f"candidate {candidates.index(card) + 1} of {len(candidates)}"
     parts = [f"<small>{place}</small>"]
     if hidden:
@@ -95,6 +96,8 @@ def _line(desk: Desk, card: Card, word: Verdict | None) -> str:
     ]
     if others:
         marks.append(f"seen by {', '.join(sorted(others))}")
+    if pair(card) in drafts(desk.model) and not desk.is_editing:
+        marks.append("unsaved edit, e goes on with it")
     if word is not None:
         marks.append(f"yours: {WORDS[word.action]}")
     kind = html.escape(" · ".join(marks))
@@ -108,14 +111,17 @@ def _line(desk: Desk, card: Card, word: Verdict | None) -> str:
 def draw_evidence(desk: Desk, card: Card, hidden: bool) -> None:
     """Worst and typical sentences, how IoU is distributed, baselines and other heads."""
     try:
-        found = evidence_shelf().get(examiner(desk.model, Split.VALIDATION), card)
+        found = evidence_shelf().get(desk.model, examiner(desk.model, Split.VALIDATION), card)
     except (HeadscriptError, OSError, KeyError) as error:
         st.warning(f"The evidence cannot be drawn: {frame.as_text(str(error))}", icon=":material/warning:")
         return
     if found.failures:
         detail = next(iter(found.failures.values())).detail
-        count = f"{len(found.failures)} of {len(found.ious)} validation sentences"
-        st.warning(f"The program fails on {count}: {frame.as_text(detail)}", icon=":material/warning:")
+        count = "some" if hidden else f"{len(found.failures)} of {len(found.ious)}"
+        st.warning(
+            f"The program fails on {count} validation sentences: {frame.as_text(detail)}",
+            icon=":material/warning:",
+        )
     groups = [_group(example, hidden) for example in found.examples]
     draw_thumbnails(groups, desk.model.is_causal, "evidence", None if hidden else _bars(found))
     st.caption(_neighbours(desk, card, hidden))

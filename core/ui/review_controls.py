@@ -19,11 +19,11 @@ def draw_controls(desk: Desk, queue: Sequence[Card]) -> None:
     view = desk.view
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         chosen_pile = st.selectbox(
-            "Queue", list(Pile), index=list(Pile).index(view.pile), key=f"pile-{desk.reviewer}", width=150,
+            "Queue", list(Pile), index=list(Pile).index(view.pile), key=f"pile-{desk.key}", width=150,
             label_visibility="collapsed",
         )  # fmt: skip
         chosen_order = st.selectbox(
-            "Order", list(Order), index=list(Order).index(view.order), key=f"order-{desk.reviewer}",
+            "Order", list(Order), index=list(Order).index(view.order), key=f"order-{desk.key}",
             width=215, label_visibility="collapsed",
         )  # fmt: skip
         with st.popover(_filter_label(view.kept), icon=":material/filter_list:"):
@@ -32,7 +32,7 @@ def draw_controls(desk: Desk, queue: Sequence[Card]) -> None:
             _draw_bulk(desk, len(queue))
         if st.button("Agreement", key="agreement", icon=":material/group:"):
             draw_agreement(desk)
-        is_blind = st.toggle("Blind", view.is_blind, key=f"blind-{desk.reviewer}", help=_BLIND)
+        is_blind = st.toggle("Blind", view.is_blind, key=f"blind-{desk.key}", help=_BLIND)
     wanted = replace(
         view, pile=chosen_pile or view.pile, order=chosen_order or view.order, kept=kept, is_blind=is_blind
     )
@@ -57,7 +57,7 @@ def _draw_filter(desk: Desk) -> Filter:
     kept, best = desk.view.kept, desk.shelf.best
     categories = sorted({card.category for card in best} | kept.categories)
     origins = sorted({card.origin for card in best} | kept.origins)
-    name = desk.reviewer
+    name = desk.key
     last = desk.model.layers - 1
     chosen = st.multiselect("Category", categories, sorted(kept.categories), key=f"categories-{name}")
     made_by = st.multiselect("Origin", origins, sorted(kept.origins), key=f"origins-{name}")

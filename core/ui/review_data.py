@@ -19,9 +19,9 @@ from core.store.cards import Place
 from core.types import Card, HeadId, ModelInfo, Split
 from core.ui import state
 
-CANDIDATES = 4  # programs of a head to flip through
+CANDIDATES = 4  # programs of a head to flip through, besides those that a person wrote for it
 FITS = 0.6  # validation IoU from which a program is said to fit another head
-_EVIDENCE_HELD = 128
+_EVIDENCE_BYTES_HELD = 2**26
 
 
 class Shelf:
@@ -32,6 +32,7 @@ class Shelf:
         self._model = model
         self.best = workspace.cards.cards(model.id, workspace.cards.best(model.id))
         self._known: dict[Pair, Card] = {pair(card): card for card in self.best}
+        self._best_of = {card.head: pair(card) for card in self.best}
         self._candidates: dict[HeadId, list[Card]] = {}
         self._fits: dict[str, list[Place]] = {}
         self._baselines: dict[HeadId, list[tuple[str, float]]] = {}
@@ -45,11 +46,12 @@ class Shelf:
         return [self._known[one] for one in wanted if one in self._known]
 
     def candidates(self, card: Card) -> list[Card]:
-        """The programs that fit the card's head best, the card's own among them."""
+        """The programs that fit the card's head best and those written for it, the card's own among them."""
         head = card.head
         if head not in self._candidates:
             names = self._workspace.cards.candidates(self._model.id, head, CANDIDATES)
-            self._candidates[head] = self.cards((head, name) for name in names)
+            pairs = [self._best_of.get(head, pair(card)), *((head, name) for name in names)]
+            self._candidates[head] = self.cards(dict.fromkeys(pairs))
         found = self._candidates[head]
         return found if card in found else [*found, card]
 
@@ -106,33 +108,36 @@ class EvidenceShelf:
     """The latest evidence, and the next cards' ahead of time."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[tuple[int, HeadId, str], Evidence] = OrderedDict()
+        self._held: OrderedDict[tuple[str, int, HeadId, str], Evidence] = OrderedDict()
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(1, "evidence")
 
-    def get(self, found: Examiner, card: Card) -> Evidence:
-        """The card's evidence; raises WorkspaceError if attention or features are not there."""
-        name = (id(found), *pair(card))
+    def get(self, model: ModelInfo, found: Examiner, card: Card) -> Evidence:
+        """The card's evidence on validation; raises WorkspaceError if attention or features are not there."""
+        name = (model.id, len(found.sentences), *pair(card))
         with self._lock:
             held = self._held.get(name)
         if held is None:
             held = found.compare(card.head, parse(card.program.source))
             with self._lock:
                 self._held[name] = held
-                while len(self._held) > _EVIDENCE_HELD:
+                while len(self._held) > 1 and self._bytes() > _EVIDENCE_BYTES_HELD:
                     self._held.popitem(last=False)
         return held
+
+    def _bytes(self) -> int:
+        return sum(evidence.nbytes for evidence in self._held.values())
 
     def prepare(self, model: ModelInfo, shelf: Shelf, cards: Sequence[Card]) -> None:
         """Fetch in the background what drawing these cards takes."""
         with suppress(HeadscriptError, OSError):  # what cannot be read is said when a card is drawn
             found = examiner(model, Split.VALIDATION)
             for card in cards:
-                self._pool.submit(self._prepare, found, shelf, card)
+                self._pool.submit(self._prepare, model, found, shelf, card)
 
-    def _prepare(self, found: Examiner, shelf: Shelf, card: Card) -> None:
+    def _prepare(self, model: ModelInfo, found: Examiner, shelf: Shelf, card: Card) -> None:
         with suppress(HeadscriptError, OSError):
-            self.get(found, card)
+            self.get(model, found, card)
             shelf.fits(card.program.id)
             shelf.candidates(card)
             shelf.baselines(card.head)

@@ -28,13 +28,17 @@ class Desk:
     view: View
     ticket: str = field(default_factory=lambda: uuid.uuid4().hex)  # names the card that is on the screen
     is_editing: bool = False
-    draft: str | None = None
     seen: int | None = None  # the reviewer's own event on the card when it was drawn
     notice: str = ""  # said once, above the card
     revealed: str = ""  # figures of the card just decided, in blind mode
 
     def __post_init__(self) -> None:
         self.refresh()
+
+    @property
+    def key(self) -> str:
+        """What names the model and the reviewer in the keys of widgets."""
+        return f"{self.model.id}-{self.reviewer}"
 
     @property
     def workspace(self) -> Workspace:
@@ -77,14 +81,23 @@ class Desk:
         """The reviewer's own standing word on a card."""
         return self.opinions.by(self.reviewer, card)
 
+    def candidates(self, card: Card) -> list[Card]:
+        """The programs to flip through; in blind mode in an order that tells nothing of how they fit."""
+        found = self.shelf.candidates(card)
+        return sorted(found, key=lambda one: one.program.id) if self.view.is_blind else found
+
+    def recent(self, count: int) -> list[Verdict]:
+        """The reviewer's latest words, in the order in which undo takes them back."""
+        return self.workspace.verdicts.recent(self.model.id, count, self.reviewer)
+
     def go_to(self, card: Pair | None) -> None:
         """Put a card on the screen; None for the first of the queue."""
         self.change(replace(self.view, card=card))
 
     def change(self, view: View) -> None:
-        """Take other settings, and keep them for the next session."""
+        """Take other settings, and keep them for the next session; another card ends editing this one."""
         self.ticket = uuid.uuid4().hex
-        self.is_editing, self.draft = False, None
+        self.is_editing = self.is_editing and view.card == self.view.card
         if view != self.view:
             self.view = view
             self.workspace.reviewers.save(self.model.id, self.reviewer, view.to_json())
@@ -98,14 +111,13 @@ class Desk:
         word = self.own_word(card)
         if word is not None and word.event != self.seen:
             self.notice = f"You decided {card.head} in another tab: {word.action}. This key changed nothing."
-        elif not (action == Action.SKIP and word is not None and word.action in DECISIONS):
-            program = card.program.id
-            if action == Action.SKIP:  # a skip is about the head, whichever candidate is on the screen
-                program = next((c.program.id for c in before if c.head == card.head), program)
+        elif action in DECISIONS or word is None or word.action not in DECISIONS:
             self.workspace.verdicts.record(
-                self.model.id, card.head, program, action, self.reviewer, reason, uid=self.ticket
+                self.model.id, card.head, card.program.id, action, self.reviewer, reason, uid=self.ticket
             )
             self.revealed = figures_in_words(card) if action in DECISIONS else ""
+        elif action == Action.FLAG:
+            self.notice = f"Your {word.action} of {card.head} stands; only what is undecided can be flagged."
         self.refresh()
         after = self.queue()
         waiting = next((one for one in after if one.head == card.head), None)
@@ -152,8 +164,9 @@ class Desk:
 
     def _history(self, queue: Sequence[Card]) -> list[Pair]:
         waiting = {card.head for card in queue}
-        words = self.opinions.recent(self.reviewer, HISTORY)
-        pairs = dict.fromkeys((word.head, word.program) for word in words if word.action in DECISIONS)
+        pairs = dict.fromkeys(
+            (word.head, word.program) for word in self.recent(HISTORY) if word.action in DECISIONS
+        )
         return [one for one in reversed(pairs) if one[0] not in waiting]
 
     def flip(self) -> None:
@@ -161,7 +174,7 @@ class Desk:
         card = self.card(self.queue())
         if card is None:
             return
-        candidates = self.shelf.candidates(card)
+        candidates = self.candidates(card)
         self.go_to(pair(candidates[(candidates.index(card) + 1) % len(candidates)]))
 
     def act(self) -> None:

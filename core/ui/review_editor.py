@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.errors import JobError, Problem, ProgramError, WorkspaceError
 from core.language import ParsedProgram, parse
+from core.review import Pair, pair
 from core.types import Card, Fit, ModelInfo, Split
 from core.ui import frame, state
 from core.ui.review_data import examiner
@@ -40,6 +41,7 @@ def save(desk: Desk, card: Card, found: Assessment) -> None:
               if examiner(model, split).sentences]  # fmt: skip
     workspace = state.owner().workspace
     workspace.library.save_edit(model.id, program.source, card.program.id, scores)
+    drafts(model).pop(pair(card), None)
     desk.go_to((card.head, program.id))
     try:
         state.owner().runner.start_scoring(model, [program.source])
@@ -48,15 +50,28 @@ def save(desk: Desk, card: Card, found: Assessment) -> None:
         desk.notice = "Saved as a new program, scored on this head; a job is running, so score others later."
 
 
+def drafts(model: ModelInfo) -> dict[Pair, str]:
+    """This session's changed programs that are not saved yet."""
+    found: dict[Pair, str] = st.session_state.setdefault(f"drafts-{model.id}", {})
+    return found
+
+
+def keep_draft(model: ModelInfo, card: Card, field: str) -> None:
+    """Hold on to what was typed, also if the same click leaves the card."""
+    drafts(model)[pair(card)] = st.session_state[field]
+    if st.session_state[field] == card.program.source:
+        del drafts(model)[pair(card)]
+
+
 def draw_editor(desk: Desk, card: Card, hidden: bool) -> None:
-    """The program as text to change, with its problems or its figures; `hidden` shows differences only."""
+    """The program as text to change, with its problems or its figures; `hidden` says only which is better."""
     buttons = st.container(horizontal=True, gap="small")
     with st.container(key="program-editor"):
+        field = f"draft-{desk.ticket}"
         draft = st.text_area(
-            "Program", desk.draft or card.program.source, key=f"draft-{desk.ticket}", height="stretch",
-            label_visibility="collapsed",
+            "Program", drafts(desk.model).get(pair(card), card.program.source), key=field, height="stretch",
+            label_visibility="collapsed", on_change=keep_draft, args=(desk.model, card, field),
         )  # fmt: skip
-    desk.draft = draft
     found: Assessment | None = None
     try:
         found = assess(desk.model, card, draft)
@@ -75,7 +90,9 @@ def draw_editor(desk: Desk, card: Card, hidden: bool) -> None:
         ):
             save(desk, card, found)
             st.rerun()
-        if st.button("Cancel", key="cancel-draft"):
+        if st.button("Cancel", key="cancel-draft", help="Throw the change away"):
+            drafts(desk.model).pop(pair(card), None)
+            desk.is_editing = False
             desk.change(desk.view)
             st.rerun()
 
@@ -99,7 +116,13 @@ def _draw_difference(card: Card, found: Assessment, hidden: bool) -> None:
         return
     parts = []
     for split, fit in found.fits.items():
-        figures = "" if hidden else f"**{fit.iou:.3f}** \\[{fit.low:.2f}, {fit.high:.2f}\\] "
-        parts.append(f"{split} {figures}({fit.iou - card.iou(split):+.3f})")
-    failed = f" · fails on {found.failures} sentences" if found.failures else ""
+        change = fit.iou - card.iou(split)
+        figures = f"**{fit.iou:.3f}** \\[{fit.low:.2f}, {fit.high:.2f}\\] ({change:+.3f})"
+        parts.append(f"{split} {_tendency(change) if hidden else figures}")
+    failed = f" · fails on {'some' if hidden else found.failures} sentences" if found.failures else ""
     st.markdown(f"IoU {' · '.join(parts)} against {card.program.id[:6]}{failed}")
+
+
+def _tendency(change: float) -> str:
+    """A difference of IoU without its size; below 0.0005 it is none."""
+    return "as good" if abs(change) < 0.0005 else "better" if change > 0 else "worse"

@@ -6,6 +6,8 @@ import getpass
 
 import streamlit as st
 
+_WRITTEN = "reviewer-written"  # the name that the address was last given
+
 
 def has_accounts() -> bool:
     """Whether `.streamlit/secrets.toml` has an [auth] section for OpenID Connect."""
@@ -22,8 +24,8 @@ def account() -> str | None:
 def draw_reviewer() -> None:
     """The reviewer in the sidebar: a name to type, or the account with its way out."""
     if not has_accounts():
-        # In the address, so that a reload finds the same reviewer and their queue again.
-        st.text_input("Reviewer", value=_user(), key="reviewer", bind="query-params")
+        _follow_address()
+        st.text_input("Reviewer", key="reviewer", persist_state="session")
     elif (name := account()) is not None:
         st.caption("Reviewer")
         st.text(name)
@@ -36,6 +38,30 @@ def draw_reviewer() -> None:
 def reviewer() -> str:
     """Who decides."""
     return (account() or str(st.session_state.get("reviewer") or "")).strip() or "me"
+
+
+def in_address() -> dict[str, str]:
+    """What an address says of the reviewer: nothing of an account, nor of who runs the server."""
+    name = reviewer()
+    return {} if has_accounts() or name == _user() else {"reviewer": name}
+
+
+def keep_in_address() -> None:
+    """Name the reviewer in the address, so that a reload finds the same reviewer and their queue again."""
+    told = in_address()
+    if not told:
+        st.query_params.pop("reviewer", None)
+    elif st.query_params.get("reviewer") != told["reviewer"]:
+        st.query_params.update(told)
+    st.session_state[_WRITTEN] = told.get("reviewer")
+
+
+def _follow_address() -> None:
+    """Take over a name in an address that was opened or gone back to; one without a name changes nobody."""
+    given = st.query_params.get("reviewer")
+    if given and given != st.session_state.get(_WRITTEN):
+        st.session_state["reviewer"] = given
+    st.session_state.setdefault("reviewer", _user())
 
 
 def _user() -> str:

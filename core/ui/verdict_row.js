@@ -73,6 +73,8 @@ class Row {
     if (!this.box.isConnected) return this.close();
     if (isTaken(event, this.root)) return;
     if (event.key === "Escape" && this.help && !this.help.hidden) return this.toggleHelp();
+    // A held Enter would click the focused button of this row again and again.
+    if (event.key === "Enter" && event.repeat && this.root.contains(event.composedPath()[0])) event.preventDefault();
     const act = actOf(event.key, this.data);
     if (!act) return;
     event.preventDefault();

@@ -47,6 +47,9 @@ def test_a_query_lights_up_in_the_text_and_the_maps_and_can_be_pinned(
     expect(page.locator(".why")).to_contain_text("line")
     tokens.nth(3).click()
     expect(readout(page)).to_contain_text("summed")
+    expect_address(page, at=r"5-3\.\d+")
+    page.reload()
+    expect(readout(page)).to_contain_text("summed")
     page.get_by_role("button", name="let go of pins").click()
     expect(page.locator(".why")).to_contain_text("Click a cell")
     page.get_by_label("square-root scale").check()
@@ -122,12 +125,35 @@ def test_every_head_is_a_thumbnail_that_opens_it(address: str, open_page: OpenPa
     expect(grid).to_have_count(0)
 
 
-def test_sentences_are_filtered_by_split_and_words(address: str, open_page: OpenPage) -> None:
+def test_another_program_of_the_head_is_chosen(address: str, open_page: OpenPage) -> None:
+    page = open_page(f"{address}/{L1H1}")
+    code = page.get_by_test_id("stCode").first
+    expect(code).to_contain_text("def attend")
+    before, shown = page.url, code.inner_text()
+    page.get_by_label("Program", exact=False).first.click()
+    page.get_by_role("option").nth(1).click()
+    expect(code).not_to_have_text(shown)
+    expect(page).not_to_have_url(before)
+
+
+def test_sentences_are_filtered_by_split_genre_and_words(address: str, open_page: OpenPage) -> None:
     page = open_page(f"{address}/{L1H1}")
     expect(page.get_by_text(re.compile(r"Sentence · test, worst first · 1 of \d+"))).to_be_visible()
     page.get_by_role("button", name="Filter").click()
     page.get_by_role("button", name="train").click()
     expect(page.get_by_text(re.compile(r"Sentence · train, test, worst first"))).to_be_visible()
+    page.get_by_label("Genre").click()
+    page.get_by_role("option", name="code", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Sentence · train, test \(filtered\), worst first"))).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    chosen = page.get_by_label(re.compile("^Sentence"))
+    chosen.click()
+    others = [one for one in page.get_by_role("option").all_inner_texts() if one != chosen.input_value()]
+    assert others
+    assert all(" · code · " in one for one in others)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Filter").click()
     page.get_by_label("Text contains").fill("no passage has these words")
     page.keyboard.press("Enter")
     expect(page.get_by_text("No sentence passes the filters")).to_be_visible()

@@ -12,6 +12,12 @@ from tests.e2e.conftest import serve
 
 OpenPage = Callable[..., Page]
 HEADS = 12
+COLOURS = {
+    "IoU": "IoU, test",
+    "Lift": "lift",
+    "Category": "category",
+    "Verdict": "verdict",
+}  # and their legends
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +147,17 @@ def test_a_held_doubled_or_typed_key_decides_at_most_once(address: str, open_pag
     expect(last(page)).to_have_text(
         f"last: {third} ↷ skipped · {second} ✕ rejected · {first} ✓ accepted", timeout=10_000
     )
+    fourth, shown = head(page), ticket(page)
+    page.locator("button[data-name=accept]").focus()
+    page.keyboard.down("Enter")
+    wait_for_another_ticket(page, shown)
+    fifth = head(page)
+    for _ in range(6):  # the repeat of a key that is still held on the next card
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    page.keyboard.press("f")
+    words = f"{fifth} ⚑ flagged · {fourth} ✓ accepted · {third} ↷ skipped · {second} ✕ rejected"
+    expect(last(page)).to_have_text(f"last: {words}")
 
 
 def test_space_operates_another_button_that_has_the_focus(address: str, open_page: OpenPage) -> None:
@@ -219,19 +236,65 @@ def test_two_reviewers_second_opinion_and_agreement(address: str, open_page: Ope
     expect(title(bob)).to_have_text(f"Review · {second}")
 
 
-def test_all_filtered_are_decided_and_undone_at_once(address: str, open_page: OpenPage) -> None:
-    page = review(open_page, address, "bulk")
+def test_a_reviewer_keeps_the_name_from_page_to_page_back_and_after_a_reload(
+    address: str, open_page: OpenPage
+) -> None:
+    page = review(open_page, address, "grace")
+    name = page.get_by_label("Reviewer")
+    first = head(page)
+    page.get_by_role("link", name="Heads", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/heads\?.*program="))
+    page.keyboard.press("w")
+    expect(page).to_have_url(re.compile(r"[?&]at="))
+    page.reload()
+    expect(page.locator("canvas[aria-label^=head]").first).to_be_visible()
+    expect(name).to_have_value("grace")
+    page.get_by_role("link", name="Overview", exact=True).click()
+    page.locator(".st-key-next-step button").click()
+    expect(title(page)).to_have_text(re.compile("^(Review|Hybrid)"))
+    expect(page).to_have_url(re.compile(r"/(review|hybrid)\?.*reviewer=grace"))
+    page.go_back()
+    expect(title(page)).to_have_text(re.compile("^Overview"))
+    expect(name).to_have_value("grace")
+    page.get_by_role("link", name="Review", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/review\?reviewer=grace"))
+    page.reload()
+    expect(name).to_have_value("grace")
+    assert head(page) == first
+    name.fill("hopper")
+    name.press("Enter")
+    expect(page).to_have_url(re.compile("reviewer=hopper"))
+    page.go_back()
+    expect(name).to_have_value("grace")
+
+
+@pytest.mark.parametrize(("decision", "word"), [("✕ Reject", "rejected"), ("✓ Accept", "accepted")])
+def test_all_filtered_are_decided_and_undone_at_once(
+    decision: str, word: str, address: str, open_page: OpenPage
+) -> None:
+    page = review(open_page, address, f"bulk-{word}")
+    shown = ticket(page)
+    page.get_by_role("button", name="Filter", exact=True).click()
+    layers = page.get_by_role("slider", name="Layers")
+    layers.first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("4 in this queue")).to_be_visible()  # the last layer's four heads of twelve
+    wait_for_another_ticket(page, shown)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Filter · 1")).to_be_visible()
+    assert head(page).startswith("L2")
     page.get_by_role("button", name="All filtered").click()
-    reject = page.get_by_role("button", name="✕ Reject 12")
-    expect(reject).to_be_disabled()
-    page.get_by_text("Yes, all 12").click()
-    reject.click()
-    expect(page.get_by_text("12 programs: reject. One undo takes all of them back.")).to_be_visible()
-    expect(last(page)).to_have_text(re.compile("rejected"))
+    decide = page.get_by_role("button", name=f"{decision} 4")
+    expect(decide).to_be_disabled()
+    page.get_by_text("Yes, all 4").click()
+    decide.click()
+    expect(page.get_by_text(re.compile("^4 programs: .* One undo takes all of them back."))).to_be_visible()
+    expect(last(page)).to_have_text(re.compile(rf"^last: (L2H\d . {word}( · )?){{4}}$"))
     page.keyboard.press("Escape")
     head(page)
     page.keyboard.press("Backspace")
-    expect(page.get_by_text("12 decisions that were made at once are taken back.")).to_be_visible()
+    expect(page.get_by_text("4 decisions that were made at once are taken back.")).to_be_visible()
     expect(last(page)).to_have_text(re.compile("No decision yet"))
 
 
@@ -262,21 +325,48 @@ def test_the_library_compares_exports_and_takes_in(address: str, open_page: Open
     table.click(position={"x": 16, "y": 90})
     expect(page.get_by_text(re.compile(r"IoU on L\dH\d, validation"))).to_be_visible()
     expect(page.locator("canvas[aria-label^='first − second']").first).to_be_visible()
+    opened, listed = page.url, page.locator("[class*=st-key-library-table]")
+    before = listed.get_attribute("class") or ""
+    page.get_by_label("Order").click()
+    page.get_by_role("option", name="newest first").click()
+    expect(listed).not_to_have_class(before)
+    expect(page.get_by_text("Export and import")).to_be_visible()
+    assert page.url == opened  # what was picked, not what is in these rows now
+    table.click(position={"x": 16, "y": 234})
+    expect(page.get_by_text(re.compile(r"Fits \d+ of 12 heads"))).to_be_visible()
+    expect(page).not_to_have_url(re.compile("and="))
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.get_by_text("Export and import").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Decisions as JSON lines").click()
     decisions = tmp_path / "decisions.jsonl"
     download.value.save_as(decisions)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report of the accepted programs").click()
+    report = tmp_path / "report.html"
+    download.value.save_as(report)
     page.locator("input[type=file]").set_input_files(decisions)
     page.get_by_role("button", name="Take them in").click()
     expect(page.get_by_text("0 verdicts and 0 programs taken in")).to_be_visible()
+    alone = open_page(report.as_uri(), offline=True)
+    expect(alone.get_by_role("heading", name="Accepted programs of")).to_be_visible()
+    assert alone.evaluate("[...document.images].filter(one => one.naturalWidth > 0).length") >= 4
+    assert alone.evaluate("[...document.images].every(one => one.naturalWidth > 0)")
 
 
 def test_the_overview_says_what_to_do_next_and_leads_there(address: str, open_page: OpenPage) -> None:
     page = open_page(address)
-    for colour in ("Lift", "Category", "Verdict"):
+    head_map = page.get_by_test_id("stVegaLiteChart").first
+    cells = head_map.locator(".mark-rect path")
+    fills = set()
+    for colour, legend in COLOURS.items():
         page.get_by_text(colour, exact=True).first.click()
-        expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
-    expect(page.get_by_text(re.compile("^(Next: |Every head)"))).to_be_visible()
+        expect(head_map.get_by_text(legend, exact=True)).to_be_visible()
+        fills.add(tuple(cells.evaluate_all("all => all.map(one => one.getAttribute('fill'))")))
+    assert len(fills) == len(COLOURS)
+    assert min(map(len, fills)) >= HEADS
+    sentence = page.get_by_text(re.compile("^(Next: |Every head)"))
+    expect(sentence).to_be_visible()
+    wanted = "Hybrid" if "accepted head" in sentence.inner_text() else "Review"
     page.locator(".st-key-next-step button").click()
-    expect(title(page)).not_to_have_text(re.compile("Overview"))
+    expect(title(page)).to_have_text(re.compile(f"^{wanted}"))
