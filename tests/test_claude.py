@@ -488,7 +488,8 @@ def test_what_a_batch_leaves_of_the_budget_goes_into_further_batches(
     """A call is set aside for at several times what it costs, so the first batch has only some of them."""
     limits = ClaudeLimits(batches=True, rounds=0, budget=0.1)
     server.looks = 0
-    requests = [Request(f"L{layer}H0-0", planted_messages()) for layer in range(40)]
+    messages = planted_messages()
+    requests = [Request(f"L{layer}H0-0", messages) for layer in range(40)]
     asker = make_asker(limits)
     answers = asker.answer_all(requests)
     most = most_a_call_costs(3500, price_of(limits))
