@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 
 import streamlit as st
 
@@ -80,7 +81,8 @@ def _figures(desk: Desk, card: Card, hidden: bool) -> str:
         parts.append(f"<span><small>IoU {_SHORT[split]}</small> <b>{shown}</span>")
     parts.append(f"<span><small>lift, test</small> <b>{card.lift(Split.TEST):+.2f}</b></span>")
     if card.cost is not None:
-        parts.append(f"<span><small>cost alone</small> <b>KL {card.cost:.4f}</b></span>")
+        cost = f"KL {card.cost:.4f}" if math.isfinite(card.cost) else "–, mostly fails"
+        parts.append(f"<span><small>cost alone</small> <b>{cost}</b></span>")
     if card.failures:
         parts.append(f"<span><small>⚠ fails on {card.failures} sentences</small></span>")
     return f'<div class="card-figures">{"".join(parts)}</div>'
