@@ -17,10 +17,15 @@ _WRITTEN = "heads-written"  # the address as this page last left it
 _PINS = "heads-pins"  # (sentence, Pins)
 _STAMP = "heads-stamp"  # counts the times that pins came from elsewhere than the view
 _LEAVE = "heads-leave"  # the fragment should draw the whole page
+_WANTED = "heads-wanted"  # what the next run of the whole page is to show
 
 
 def follow_address(model: ModelInfo) -> None:
-    """Take over an address that was opened, edited or gone back to; what it leaves out stays."""
+    """Show what a part of the page asked for; take over an address that was opened, edited or gone back to.
+
+    What an address leaves out stays.
+    """
+    st.session_state.update(st.session_state.pop(_WANTED, {}))
     given = {name: value for name, value in st.query_params.to_dict().items() if name in _NAMES}
     if given == st.session_state.get(_WRITTEN):
         return
@@ -68,14 +73,21 @@ def write_address(head: HeadId, sentence: str = "", program: str = "", pins: Pin
 
 def open_head(head: HeadId) -> None:
     """Show another head, with its own best program, on the same sentence."""
-    st.session_state["layer"], st.session_state["head"] = head.layer, head.head
-    st.session_state["program"] = None
-    leave()
+    _show(layer=head.layer, head=head.head, program=None)
 
 
 def open_program(program: str) -> None:
     """Show another program of this head."""
-    st.session_state["program"] = program
+    _show(program=program)
+
+
+def _show(**wanted: int | str | None) -> None:
+    """Ask for something else on the whole page.
+
+    Not in the widgets' own state: a run of the sidebar that the browser asked for before it heard of the
+    change would set that back.
+    """
+    st.session_state[_WANTED] = wanted
     leave()
 
 
