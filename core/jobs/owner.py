@@ -69,9 +69,8 @@ class JobRunner(JobQueue):
             "heads": _names(info, chosen),
             "limits": asdict(limits),
             "known": {str(head): found.program.source for head, found in known.items()},
-            "order": [
-                str(head) for head in worst_first
-            ],  # in which a budget that does not hold for all is spent
+            # In this order a budget that does not hold for all is spent.
+            "order": [str(head) for head in worst_first],
         }
         return self._start("claude", spec, key)
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from core.curate import heads_in_share
-from core.errors import HeadscriptError
 from core.language import parse
 from core.types import HeadId, HybridRequest, ModelInfo, Order, Split
-from core.ui import frame, state
+from core.ui import jobs, state
 from core.words import counted
 
 _ACCEPTED, _BEST = "Accepted programs", "Best programs, reviewed or not"
@@ -174,12 +173,9 @@ def _draw_expected(model: ModelInfo, candidates: Candidates, request: HybridRequ
 def _start(model: ModelInfo, candidates: Candidates, request: HybridRequest) -> None:
     owner = state.owner()
     passages = owner.workspace.library.sentences(model.id, Split.TEST)
-    try:
-        owner.runner.start_hybrid(model, candidates.sources, passages, str(Split.TEST), request)
-    except HeadscriptError as error:
-        st.error(frame.as_text(str(error)))
-    else:
-        st.rerun()
+    jobs.start(
+        lambda: owner.runner.start_hybrid(model, candidates.sources, passages, str(Split.TEST), request)
+    )
 
 
 def draw_curve_button(model: ModelInfo, candidates: Candidates) -> None:
@@ -192,9 +188,6 @@ def draw_curve_button(model: ModelInfo, candidates: Candidates) -> None:
             owner = state.owner()
             passages = owner.workspace.library.sentences(model.id, Split.TEST)[:count]
             title = candidates.which.split(",")[0].lower()
-            try:
-                owner.runner.start_curve(model, candidates.sources, passages, str(Split.TEST), title)
-            except HeadscriptError as error:
-                st.error(frame.as_text(str(error)))
-            else:
-                st.rerun()
+            jobs.start(
+                lambda: owner.runner.start_curve(model, candidates.sources, passages, str(Split.TEST), title)
+            )

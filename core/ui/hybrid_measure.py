@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.errors import HeadscriptError
 from core.types import ModelInfo, Split
-from core.ui import frame, state
+from core.ui import jobs, state
 
 
 def draw_measure(model: ModelInfo, row: pd.Series, label: str) -> None:
@@ -22,13 +21,9 @@ def draw_measure(model: ModelInfo, row: pd.Series, label: str) -> None:
     st.caption(
         "On the passages of the test split. For passages of your own: `hybrid --hybrid ID --eval FILE`."
     )
-    if not pressed:
-        return
-    owner = state.owner()
-    passages = owner.workspace.library.sentences(model.id, Split.TEST)
-    try:
-        owner.runner.start_measuring(model, row.hybrid_id, passages, str(Split.TEST), strict)
-    except HeadscriptError as error:
-        st.error(frame.as_text(str(error)))
-    else:
-        st.rerun()
+    if pressed:
+        owner = state.owner()
+        passages = owner.workspace.library.sentences(model.id, Split.TEST)
+        jobs.start(
+            lambda: owner.runner.start_measuring(model, row.hybrid_id, passages, str(Split.TEST), strict)
+        )

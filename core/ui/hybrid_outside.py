@@ -8,9 +8,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.errors import HeadscriptError
 from core.types import ModelInfo
-from core.ui import frame, state
+from core.ui import jobs, state
 from core.ui.hybrid_results import KEPT
 
 
@@ -51,12 +50,7 @@ def draw_downstream(model: ModelInfo, hybrid: str) -> None:
         held.mkdir(exist_ok=True)
         path = held / Path(uploaded.name).name
         path.write_bytes(uploaded.getvalue())
-        try:
-            state.owner().runner.start_downstream(model, hybrid, path)
-        except HeadscriptError as error:
-            st.error(frame.as_text(str(error)))
-        else:
-            st.rerun()
+        jobs.start(lambda: state.owner().runner.start_downstream(model, hybrid, path))
     st.caption("Tasks of lm-eval by name: see the README, *Hybrids*.")
 
 

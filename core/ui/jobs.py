@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
-from core.errors import JobError
+from core.errors import HeadscriptError
 from core.jobs.stages import KINDS
 from core.store import JobRecord
 from core.ui import frame, state
@@ -76,12 +77,17 @@ def draw_buttons(job: JobRecord, where: str) -> None:
     elif job.state in ("failed", "stopped"):
         label, icon = ("Resume", "play_arrow") if job.state == "stopped" else ("Try again", "replay")
         if st.button(label, icon=f":material/{icon}:", key=f"resume-{key}", type="primary"):
-            try:
-                runner.resume(job.id, state.api_key())
-            except JobError as error:
-                st.error(frame.as_text(str(error)), icon=":material/error:")
-            else:
-                st.rerun()
+            start(lambda: runner.resume(job.id, state.api_key()))
+
+
+def start(ask: Callable[[], object]) -> None:
+    """Ask for a job and draw the page again, or say why there can be none."""
+    try:
+        ask()
+    except HeadscriptError as error:
+        st.error(frame.as_text(str(error)), icon=":material/error:")
+    else:
+        st.rerun()
 
 
 def draw_state(job: JobRecord) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.errors import HeadscriptError
 from core.types import ClaudeLimits, HeadId, ModelInfo, SearchLimits
-from core.ui import frame, jobs, state
+from core.ui import jobs, state
 from core.words import counted
 
 Estimate = Callable[[int, ClaudeLimits], float]  # USD, of so many heads
@@ -81,12 +80,7 @@ def _start_button(heads: Sequence[HeadId], start: Callable[[], str]) -> None:
     if st.button(
         label, type="primary", icon=":material/play_arrow:", disabled=not heads, key="start", width="stretch"
     ):
-        try:
-            start()
-        except HeadscriptError as error:
-            st.error(frame.as_text(str(error)), icon=":material/error:")
-        else:
-            st.rerun()
+        jobs.start(start)
     if waits:
         st.caption("Another job has the device; this one would wait its turn.")
 
