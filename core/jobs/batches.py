@@ -40,7 +40,17 @@ class Batches:
 
         Raises ClaudeError if the service takes no batch or shows none; the job can go on later.
         """
-        return self._collect(self._submitted(requests, most))
+        try:
+            return self._collect(self._submitted(requests, most))
+        except SystemExit:  # the job is cancelled, perhaps at the moment when the batch was taken
+            self._cancel_open()
+            raise
+
+    def _cancel_open(self) -> None:
+        for submission in self._log.open_submissions():
+            if submission.batch:
+                with suppress(Fault, ClaudeError):
+                    self._claude.cancel(submission.batch)
 
     def _submitted(self, requests: Sequence[Request], most: Callable[[str], float]) -> Submission:
         for pause in _PAUSES:
@@ -80,12 +90,7 @@ class Batches:
     def _collect(self, submission: Submission) -> dict[str, Answer]:
         """Wait for a batch and keep its replies; a call that it does not answer is a Failure."""
         batch = submission.batch or ""
-        try:
-            found = _wait_for(lambda: self._claude.results(batch), f"the batch {batch}")
-        except SystemExit:  # the job is cancelled
-            with suppress(Fault, ClaudeError):
-                self._claude.cancel(batch)
-            raise
+        found = _wait_for(lambda: self._claude.results(batch), f"the batch {batch}")
         for call, answer in found.items():
             if isinstance(answer, str):
                 self._log.keep(call, answer)

@@ -15,7 +15,7 @@ from core.jobs.folder import JobFolder
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START_GRACE = 30.0  # seconds a new worker may take to claim its folder before it counts as dead
-_STOP_GRACE = 1.0  # seconds between asking a worker to stop and killing it
+_STOP_GRACE = 1.5  # seconds between asking a worker to stop and killing it
 _KEY = "ANTHROPIC_API_KEY"
 _SECRETS = (_KEY, "ANTHROPIC_AUTH_TOKEN")
 
@@ -52,7 +52,7 @@ class Workers:
         return child is None and not claimed and time.time() - folder.path.stat().st_mtime < _START_GRACE
 
     def stop(self, folder: JobFolder) -> None:
-        """End the job's worker with all its children: asked first, killed a second later."""
+        """End the job's worker with all its children: asked first, killed soon after."""
         family = [worker for worker in (folder.worker(), self._child(folder.id)) if worker is not None]
         for worker in list(family):
             with suppress(psutil.NoSuchProcess):

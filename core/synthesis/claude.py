@@ -29,7 +29,7 @@ RETRIES = 4
 _EFFORT: Literal["medium"] = "medium"
 _PAID = ("/v1/messages", "/v1/messages/batches")
 _GATEWAY_GAVE_UP = (408, 502, 504)  # what stood behind it may have gone on and finished
-_CANCEL_TIMEOUT = 0.8  # seconds, of the one that a worker has to end in
+_CANCEL_TIMEOUT = 1.2  # seconds; a worker that is told to stop has little more
 _LOOKED_THROUGH = 100  # of the newest batches, for one whose id never arrived
 _LONGEST_REASON = 300  # characters of what the service said that are kept
 
