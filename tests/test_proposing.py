@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from core.commands import Session, synthesize_with_claude
@@ -275,6 +277,12 @@ def test_a_cancelled_run_cancels_its_batch_and_reads_what_that_had_answered(
     folder = runner.folder(job)
     while not any(found.batch for found in CallLog(folder.path).open_submissions()):
         time.sleep(0.01)
+    worker = folder.worker()
+    assert worker is not None
+    for _ in range(20):  # as from several tabs
+        with suppress(psutil.NoSuchProcess):
+            worker.terminate()
+        time.sleep(0.001)
     runner.cancel(job)
     answered = {line["result"]["type"] for line in server.batches["msgbatch_0"]["lines"]}
     assert answered == {"succeeded", "canceled"}

@@ -177,9 +177,15 @@ def _next(talk: Conversation, answer: Answer | None) -> Request | Outcome:
         return Outcome(failures=[Failure("error", f"{type(error).__name__}: {error}")])
 
 
+def _end_once(*_: object) -> None:
+    """Lets a cancelled job cancel its batch, undisturbed by being told again."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(1)
+
+
 def _in_batches(heads: Sequence[HeadId], starts: _Starts, asker: Asker, teller: Teller) -> None:
     """The next request of every head in one batch, then the ones after them in another."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # lets a cancelled job cancel its batch
+    signal.signal(signal.SIGTERM, _end_once)
     begun = [starts.begin(head) for head in heads]
     said: dict[str, Answer | None] = dict.fromkeys(map(str, heads))
     while begun:

@@ -53,10 +53,10 @@ class Workers:
 
     def stop(self, folder: JobFolder) -> None:
         """End the job's worker with all its children: asked first, killed soon after."""
-        family = [worker for worker in (folder.worker(), self._child(folder.id)) if worker is not None]
+        family = {worker for worker in (folder.worker(), self._child(folder.id)) if worker is not None}
         for worker in list(family):
             with suppress(psutil.NoSuchProcess):
-                family += worker.children(recursive=True)
+                family.update(worker.children(recursive=True))
         for process in family:
             with suppress(psutil.NoSuchProcess):
                 process.terminate()
