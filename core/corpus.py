@@ -61,14 +61,20 @@ def load_corpus(source: str | Path = "bundled", limit: int | None = None) -> Cor
     name = str(source)
     if name == "bundled":
         return from_passages("bundled", _read_json_lines(BUNDLED), limit)
+    if is_dataset(source):
+        return from_passages(name, _read_hub_dataset(name), limit)
     path = Path(source)
     if path.is_dir():
         raise CorpusError(f"{path} is a folder; name a .txt, .jsonl or .parquet file")
     if path.is_file():
         return from_passages(path.name, _read_file(path), limit)
-    if path.suffix or path.is_absolute():
-        raise CorpusError(f"{path} does not exist")
-    return from_passages(name, _read_hub_dataset(name), limit)
+    raise CorpusError(f"{path} does not exist")
+
+
+def is_dataset(source: str | Path) -> bool:
+    """Whether this names a Hugging Face dataset, which is read over the network."""
+    path = Path(source)
+    return str(source) != "bundled" and not (path.exists() or path.suffix or path.is_absolute())
 
 
 def from_passages(name: str, passages: Iterable[Passage], limit: int | None = None) -> Corpus:

@@ -10,13 +10,16 @@ import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from core.__main__ import main
 from core.models import LoadedModel, load
 from tests import tiny
 
@@ -61,7 +64,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, tiny_model: TinyModel, small
                 ["extract", "--model", str(model), "--corpus", str(small_corpus)],
                 ["synthesize"],
             ):
-                run_core(*command, workspace=shared / "workspace", check=True)
+                call_core(*command, workspace=shared / "workspace").check_returncode()
             (shared / "complete").touch()
     return shared / "workspace"
 
@@ -75,8 +78,23 @@ def workspace_copy(built: Path, tmp_path: Path) -> Path:
 def run_core(*arguments: str, workspace: Path, check: bool = False) -> subprocess.CompletedProcess[str]:
     """`python -m core ...` in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "core", *arguments, "--workspace", str(workspace), "--device", "cpu"],
+        [sys.executable, "-m", "core", *_on_the_cpu(arguments, workspace)],
         capture_output=True,
         text=True,
         check=check,
     )
+
+
+def call_core(*arguments: str, workspace: Path) -> subprocess.CompletedProcess[str]:
+    """What `python -m core ...` does, in this process, which need not start one; workers have their own."""
+    given = _on_the_cpu(arguments, workspace)
+    with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as told:
+        try:
+            code = main(given)
+        except SystemExit as end:  # how argparse refuses
+            code = int(end.code or 0)
+    return subprocess.CompletedProcess(given, code, output.getvalue(), told.getvalue())
+
+
+def _on_the_cpu(arguments: Sequence[str], workspace: Path) -> list[str]:
+    return [*arguments, "--workspace", str(workspace), "--device", "cpu"]

@@ -1,4 +1,4 @@
-"""The command line, in processes of its own: answers, exit codes, and no traceback whatever the input."""
+"""The command line: answers, exit codes, and no traceback whatever the input; its jobs are processes."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from core.score import BASELINES
 from core.store import Workspace
 from core.types import Action, Split
 from tests import tiny
-from tests.conftest import TinyModel, run_core
+from tests.conftest import TinyModel, call_core, run_core
 
 HEADS = tiny.LAYERS * tiny.HEADS
 
@@ -40,13 +40,13 @@ def test_best_on_fresh_passages_agrees_with_the_split_they_are(built: Path, tmp_
     workspace.close()
     fresh = tmp_path / "fresh.jsonl"
     fresh.write_text("\n".join(json.dumps({"text": sentence.text}) for sentence in held_out))
-    stored = answer(run_core("best", "--json", workspace=built))
-    rescored = answer(run_core("best", "--eval", str(fresh), "--json", workspace=built))
+    stored = answer(call_core("best", "--json", workspace=built))
+    rescored = answer(call_core("best", "--eval", str(fresh), "--json", workspace=built))
     assert rescored["mean_iou"] == pytest.approx(stored["mean_iou"], abs=1e-3)
 
 
 def test_hybrid_measures_a_share_of_the_heads(workspace_copy: Path) -> None:
-    found = answer(run_core("hybrid", "--share", "0.25", "--json", workspace=workspace_copy))
+    found = answer(call_core("hybrid", "--share", "0.25", "--json", workspace=workspace_copy))
     assert {
         "model",
         "share",
@@ -71,7 +71,7 @@ def test_hybrid_of_accepted_programs_replaces_just_those(workspace_copy: Path) -
     workspace.close()
     share = str(1 / HEADS)
     found = answer(
-        run_core("hybrid", "--share", share, "--programs", "accepted", "--json", workspace=workspace_copy)
+        call_core("hybrid", "--share", share, "--programs", "accepted", "--json", workspace=workspace_copy)
     )
     assert found["heads"] == [str(best.score.head)]
 
@@ -80,7 +80,7 @@ def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
     workspace_copy: Path, built: Path, tmp_path: Path
 ) -> None:
     found = answer(
-        run_core("hybrid", "--budget", "9", "--calibrate", "--strict", "--json", workspace=workspace_copy)
+        call_core("hybrid", "--budget", "9", "--calibrate", "--strict", "--json", workspace=workspace_copy)
     )
     assert found["calibrated"]
     assert len(found["heads"]) == HEADS  # type: ignore[arg-type]
@@ -88,16 +88,16 @@ def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
     questions = tmp_path / "piqa.jsonl"
     rows = [{"goal": f"do {n}", "sol1": f"a {n}", "sol2": f"b {n}", "label": n % 2} for n in range(4)]
     questions.write_text("\n".join(map(json.dumps, rows)))
-    (reached,) = answer(run_core("downstream", str(questions), "--json", workspace=workspace_copy))["rows"]  # type: ignore[misc]
+    (reached,) = answer(call_core("downstream", str(questions), "--json", workspace=workspace_copy))["rows"]  # type: ignore[misc]
     assert reached["questions"] == 4
     shipped = tmp_path / "shipped"
-    answer(run_core("export", "hybrid", str(shipped), "--json", workspace=workspace_copy))
+    answer(call_core("export", "hybrid", str(shipped), "--json", workspace=workspace_copy))
     read = load_hybrid(shipped, str(built.parent / "llama"), device="cpu")
     assert read.figures["increase"] == pytest.approx(found["increase"])
-    again = answer(run_core("import", str(shipped), "--json", workspace=workspace_copy))
+    again = answer(call_core("import", str(shipped), "--json", workspace=workspace_copy))
     assert again["hybrid"] == found["hybrid"]
     measured = answer(
-        run_core("hybrid", "--hybrid", str(found["hybrid"])[:8], "--json", workspace=workspace_copy)
+        call_core("hybrid", "--hybrid", str(found["hybrid"])[:8], "--json", workspace=workspace_copy)
     )
     assert {name: measured[name] for name in ("hybrid", "heads", "order", "calibrated")} == {
         name: found[name] for name in ("hybrid", "heads", "order", "calibrated")
@@ -115,7 +115,7 @@ def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
     ],
 )
 def test_hybrids_that_cannot_be_measured_exit_with_2(arguments: list[str], message: str, built: Path) -> None:
-    result = run_core("hybrid", *arguments, workspace=built)
+    result = call_core("hybrid", *arguments, workspace=built)
     assert (result.returncode, message in result.stderr) == (2, True), result.stderr
 
 
@@ -127,17 +127,17 @@ def test_passages_that_programs_were_fitted_on_are_left_out(workspace_copy: Path
     texts = [*(sentence.text for sentence in fitted[:3]), "Once upon a time there was a red fox."]
     path.write_text("\n".join(json.dumps({"text": text}) for text in texts))
     asked = ["hybrid", "--share", "0.1", "--order", "iou", "--eval", str(path), "--json"]
-    result = run_core(*asked, workspace=workspace_copy)
+    result = call_core(*asked, workspace=workspace_copy)
     assert answer(result)["passages"] == 1
     assert "left out 3 passages" in result.stderr
     path.write_text("\n".join(json.dumps({"text": text}) for text in texts[:3]))
-    result = run_core(*asked, workspace=workspace_copy)
+    result = call_core(*asked, workspace=workspace_copy)
     assert (result.returncode, "every passage of" in result.stderr) == (2, True)
 
 
 def test_a_curve_has_every_order_and_every_control(workspace_copy: Path) -> None:
     found = answer(
-        run_core("curve", "--orders", "cost,greedy", "--passages", "3", "--json", workspace=workspace_copy)
+        call_core("curve", "--orders", "cost,greedy", "--passages", "3", "--json", workspace=workspace_copy)
     )
     rows = found["rows"]
     assert isinstance(rows, list)
@@ -147,20 +147,16 @@ def test_a_curve_has_every_order_and_every_control(workspace_copy: Path) -> None
     assert every["cost"] == pytest.approx(every["greedy"], abs=1e-4)  # all heads, in whatever order
 
 
-def test_score_takes_a_program_from_a_file(workspace_copy: Path, tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(BASELINES["previous token"])
-    found = answer(run_core("score", "--program", str(program), "--json", workspace=workspace_copy))
-    assert len(found["heads"]) == HEADS  # type: ignore[arg-type]
-
-
-def test_score_lists_the_heads_that_a_program_fits_well(workspace_copy: Path, tmp_path: Path) -> None:
+def test_score_lists_the_heads_that_a_program_from_a_file_fits_well(
+    workspace_copy: Path, tmp_path: Path
+) -> None:
     program = tmp_path / "program.py"
     program.write_text(BASELINES["uniform"])
     arguments = ["score", "--program", str(program), "--json"]
-    heads = answer(run_core(*arguments, workspace=workspace_copy))["heads"]
+    heads = answer(call_core(*arguments, workspace=workspace_copy))["heads"]
+    assert len(heads) == HEADS  # type: ignore[arg-type]
     bound = sorted(row["iou"] for row in heads)[HEADS // 2]  # type: ignore[attr-defined]
-    fitted = answer(run_core(*arguments, "--at-least", str(bound), workspace=workspace_copy))["heads"]
+    fitted = answer(call_core(*arguments, "--at-least", str(bound), workspace=workspace_copy))["heads"]
     assert fitted == [row for row in heads if row["iou"] >= bound]  # type: ignore[attr-defined]
 
 
@@ -170,7 +166,7 @@ def test_synthesize_takes_heads_and_limits(workspace_copy: Path) -> None:
     model = workspace.library.models()[0]
     workspace.close()
     found = answer(
-        run_core("synthesize", "--heads", "l0h1, L2H*", "--rules", "2", "--json", workspace=workspace_copy)
+        call_core("synthesize", "--heads", "l0h1, L2H*", "--rules", "2", "--json", workspace=workspace_copy)
     )
     assert found["heads"] == HEADS
     assert 0 <= float(found["borrowed"]) <= 1  # type: ignore[arg-type]
@@ -190,13 +186,13 @@ def test_synthesize_takes_heads_and_limits(workspace_copy: Path) -> None:
     ],
 )
 def test_heads_and_rules_that_cannot_be_exit_with_2(arguments: list[str], message: str, built: Path) -> None:
-    result = run_core("synthesize", *arguments, workspace=built)
+    result = call_core("synthesize", *arguments, workspace=built)
     assert result.returncode == 2
     assert message in result.stderr
 
 
 def test_answers_are_readable_without_json(built: Path) -> None:
-    result = run_core("best", workspace=built)
+    result = call_core("best", workspace=built)
     assert "mean_iou" in result.stdout
     assert "L2H3" in result.stdout
 
@@ -212,14 +208,19 @@ def test_answers_are_readable_without_json(built: Path) -> None:
     ],
 )
 def test_bad_usage_exits_with_2(arguments: list[str], message: str, tmp_path: Path) -> None:
-    result = run_core(*arguments, workspace=tmp_path / "empty")
+    result = call_core(*arguments, workspace=tmp_path / "empty")
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
+
+
+def test_a_refused_command_prints_its_reason_and_no_traceback(tmp_path: Path) -> None:
+    result = run_core("best", workspace=tmp_path / "empty")
     assert result.returncode == 2
-    assert message in result.stderr
+    assert result.stderr.startswith("headscript: the workspace holds no model yet")
     assert "Traceback" not in result.stderr
 
 
 def test_a_share_outside_0_to_1_exits_with_2(built: Path) -> None:
-    result = run_core("hybrid", "--share", "1.5", workspace=built)
+    result = call_core("hybrid", "--share", "1.5", workspace=built)
     assert (result.returncode, "between 0 and 1" in result.stderr) == (2, True)
 
 
@@ -239,30 +240,33 @@ def test_a_program_that_is_none_exits_with_2_and_names_file_and_line(built: Path
         ("blank.txt", b"\n\n\n", "holds no passage"),
         ("binary.txt", b"a\0b", "binary file"),
         ("latin.txt", "caf\xe9\n".encode("latin-1"), "line 1 is not UTF-8"),
-        ("one.txt", b"A single passage of text.\n", "split of 1 passages"),
     ],
 )
-def test_a_bad_corpus_fails_the_job_with_its_reason(
-    name: str, content: bytes | None, message: str, tmp_path: Path, tiny_model: TinyModel
+def test_a_bad_corpus_is_refused_before_any_work(
+    name: str, content: bytes | None, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
     workspace = tmp_path / "workspace"
-    result = run_core(
-        "extract", "--model", str(tiny_model("gpt2")), "--corpus", str(path), workspace=workspace
-    )
-    if result.returncode == 0:  # one passage can be extracted, but no program can be chosen on it
-        result = run_core("synthesize", workspace=workspace)
-    assert result.returncode == 4
-    assert message in result.stderr
-    assert "Traceback" not in result.stderr
+    result = call_core("extract", "--model", "demo", "--corpus", str(path), workspace=workspace)
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
+    assert list((workspace / "jobs").glob("*")) == []
+
+
+def test_programs_are_not_searched_on_one_passage(tmp_path: Path, tiny_model: TinyModel) -> None:
+    path = tmp_path / "one.txt"
+    path.write_text("A single passage of text.\n")
+    asked = ["extract", "--model", str(tiny_model("gpt2")), "--corpus", str(path), "--json"]
+    assert answer(call_core(*asked, workspace=tmp_path / "w"))["sentences"] == 1
+    result = call_core("synthesize", workspace=tmp_path / "w")
+    assert (result.returncode, "split of 1 passages" in result.stderr) == (2, True), result.stderr
 
 
 def test_long_passages_are_cut_counted_and_told(tmp_path: Path, tiny_model: TinyModel) -> None:
     path = tmp_path / "long.txt"
     path.write_text("a short one\n" + "word " * 400 + "\n")
-    result = run_core(
+    result = call_core(
         "extract",
         "--model",
         str(tiny_model("gpt2")),

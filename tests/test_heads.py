@@ -14,7 +14,7 @@ from core.ui.heads_evidence import largest_weights, row_weights
 from core.ui.heads_passages import iou, worst_cell
 from core.ui.heads_why import conclusion, lines_of
 from core.ui.state import Comparison
-from tests.conftest import TinyModel, run_core
+from tests.conftest import TinyModel, call_core
 from tests.language_cases import CAT, cat_tokens, program
 from tests.test_pages import OpenApp, go, open_app, text_of
 
@@ -126,9 +126,8 @@ def test_an_encoders_cell_ahead_of_its_query_can_be_pinned(
     corpus.write_text(
         "\n".join(f"the cat saw {word}" for word in ["one", "two", "three", "four", "five", "six", "seven"])
     )
-    run_core(
-        "extract", "--model", str(tiny_model("bert")), "--corpus", str(corpus), workspace=folder, check=True
-    )
+    asked = ["extract", "--model", str(tiny_model("bert")), "--corpus", str(corpus)]
+    call_core(*asked, workspace=folder).check_returncode()
     added = add_to_first_head(folder, 'def attend(q, k):\n    return k.pos == "NOUN"\n')
     app = at(open_app(folder), program=added)
     app = at(app, sentence=address(app)["sentence"], at="1.3")

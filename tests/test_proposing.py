@@ -33,7 +33,7 @@ from core.terminal import Terminal
 from core.types import ClaudeLimits, HeadId, SentenceAttention, Split
 from tests import tiny
 from tests.claude_server import ClaudeServer, prompt_of
-from tests.conftest import run_core
+from tests.conftest import call_core, run_core
 from tests.test_search import PLANTED
 
 KEY = "sk-ant-a-key-that-nobody-may-see"
@@ -162,7 +162,7 @@ def scores_of(folder: Path, head: HeadId) -> pd.DataFrame:
 
 
 def test_without_a_key_the_command_line_says_how_to_get_going(server: ClaudeServer, folder: Path) -> None:
-    result = run_core("synthesize", "--proposer", "claude", workspace=folder)
+    result = call_core("synthesize", "--proposer", "claude", workspace=folder)
     assert result.returncode == 2
     assert "ANTHROPIC_API_KEY" in result.stderr
     assert "--proposer search" in result.stderr
@@ -173,7 +173,7 @@ def test_without_a_key_the_command_line_says_how_to_get_going(server: ClaudeServ
     "arguments", [["--budget", "0"], ["--budget", "nan"], ["--candidates", "11"], ["--rounds", "-1"]]
 )
 def test_limits_that_cannot_be_exit_with_2(arguments: list[str], folder: Path) -> None:
-    result = run_core("synthesize", "--proposer", "claude", *arguments, workspace=folder)
+    result = call_core("synthesize", "--proposer", "claude", *arguments, workspace=folder)
     assert result.returncode == 2
     assert arguments[1] in result.stderr
 

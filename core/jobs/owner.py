@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from core.corpus import is_dataset, load_corpus, require_splits
 from core.errors import HybridError
 from core.jobs.folder import Json
 from core.jobs.queue import JobQueue
@@ -22,7 +23,14 @@ class JobRunner(JobQueue):
     """The jobs of an open workspace: ask for one, watch it, stop it, go on with it."""
 
     def start_build(self, model: str, corpus: str, limit: int | None = None, search: bool = True) -> str:
-        """Extract a model's attention on a corpus and, with `search`, find first programs; the job's id."""
+        """Extract a model's attention on a corpus and, with `search`, find first programs; the job's id.
+
+        Raises CorpusError if the corpus is a file and cannot be read, or has too few passages to search on.
+        """
+        if not is_dataset(corpus):
+            read = load_corpus(corpus, limit)
+            if search:
+                require_splits(read.sentences)
         kind = "build" if search else "extract"
         corpus = corpus if corpus == "bundled" or not Path(corpus).exists() else str(Path(corpus).resolve())
         model = str(Path(model).resolve()) if Path(model).exists() else model
@@ -35,10 +43,13 @@ class JobRunner(JobQueue):
     def start_search(
         self, info: ModelInfo, heads: Sequence[HeadId] | None = None, limits: SearchLimits | None = None
     ) -> str:
-        """Find programs for these heads, or all, of a model whose attention is extracted."""
+        """Find programs for these heads, or all, of a model whose attention is extracted.
+
+        Raises CorpusError if a split has no passage.
+        """
         spec = {
             "info": asdict(info),
-            "sentences": self._sentences(info),
+            "sentences": self._split_sentences(info),
             "heads": _names(info, info.head_ids() if heads is None else heads),
             "limits": asdict(limits or SearchLimits()),
         }
@@ -54,7 +65,7 @@ class JobRunner(JobQueue):
         """Have Claude propose programs for these heads, or all, starting from the best known ones.
 
         The key, the settings' own if none is given, reaches the worker in its environment alone. Raises
-        ClaudeError if there is none or the model's price is unknown.
+        ClaudeError if there is none or the model's price is unknown, and CorpusError if a split has no passage.
         """
         limits = limits or ClaudeLimits(model=self._settings.claude_model)
         key = replace(self._settings, api_key=api_key or self._settings.api_key).require_api_key()
@@ -65,7 +76,7 @@ class JobRunner(JobQueue):
         worst_first = sorted(chosen, key=lambda head: known[head].score.iou if head in known else -1.0)
         spec = {
             "info": asdict(info),
-            "sentences": self._sentences(info),
+            "sentences": self._split_sentences(info),
             "heads": _names(info, chosen),
             "limits": asdict(limits),
             "known": {str(head): found.program.source for head, found in known.items()},
@@ -216,6 +227,11 @@ class JobRunner(JobQueue):
 
     def _sentences(self, info: ModelInfo) -> list[Json]:
         return [asdict(sentence) for sentence in self._workspace.library.sentences(info.id)]
+
+    def _split_sentences(self, info: ModelInfo) -> list[Json]:
+        sentences = self._workspace.library.sentences(info.id)
+        require_splits(sentences)
+        return [asdict(sentence) for sentence in sentences]
 
 
 def _names(info: ModelInfo, heads: Sequence[HeadId]) -> list[str] | None:

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.corpus import require_splits
 from core.errors import ClaudeError
 from core.features import Features
 from core.jobs.asking import Asker
@@ -40,7 +39,6 @@ def propose_programs(
     folder: JobFolder, workspace: Path, info: ModelInfo, sentences: list[Sentence], events: EventWriter
 ) -> None:
     """Programs for the heads the job names, then every program found scored on every head."""
-    require_splits(sentences)
     heads = [HeadId.parse(name) for name in folder.spec["order"]]
     unanswered = 0
     left = [head for head in heads if f"{result_name(head)}.json" not in folder.finished()]
