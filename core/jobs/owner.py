@@ -65,7 +65,7 @@ class JobRunner(JobQueue):
         """Have Claude propose programs for these heads, or all, starting from the best known ones.
 
         The key, the settings' own if none is given, reaches the worker in its environment alone. Raises
-        ClaudeError if there is none or the model's price is unknown, and CorpusError if a split has no passage.
+        ClaudeError if there is none or the model's price is unknown, CorpusError if a split has no passage.
         """
         limits = limits or ClaudeLimits(model=self._settings.claude_model)
         key = replace(self._settings, api_key=api_key or self._settings.api_key).require_api_key()
