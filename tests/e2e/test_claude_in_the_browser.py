@@ -117,6 +117,8 @@ def start_claude(page: Page) -> None:
 def start_a_search(page: Page) -> None:
     expect(page.get_by_role("radio", name="Search")).to_have_count(1)  # the page has made room for the run
     page.get_by_role("radio", name="Search").click()
+    expect(page.get_by_role("spinbutton", name="Rules, at most")).to_be_visible()
+    expect(page.get_by_role("spinbutton", name="Budget, USD")).to_have_count(0)  # nor Claude's own Start
     page.get_by_role("button", name="Start on 4 heads").click()
 
 
