@@ -64,6 +64,7 @@ def draw_exchange(model: ModelInfo) -> None:
                 lambda: "".join(export_lines(workspace)),
                 file_name="decisions.jsonl",
                 icon=":material/download:",
+                on_click="ignore",
                 help="Every verdict of every reviewer, with the programs they are about",
             )
             st.download_button(
@@ -71,6 +72,7 @@ def draw_exchange(model: ModelInfo) -> None:
                 lambda: curated_report(workspace, model),
                 file_name=f"headscript-{model.title}-{date.today()}.html",
                 icon=":material/download:",
+                on_click="ignore",
                 help="One file with code, figures and maps; opens without a network",
             )
         with right:

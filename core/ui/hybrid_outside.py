@@ -73,4 +73,5 @@ def draw_export(model: ModelInfo, row: pd.Series) -> None:
             f"headscript-{row.hybrid_id}.zip",
             "application/zip",
             icon=":material/download:",
+            on_click="ignore",
         )
