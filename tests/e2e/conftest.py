@@ -44,6 +44,13 @@ def serve(workspace: Path, port: int = 0, **environment: str) -> Iterator[str]:
         server.wait(20)
 
 
+@pytest.fixture(scope="session")
+def address(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server for tests that change nothing."""
+    with serve(Path(shutil.copytree(built, tmp_path_factory.mktemp("served") / "workspace"))) as found:
+        yield found
+
+
 def free_port() -> int:
     """A port that nothing listens on."""
     with socket.socket() as probe:

@@ -1,24 +1,12 @@
 """What a person does on the Heads page: touch the attention, ask why, go from head to head."""
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
-
-from tests.e2e.conftest import serve
 
 OpenPage = Callable[..., Page]
 L1H1 = "heads?layer=1&head=1"
-
-
-@pytest.fixture(scope="module")
-def address(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server for tests that change nothing."""
-    with serve(Path(shutil.copytree(built, tmp_path_factory.mktemp("served") / "workspace"))) as found:
-        yield found
 
 
 def head_map(page: Page) -> Locator:

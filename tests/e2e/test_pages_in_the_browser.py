@@ -1,7 +1,6 @@
 """What only a browser shows: deep links, canvases, keys."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -13,13 +12,6 @@ from tests.e2e.conftest import serve
 
 OpenPage = Callable[..., Page]
 FAINT = (Path(__file__).parent / "faint_text.js").read_text()
-
-
-@pytest.fixture(scope="module")
-def address(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server for tests that change nothing."""
-    with serve(Path(shutil.copytree(built, tmp_path_factory.mktemp("served") / "workspace"))) as found:
-        yield found
 
 
 def test_a_deep_link_as_the_servers_first_visit_opens_that_head(
