@@ -158,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     extract.add_argument(
         "--corpus", default="bundled", metavar="FILE", help="text, JSON lines, Parquet or dataset"
     )
-    extract.add_argument("--limit", type=int, metavar="N", help="take at most N passages")
+    extract.add_argument("--limit", type=_positive, metavar="N", help="take at most N passages")
     synthesize = commands.add_parser("synthesize", parents=[of_model], help="find a program for every head")
     synthesize.add_argument("--proposer", choices=["search", "claude"], default="search")
     synthesize.add_argument("--heads", metavar="L0H1,L3H*", help="only these; default: all")
@@ -167,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     synthesize.add_argument(
         "--least-gain",
-        type=float,
+        type=_from_zero,
         default=0.003,
         metavar="IOU",
         help="what each rule must add on validation (default 0.003)",
@@ -201,7 +201,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     score.add_argument("--program", type=Path, metavar="FILE", help="a file that holds one attend(q, k)")
     score.add_argument(
-        "--at-least", type=float, default=0.0, metavar="IOU", help="with --program: heads it fits this well"
+        "--at-least",
+        type=_from_zero,
+        default=0.0,
+        metavar="IOU",
+        help="with --program: heads it fits this well",
     )
     best = commands.add_parser("best", parents=[of_model], help="the best program of every head")
     best.add_argument("--split", choices=[str(split) for split in Split], default=str(Split.TEST))
@@ -245,7 +249,7 @@ def _add_hybrid_commands(
     how_many = hybrid.add_mutually_exclusive_group(required=True)
     how_many.add_argument("--share", type=float, help="share of all heads, 0 to 1")
     how_many.add_argument(
-        "--budget", type=float, help="as many heads as raise perplexity by no more: 0.05 for 5 %%"
+        "--budget", type=_from_zero, help="as many heads as raise perplexity by no more: 0.05 for 5 %%"
     )
     how_many.add_argument("--hybrid", metavar="ID", help="measure this one of the workspace, as it is")
     hybrid.add_argument(
@@ -255,7 +259,7 @@ def _add_hybrid_commands(
         "--calibrate", action="store_true", help="fit the programs' constants through the model"
     )
     hybrid.add_argument("--strict", action="store_true", help="measure also without any look ahead")
-    hybrid.add_argument("--seed", type=int, default=0, help="of the random order and of what is drawn")
+    hybrid.add_argument("--seed", type=_seed, default=0, help="of the random order and of what is drawn")
     curve = commands.add_parser(
         "curve", parents=[measured], help="perplexity against share of heads, with controls"
     )
@@ -272,6 +276,22 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not above 0")
+    return number
+
+
+def _seed(text: str) -> int:
+    """A whole number that a random generator takes."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is below 0")
+    return number
+
+
+def _from_zero(text: str) -> float:
+    """A number from 0."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0")
     return number
 
 

@@ -167,8 +167,9 @@ def best(now: Session, model: str | None, split: Split, passages: str | None) ->
         from core.jobs.fresh import rescore
         from core.models import load
 
+        fresh = list(load_corpus(passages).sentences)  # before the model, which takes a while
         loaded = load(info.name, now.settings.models_folder, now.settings.device, now.terminal.say, info.id)
-        found = rescore(loaded, found, list(load_corpus(passages).sentences))
+        found = rescore(loaded, found, fresh)
         label = passages
     return best_report(info, label, found)
 

@@ -64,17 +64,30 @@ def load_corpus(source: str | Path = "bundled", limit: int | None = None) -> Cor
     if is_dataset(source):
         return from_passages(name, _read_hub_dataset(name), limit)
     path = Path(source)
-    if path.is_dir():
-        raise CorpusError(f"{path} is a folder; name a .txt, .jsonl or .parquet file")
-    if path.is_file():
-        return from_passages(path.name, _read_file(path), limit)
+    try:
+        if path.is_dir():
+            raise CorpusError(f"{path} is a folder; name a .txt, .jsonl or .parquet file")
+        if path.exists() and not path.is_file():
+            raise CorpusError(f"{path} is no ordinary file; name a .txt, .jsonl or .parquet file")
+        if path.is_file():
+            return from_passages(path.name, _read_file(path), limit)
+    except OSError as error:
+        raise CorpusError(f"cannot read {path}: {error.strerror}") from error
     raise CorpusError(f"{path} does not exist")
 
 
 def is_dataset(source: str | Path) -> bool:
     """Whether this names a Hugging Face dataset, which is read over the network."""
     path = Path(source)
-    return str(source) != "bundled" and not (path.exists() or path.suffix or path.is_absolute())
+    return str(source) != "bundled" and not (path.suffix or path.is_absolute() or there(path))
+
+
+def there(path: Path) -> bool:
+    """Whether the path names anything; False also where the system cannot tell, as of a name too long."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def from_passages(name: str, passages: Iterable[Passage], limit: int | None = None) -> Corpus:
@@ -84,7 +97,7 @@ def from_passages(name: str, passages: Iterable[Passage], limit: int | None = No
     for text, genre in passages:
         if limit is not None and len(sentences) == limit:
             break
-        text = text.strip().encode("utf-8", "replace").decode()  # JSON can spell half a surrogate pair
+        text, genre = whole_characters(text.strip()), whole_characters(genre)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         if not text:
             empty += 1
@@ -97,15 +110,21 @@ def from_passages(name: str, passages: Iterable[Passage], limit: int | None = No
     return Corpus(name, tuple(sentences.values()), empty, repeated)
 
 
+def whole_characters(text: str) -> str:
+    """`text` without the halves of surrogate pairs that JSON can spell, which no file can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _read_file(path: Path) -> Iterator[Passage]:
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return _read_parquet(path)
-    if path.suffix in (".jsonl", ".ndjson"):
+    if path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
         return _read_json_lines(path)
-    return ((line, _UNKNOWN_GENRE) for line in _read_lines(path))
+    return ((line, _UNKNOWN_GENRE) for line in read_lines(path))
 
 
-def _read_lines(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
+    """A text file's lines without their ends; raises CorpusError if it is binary or not UTF-8."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -123,13 +142,13 @@ def _read_lines(path: Path) -> list[str]:
 
 
 def _read_json_lines(path: Path) -> Iterator[Passage]:
-    for number, line in enumerate(_read_lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             yield "", ""
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CorpusError(f"{path}: line {number} is not JSON: {error}") from error
         yield _passage(row, f"{path}: line {number}")
 
@@ -148,12 +167,22 @@ def _read_parquet(path: Path) -> Iterator[Passage]:
         names = file.schema_arrow.names
         if "text" not in names:
             raise CorpusError(f"{path} has no `text` column; its columns are {', '.join(names)}")
+        if not _is_text(file.schema_arrow.field("text").type):
+            raise CorpusError(
+                f"the column `text` of {path} holds {file.schema_arrow.field('text').type}, not text"
+            )
         columns = [name for name in ("text", "genre") if name in names]
         for batch in file.iter_batches(columns=columns):
             for row in batch.to_pylist():
                 yield str(row["text"] or ""), str(row.get("genre") or _UNKNOWN_GENRE)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path} is damaged or not a Parquet file: {error}") from error
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _read_hub_dataset(name: str) -> Iterator[Passage]:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -38,6 +38,7 @@ _HEADER = {"kind": "headscript decisions", "version": 1}
 _TEXTS = ("uid", "model", "program", "action", "reviewer", "reason", "note", "made_at")
 _FIELDS = (*_TEXTS, "layer", "head", "undoes", "batch")
 _ORIGINS = ("search", "claude", "person")
+_MOST = 100_000  # layers of a model, or heads of a layer
 _ACTIONS = {*map(str, Action), "undo"}
 
 
@@ -102,8 +103,11 @@ def _rows(lines: Iterable[str]) -> Iterator[tuple[int, Row]]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DecisionsError(f"line {number} is not JSON: {error.msg}") from error
+            json.dumps(
+                row, ensure_ascii=False
+            ).encode()  # no half of a surrogate pair, which nothing can store
+        except (ValueError, RecursionError) as error:
+            raise DecisionsError(f"line {number} is not JSON in UTF-8: {error}") from error
         kind = row.get("kind") if isinstance(row, dict) else None
         if is_first:
             if row != _HEADER:
@@ -151,20 +155,26 @@ def _event(row: Row, where: str) -> Row:
             raise DecisionsError(f"{where}: {name} is {event[name]!r}, not a text")
     for name in ("layer", "head"):
         value = event[name]
-        if not isinstance(value, int) or value < 0:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MOST:
             raise DecisionsError(f"{where}: {name} is {value!r}, not a number from 0")
     for name in ("undoes", "batch"):
         if not isinstance(event[name], str | None):
             raise DecisionsError(f"{where}: {name} is {event[name]!r}, not a text or null")
     if event["action"] not in _ACTIONS or (event["action"] == "undo") != (event["undoes"] is not None):
         raise DecisionsError(f"{where}: {event['action']!r} is no action, or undoes nothing")
-    try:
-        datetime.strptime(str(event["made_at"]), "%Y-%m-%dT%H:%M:%S.%fZ")
-    except ValueError as error:
-        raise DecisionsError(
-            f"{where}: made_at is {event['made_at']!r}, not like 2026-01-31T12:00:00.000000Z"
-        ) from error
+    _check_time(str(event["made_at"]), where)
     return event
+
+
+def _check_time(made_at: str, where: str) -> None:
+    try:
+        found = datetime.strptime(made_at, "%Y-%m-%dT%H:%M:%S.%fZ")
+    except ValueError:
+        found = None
+    if found is None or f"{found.isoformat(timespec='microseconds')}Z" != made_at:
+        raise DecisionsError(f"{where}: made_at is {made_at!r}, not like 2026-01-31T12:00:00.000000Z")
+    if found > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1):
+        raise DecisionsError(f"{where}: made_at is {made_at!r}, which is still to come")
 
 
 def _same(here: Row, event: Row, where: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.commands import Json, Session
 from core.curated import curated_report
 from core.decisions import export_lines, import_lines
-from core.errors import DecisionsError
+from core.errors import DecisionsError, WorkspaceError
 from core.store.files import disk_errors, replacing
 
 
@@ -41,5 +41,13 @@ def import_library(now: Session, path: Path) -> Json:
 
 
 def _write(path: Path, text: str) -> None:
-    with disk_errors(path.parent), replacing(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
+    """Write a file whole or not at all, the one that a link leads to; what is no file is written into."""
+    with disk_errors(path.parent):
+        path = path.resolve()
+        if path.is_dir():
+            raise WorkspaceError(f"{path} is a folder; name the file to write")
+        if path.exists() and not path.is_file():  # a pipe, say
+            path.write_text(text, encoding="utf-8")
+            return
+        with replacing(path) as scratch:
+            scratch.write_text(text, encoding="utf-8")

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from safetensors import SafetensorError
 from transformers.models.auto import modeling_auto
 
 from core import demo_model
@@ -23,7 +22,6 @@ from core.errors import ModelError
 from core.types import ModelInfo
 
 Tell = Callable[[str], None]
-_LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError, struct.error)
 _UNLIMITED = 1_000_000  # tokenizers without a limit report an absurd one
 _SHAPE = ("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
 _SAMPLES = 256  # values of each weight matrix
@@ -104,7 +102,9 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
         _require_vocabulary(name, tokenizer)
         factory = _factory(config)
         model = factory.from_pretrained(source, attn_implementation="eager", **own, **options)
-    except _LOADING_ERRORS as error:
+    except ModelError:
+        raise
+    except Exception as error:  # the libraries' errors about damaged files have nothing in common
         raise ModelError(_explain(name, error)) from error
     model = model.eval().requires_grad_(False).to(device)
     return LoadedModel(describe(name, model), model, tokenizer, device)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.corpus import read_lines, whole_characters
 from core.errors import CorpusError
 
 
@@ -23,10 +24,7 @@ def read_questions(path: Path, limit: int | None = None) -> list[Question]:
 
     Raises CorpusError naming the line that is wrong.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"cannot read the questions {path}: {error}") from error
+    lines = read_lines(path)
     found = [_question(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not found:
         raise CorpusError(f"{path} holds no question")
@@ -38,9 +36,10 @@ def _question(path: Path, number: int, line: str) -> Question:
     try:
         row = json.loads(line)
         goal, first, second, label = (row[name] for name in ("goal", "sol1", "sol2", "label"))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CorpusError(f"{path}: line {number} is not {wanted}") from error
     texts = (goal, first, second)
     if str(label) not in ("0", "1") or not all(isinstance(text, str) and text.strip() for text in texts):
         raise CorpusError(f"{path}: line {number} is not {wanted}")
+    goal, first, second = map(whole_characters, texts)
     return Question(goal, (first, second), int(label))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from core.corpus import whole_characters
 from core.errors import HybridError
 from core.hybrid import read_spec, ship
 from core.hybrid.patched import parsed
@@ -111,7 +112,7 @@ def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:
             {**row, "parent": parents.get(str(head), parse(source).id)}
             for row, (head, source) in zip(spec_to_json(spec), spec.programs, strict=True)
         ],
-        "title": str(shipped.figures.get("title", folder.name))[:200],
+        "title": whole_characters(str(shipped.figures.get("title", folder.name)))[:200],
         "share": len(spec.programs) / (info.layers * info.heads),
         **{name: shipped.made[name] for name in _HOW},
     }

@@ -1,6 +1,7 @@
 """The command line: answers, exit codes, and no traceback whatever the input; its jobs are processes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -204,6 +205,10 @@ def test_answers_are_readable_without_json(built: Path) -> None:
         (["hybrid", "--share", "0.25"], "holds no model yet"),
         (["hybrid", "--share", "much"], "invalid float value"),
         (["curve", "--orders", "alphabet"], "holds no model yet"),
+        (["extract", "--model", "demo", "--limit", "-5"], "-5 is not above 0"),
+        (["hybrid", "--budget", "nan"], "nan is not a number from 0"),
+        (["hybrid", "--share", "0.5", "--seed", "-1"], "-1 is below 0"),
+        (["synthesize", "--least-gain", "-1"], "-1 is not a number from 0"),
         (["paint"], "invalid choice"),
     ],
 )
@@ -261,6 +266,20 @@ def test_programs_are_not_searched_on_one_passage(tmp_path: Path, tiny_model: Ti
     assert answer(call_core(*asked, workspace=tmp_path / "w"))["sentences"] == 1
     result = call_core("synthesize", workspace=tmp_path / "w")
     assert (result.returncode, "split of 1 passages" in result.stderr) == (2, True), result.stderr
+
+
+def test_an_export_follows_a_link_and_replaces_no_pipe_or_folder(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("before")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    answer(call_core("export", "library", str(tmp_path / "link"), "--json", workspace=built))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text().startswith('{"kind": "headscript decisions"')
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        answer(call_core("export", "library", str(tmp_path / "pipe"), "--json", workspace=built))
+        assert reader.communicate(timeout=20)[0].decode() == (tmp_path / "file").read_text()
+    result = call_core("export", "library", str(tmp_path), workspace=built)
+    assert (result.returncode, "is a folder; name the file" in result.stderr) == (2, True), result.stderr
 
 
 def test_long_passages_are_cut_counted_and_told(tmp_path: Path, tiny_model: TinyModel) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -158,6 +159,7 @@ def test_limit_takes_the_first_passages(tmp_path):
         ("a.jsonl", b'{"text": "One."}\n{"body": "Two."}\n', r'a\.jsonl: line 2 has no "text"'),
         ("a.jsonl", b'{"text": 5}\n', 'line 1 has no "text"'),
         ("a.jsonl", b'["One."]\n', 'line 1 has no "text"'),
+        ("a.JSONL", b"[" * 100_000 + b"\n", "line 1 is not JSON"),
         ("a.parquet", b"PAR1 but not really", "a.parquet is damaged or not a Parquet file"),
     ],
 )
@@ -170,6 +172,17 @@ def test_parquet_without_text_column_is_told_its_columns(tmp_path):
     pd.DataFrame({"body": ["One."], "id": [1]}).to_parquet(tmp_path / "a.parquet")
     with pytest.raises(CorpusError, match="no `text` column; its columns are body, id"):
         load_corpus(tmp_path / "a.parquet")
+
+
+def test_parquet_of_something_else_than_text_is_refused(tmp_path):
+    pd.DataFrame({"text": [b"One.", b"Two."]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(CorpusError, match="holds binary, not text"):
+        load_corpus(tmp_path / "a.parquet")
+
+
+def test_half_a_surrogate_pair_is_left_out_of_text_and_genre(tmp_path):
+    path = write(tmp_path, "a.jsonl", '{"text": "One \\ud800.", "genre": "\\ud800"}\n')
+    assert [(s.text, s.genre) for s in load_corpus(path).sentences] == [("One ?.", "?")]
 
 
 def test_damaged_parquet_is_refused(tmp_path):
@@ -185,6 +198,14 @@ def test_damaged_parquet_is_refused(tmp_path):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(CorpusError, match=r"gone\.txt does not exist"):
         load_corpus(tmp_path / "gone.txt")
+
+
+def test_what_is_no_ordinary_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CorpusError, match="pipe is no ordinary file"):
+        load_corpus(tmp_path / "pipe")
+    with pytest.raises(CorpusError, match="name too long"):
+        load_corpus("/" + 300 * "x")
 
 
 def test_folder_is_refused(tmp_path):

@@ -88,6 +88,14 @@ def test_a_line_that_is_no_question_is_named(line: str, message: str, tmp_path: 
         read_questions(path)
 
 
+def test_a_byte_order_mark_and_separators_in_a_text_are_no_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    row = {"goal": "one\u2028two", "sol1": "a", "sol2": "b \ud800", "label": 1}
+    path.write_text("\ufeff" + json.dumps(row, ensure_ascii=False).replace("\ud800", "\\ud800"))
+    (found,) = read_questions(path)
+    assert (found.goal, found.answers) == ("one\u2028two", ("a", "b ?"))
+
+
 def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n")
     with pytest.raises(CorpusError, match="holds no question"):

@@ -52,7 +52,14 @@ def test_the_address_says_everything_and_a_new_head_begins_with_its_best(
 
 
 def test_an_address_with_nonsense_opens_what_there_is(open_app: OpenApp, workspace_copy: Path) -> None:
-    app = at(open_app(workspace_copy), layer="99", head="x", sentence="gone", program="gone", at="7.9")
+    app = at(
+        open_app(workspace_copy),
+        layer="9" * 5000,
+        head="x",
+        sentence="gone",
+        program="gone",
+        at="7." + "9" * 5000,
+    )
     assert not app.exception
     assert app.title[0].value == "L0H0"
     assert address(app)["program"] != "gone"

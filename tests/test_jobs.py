@@ -257,7 +257,7 @@ def test_a_worker_that_does_not_listen_is_killed(workspace_copy: Path) -> None:
     workspace.close()
 
 
-@pytest.mark.parametrize("damage", ["result", "event", "spec"])
+@pytest.mark.parametrize("damage", ["result", "event", "spec", "text"])
 def test_a_damaged_job_fails_alone(damage: str, workspace_copy: Path) -> None:
     workspace, runner, model = scoring(workspace_copy)
     folder = JobFolder.create(workspace.folder / "jobs", "score", {"programs": []})
@@ -268,6 +268,9 @@ def test_a_damaged_job_fails_alone(damage: str, workspace_copy: Path) -> None:
         events.result("programs", "scores", {})
     if damage == "result":
         (folder.path / "results" / "scores.json").write_text("")
+    elif damage == "text":  # that a database cannot hold
+        program = {"source": "def attend(q, k):\n    return 1.0\n", "origin": "\ud800"}
+        (folder.path / "results" / "scores.json").write_text(json.dumps({"programs": [program]}))
     elif damage == "event":
         (folder.path / "events.jsonl").write_text("\0\0\0\n")
     else:

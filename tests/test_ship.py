@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,28 @@ def test_a_folder_that_holds_something_else_is_left_alone(tiny_loaded: TinyLoade
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_what_was_shipped_before_outlasts_a_disk_that_takes_no_more(
+    shipped: Path, tiny_loaded: TinyLoaded
+) -> None:
+    before = {path: path.read_bytes() for path in shipped.rglob("*") if path.is_file()}
+    loaded, limit = tiny_loaded("llama"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        with pytest.raises(HybridError, match=r"cannot write the hybrid to .*File too large"):
+            ship(shipped, loaded.info, HybridSpec.of(loaded.info.id, [(HeadId(1, 1), NEAR)]), FIGURES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert {path: path.read_bytes() for path in shipped.rglob("*") if path.is_file()} == before
+    assert [path.name for path in shipped.parent.iterdir()] == [shipped.name]
+
+
+def test_a_place_that_cannot_be_written_is_told(tiny_loaded: TinyLoaded, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    loaded = tiny_loaded("llama")
+    with pytest.raises(HybridError, match=r"cannot write the hybrid to .*Not a directory"):
+        ship(tmp_path / "file" / "hybrid", loaded.info, spec_of(loaded), FIGURES)
+
+
 def test_a_strangers_program_runs_nothing_but_the_language(shipped: Path, tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     evil = f"import pathlib\npathlib.Path({str(touched)!r}).write_text('x')\n"
@@ -111,6 +134,10 @@ def test_a_strangers_program_runs_nothing_but_the_language(shipped: Path, tmp_pa
         ({"model": "gpt2"}, "damaged"),
         ({"made": {"calibration": [["first", "low"]]}}, "damaged"),
         ({"made": ["cost"]}, "damaged"),
+        ({"made": {"budget": float("inf")}}, "damaged"),
+        ({"made": {"calibration": [[float("inf"), 1.0]]}}, "damaged"),
+        ({"made": {"parents": {"L0H1": "\ud800"}}}, "damaged"),
+        ({"heads": []}, "replaces no head"),
         ({"made": {"parents": {"head": "abc"}}}, "is not a head"),
     ],
 )

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from core.errors import WorkspaceBusy, WorkspaceError, WorkspaceTooNew
@@ -104,6 +105,15 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, damage):
     damage(tmp_path / "w.duckdb")
     with pytest.raises(WorkspaceError, match=r"cannot open .*w\.duckdb"):
         open_database(tmp_path / "w.duckdb")
+
+
+@pytest.mark.parametrize("table", ["migrations (name TEXT)", "models (name TEXT)"])
+def test_another_programs_database_is_told(tmp_path, table):
+    with duckdb.connect(str(tmp_path / "workspace.duckdb")) as connection:
+        connection.execute(f"CREATE TABLE {table}")
+    with pytest.raises(WorkspaceError, match="is the database of another program"):
+        open_database(tmp_path / "workspace.duckdb")
+    duckdb.connect(str(tmp_path / "workspace.duckdb")).close()  # it was let go of
 
 
 def test_a_file_where_the_workspace_should_be_is_an_error_in_words(tmp_path):

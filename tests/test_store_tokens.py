@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,15 @@ def test_sentences_are_read_in_the_order_asked_for(tmp_path, three):
 def test_sentences_lists_what_is_there(tmp_path, three):
     assert TokenStore(tmp_path).sentences() == set()
     assert store(tmp_path, three).sentences() == {"s0", "s1", "s2"}
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PAR1 not really")])
+def test_a_missing_or_damaged_file_says_what_to_do(tmp_path, three, damage):
+    store = TokenStore(tmp_path)
+    store.add(three)
+    damage(store.path)
+    with pytest.raises(WorkspaceError, match=r"tokens\.parquet is missing or damaged .* delete the folder"):
+        store.read()
 
 
 def test_unknown_sentence_is_a_key_error(tmp_path, three):

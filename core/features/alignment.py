@@ -33,15 +33,20 @@ def annotate(
     """
     require_offsets(tokenizer)
     parser = load_parser()
-    documents: Any = [None] * len(sentences) if parser is None else parser.pipe(s.text for s in sentences)
     builder = FeatureBuilder()
+    read, texts = [], []
     truncated = 0
-    for sentence, document in zip(sentences, documents, strict=True):
-        tokens = read_text(sentence.text, tokenizer)
+    for sentence in sentences:
+        tokens, text = read_text(sentence.text, tokenizer), sentence.text
         if max_length is not None and len(tokens.ids) > max_length:
             tokens = tokens.first(max_length)
+            text = text[: max(end for _, end in tokens.spans)]  # the parser takes no text of any length
             truncated += 1
-        _add(builder, sentence.id, sentence.text, tokens, document)
+        read.append(tokens)
+        texts.append(text)
+    documents: Any = [None] * len(texts) if parser is None else parser.pipe(texts)
+    for sentence, text, tokens, document in zip(sentences, texts, read, documents, strict=True):
+        _add(builder, sentence.id, text, tokens, document)
     return builder.build(embeddings, truncated, has_syntax=parser is not None)
 
 

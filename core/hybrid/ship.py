@@ -12,7 +12,9 @@ nothing in the folder is executed.
 from __future__ import annotations
 
 import json
+import math
 import platform
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -107,10 +109,43 @@ def ship(
     `weights` tell the model wherever it lies; the folder it came from is not written. Raises HybridError if
     the folder exists and holds something else.
     """
-    if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and not (folder / "hybrid.json").exists())
-    ):
-        raise HybridError(f"{folder} exists and holds no hybrid; choose another folder")
+    try:
+        folder = folder.resolve()
+        if folder.exists() and (
+            not folder.is_dir() or (any(folder.iterdir()) and not (folder / "hybrid.json").exists())
+        ):
+            raise HybridError(f"{folder} exists and holds no hybrid; choose another folder")
+        scratch = folder.with_name(f".{folder.name}.writing")
+        try:
+            shutil.rmtree(scratch, ignore_errors=True)
+            _write(scratch, info, spec, figures, curve, weights, made or {})
+            _move_into(folder, scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+        raise HybridError(f"cannot write the hybrid to {folder}: {error}") from error
+
+
+def _move_into(folder: Path, scratch: Path) -> None:
+    """Put whole files in their places, which takes no room on the disk; what else lies there stays."""
+    (folder / "programs").mkdir(parents=True, exist_ok=True)
+    new = [path.relative_to(scratch) for path in sorted(scratch.rglob("*")) if path.is_file()]
+    for old in (*folder.glob("programs/*.py"), folder / "curve.svg"):
+        if old.relative_to(folder) not in new:
+            old.unlink(missing_ok=True)
+    for name in sorted(new, key=lambda name: name.name == "hybrid.json"):  # last: it makes it a hybrid
+        (scratch / name).replace(folder / name)
+
+
+def _write(
+    folder: Path,
+    info: ModelInfo,
+    spec: HybridSpec,
+    figures: Mapping[str, Any],
+    curve: Mapping[str, Any] | None,
+    weights: str,
+    made: Mapping[str, Any],
+) -> None:
     is_local = Path(info.name).is_absolute() or info.name.startswith((".", "~"))
     info = replace(info, name=Path(info.name).name) if is_local else info
     written = {
@@ -126,7 +161,7 @@ def ship(
         },
         "heads": [str(head) for head, _ in spec.programs],
         "figures": dict(figures),
-        "made": dict(made or {}),
+        "made": dict(made),
         "curve": dict(curve or {}),
         "versions": {
             "headscript": __version__,
@@ -136,19 +171,16 @@ def ship(
         },
     }
     programs = folder / "programs"
-    programs.mkdir(parents=True, exist_ok=True)
-    for old in programs.glob("*.py"):
-        old.unlink()
+    programs.mkdir(parents=True)
     for head, source in spec.programs:
         (programs / f"{head}.py").write_text(source, encoding="utf-8")
     (folder / "load.py").write_text(_LOADER)
     (folder / "README.md").write_text(
-        model_card(info, spec, figures, curve, (made or {}).get("parents", {})), encoding="utf-8"
+        model_card(info, spec, figures, curve, made.get("parents", {})), encoding="utf-8"
     )
-    (folder / "curve.svg").unlink(missing_ok=True)
     if curve:
         (folder / "curve.svg").write_text(curve_svg(curve["rows"]), encoding="utf-8")
-    (folder / "hybrid.json").write_text(json.dumps(written, indent=1))  # last: it makes the folder a hybrid
+    (folder / "hybrid.json").write_text(json.dumps(written, indent=1))
 
 
 def read_spec(folder: Path) -> Shipment:
@@ -158,14 +190,16 @@ def read_spec(folder: Path) -> Shipment:
         if read["format"] != FORMAT:
             raise HybridError(f"{folder} has format {read['format']!r}; this version reads {FORMAT}")
         model = read["model"]
-        name, model_id, is_local = str(model["name"]), str(model["id"]), bool(model.get("local"))
+        name, model_id, is_local = _text(model["name"]), _text(model["id"]), bool(model.get("local"))
         weights, made = str(model.get("weights", "")), _made(read.get("made", {}))
         heads = [HeadId.parse(str(head)) for head in read["heads"]]
         figures = dict(read["figures"])
     except OSError as error:
         raise HybridError(f"{folder} holds no hybrid: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise HybridError(f"{folder / 'hybrid.json'} is damaged: {error}") from error
+    if not heads:
+        raise HybridError(f"{folder} is a hybrid that replaces no head")
     spec = HybridSpec.of(model_id, ((head, _source(folder, head)) for head in heads))
     return Shipment(name, is_local, weights, spec, figures, made)
 
@@ -175,12 +209,23 @@ def _made(read: Mapping[str, Any]) -> dict[str, Any]:
     order, budget = read.get("order"), read.get("budget")
     return {
         "order": order if order in ORDERS else None,
-        "budget": None if budget is None else float(budget),
-        "calibration": [(int(step), float(kl)) for step, kl in read.get("calibration") or ()],
+        "budget": None if budget is None else _finite(budget),
+        "calibration": [(int(step), _finite(kl)) for step, kl in read.get("calibration") or ()],
         "parents": {
-            str(HeadId.parse(head)): str(name) for head, name in dict(read.get("parents", {})).items()
+            str(HeadId.parse(head)): _text(name) for head, name in dict(read.get("parents", {})).items()
         },
     }
+
+
+def _finite(number: Any) -> float:
+    if not math.isfinite(found := float(number)):
+        raise ValueError(f"{number} is no number")
+    return found
+
+
+def _text(value: Any) -> str:
+    (text := str(value)).encode()  # half a surrogate pair is a ValueError
+    return text
 
 
 def _source(folder: Path, head: HeadId) -> str:

@@ -20,6 +20,8 @@ from typing import Any, Self
 import psutil
 from filelock import FileLock, Timeout
 
+from core.store.files import disk_errors
+
 Json = dict[str, Any]
 
 
@@ -33,8 +35,9 @@ class JobFolder:
     def create(cls, jobs: Path, kind: str, spec: Mapping[str, Any]) -> JobFolder:
         """A new folder under `jobs` whose spec says what to do."""
         folder = cls(jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}-{uuid.uuid4().hex[:6]}")
-        (folder.path / "results").mkdir(parents=True)
-        write_json(folder.path / "spec.json", {"kind": kind, **spec})
+        with disk_errors(jobs):
+            (folder.path / "results").mkdir(parents=True)
+            write_json(folder.path / "spec.json", {"kind": kind, **spec})
         return folder
 
     @property

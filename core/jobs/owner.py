@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from core.corpus import is_dataset, load_corpus, require_splits
+from core.corpus import is_dataset, load_corpus, require_splits, there
 from core.errors import HybridError
 from core.jobs.folder import Json
 from core.jobs.queue import JobQueue
@@ -32,8 +32,8 @@ class JobRunner(JobQueue):
             if search:
                 require_splits(read.sentences)
         kind = "build" if search else "extract"
-        corpus = corpus if corpus == "bundled" or not Path(corpus).exists() else str(Path(corpus).resolve())
-        model = str(Path(model).resolve()) if Path(model).exists() else model
+        corpus = corpus if corpus == "bundled" or not there(Path(corpus)) else str(Path(corpus).resolve())
+        model = str(Path(model).resolve()) if there(Path(model)) else model
         return self._start(kind, {"model": model, "corpus": corpus, "limit": limit})
 
     def start_or_resume_demo(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from core.errors import JobError
+from core.errors import JobError, WorkspaceError
 from core.jobs.folder import JobFolder
 from core.jobs.intake import Intake
 from core.jobs.stages import KINDS
@@ -39,6 +39,7 @@ class JobQueue:
         self._settings = settings
         self._workers = Workers()
         self._api_key = settings.api_key
+        self._unwritten = ""  # why what a job wrote could not be taken in
         self._lock = RLock()
 
     def folder(self, job: str) -> JobFolder:
@@ -106,11 +107,14 @@ class JobQueue:
     ) -> JobRecord:
         """Take in events until the job ends, showing each state; its last record.
 
-        Jobs queued before it are started as well, but none after it. Raises JobError if it did not end well.
+        Jobs queued before it are started as well, but none after it. Raises JobError if it did not end well,
+        WorkspaceError if what it found cannot be stored.
         """
         while True:
             record = next(found for found in self.refresh() if found.id == job)
             show(record)
+            if self._unwritten:
+                raise WorkspaceError(self._unwritten)
             if not record.is_active:
                 self._workers.reap(job)
             if record.state == "done":
@@ -172,13 +176,17 @@ class JobQueue:
         for events in _in_lots(new, _EVENTS_AT_ONCE):
             try:
                 jobs.ingest(job, events, Intake(folder))
+            except WorkspaceError as error:  # the disk is full; the worker goes on
+                self._unwritten = str(error)
+                return
             except duckdb.TransactionException:  # a page wrote the same rows just now: next time
                 return
-            except (OSError, ValueError, KeyError, TypeError) as error:  # other jobs go on
+            except (OSError, ValueError, KeyError, TypeError, duckdb.DatabaseError) as error:  # others go on
                 self._workers.stop(folder)
                 why = f"what the job wrote cannot be read ({type(error).__name__}: {error})"
                 jobs.set_state(job, "failed", f"{why}; delete its folder {folder.path} and start it anew")
                 return
+            self._unwritten = ""
         if not alive and jobs.get(job).state == "running":
             jobs.set_state(job, "stopped", "the worker ended before it was done")
 

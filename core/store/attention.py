@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import WorkspaceError
-from core.store.files import disk_errors, replacing
+from core.store.files import disk_errors, open_parquet, replacing
 from core.types import AttentionMap, HeadId, SentenceAttention
 
 CHUNK_SENTENCES = 32
@@ -199,7 +199,7 @@ class AttentionReader:
         path = layer_path(self.folder, layer)
         if not path.is_file():
             raise WorkspaceError(f"{path} is missing; extract the model's attention first")
-        return pq.ParquetFile(path, memory_map=True)
+        return open_parquet(path)
 
     def _maps(
         self, file: pq.ParquetFile, groups: list[int], layer: int, sentence: str | None = None

@@ -59,7 +59,15 @@ class Database:
             except BaseException:
                 cursor.rollback()
                 raise
-            cursor.commit()
+            try:
+                cursor.commit()
+            except duckdb.TransactionException as error:
+                if not re.search("No space left|could not write", str(error), re.IGNORECASE):
+                    raise
+                raise WorkspaceError(
+                    "the disk that holds the workspace is full, so this was not stored; free some space and "
+                    "go on: nothing else is lost"
+                ) from error
 
     def close(self) -> None:
         """Let go of the file, after what other threads are reading or writing just now."""
@@ -104,6 +112,12 @@ def open_database(path: Path) -> Database:
     except duckdb.IOException as error:
         database.close()
         raise WorkspaceError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
+        database.close()
+        raise WorkspaceError(
+            f"{path} is the database of another program ({str(error).splitlines()[0]}); "
+            "choose another workspace with --workspace"
+        ) from error
     except BaseException:
         database.close()
         raise

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from core.errors import WorkspaceError
 
 
@@ -19,6 +22,17 @@ def replacing(path: Path) -> Iterator[Path]:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file of a model's attention folder; raises WorkspaceError if it is missing or damaged."""
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except (OSError, pa.ArrowException) as error:
+        raise WorkspaceError(
+            f"{path} is missing or damaged ({type(error).__name__}); delete the folder "
+            f"{path.parent} and run `extract` again: programs and decisions stay"
+        ) from error
 
 
 @contextmanager

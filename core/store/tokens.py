@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.features import ATTRIBUTES, Features, merge
-from core.store.files import disk_errors, replacing
+from core.store.files import disk_errors, open_parquet, replacing
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class TokenStore:
         """Ids of the sentences already annotated."""
         if not self.path.is_file():
             return set()
-        return set(pq.read_table(self.path, columns=["sentence_id"])["sentence_id"].unique().to_pylist())
+        return set(open_parquet(self.path).read(["sentence_id"])["sentence_id"].unique().to_pylist())
 
     def read(self, sentences: Sequence[str] | None = None) -> Features:
         """The features of these sentences, in this order; of all that are stored if None."""
-        features = _from_table(pq.read_table(self.path), self._vectors_path)
+        features = _from_table(open_parquet(self.path).read(), self._vectors_path)
         if sentences is None:
             return features
         return features.select([features.row(sentence) for sentence in sentences])
@@ -102,7 +102,7 @@ def _from_table(table: pa.Table, vectors_path: Path) -> Features:
     token_ids = table["token_id"].to_numpy()
     vectors = vector_rows = None
     if vectors_path.is_file():
-        stored = pq.read_table(vectors_path)
+        stored = open_parquet(vectors_path).read()
         vectors = np.stack([np.frombuffer(v, "<f2") for v in stored["vector"].to_pylist()]).astype(np.float32)
         vector_rows = np.searchsorted(stored["token_id"].to_numpy(), token_ids).astype(np.int32)
     metadata = table.schema.metadata or {}

@@ -31,7 +31,7 @@ def follow_address(model: ModelInfo) -> None:
         return
     st.session_state[_WRITTEN] = given
     for name, count in (("layer", model.layers), ("head", model.heads)):
-        if given.get(name, "").isdecimal() and int(given[name]) < count:
+        if _is_number(given.get(name, "")) and int(given[name]) < count:
             st.session_state[name] = int(given[name])
     if given.keys() & {"layer", "head", "program"}:
         st.session_state["program"] = given.get("program")
@@ -48,9 +48,13 @@ def _pins(written: str) -> Pins:
     """What `5-12.3` pins: the queries 5 and 12, and of the last the key 3."""
     *others, cell = written.split("-")
     query, _, key = cell.partition(".")
-    if not all(name.isdecimal() for name in (*others, query, key)):
+    if not all(map(_is_number, (*others, query, key))):
         return NO_PINS
     return Pins(tuple(dict.fromkeys(map(int, (*others, query)))), (int(query), int(key)))
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 7
 
 
 def write_address(head: HeadId, sentence: str = "", program: str = "", pins: Pins = NO_PINS) -> None:
