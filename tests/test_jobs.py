@@ -90,8 +90,11 @@ def test_a_failed_job_says_why_and_leaves_the_workspace_usable(
     workspace: Workspace, runner: JobRunner, tmp_path: Path
 ) -> None:
     job = runner.start_build(str(tmp_path / "nowhere"), "bundled")
-    with pytest.raises(JobError, match=r"nowhere does not exist"):
-        runner.wait(job)
+    for _ in range(2):  # the first worker may not have left when the job is tried again
+        with pytest.raises(JobError, match=r"nowhere does not exist"):
+            runner.wait(job)
+        runner.resume(job)
+    runner.cancel(job)
     assert workspace.library.models() == []
 
 
@@ -215,6 +218,18 @@ def test_a_second_worker_on_the_same_job_does_nothing(tmp_path: Path) -> None:
     claim.release()
 
 
+def test_a_worker_that_starts_after_its_job_was_called_off_does_nothing(workspace_copy: Path) -> None:
+    """Its owner died while it started it, and the next one knows neither process nor claim."""
+    workspace, runner, _ = scoring(workspace_copy)
+    folder = JobFolder.create(workspace.folder / "jobs", "score", {"programs": []})
+    workspace.jobs.add(folder.id, "score")
+    workspace.jobs.set_state(folder.id, "running")
+    runner.cancel(folder.id)
+    assert work(folder.path) == 0
+    assert list(folder.events()) == []
+    workspace.close()
+
+
 def test_a_half_written_event_is_read_once_it_is_whole(tmp_path: Path) -> None:
     folder = JobFolder.create(tmp_path, "build", {})
     events = folder.path / "events.jsonl"
@@ -257,7 +272,7 @@ def test_a_worker_that_does_not_listen_is_killed(workspace_copy: Path) -> None:
     workspace.close()
 
 
-@pytest.mark.parametrize("damage", ["result", "event", "spec", "text"])
+@pytest.mark.parametrize("damage", ["result", "event", "spec", "text", "program"])
 def test_a_damaged_job_fails_alone(damage: str, workspace_copy: Path) -> None:
     workspace, runner, model = scoring(workspace_copy)
     folder = JobFolder.create(workspace.folder / "jobs", "score", {"programs": []})
@@ -270,6 +285,9 @@ def test_a_damaged_job_fails_alone(damage: str, workspace_copy: Path) -> None:
         (folder.path / "results" / "scores.json").write_text("")
     elif damage == "text":  # that a database cannot hold
         program = {"source": "def attend(q, k):\n    return 1.0\n", "origin": "\ud800"}
+        (folder.path / "results" / "scores.json").write_text(json.dumps({"programs": [program]}))
+    elif damage == "program":  # of a later version of the language, say
+        program = {"source": "def attend(q, k):\n    return q.aura\n", "origin": "person"}
         (folder.path / "results" / "scores.json").write_text(json.dumps({"programs": [program]}))
     elif damage == "event":
         (folder.path / "events.jsonl").write_text("\0\0\0\n")

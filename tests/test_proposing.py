@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +22,14 @@ import pytest
 from core.commands import Session, synthesize_with_claude
 from core.errors import JobError
 from core.jobs import JobRunner
+from core.jobs.batches import Batches
 from core.jobs.folder import JobFolder, Json
-from core.jobs.ledger import CallLog
+from core.jobs.ledger import CallLog, Submission
 from core.jobs.proposed import result_name
 from core.language import Evaluator, parse
 from core.settings import Settings
 from core.store import AttentionWriter, Workspace
+from core.synthesis.claude import Claude, Request, connect
 from core.synthesis.prompt import quoted
 from core.terminal import Terminal
 from core.types import ClaudeLimits, HeadId, SentenceAttention, Split
@@ -246,6 +248,38 @@ def test_in_batches_a_head_fails_and_the_budget_ends_the_job_well(
     assert f"the budget could not hold: {len(heads) - len(found)}" in last
 
 
+def kill(runner: JobRunner, job: str) -> None:
+    worker = runner.folder(job).worker()
+    assert worker is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    while runner.refresh()[0].state == "running":
+        time.sleep(0.01)
+
+
+def test_calls_of_a_batch_that_a_kill_kept_from_being_submitted_cost_nothing(
+    server: ClaudeServer, tmp_path: Path
+) -> None:
+    class Killed(CallLog):
+        def submitting(self, calls: Sequence[str]) -> Submission:
+            self.left = len(calls) - 1
+            return super().submitting(calls)
+
+        def asking(self, call: str, most: float) -> None:
+            if not self.left:
+                raise KeyboardInterrupt
+            self.left -= 1
+            super().asking(call, most)
+
+    requests = [Request(f"call-{n}", [{"role": "user", "content": "?"}]) for n in range(3)]
+    with closing(connect(KEY, server.address)) as client:
+        claude = Claude(client, ClaudeLimits(batches=True))
+        with pytest.raises(KeyboardInterrupt):
+            Batches(claude, Killed(tmp_path)).answer(requests, lambda name: 0.5)
+        Batches(claude, CallLog(tmp_path)).settle_open()
+    assert server.batches == {}
+    assert sum(CallLog(tmp_path).outstanding().values()) == 0
+
+
 @pytest.mark.slow
 def test_a_batch_survives_a_kill(server: ClaudeServer, runner: JobRunner, workspace: Workspace) -> None:
     (info,) = workspace.library.models()
@@ -253,11 +287,7 @@ def test_a_batch_survives_a_kill(server: ClaudeServer, runner: JobRunner, worksp
     folder = runner.folder(job)
     while not (folder.path / "batches.jsonl").is_file():
         time.sleep(0.01)
-    worker = folder.worker()
-    assert worker is not None
-    os.kill(worker.pid, signal.SIGKILL)
-    while runner.refresh()[0].state == "running":
-        time.sleep(0.01)
+    kill(runner, job)
     runner.resume(job)
     runner.wait(job)
     assert len(results(folder)) == len(HEADS)
@@ -267,8 +297,9 @@ def test_a_batch_survives_a_kill(server: ClaudeServer, runner: JobRunner, worksp
     assert len(server.batches) <= 4  # a round, its repairs, a refinement, its repairs
 
 
+@pytest.mark.parametrize("is_resumed", [False, True])
 def test_a_cancelled_run_cancels_its_batch_and_reads_what_that_had_answered(
-    server: ClaudeServer, runner: JobRunner, workspace: Workspace
+    is_resumed: bool, server: ClaudeServer, runner: JobRunner, workspace: Workspace
 ) -> None:
     (info,) = workspace.library.models()
     server.looks = 10**6
@@ -277,6 +308,12 @@ def test_a_cancelled_run_cancels_its_batch_and_reads_what_that_had_answered(
     folder = runner.folder(job)
     while not any(found.batch for found in CallLog(folder.path).open_submissions()):
         time.sleep(0.01)
+    if is_resumed:
+        kill(runner, job)
+        looks = server.batches["msgbatch_0"]["looks"]
+        runner.resume(job)
+        while server.batches["msgbatch_0"]["looks"] == looks:
+            time.sleep(0.01)
     worker = folder.worker()
     assert worker is not None
     for _ in range(20):  # as from several tabs

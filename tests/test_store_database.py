@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Timer
 
 import duckdb
 import pytest
@@ -58,6 +62,35 @@ def test_a_failed_transaction_leaves_nothing(tmp_path):
         cursor.execute("INSERT INTO sentences VALUES ('x', 'text', 'story', 'train')")
         raise KeyboardInterrupt
     assert database.rows("SELECT * FROM sentences") == []
+    database.close()
+
+
+def test_transactions_of_two_threads_wait_for_each_other(tmp_path):
+    database = open_database(tmp_path / "workspace.duckdb")
+    database.run("CREATE TABLE numbers (n INTEGER)")
+    database.run("INSERT INTO numbers VALUES (0)")
+
+    def count(_):
+        with database.transaction() as cursor:
+            cursor.execute("UPDATE numbers SET n = n + 1")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(count, range(200)))
+    assert database.rows("SELECT n FROM numbers") == [(200,)]
+    database.close()
+
+
+def test_an_interrupted_query_is_an_interrupt(tmp_path):
+    database = open_database(tmp_path / "workspace.duckdb")
+
+    def query_again_and_again():  # the interrupt may also fall between two queries
+        for _ in range(100):
+            database.rows("SELECT sum(a.range * b.range) FROM range(100000) a, range(400) b")
+
+    Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        query_again_and_again()
+    assert database.rows("SELECT 1") == [(1,)]
     database.close()
 
 

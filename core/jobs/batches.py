@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from core.errors import ClaudeError
@@ -22,6 +22,14 @@ GONE = "gone"  # the kind of Failure of a call whose answer the service no longe
 T = TypeVar("T")
 
 
+class Ended(SystemExit):
+    """The job was told to end while a batch was under way; says what became of that."""
+
+    def __init__(self, note: str) -> None:
+        super().__init__(1)
+        self.note = note
+
+
 class Batches:
     """Requests of one job, answered many at a time."""
 
@@ -30,33 +38,48 @@ class Batches:
 
     def settle_open(self) -> None:
         """Read what an earlier worker of the job left under way."""
-        for submission in self._log.open_submissions():
-            found = submission if submission.batch else self._adopted(submission)
-            if found is not None:
-                self._collect(found)
+        with self._cancelled_at_the_end():
+            for submission in self._log.open_submissions():
+                found = submission if submission.batch else self._adopted(submission)
+                if found is not None:
+                    self._collect(found)
 
     def answer(self, requests: Sequence[Request], most: Callable[[str], float]) -> dict[str, Answer]:
         """Request name -> its answer; `most` is what a call can cost. May take a day.
 
         Raises ClaudeError if the service takes no batch or shows none; the job can go on later.
         """
-        try:
+        with self._cancelled_at_the_end():
             return self._collect(self._submitted(requests, most))
-        except SystemExit:  # the job is cancelled, perhaps at the moment when the batch was taken
-            self._cancel_open()
-            raise
 
-    def _cancel_open(self) -> None:
-        for submission in self._log.open_submissions():
-            if submission.batch:
-                with suppress(Fault, ClaudeError):
+    @contextmanager
+    def _cancelled_at_the_end(self) -> Iterator[None]:
+        """Where the job is told to end, cancel its batch, perhaps at the moment when it was taken."""
+        try:
+            yield
+        except SystemExit:
+            raise Ended(self._cancel_open()) from None
+
+    def _cancel_open(self) -> str:
+        """What became of the batches under way."""
+        left = self._log.open_submissions()
+        cancelled = 0
+        for submission in left:
+            with suppress(Fault, ClaudeError):
+                if submission.batch:
                     self._claude.cancel(submission.batch)
+                    cancelled += 1
+        if not left:
+            return ""
+        if cancelled < len(left):
+            return "a batch could not be cancelled; it may go on and is billed, and read on resuming"
+        return "the batch under way is cancelled; what it had answered is billed, and read on resuming"
 
     def _submitted(self, requests: Sequence[Request], most: Callable[[str], float]) -> Submission:
         for pause in _PAUSES:
-            for request in requests:
-                self._log.asking(request.name, most(request.name))
             submission = self._log.submitting([request.name for request in requests])
+            for request in requests:  # after it, so that a worker that dies here has nothing to pay for
+                self._log.asking(request.name, most(request.name))
             try:
                 return self._log.submitted(submission, self._claude.submit(submission.token, requests))
             except ClaudeError:

@@ -12,6 +12,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -73,7 +74,9 @@ class JobFolder:
             return
         with path.open() as file:
             for number, line in enumerate(file, start=1):
-                if number > after and line.endswith("\n"):
+                if not line.endswith("\n"):
+                    return  # its rest may be there by the next line, and is none of its own
+                if number > after:
                     yield number, _event(line)
 
     def finished(self) -> set[str]:
@@ -95,12 +98,16 @@ class JobFolder:
     def claim(self) -> FileLock | None:
         """Note that this process works on the job, for as long as it holds what it gets.
 
-        None if another process does: there may be two after an owner died while it started one.
+        None if another process does: there may be two after an owner died while it started one; or if the
+        job was called off before this process was at it.
         """
         lock = FileLock(self.path / "worker.lock")
         try:
             lock.acquire(blocking=False)
         except Timeout:
+            return None
+        if self._called_off.exists():
+            lock.release()
             return None
         write_json(self.path / "worker.json", {"pid": os.getpid(), "started": _start_time(os.getpid())})
         return lock
@@ -108,6 +115,23 @@ class JobFolder:
     def forget_worker(self) -> None:
         """Make room for the next worker's note."""
         (self.path / "worker.json").unlink(missing_ok=True)
+        self._called_off.unlink(missing_ok=True)
+
+    def call_off(self) -> None:
+        """Let no worker that is still starting claim the job."""
+        with suppress(OSError):  # the folder may be gone
+            self._called_off.touch()
+
+    def has_ended(self) -> bool:
+        """Whether the last worker has said that it is done or failed; it may take a while to leave."""
+        last = ""
+        for _, event in self.events():
+            last = event["event"]
+        return last == "end"
+
+    @property
+    def _called_off(self) -> Path:
+        return self.path / "called-off"
 
     def worker(self) -> psutil.Process | None:
         """The living worker. A process that merely has the same number does not count."""
@@ -115,10 +139,10 @@ class JobFolder:
             noted = json.loads((self.path / "worker.json").read_text())
             process = psutil.Process(noted["pid"])
             alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+            # A clock that was set moves every process's start; the lock is then what tells.
+            is_it = alive and (process.create_time() == noted["started"] or self._is_claimed())
         except (OSError, ValueError, psutil.NoSuchProcess):
             return None
-        # A clock that was set moves every process's start; the lock is then what tells.
-        is_it = alive and (process.create_time() == noted["started"] or self._is_claimed())
         return process if is_it else None
 
     def _is_claimed(self) -> bool:

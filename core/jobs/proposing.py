@@ -18,6 +18,7 @@ import torch
 from core.errors import ClaudeError
 from core.features import Features
 from core.jobs.asking import Asker
+from core.jobs.batches import Ended
 from core.jobs.finding import device_of, score_programs, split_features
 from core.jobs.folder import EventWriter, JobFolder
 from core.jobs.ledger import CallLog
@@ -133,8 +134,15 @@ def _ask_about(heads: Sequence[HeadId], starts: _Starts, log: CallLog, teller: T
         claude = Claude(client, starts.limits)
         with suppress(Fault):  # what keeps the service from counting, the calls will meet too, and report
             teller.estimate(claude.count(next(starts.begin(heads[0]).talk)))
-        asker = Asker(claude, starts.limits, log, teller.paid)
-        (_in_batches if starts.limits.batches else _side_by_side)(heads, starts, asker, teller)
+        if starts.limits.batches:
+            signal.signal(signal.SIGTERM, _end_once)
+        try:
+            asker = Asker(claude, starts.limits, log, teller.paid)
+            (_in_batches if starts.limits.batches else _side_by_side)(heads, starts, asker, teller)
+        except Ended as end:
+            if end.note:
+                teller.note(end.note)
+            raise
     teller.conclude(asker.budget)
 
 
@@ -183,7 +191,6 @@ def _end_once(*_: object) -> None:
 
 def _in_batches(heads: Sequence[HeadId], starts: _Starts, asker: Asker, teller: Teller) -> None:
     """The next request of every head in one batch, then the ones after them in another."""
-    signal.signal(signal.SIGTERM, _end_once)
     begun = [starts.begin(head) for head in heads]
     said: dict[str, Answer | None] = dict.fromkeys(map(str, heads))
     while begun:
@@ -198,11 +205,5 @@ def _in_batches(heads: Sequence[HeadId], starts: _Starts, asker: Asker, teller: 
         begun = [one for one in begun if str(one.head) in asked]
         if begun:
             teller.progress(f"waiting for a batch of {counted(len(begun), 'answer')}")
-            try:
-                answers = asker.answer_all(list(asked.values()))
-            except SystemExit:
-                teller.note(
-                    "the batch under way is cancelled; what it had answered is billed, and read on resuming"
-                )
-                raise
+            answers = asker.answer_all(list(asked.values()))
             said = {head: answers[request.name] for head, request in asked.items()}

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from core.errors import JobError, WorkspaceError
+from core.errors import HeadscriptError, JobError, WorkspaceError
 from core.jobs.folder import JobFolder
 from core.jobs.intake import Intake
 from core.jobs.stages import KINDS
@@ -79,7 +79,8 @@ class JobQueue:
         """Take in every job's new events and notice dead workers; all jobs, newest first."""
         with self._lock:
             for record in self._workspace.jobs.all():
-                if record.state == "queued" and self.folder(record.id).worker() is not None:
+                folder = self.folder(record.id)
+                if record.state == "queued" and folder.worker() is not None and not folder.has_ended():
                     self._workspace.jobs.set_state(
                         record.id, "running"
                     )  # its owner died just after the start
@@ -97,6 +98,8 @@ class JobQueue:
                 needs_device = KINDS[record.kind].needs_device
                 if not self.folder(record.id).path.is_dir():
                     self._workspace.jobs.set_state(record.id, "failed", "the job's folder is gone")
+                elif self.folder(record.id).worker() is not None:
+                    continue  # it has ended and is about to leave: next time
                 elif is_free or not needs_device:
                     self._workers.start(self.folder(record.id), None if needs_device else self._api_key)
                     self._workspace.jobs.set_state(record.id, "running")
@@ -181,7 +184,8 @@ class JobQueue:
                 return
             except duckdb.TransactionException:  # a page wrote the same rows just now: next time
                 return
-            except (OSError, ValueError, KeyError, TypeError, duckdb.DatabaseError) as error:  # others go on
+            except (OSError, ValueError, KeyError, TypeError, HeadscriptError, duckdb.Error) as error:
+                # Other jobs go on.
                 self._workers.stop(folder)
                 why = f"what the job wrote cannot be read ({type(error).__name__}: {error})"
                 jobs.set_state(job, "failed", f"{why}; delete its folder {folder.path} and start it anew")

@@ -53,6 +53,7 @@ class Workers:
 
     def stop(self, folder: JobFolder) -> None:
         """End the job's worker with all its children: asked first, killed soon after."""
+        folder.call_off()
         family = {worker for worker in (folder.worker(), self._child(folder.id)) if worker is not None}
         for worker in list(family):
             with suppress(psutil.NoSuchProcess):

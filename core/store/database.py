@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Condition
+from threading import Condition, RLock
 from typing import Any
 
 import duckdb
@@ -24,6 +24,7 @@ class Database:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._writing = RLock()  # two transactions at once could neither see nor survive each other
         self._free = Condition()  # guards the connection; told when a cursor is done
         self._cursors = 0
 
@@ -52,7 +53,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor whose statements take effect together or not at all."""
-        with self._cursor() as cursor:
+        with self._writing, self._cursor() as cursor:
             cursor.begin()
             try:
                 yield cursor
@@ -82,6 +83,10 @@ class Database:
             self._cursors += 1
         try:
             yield cursor
+        except RuntimeError as error:
+            if "Query interrupted" in str(error):  # DuckDB's word for Ctrl-C
+                raise KeyboardInterrupt from error
+            raise
         finally:
             cursor.close()
             with self._free:
