@@ -87,9 +87,13 @@ def test_an_interrupted_query_is_an_interrupt(tmp_path):
         for _ in range(100):
             database.rows("SELECT sum(a.range * b.range) FROM range(100000) a, range(400) b")
 
-    Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        query_again_and_again()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # pytest-xdist ignores it
+    try:
+        Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            query_again_and_again()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert database.rows("SELECT 1") == [(1,)]
     database.close()
 
