@@ -36,8 +36,8 @@ def draw_reviewer() -> None:
 
 
 def reviewer() -> str:
-    """Who decides."""
-    return (account() or str(st.session_state.get("reviewer") or "")).strip() or "me"
+    """Who decides; where no name is given, whoever runs the server, as in an empty field."""
+    return (account() or str(st.session_state.get("reviewer") or "")).strip() or _user()
 
 
 def in_address() -> dict[str, str]:
