@@ -103,9 +103,8 @@ def _rows(lines: Iterable[str]) -> Iterator[tuple[int, Row]]:
             continue
         try:
             row = json.loads(line)
-            json.dumps(
-                row, ensure_ascii=False
-            ).encode()  # no half of a surrogate pair, which nothing can store
+            # Nothing can store half of a surrogate pair.
+            json.dumps(row, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise DecisionsError(f"line {number} is not JSON in UTF-8: {error}") from error
         kind = row.get("kind") if isinstance(row, dict) else None
