@@ -333,7 +333,7 @@ def test_a_cancelled_run_cancels_its_batch_and_reads_what_that_had_answered(
     assert paid == pytest.approx(server.dollars, abs=1e-9)
 
 
-@pytest.mark.parametrize("batches", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("batches", [False, True])
 def test_heads_that_a_passing_fault_left_out_are_asked_about_again(
     batches: bool, server: ClaudeServer, runner: JobRunner, workspace: Workspace
 ) -> None:
@@ -352,7 +352,7 @@ def test_heads_that_a_passing_fault_left_out_are_asked_about_again(
     assert len(results(runner.folder(job))) == len(server.calls) == len(HEADS)
 
 
-@pytest.mark.parametrize("batches", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("batches", [False, True])
 def test_a_head_that_breaks_down_does_not_end_the_run(
     batches: bool, server: ClaudeServer, runner: JobRunner, workspace: Workspace
 ) -> None:
