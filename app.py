@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.ui import frame, jobs
-from core.ui.reviewer import keep_in_address
+from core.ui.parts import frame, jobs
+from core.ui.parts.reviewer import keep_in_address
 
 frame.configure()
 page = st.navigation(frame.pages())

@@ -6,23 +6,14 @@ import streamlit as st
 
 from core.errors import ProgramError
 from core.language import parse
-from core.language.export import export
+from core.language.export.standalone import export
 from core.types import HeadId, ModelInfo, Sentence, Split
-from core.ui import (
-    frame,
-    heads_controls,
-    heads_evidence,
-    heads_notices,
-    heads_passages,
-    heads_steps,
-    heads_why,
-    state,
-)
-from core.ui import heads_place as place
-from core.ui.attention_view import Pins, draw_attention
-from core.ui.head_sprites import draw_head_sprites
-from core.ui.heads_passages import OWN, Passage
-from core.ui.state import Comparison
+from core.ui.heads import address, controls, evidence, notices, passages, steps
+from core.ui.heads.passages import OWN, Passage
+from core.ui.parts import frame, state
+from core.ui.parts.attention_view import Pins, draw_attention
+from core.ui.parts.head_sprites import draw_head_sprites
+from core.ui.parts.state import Comparison
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -36,16 +27,16 @@ def standalone(source: str) -> str:
 
 @st.cache_data(show_spinner="Drawing every head", max_entries=4)
 def thumbnails(model: ModelInfo, passage: str, text: str, _passage: Passage) -> np.ndarray:
-    return heads_passages.thumbnails(model, _passage)
+    return passages.thumbnails(model, _passage)
 
 
 @st.dialog("All heads on this sentence", width="large")
 def choose_from_all(model: ModelInfo, passage: Passage, shown: HeadId) -> None:
-    if place.is_left():
+    if address.is_left():
         st.rerun()
     st.caption("Layers across, heads down · square-root scale · arrow keys walk, Enter or a click opens")
     small = thumbnails(model, passage.id, passage.text, passage)
-    draw_head_sprites(small, model, shown, "all-heads", place.open_head)
+    draw_head_sprites(small, model, shown, "all-heads", address.open_head)
 
 
 def scored(model: ModelInfo, head: HeadId) -> pd.DataFrame:
@@ -53,7 +44,7 @@ def scored(model: ModelInfo, head: HeadId) -> pd.DataFrame:
     scores = state.owner().workspace.library.head_scores(model.id, head)
     if scores.empty:
         st.title(f"Heads · {head}")
-        place.write_address(head)
+        address.write_address(head)
         st.info(
             f"{head} has no program yet; its layer is still being worked on.", icon=":material/hourglass_top:"
         )
@@ -76,7 +67,7 @@ def draw_title(head: HeadId, row: pd.Series) -> None:
 
 def choose_sentences(sentences: list[Sentence]) -> tuple[list[Sentence], str]:
     """Those that the filters keep, all if they keep none, and always the one asked for; what these are."""
-    filters = heads_controls.choose_filters(sentences)
+    filters = controls.choose_filters(sentences)
     kept = [sentence for sentence in sentences if filters.keep(sentence)]
     if not kept:
         st.caption("No sentence passes the filters; all are listed.")
@@ -86,7 +77,7 @@ def choose_sentences(sentences: list[Sentence]) -> tuple[list[Sentence], str]:
 
 
 def stored_passage(model: ModelInfo, sentences: list[Sentence], chosen: str) -> Passage:
-    return heads_passages.stored(model, next(s for s in sentences if s.id == chosen))
+    return passages.stored(model, next(s for s in sentences if s.id == chosen))
 
 
 def draw_program(row: pd.Series, head: HeadId) -> None:
@@ -115,16 +106,16 @@ def draw_evidence(
     )
     if programs.open:
         with programs:
-            heads_evidence.draw_programs(scores, str(row.program_id), model, head)
+            evidence.draw_programs(scores, str(row.program_id), model, head)
     if similar.open:
         with similar:
-            heads_evidence.draw_similar(model, head, str(row.program_id))
+            evidence.draw_similar(model, head, str(row.program_id))
     if distribution.open:
         with distribution:
-            heads_evidence.draw_distribution(ious, heads_passages.iou(compared))
+            evidence.draw_distribution(ious, passages.iou(compared))
     if weights.open:
         with weights:
-            heads_evidence.draw_weights(compared, pins)
+            evidence.draw_weights(compared, pins)
 
 
 @st.fragment
@@ -133,59 +124,57 @@ def draw_touchable(
     compared: Comparison, ious: dict[str, float],
 ) -> None:  # fmt: skip
     """Everything that answers to a pin: the maps, the reasons, the tables."""
-    if place.is_left():
+    if address.is_left():
         st.rerun()
-    pins = place.pins_on(passage.id, len(compared.tokens), model.is_causal)
+    pins = address.pins_on(passage.id, len(compared.tokens), model.is_causal)
     maps, why = st.columns([2.7, 1], gap="medium")
     with maps:
         draw_attention(
-            compared, str(head), model.is_causal, pins, place.stamp(), place.VIEW, place.remember_pins
+            compared, str(head), model.is_causal, pins, address.stamp(), address.VIEW, address.remember_pins
         )
     with why:
-        heads_why.draw_why(
-            heads_passages.parsed(row.source), passage, compared, model.is_causal, pins, key="why"
-        )
+        why.draw_why(passages.parsed(row.source), passage, compared, model.is_causal, pins, key="why")
     program, evidence = st.columns([1, 1.15], gap="medium")
     with program:
         draw_program(row, head)
     with evidence:
         draw_evidence(model, head, scores, row, ious, compared, pins)
-    place.write_address(head, passage.id, str(row.program_id), pins)
+    address.write_address(head, passage.id, str(row.program_id), pins)
 
 
 frame.through_app()
 model = frame.model_or_stop("Heads")
-place.follow_address(model)
+address.follow_address(model)
 top = st.container()
 chosen_head, chosen_sentence, chosen_program = st.columns([1.1, 2.4, 2.4])
 buttons = st.container(horizontal=True, gap="xsmall")
 with chosen_head:
-    head = heads_controls.choose_head(model)
+    head = controls.choose_head(model)
 with top:
     scores = scored(model, head)
 with chosen_program:
-    scores = heads_controls.listed(scores, st.session_state.get("program"))
-    row = heads_controls.choose_program(scores)
+    scores = controls.listed(scores, st.session_state.get("program"))
+    row = controls.choose_program(scores)
 with top:
     draw_title(head, row)
 with buttons:
     steps = st.container(horizontal=True, gap="xsmall", width="content")
     sentences, listed = choose_sentences(state.of_splits(model, list(Split)))
-    heads_steps.draw_own_text()
+    steps.draw_own_text()
     sees_all = st.button("All heads", icon=":material/apps:", shortcut="M", key="see-all-heads")
-ious = heads_notices.ious_or_stop(model, head, row.source, sentences)
+ious = notices.ious_or_stop(model, head, row.source, sentences)
 sentences = [sentence for sentence in sentences if sentence.id in ious]
 with chosen_sentence:
-    chosen = heads_controls.choose_sentence(sentences, ious, listed)
+    chosen = controls.choose_sentence(sentences, ious, listed)
 with steps:
-    heads_steps.draw_steps(sorted(ious, key=lambda name: ious[name]), head, str(row.program_id))
+    steps.draw_steps(sorted(ious, key=lambda name: ious[name]), head, str(row.program_id))
 
-passage = heads_notices.own_or_message(model) if chosen == OWN else stored_passage(model, sentences, chosen)
+passage = notices.own_or_message(model) if chosen == OWN else stored_passage(model, sentences, chosen)
 if passage is None:
     st.stop()
 if sees_all:
     choose_from_all(model, passage, head)
-compared = heads_passages.compare(model, head, row.source, passage)
-heads_steps.pin_if_asked(compared, passage.id)
-heads_notices.warn_of_shortcomings(heads_passages.parsed(row.source), passage, compared)
+compared = passages.compare(model, head, row.source, passage)
+steps.pin_if_asked(compared, passage.id)
+notices.warn_of_shortcomings(passages.parsed(row.source), passage, compared)
 draw_touchable(model, head, scores, row, passage, compared, ious)

@@ -6,14 +6,14 @@ import pandas as pd
 import streamlit as st
 
 from core.types import ModelInfo, Split
-from core.ui import frame, state
-from core.ui.hybrid_builder import draw_builder, draw_curve_button
-from core.ui.hybrid_curve import draw_comparison, draw_curve
-from core.ui.hybrid_damage import draw_damage
-from core.ui.hybrid_measure import draw_measure
-from core.ui.hybrid_outside import draw_downstream, draw_export
-from core.ui.hybrid_results import draw_details, draw_figures
-from core.ui.hybrid_text import draw_generation
+from core.ui.hybrid.builder import draw_builder, draw_curve_button
+from core.ui.hybrid.curve import draw_comparison, draw_curve
+from core.ui.hybrid.damage import draw_damage
+from core.ui.hybrid.measure import draw_measure
+from core.ui.hybrid.outside import draw_downstream, draw_export
+from core.ui.hybrid.results import draw_details, draw_figures
+from core.ui.hybrid.text import draw_generation
+from core.ui.parts import frame, state
 
 
 def chosen_row(hybrids: pd.DataFrame) -> pd.Series:

@@ -6,32 +6,31 @@ from hashlib import sha256
 import pandas as pd
 import streamlit as st
 
-from core.curated import curated_report
-from core.decisions import export_lines, import_lines
 from core.errors import HeadscriptError, JobError
+from core.sharing.accepted import curated_report
+from core.sharing.decisions import export_lines, import_lines
 from core.types import ModelInfo
-from core.ui import frame, library_view, state
+from core.ui.library import view
+from core.ui.parts import frame, state
 
 
 def draw_search(programs: pd.DataFrame) -> pd.DataFrame:
     """The programs that the controls leave, in their order."""
     words, categories, origins, order = st.columns([2.2, 1.5, 1.1, 1.2], vertical_alignment="bottom")
-    found = library_view.matching(
+    found = view.matching(
         programs,
         words.text_input("Search in code and plain words", key="search", bind="query-params"),
         categories.multiselect("Category", sorted(programs.category.unique()), key="library-categories"),
         origins.multiselect("Origin", sorted(programs.origin.unique()), key="library-origins"),
     )
-    columns, ascending = library_view.SORTS[
-        order.selectbox("Order", list(library_view.SORTS), key="library-order")
-    ]
+    columns, ascending = view.SORTS[order.selectbox("Order", list(view.SORTS), key="library-order")]
     return found.sort_values(columns, ascending=ascending, kind="stable")
 
 
 def draw_list(model: ModelInfo, programs: pd.DataFrame) -> list[str]:
     """The search and a page of its programs; the ids of those picked."""
     found = draw_search(programs)
-    pages = max(1, -(-len(found) // library_view.PAGE_ROWS))
+    pages = max(1, -(-len(found) // view.PAGE_ROWS))
     page = 1
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
@@ -43,14 +42,14 @@ def draw_list(model: ModelInfo, programs: pd.DataFrame) -> list[str]:
                 "Page", 1, pages, 1, key="library-page", width=110, label_visibility="collapsed"
             )
             st.caption(f"of {pages} pages", width="content")
-    first = (int(page) - 1) * library_view.PAGE_ROWS
-    shown = found.iloc[first : first + library_view.PAGE_ROWS]
+    first = (int(page) - 1) * view.PAGE_ROWS
+    shown = found.iloc[first : first + view.PAGE_ROWS]
     if shown.empty:
         st.info("No program holds all these words.", icon=":material/search_off:")
         return []
     # Rows are picked by their number: in another list nothing is picked yet.
     listed = sha256(",".join(shown.program_id).encode()).hexdigest()[:16]
-    return library_view.draw_table(model, shown, key=f"library-table-{listed}")
+    return view.draw_table(model, shown, key=f"library-table-{listed}")
 
 
 def draw_exchange(model: ModelInfo) -> None:
@@ -112,14 +111,14 @@ def draw_picked(model: ModelInfo, programs: pd.DataFrame, picked: list[str]) -> 
         else:
             st.query_params[name] = row.program_id
     if len(rows) == 2:
-        library_view.draw_comparison(model, *rows)
+        view.draw_comparison(model, *rows)
     elif rows:
-        library_view.draw_program(model, rows[0])
+        view.draw_program(model, rows[0])
 
 
 frame.through_app()
 model = frame.model_or_stop("Library")
-programs = library_view.catalogue(model)
+programs = view.catalogue(model)
 st.title(f"Library · {len(programs):,} programs", anchor=False)
 picked = draw_list(model, programs)
 draw_picked(model, programs, picked)

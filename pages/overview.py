@@ -3,11 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from core.curate import decisions, progress
+from core.display import counted
+from core.review.progress import decisions, progress
 from core.types import Action, HeadId, ModelInfo, Verdict
-from core.ui import charts, frame, jobs, state
-from core.ui.reviewer import in_address
-from core.words import counted
+from core.ui.parts import charts, frame, jobs, state
+from core.ui.parts.reviewer import in_address
 
 _BUILDS = ("build", "extract")
 _HELP = {

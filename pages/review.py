@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from core.review import Filter
+from core.review.queue import Filter
 from core.types import Card
-from core.ui import frame
-from core.ui.review_card import STYLE, draw_card
-from core.ui.review_controls import draw_controls
-from core.ui.review_data import evidence_shelf
-from core.ui.review_desk import Desk, open_desk
-from core.ui.reviewer import account, has_accounts
-from core.ui.verdict_row import WORDS, draw_verdict_row
+from core.ui.parts import frame
+from core.ui.parts.reviewer import account, has_accounts
+from core.ui.parts.verdict_row import WORDS, draw_verdict_row
+from core.ui.review.card import STYLE, draw_card
+from core.ui.review.controls import draw_controls
+from core.ui.review.desk import Desk, open_desk
+from core.ui.review.shelf import evidence_shelf
 
 _AHEAD = 3  # cards fetched before they are needed
 

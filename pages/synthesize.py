@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.types import ClaudeLimits, HeadId, ModelInfo
-from core.ui import frame, state, synthesis_run
-from core.ui.synthesis_heads import choose_heads
-from core.ui.synthesis_history import draw_history
-from core.ui.synthesis_proposers import draw_claude, draw_search
-from core.ui.synthesis_run import draw_run
+from core.ui.parts import frame, state
+from core.ui.synthesize import run
+from core.ui.synthesize.heads import choose_heads
+from core.ui.synthesize.history import draw_history
+from core.ui.synthesize.proposers import draw_claude, draw_search
+from core.ui.synthesize.run import draw_run
 
 _SEARCH, _CLAUDE = "Search", "Claude"
 
@@ -29,7 +30,7 @@ def draw_choice(model: ModelInfo) -> None:
 
 
 def estimate(heads: int, limits: ClaudeLimits) -> float:
-    from core.synthesis.money import estimate_cost
+    from core.proposers.llm.prices import estimate_cost
 
     return estimate_cost(heads, limits)
 
@@ -52,17 +53,13 @@ def draw_active(model: ModelInfo, job: str) -> None:
 frame.through_app()
 model = frame.model_or_stop("Synthesize", with_programs=False)
 st.title(f"Synthesize · {model.title}")
-runs = [
-    job
-    for job in state.owner().workspace.jobs.all()
-    if job.kind in synthesis_run.KINDS and job.model == model.id
-]
+runs = [job for job in state.owner().workspace.jobs.all() if job.kind in run.KINDS and job.model == model.id]
 active = [job for job in runs if job.is_active]
 for job in active:
     draw_active(model, job.id)
-for job in synthesis_run.interrupted(runs, drawn=active or runs[:1]):
+for job in run.interrupted(runs, drawn=active or runs[:1]):
     with st.container(border=True):
-        synthesis_run.draw_interrupted(job)
+        run.draw_interrupted(job)
 if not state.owner().workspace.library.sentences(model.id):
     st.info(
         "The attention of this model is still being extracted; then programs can be found for its heads.",

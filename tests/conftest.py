@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from core.__main__ import main
-from core.models import LoadedModel, load
+from core.cli.app import main
+from core.models.pretrained import LoadedModel, load
 from tests import tiny
 
 TinyModel = Callable[[str], Path]

@@ -7,7 +7,7 @@ from functools import cache
 
 from core.features import Features
 from core.language import Evaluator, parse
-from core.synthesis.evidence import HeadData
+from core.proposers.llm.shown import HeadData
 from core.types import HeadId
 from tests.language_cases import build, sentence
 

@@ -6,7 +6,7 @@ tokenizer that reports offsets will do. Attributes that need text to the right o
 marked `lookahead`.
 """
 
-from core.features.alignment import annotate, annotate_ids, annotate_prefixes, load_parser
+from core.features.annotation import annotate, annotate_ids, annotate_prefixes, load_parser
 from core.features.attributes import ATTRIBUTES, Attribute, Kind, Value, missing_value
 from core.features.table import FeatureBuilder, Features, Token, merge, unit_rows
 

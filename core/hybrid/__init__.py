@@ -7,8 +7,9 @@ load_hybrid(folder).logits(texts)          ... and back
 """
 
 from core.hybrid.attention import IMPLEMENTATION
+from core.hybrid.folder import Shipment, ShippedHybrid, load_hybrid, read_spec, ship
 from core.hybrid.patched import Hybrid, hybrid, parsed, replaced, require_patchable
-from core.hybrid.patterns import (
+from core.hybrid.sources import (
     NO_PATTERNS,
     Patterns,
     PatternSource,
@@ -16,7 +17,6 @@ from core.hybrid.patterns import (
     ProgramPatterns,
     together,
 )
-from core.hybrid.ship import Shipment, ShippedHybrid, load_hybrid, read_spec, ship
 
 __all__ = [
     "IMPLEMENTATION",

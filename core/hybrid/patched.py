@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from core.errors import HybridError
-from core.extract import padded_ids, without_cache
 from core.features import Features
 from core.hybrid.attention import IMPLEMENTATION, PATTERNS, LayerPatterns, can_patch
-from core.hybrid.patterns import Patterns, PatternSource, ProgramPatterns
+from core.hybrid.sources import Patterns, PatternSource, ProgramPatterns
 from core.language import ParsedProgram, parse
-from core.models import LoadedModel
+from core.models.attention import padded_ids, without_cache
+from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec, ModelInfo
 
 

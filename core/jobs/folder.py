@@ -21,7 +21,7 @@ from typing import Any, Self
 import psutil
 from filelock import FileLock, Timeout
 
-from core.store.files import disk_errors
+from core.files import disk_errors
 
 Json = dict[str, Any]
 

@@ -18,8 +18,8 @@ import duckdb
 from core.errors import HeadscriptError, JobError, WorkspaceError
 from core.jobs.folder import JobFolder
 from core.jobs.intake import Intake
-from core.jobs.stages import KINDS
-from core.jobs.workers import Workers
+from core.jobs.kinds import KINDS
+from core.jobs.runners.local import Workers
 from core.settings import Settings
 from core.store.jobs import CANCELLED, JobRecord
 from core.store.workspace import Workspace

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.errors import HeadscriptError
 from core.jobs.folder import EventWriter, JobFolder
-from core.jobs.stages import KINDS
+from core.jobs.kinds import KINDS
 
 
 def work(path: Path) -> int:

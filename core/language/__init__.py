@@ -5,27 +5,22 @@ weights = evaluate(program, features)      float32 [sentence, query, key]
 Evaluator(features).run(program)           the same for many programs, with failures
 reference(program, tokens)                 one sentence, pair by pair: slow, the definition
 describe(program)                          features, lookahead, category, one sentence
-tune([(program, maps), ...], features)     the same programs with their constants fitted
-export(program)                            a Python file that runs without this package
+tune.tune([(program, maps), ...], features)  the same programs with their constants fitted
+export.export(program)                     a Python file that runs without this package
 """
 
 from core.language.describe import Description, describe
-from core.language.evaluate import Evaluated, Evaluator, evaluate
-from core.language.export import export
-from core.language.parse import ParsedProgram, parse
-from core.language.reference import reference
-from core.language.tune import Fitted, tune
+from core.language.reading.program import ParsedProgram, parse
+from core.language.scalar.reference import reference
+from core.language.tensor.evaluator import Evaluated, Evaluator, evaluate
 
 __all__ = [
     "Description",
     "Evaluated",
     "Evaluator",
-    "Fitted",
     "ParsedProgram",
     "describe",
     "evaluate",
-    "export",
     "parse",
     "reference",
-    "tune",
 ]

@@ -20,7 +20,7 @@ from typing import Literal
 
 from core.features import ATTRIBUTES
 from core.language import nodes as n
-from core.language.parse import ParsedProgram
+from core.language.reading.program import ParsedProgram
 from core.language.walk import children, expressions, parts, statements
 
 Category = Literal["first token", "final token", "sequential", "coreference", "syntactic", "uniform"]

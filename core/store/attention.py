@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import WorkspaceError
-from core.store.files import disk_errors, open_parquet, replacing
+from core.files import disk_errors, open_parquet, replacing
 from core.types import AttentionMap, HeadId, SentenceAttention
 
 CHUNK_SENTENCES = 32

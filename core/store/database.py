@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 
 from core.errors import WorkspaceBusy, WorkspaceError, WorkspaceTooNew
-from core.store.files import disk_errors
+from core.files import disk_errors
 
 _CLOSE_PATIENCE = 5.0  # seconds
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.features import ATTRIBUTES, Features, merge
-from core.store.files import disk_errors, open_parquet, replacing
+from core.files import disk_errors, open_parquet, replacing
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Streamlit widgets that the pages share; with pages and app.py the only code that imports Streamlit."""
+"""Streamlit: a folder a page, and the parts that pages share."""

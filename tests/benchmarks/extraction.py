@@ -27,9 +27,9 @@ import numpy as np
 import torch
 
 from core.corpus import load_corpus
-from core.extract import BATCH_TOKENS, batches, extract, padded_ids, without_cache
 from core.features import Features, annotate
-from core.models import LoadedModel, load
+from core.models.attention import BATCH_TOKENS, batches, extract, padded_ids, without_cache
+from core.models.pretrained import LoadedModel, load
 from core.store import AttentionWriter, TokenStore
 from core.store.attention import CHUNK_SENTENCES
 

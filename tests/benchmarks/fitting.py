@@ -23,9 +23,9 @@ import torch
 from core.corpus import load_corpus
 from core.features import Features
 from core.language import ParsedProgram, parse
-from core.language.evaluate import Evaluator
-from core.language.tune import STEPS, Fitted, _Fit, _fitted, _general, _written, tune
-from core.language.tune_literals import literals
+from core.language.tensor.evaluator import Evaluator
+from core.language.tune.descent import STEPS, Fitted, _Fit, _fitted, _general, _written, tune
+from core.language.tune.literals import literals
 from core.store import AttentionReader, TokenStore
 from core.types import Split
 

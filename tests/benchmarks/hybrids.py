@@ -25,17 +25,17 @@ from pathlib import Path
 
 import numpy as np
 
+from core.audit.controls import controls
 from core.corpus import load_corpus
-from core.evaluate.calibrate import calibrate
-from core.evaluate.costs import measured_costs, scores
-from core.evaluate.order import estimated_kl, measured_kl, rank_correlation, ranked
-from core.evaluate.perplexity import BATCH_TOKENS, Variant, evaluation, measure
-from core.extract import batches
 from core.features import Features, annotate
 from core.hybrid import Hybrid, ProgramPatterns, hybrid, replaced
-from core.hybrid.controls import controls
+from core.hybrid.calibrate import calibrate
+from core.hybrid.costs import measured_costs, scores
+from core.hybrid.order import estimated_kl, measured_kl, rank_correlation, ranked
+from core.hybrid.perplexity import BATCH_TOKENS, Variant, evaluation, measure
 from core.language import ParsedProgram, parse
-from core.models import LoadedModel, load
+from core.models.attention import batches
+from core.models.pretrained import LoadedModel, load
 from core.store import Workspace
 from core.types import HeadId, HybridSpec, Split
 

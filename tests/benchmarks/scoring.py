@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numba import njit
 
-from core.distance import _l1
-from core.score import Patterns, cell_count, iou_from_l1, sentence_ious
+from core.maps import _l1
+from core.scoring.scores import Patterns, cell_count, iou_from_l1, sentence_ious
 
 LAYERS, HEADS = 30, 9
 SAMPLE = 8000  # pairs of the loop that are timed

@@ -24,11 +24,11 @@ import numpy as np
 from core.corpus import load_corpus
 from core.features import Features
 from core.language import ParsedProgram, parse
-from core.score import BASELINES, patterns, sentence_ious
+from core.proposers.search.propose import Search, prepare_search
+from core.scoring.scores import BASELINES, patterns, sentence_ious
 from core.store import Workspace
 from core.store.attention import AttentionReader
 from core.store.tokens import TokenStore
-from core.synthesis.search import Search, prepare_search
 from core.types import ModelInfo, SearchLimits, Sentence, Split
 
 LONG = range(50, 121)  # tokens
@@ -110,9 +110,9 @@ def _report(
 
 
 def _report_long(found: Programs, path: Path, models: Path, info: ModelInfo) -> None:
-    from core.extract import extract
     from core.features import annotate
-    from core.models import load
+    from core.models.attention import extract
+    from core.models.pretrained import load
 
     loaded = load(info.name, models, "cpu")
     passages = [s for s in load_corpus(path).sentences if s.split == Split.TEST]

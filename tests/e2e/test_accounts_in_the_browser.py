@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from core.store import Workspace
 from tests.e2e.conftest import free_port, serve
-from tests.identity_provider import ACCOUNTS, IdentityProvider
+from tests.servers.identity_provider import ACCOUNTS, IdentityProvider
 
 OpenPage = Callable[..., Page]
 

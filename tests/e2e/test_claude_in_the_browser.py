@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from core.jobs.folder import JobFolder
-from core.jobs.ledger import CallLog
+from core.proposers.llm.ledger import CallLog
 from core.store import Workspace
-from tests.claude_server import ClaudeServer
 from tests.e2e.conftest import free_port, serve, start_server
+from tests.servers.claude import ClaudeServer
 
 OpenPage = Callable[..., Page]
 KEY = "sk-ant-a-key-that-nobody-may-see"

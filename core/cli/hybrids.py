@@ -1,0 +1,174 @@
+"""What the commands on hybrids do, on an open workspace; the answers are plain values, ready for JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from core.cli.programs import Json, Session
+from core.corpus import load_corpus
+from core.display import counted
+from core.errors import HybridError
+from core.review.progress import heads_in_share
+from core.types import ORDERS, HeadId, HybridRequest, ModelInfo, Order, Sentence, Split
+
+_FIGURES = ("base_ppl", "ppl", "increase", "low", "high", "kl", "kl_low", "kl_high")
+_COUNTS = ("tokens", "passages", "kept")
+
+
+def hybrid(
+    now: Session,
+    model: str | None,
+    share: float | None,
+    programs: str,
+    passages: str | None,
+    request: HybridRequest,
+) -> Json:
+    """Replace a share of all heads, or as many as the budget allows, and measure what it costs."""
+    info = now.model(model)
+    sources = _sources(now, info, programs)
+    if share is not None:
+        count = heads_in_share(share, info.layers * info.heads)
+        request = _titled(request, f"{share:.0%} of heads, {programs} programs", count)
+    else:
+        request = _titled(request, f"within {request.budget:+.0%}, {programs} programs", None)
+    text, label = _passages(now, info, passages)
+    now.follow(now.runner.start_hybrid(info, sources, text, label, request))
+    return _report(now, info, now.workspace.hybrids.frame(info.id).iloc[0])
+
+
+def measure(now: Session, model: str | None, hybrid_id: str, passages: str | None, strict: bool) -> Json:
+    """Measure a hybrid of the workspace as it is, such as an imported one."""
+    info = now.model(model)
+    chosen = str(_stored(now, info, hybrid_id).hybrid_id)
+    text, label = _passages(now, info, passages)
+    now.follow(now.runner.start_measuring(info, chosen, text, label, strict))
+    rows = now.workspace.hybrids.frame(info.id)
+    return _report(now, info, rows[(rows.hybrid_id == chosen) & (rows.passages_from == label)].iloc[0])
+
+
+def _report(now: Session, info: ModelInfo, row: pd.Series) -> Json:
+    """An evaluation of a hybrid in the form of design §6."""
+    spec, made = now.workspace.hybrids.spec(row.hybrid_id), json.loads(row.made)
+    assert spec is not None
+    strict = now.workspace.hybrids.details(row.hybrid_id, row.passages_from).get("strict")
+    return {
+        "model": info.title,
+        "hybrid": row.hybrid_id,
+        "share": float(row.share),
+        "order": made["order"],
+        "calibrated": bool(made["calibration"]),
+        **{name: float(row[name]) for name in _FIGURES},
+        **{name: int(row[name]) for name in _COUNTS},
+        **({} if strict is None else {"strict": strict["strict"], "usual": strict["usual"]}),
+        "heads": [str(head) for head, _ in spec.programs],
+    }
+
+
+def _titled(request: HybridRequest, title: str, count: int | None) -> HybridRequest:
+    calibrated = ", calibrated" if request.calibrate else ""
+    return replace(request, title=f"{title}, by {request.order}{calibrated}", count=count)
+
+
+def curve(
+    now: Session, model: str | None, programs: str, orders: Sequence[Order], limit: int, passages: str | None
+) -> Json:
+    """Perplexity against share of heads, for each order and for controls on the heads of the first."""
+    info = now.model(model)
+    unknown = [order for order in orders if order not in ORDERS]
+    if unknown:
+        raise HybridError(f"there is no order {unknown[0]!r}; there are {', '.join(ORDERS)}")
+    text, label = _passages(now, info, passages)
+    title = f"{programs} programs"
+    sources = _sources(now, info, programs)
+    now.follow(now.runner.start_curve(info, sources, text[:limit], label, title, orders))
+    found = now.workspace.hybrids.curve(info.id)
+    assert found is not None
+    return {**found, "model": info.title}
+
+
+def downstream(
+    now: Session,
+    model: str | None,
+    hybrid_id: str | None,
+    questions: Path | None,
+    tasks: Sequence[str],
+    limit: int | None,
+) -> Json:
+    """Accuracy of the model and of a hybrid on a PIQA-format file, or on tasks of lm-eval."""
+    info = now.model(model)
+    if (questions is None) == (not tasks):
+        raise HybridError("give a file of questions, or --tasks with names of lm-eval's tasks")
+    chosen = str(_stored(now, info, hybrid_id).hybrid_id)
+    now.follow(now.runner.start_downstream(info, chosen, questions, tasks, limit))
+    names = tasks or [questions.name if questions else ""]
+    found = [row for row in now.workspace.hybrids.downstream(chosen) if row["task"] in names]
+    return {"model": info.title, "hybrid": chosen, "rows": found}
+
+
+def export_hybrid(now: Session, model: str | None, hybrid_id: str | None, folder: Path) -> Json:
+    """Write a hybrid as a folder that can be published."""
+    from core.sharing import hybrid_folder  # imports transformers
+
+    info = now.model(model)
+    chosen = _stored(now, info, hybrid_id)
+    written = hybrid_folder.export_hybrid(now.workspace, info, str(chosen.hybrid_id), folder)
+    return {"model": info.title, "hybrid": str(chosen.hybrid_id), "heads": written, "folder": str(folder)}
+
+
+def import_hybrid(now: Session, folder: Path) -> Json:
+    """Take a shipped hybrid into the workspace; its programs are parsed, and nothing in it is executed."""
+    from core.sharing import hybrid_folder  # imports transformers
+
+    hybrid_id, heads = hybrid_folder.import_hybrid(now.workspace, folder)
+    return {"hybrid": hybrid_id, "heads": heads, "folder": str(folder)}
+
+
+def _sources(now: Session, info: ModelInfo, programs: str) -> dict[HeadId, str]:
+    """A source for every head that may be replaced."""
+    if programs == "accepted":
+        return now.workspace.verdicts.accepted(info.id)
+    best = now.workspace.library.best(info.id, Split.VALIDATION)
+    return {found.score.head: found.program.source for found in best}
+
+
+def _stored(now: Session, info: ModelInfo, hybrid_id: str | None) -> pd.Series:
+    """The evaluation of a hybrid by (the start of) its id, or the latest."""
+    rows = now.workspace.hybrids.frame(info.id)
+    if hybrid_id is not None:
+        rows = rows[rows.hybrid_id.str.startswith(hybrid_id)]
+    if rows.empty:
+        wanted = "no hybrid yet; run `hybrid`" if hybrid_id is None else f"no hybrid {hybrid_id}"
+        raise HybridError(f"the workspace holds {wanted}")
+    return rows.iloc[0]
+
+
+def _passages(now: Session, info: ModelInfo, source: str | None) -> tuple[list[Sentence], str]:
+    if source is not None:
+        return _fresh(now, info, source), source
+    held_out = now.workspace.library.sentences(info.id, Split.TEST)
+    if not held_out:
+        raise HybridError("the corpus has no test passage to measure on; give passages with --eval FILE")
+    return held_out, str(Split.TEST)
+
+
+def _fresh(now: Session, info: ModelInfo, source: str) -> list[Sentence]:
+    """The passages of a file that no program was found, chosen or calibrated on."""
+    known = {s.id for s in now.workspace.library.sentences(info.id, Split.TRAIN, Split.VALIDATION)}
+    found = load_corpus(source).sentences
+    fresh = [sentence for sentence in found if sentence.id not in known]
+    if not fresh:
+        raise HybridError(
+            f"every passage of {source} is in the train or validation split of {info.title}, on which its "
+            "programs were found and chosen; give passages that are not"
+        )
+    if len(fresh) < len(found):
+        now.terminal.say(
+            f"left out {counted(len(found) - len(fresh), 'passage')} of {source} that programs were found or "
+            "chosen on"
+        )
+    return fresh

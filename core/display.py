@@ -1,0 +1,38 @@
+"""How values look: counted nouns, and colours that are legible without telling red from green."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+CIVIDIS = (
+    "#00204c", "#00306f", "#2a406c", "#48526b", "#5e626e", "#727374",
+    "#878479", "#9e9677", "#b6a971", "#d0be67", "#ffea46",
+)  # fmt: skip
+# From the program weighing more (purple) to the head weighing more (orange).
+PUOR = (
+    "#2d004b", "#542788", "#8073ac", "#b2abd2", "#d8daeb", "#f7f7f7",
+    "#fee0b6", "#fdb863", "#e08214", "#b35806", "#7f3b08",
+)  # fmt: skip
+VERDICTS = {"accepted": "#3d7fb8", "undecided": "#9aa3b2", "rejected": "#c0702a"}
+
+
+def between(stops: Sequence[str], places: np.ndarray) -> np.ndarray:
+    """The colours at places from 0 to 1 between evenly spaced stops, float [place, channel] of 0 to 255."""
+    colours = np.array([[int(stop[at : at + 2], 16) for at in (1, 3, 5)] for stop in stops], float)
+    at_stops = np.linspace(0, 1, len(stops))
+    return np.stack([np.interp(places, at_stops, colours[:, channel]) for channel in range(3)], axis=1)
+
+
+def are_light(colours: np.ndarray) -> np.ndarray:
+    """Whether black stands out more than white against each of these colours (WCAG's contrast ratio)."""
+    shares = colours / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    found: np.ndarray = linear @ np.array([0.2126, 0.7152, 0.0722]) > 0.179
+    return found
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 head`, `2 heads`, `1,000 heads`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,232 @@
+"""Calibration: the constants of all programs of a hybrid fitted together, through the frozen model.
+
+The loss is KL(unmodified || hybrid) per token on train passages; validation stops it and picks the best
+constants seen, unless a program fails with them where it did not before: a head whose program fails keeps
+its own attention, which would count as a gain. The model's weights never change, and of a program's source
+only its numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.features import Features
+from core.hybrid import NO_PATTERNS, Hybrid, Patterns, parsed, replaced, together
+from core.hybrid.perplexity import PredictedTokens, Tell, divergence, predictable
+from core.language import Evaluated, Evaluator, ParsedProgram
+from core.language.tune.vector import Constants
+from core.models.attention import batches, padded_tokens
+from core.models.device import Halving
+from core.models.pretrained import LoadedModel
+from core.types import HeadId, HybridSpec
+
+STEPS = 40
+_BATCH_TOKENS = 256
+_RATE = 0.1  # of the first steps: a factor of e ** 0.1
+_MEMORY = (0.9, 0.98)  # of Adam's two averages
+_CHECK_EVERY = 10  # steps
+_PATIENCE = 2  # checks without a better validation KL
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A hybrid with fitted constants; KL is per token on validation, where no program failed anew."""
+
+    spec: HybridSpec
+    before: float
+    after: float
+    history: tuple[tuple[int, float], ...]  # (step, validation KL)
+
+
+def calibrate(
+    loaded: LoadedModel,
+    spec: HybridSpec,
+    train: Features,
+    validation: Features,
+    steps: int = STEPS,
+    seed: int = 0,
+    tell: Tell = lambda done, total: None,
+    halving: Halving | None = None,
+) -> Calibrated:
+    """The hybrid with its constants fitted on `train`, as new programs; `spec` itself if nothing is gained.
+
+    `tell` hears steps done and in all; `halving` makes batches smaller where memory runs out. Raises
+    HybridError as `evaluate_hybrid` does.
+    """
+    constants = Constants(parsed(loaded.info, spec))
+    with replaced(loaded, NO_PATTERNS) as patched:
+        descent = _Descent(patched, constants, train, validation, seed, halving or Halving())
+        moves = torch.zeros(len(constants), requires_grad=True)
+        optimizer = torch.optim.Adam([moves], lr=_RATE, betas=_MEMORY)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
+        best, first = moves.detach().clone(), descent.validated(moves.detach())
+        history, reached = [(0, first.kl)], [first.kl]
+        for step in range(1, steps + 1 if len(constants) else 1):
+            tell(step - 1, steps)
+            values = constants.values(moves)
+            values.backward(descent.gradient(values.detach()))  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            if step % _CHECK_EVERY == 0 or step == steps:
+                now = descent.validated(moves.detach())
+                if now.failures > first.failures:
+                    now = _Validated(math.inf, now.failures)
+                else:
+                    history.append((step, now.kl))
+                if now.kl < min(reached):
+                    best = moves.detach().clone()
+                reached.append(now.kl)
+                if _has_stalled(reached):
+                    break
+        fitted = constants.written(best)
+        last = descent.validated_as_written(fitted)
+    if last.kl >= first.kl or last.failures > first.failures:
+        return Calibrated(spec, first.kl, first.kl, tuple(history))
+    written = HybridSpec.of(spec.model, ((head, program.source) for head, program in fitted.items()))
+    return Calibrated(written, first.kl, last.kl, tuple(history))
+
+
+@dataclass(frozen=True)
+class _Validated:
+    kl: float  # per token
+    failures: int  # (head, passage) pairs
+
+
+def _has_stalled(reached: Sequence[float]) -> bool:
+    return len(reached) > _PATIENCE and min(reached[-_PATIENCE:]) > min(reached)
+
+
+class _Descent:
+    """Gradients on train batches in turn, and KL on validation."""
+
+    def __init__(
+        self,
+        patched: Hybrid,
+        constants: Constants,
+        train: Features,
+        validation: Features,
+        seed: int,
+        halving: Halving,
+    ) -> None:
+        self.patched = patched
+        self.constants = constants
+        self._order = np.random.default_rng(seed)
+        self._queue: list[int] = []
+        self._train = train
+        self._halving = halving
+        self._batches, kept = (
+            list(batches(features.lengths, predictable(patched.loaded, features), _BATCH_TOKENS))
+            for features in (train, validation)
+        )
+        self._validation = [
+            batch
+            for rows in kept
+            for _, batch in halving.run(
+                rows,
+                lambda part: _Batch.with_base(patched, validation, part),
+                lambda part: padded_tokens(validation.lengths, part),
+            )
+        ]
+
+    def gradient(self, values: Tensor) -> Tensor:
+        """The gradient [literal] of the next batch's mean KL."""
+        if not self._queue:
+            self._queue = self._order.permutation(len(self._batches)).tolist()
+        rows = self._batches[self._queue.pop()]
+        parts = self._halving.run(
+            rows,
+            lambda part: self._summed_gradient(_Batch(self.patched, self._train, part), values),
+            lambda part: padded_tokens(self._train.lengths, part),
+        )
+        found = torch.stack([gradient for _, gradient in parts]).sum(0)
+        return found / int((self._train.lengths[rows] - 1).sum())
+
+    def _summed_gradient(self, batch: _Batch, values: Tensor) -> Tensor:
+        """The gradient [literal] of a batch's summed KL.
+
+        First in every head's weights, then program by program in its literals, so that one program's
+        intermediate values at a time are held.
+        """
+        with torch.no_grad():
+            patterns = batch.patterns(self._runs(batch, values))
+        weights = patterns.weights.requires_grad_()
+        kl = batch.kl(Patterns(patterns.heads, weights, patterns.mix))
+        (of_weights,) = torch.autograd.grad(kl, weights)
+        found = torch.zeros_like(values)
+        for at, (head, program) in enumerate(self.constants.programs.items()):
+            own = values[self.constants.span(head)].clone().requires_grad_()
+            produced = batch.evaluator.run(program, self.constants.named(head, own)).weights
+            if produced.requires_grad:
+                (gradient,) = torch.autograd.grad((produced * of_weights[:, at]).sum(), own)
+                # not finite in values that another branch hides
+                found[self.constants.span(head)] = gradient.nan_to_num(0.0, 0.0, 0.0)
+        return found
+
+    def validated(self, moves: Tensor) -> _Validated:
+        """The hybrid with moved constants on validation."""
+        values = self.constants.values(moves)
+        return self._validated(lambda batch: self._runs(batch, values))
+
+    def validated_as_written(self, programs: Mapping[HeadId, ParsedProgram]) -> _Validated:
+        """These programs on validation, with the numbers in their source."""
+        return self._validated(
+            lambda batch: {head: batch.evaluator.run(program) for head, program in programs.items()}
+        )
+
+    def _validated(self, run: Callable[[_Batch], Mapping[HeadId, Evaluated]]) -> _Validated:
+        kl, failures = 0.0, 0
+        with torch.no_grad():
+            for batch in self._validation:
+                patterns = batch.patterns(run(batch))
+                kl += batch.kl(patterns).item()
+                failures += patterns.failures
+        return _Validated(kl / sum(batch.predicted for batch in self._validation), failures)
+
+    def _runs(self, batch: _Batch, values: Tensor) -> dict[HeadId, Evaluated]:
+        return {
+            head: batch.evaluator.run(program, self.constants.named(head, values[self.constants.span(head)]))
+            for head, program in self.constants.programs.items()
+        }
+
+
+class _Batch:
+    """Some passages: their features as tensors, and what the unmodified model predicts."""
+
+    def __init__(self, patched: Hybrid, features: Features, rows: Sequence[int]) -> None:
+        loaded = patched.loaded
+        self._patched = patched
+        self._features = features
+        self._rows = rows
+        self._tokens = PredictedTokens(features, rows, loaded.device)
+        self._base: Tensor | None = None  # half [token, vocabulary]
+        self.predicted = len(self._tokens)
+        self.evaluator = Evaluator(features.select(rows), loaded.info.is_causal, loaded.device)
+
+    @classmethod
+    def with_base(cls, patched: Hybrid, features: Features, rows: Sequence[int]) -> _Batch:
+        """A batch that is asked again and again: the unmodified model runs once for all."""
+        batch = cls(patched, features, rows)
+        batch._base = batch._unmodified().half()
+        return batch
+
+    def patterns(self, produced: Mapping[HeadId, Evaluated]) -> Patterns:
+        """Patterns of programs that were run on this batch."""
+        return together(produced, self.evaluator.features)
+
+    def kl(self, patterns: Patterns) -> Tensor:
+        """Summed KL(unmodified || hybrid), nats."""
+        base = self._unmodified() if self._base is None else self._base.float()
+        logits = self._patched.forward(self._features, self._rows, patterns)
+        return divergence(base, self._tokens.log_probabilities(logits)).sum()
+
+    def _unmodified(self) -> Tensor:
+        with torch.no_grad():
+            logits = self._patched.forward(self._features, self._rows, None)
+            return self._tokens.log_probabilities(logits)

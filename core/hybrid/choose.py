@@ -1,0 +1,153 @@
+"""Which heads a hybrid replaces: costs, order, and as many as asked for or as a budget allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.errors import HybridError
+from core.features import Features
+from core.hybrid import ProgramPatterns
+from core.hybrid.costs import Scores, measured_costs, scores
+from core.hybrid.order import (
+    estimated_kl,
+    greedy,
+    largest_within,
+    measured_kl,
+    rank_correlation,
+    ranked,
+)
+from core.hybrid.perplexity import Variant, evaluation, measure, predictable
+from core.jobs.folder import EventWriter, Json
+from core.language import ParsedProgram, parse
+from core.models.device import Halving
+from core.models.pretrained import LoadedModel
+from core.types import HeadId, Order
+
+_COST_PASSAGES = {"cost": 120, "measured": 12, "greedy": 32}  # of validation, at most
+_BUDGET_PASSAGES = 40
+
+
+@dataclass
+class Chooser:
+    """Programs to choose from, and the validation passages that choosing is done on."""
+
+    loaded: LoadedModel
+    programs: Mapping[HeadId, ParsedProgram]
+    fits: Mapping[HeadId, float]  # IoU on validation
+    validation: Features
+    events: EventWriter
+    known: Mapping[HeadId, float] = field(default_factory=dict)  # costs that were estimated before
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        info = self.loaded.info
+        self.source = ProgramPatterns(self.programs, info.is_causal, self.loaded.device)
+        self.halving = Halving(self.events.note)
+
+    def order(self, order: Order, count: int) -> list[HeadId]:
+        """The heads in the order they are replaced, at least `count` of them."""
+        heads = sorted(self.programs)
+        if order == "greedy":
+            return self._greedy(count)
+        costs = self._costs(order) if order in ("cost", "measured") else {}
+        return ranked(heads, order, costs, self.fits, self.seed)
+
+    def within(self, budget: float, heads: Sequence[HeadId]) -> int:
+        """How many of these heads, in this order, raise perplexity by at most `budget` on validation."""
+        count, measured = self.most_within(budget, heads)
+        if not count:
+            raise HybridError(
+                f"not even one head can be replaced within +{budget:.2%} (it costs {measured[1]:+.2%})"
+            )
+        self.events.note(f"{count} heads stay within +{budget:.1%} on validation: {measured[count]:+.2%}")
+        return count
+
+    def most_within(self, budget: float, heads: Sequence[HeadId]) -> tuple[int, dict[int, float]]:
+        """The same, 0 among the answers, with the increase of each number of heads that was measured."""
+
+        def increase_of(count: int) -> float:
+            self.events.progress(f"measuring {count} heads against the budget", 0, 0)
+            return self.increase({head: self.programs[head] for head in heads[:count]})
+
+        return largest_within(budget, len(heads), increase_of)
+
+    def increase(self, programs: Mapping[HeadId, ParsedProgram]) -> float:
+        """By how much a hybrid raises perplexity on validation, 0.05 = +5 %."""
+        source = ProgramPatterns(programs, self.loaded.info.is_causal, self.loaded.device)
+        features = self.validation.select(self._rows(_BUDGET_PASSAGES))
+        variant = Variant(source, frozenset(programs))
+        return evaluation(measure(self.loaded, [variant], features, halving=self.halving)).increase
+
+    def _costs(self, order: Order) -> Mapping[HeadId, float]:
+        """KL per token of every head; announced as a result unless all were known."""
+        if order == "cost" and all(head in self.known for head in self.programs):
+            return self.known
+        rows = self._rows(_COST_PASSAGES[order])
+        half = np.arange(len(rows)) % 2 == 0
+
+        def tell(done: int, total: int) -> None:
+            self.events.progress("estimating what each head costs", done, total)
+
+        if order == "cost":
+            estimated = scores(
+                self.loaded, self.source, self.validation, rows, tell=tell, halving=self.halving
+            )
+            costs, halves = estimated_kl(estimated), [estimated_kl(estimated, part) for part in (half, ~half)]
+        else:
+            alone = measured_costs(self.loaded, self.source, self.validation, rows, tell, self.halving)
+            costs, halves = measured_kl(alone), [measured_kl(alone, part) for part in (half, ~half)]
+        agreement = rank_correlation(*halves)
+        self.events.note(
+            f"costs of {len(costs)} heads from {len(rows)} validation passages; "
+            f"two halves of them order the heads alike with rank correlation {agreement:.2f}"
+        )
+        if order == "cost":
+            self.events.result("costs", "costs", self._report(costs, len(rows), agreement))
+        return costs
+
+    def _report(self, costs: Mapping[HeadId, float], passages: int, agreement: float) -> Json:
+        rows = [
+            {"layer": head.layer, "head": head.head, "program": self.programs[head].id, "kl": kl}
+            for head, kl in costs.items()
+        ]
+        return {
+            "model": self.loaded.info.id,
+            "passages": passages,
+            "agreement": None if np.isnan(agreement) else agreement,
+            "heads": rows,
+        }
+
+    def _greedy(self, count: int) -> list[HeadId]:
+        rows = self._rows(_COST_PASSAGES["greedy"])
+
+        def scores_after(taken: frozenset[HeadId]) -> Scores:
+            self.events.progress("estimating costs anew, block by block", len(taken), count)
+            return scores(
+                self.loaded, self.source, self.validation, rows, taken, seed=self.seed, halving=self.halving
+            )
+
+        return greedy(sorted(self.programs), count, scores_after)
+
+    def _rows(self, most: int) -> list[int]:
+        """Validation passages, drawn with the seed."""
+        rows = predictable(self.loaded, self.validation)
+        drawn = np.random.default_rng(self.seed).permutation(rows)[:most]
+        return sorted(int(row) for row in drawn)
+
+
+def chooser_of(spec: Json, loaded: LoadedModel, validation: Features, events: EventWriter) -> Chooser:
+    """The candidates that a job's spec names."""
+    heads = {HeadId(row["layer"], row["head"]): row for row in spec["candidates"]}
+    parsed = {source: parse(source) for source in {row["source"] for row in heads.values()}}
+    return Chooser(
+        loaded,
+        {head: parsed[row["source"]] for head, row in heads.items()},
+        {head: row["iou"] for head, row in heads.items()},
+        validation,
+        events,
+        {head: row["cost"] for head, row in heads.items() if row.get("cost") is not None},
+        spec["seed"],
+    )

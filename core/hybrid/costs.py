@@ -1,0 +1,236 @@
+"""What each head costs when its program alone replaces it: measured, and estimated from gradients.
+
+Cost is KL(unmodified || hybrid), which is the loss added on average over the tokens the model itself
+expects: of the loss added on the tokens of the text it has the mean, without most of the noise.
+
+Measured: one forward pass for every head. Heads of a layer share the layers before it, which run once,
+and go through the layers from theirs on as one batch.
+
+Estimated: every head's output o moves towards its program's p by mix * (p - o). In the unmodified model
+mix is 0 and KL has no first-order term; its second-order term is half the variance of the score, the
+gradient in mix of the log likelihood of tokens that the model itself draws (the Fisher information along
+p - o). One backward pass a draw gives it for all heads at once. Where some heads are replaced already,
+their mix is 1, and the slope of KL is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.errors import HybridError
+from core.features import Features
+from core.hybrid import Hybrid, Patterns, PatternSource, replaced
+from core.hybrid.perplexity import PredictedTokens, Tell, divergence
+from core.models.attention import batches, padded_tokens
+from core.models.device import Halving
+from core.models.pretrained import LoadedModel
+from core.types import HeadId
+
+_PREFIX_TOKENS = 96  # of a batch of passages; each goes on once for every head of a layer
+_GRADIENT_TOKENS = 384
+_VOCABULARY_ROWS = 512  # predictions compared at once
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What heads cost alone, on passages."""
+
+    heads: tuple[HeadId, ...]
+    tokens: np.ndarray  # int64 [passage]: predicted tokens
+    loss: np.ndarray  # float32 [passage, head]: nats added to the passage's summed loss
+    kl: np.ndarray  # float32 [passage, head]: summed KL(unmodified || replaced), nats
+    ran: np.ndarray  # bool [passage, head]: False where the program failed, which adds nothing
+
+
+def measured_costs(
+    loaded: LoadedModel,
+    source: PatternSource,
+    features: Features,
+    rows: Sequence[int],
+    tell: Tell = lambda done, total: None,
+    halving: Halving | None = None,
+) -> Costs:
+    """The costs of every head of `source` on passages `rows`, each replaced alone."""
+    layers = decoder_layers(loaded)
+    with replaced(loaded, source) as patched, torch.inference_mode():
+
+        def work(batch: Sequence[int]) -> np.ndarray:
+            patterns = source.patterns(features.select(batch))
+            return _batch_costs(patched, layers, patterns, features, batch)
+
+        found = _over(features, rows, _PREFIX_TOKENS, work, tell, halving)
+    return Costs(tuple(source.heads), features.lengths[list(rows)] - 1, found[0], found[1], found[2] != 0)
+
+
+def _over(
+    features: Features,
+    rows: Sequence[int],
+    batch_tokens: int,
+    work: Callable[[Sequence[int]], np.ndarray],
+    tell: Tell,
+    halving: Halving | None,
+) -> np.ndarray:
+    """What `work` gives [value, passage, head] for batches, with passages in the order of `rows`."""
+    halving = halving or Halving()
+    order: list[int] = []
+    parts = []
+    for batch in batches(features.lengths, rows, batch_tokens):
+        for part, found in halving.run(batch, work, lambda part: padded_tokens(features.lengths, part)):
+            parts.append(found)
+            order += part
+            tell(len(order), len(rows))
+    place = {row: at for at, row in enumerate(order)}
+    joined: np.ndarray = np.concatenate(parts, axis=1)[:, [place[row] for row in rows]]
+    return joined
+
+
+def _batch_costs(
+    patched: Hybrid, layers: Sequence[Any], patterns: Patterns, features: Features, batch: Sequence[int]
+) -> np.ndarray:
+    """float32 [loss, KL or whether the program ran, passage, head]."""
+    tokens = PredictedTokens(features, batch, patched.loaded.device)
+    outputs: list[Any] = []
+    with _recording(layers, outputs):
+        base = tokens.log_probabilities(patched.forward(features, batch, None))
+    base_losses = tokens.losses(base)
+    found = np.zeros((3, len(batch), len(patterns.heads)), np.float32)
+    found[2] = patterns.ran.numpy()
+    passages = torch.from_numpy(np.repeat(np.arange(len(batch)), features.lengths[list(batch)] - 1))
+    for layer in sorted({head.layer for head in patterns.heads}):
+        at = [place for place, head in enumerate(patterns.heads) if head.layer == layer]
+        with _resumed(layers[:layer], outputs[layer - 1] if layer else None, len(at)):
+            logits = patched.forward(features, list(batch) * len(at), _one_each(patterns, at))
+        for variant, place in enumerate(at):
+            changed = tokens.log_probabilities(logits[variant * len(batch) : (variant + 1) * len(batch)])
+            for which, values in enumerate((tokens.losses(changed) - base_losses, divergence(base, changed))):
+                sums = torch.zeros(len(batch)).index_add_(0, passages, values.cpu())
+                found[which, :, place] = sums.numpy()
+    return found
+
+
+def _one_each(patterns: Patterns, at: Sequence[int]) -> Patterns:
+    """The batch once for every one of these heads, in which that head alone is replaced."""
+    count, sentences = len(at), len(patterns.weights)
+    alone = torch.eye(count, device=patterns.weights.device).repeat_interleave(sentences, 0)
+    if patterns.mix is not None:
+        alone = alone * patterns.mix[:, at].repeat(count, 1)
+    weights = patterns.weights[:, at].repeat(count, 1, 1, 1)
+    return Patterns([patterns.heads[place] for place in at], weights, alone)
+
+
+def decoder_layers(loaded: LoadedModel) -> Sequence[Any]:
+    """The model's layers in order."""
+    for module in loaded.model.modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == loaded.info.layers:
+            return list(module)
+    raise HybridError(
+        f"{loaded.info.name} does not hold its {loaded.info.layers} layers as one list, "
+        "so that costs cannot be measured head by head; order the heads by `cost` or `iou` instead"
+    )
+
+
+@contextmanager
+def _recording(layers: Sequence[Any], outputs: list[Any]) -> Iterator[None]:
+    """Collect what every layer gives."""
+    hooks = [
+        layer.register_forward_hook(lambda module, inputs, output: outputs.append(output)) for layer in layers
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def _resumed(layers: Sequence[Any], output: Any, copies: int) -> Iterator[None]:
+    """These layers hand on an output of the last of them, so many times, instead of running."""
+    repeated = _repeated(output, copies)
+    for layer in layers:
+        layer.forward = lambda *arguments, **options: repeated
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def _repeated(output: Any, copies: int) -> Any:
+    if isinstance(output, tuple):
+        return tuple(_repeated(part, copies) for part in output)
+    return output.repeat(copies, *[1] * (output.dim() - 1)) if isinstance(output, Tensor) else output
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Gradients in every head's mix, from which the costs of heads are estimated."""
+
+    heads: tuple[HeadId, ...]
+    tokens: np.ndarray  # int64 [passage]: predicted tokens
+    slope: np.ndarray  # float32 [passage, head]: gradient of summed KL, 0 while no head is replaced
+    drawn: np.ndarray  # float32 [draw, passage, head]: gradient of the log-likelihood of drawn tokens
+    ran: np.ndarray  # bool [passage, head]: False where the program failed, which adds nothing
+
+
+def scores(
+    loaded: LoadedModel,
+    source: PatternSource,
+    features: Features,
+    rows: Sequence[int],
+    taken: frozenset[HeadId] = frozenset(),
+    draws: int = 2,
+    seed: int = 0,
+    tell: Tell = lambda done, total: None,
+    halving: Halving | None = None,
+) -> Scores:
+    """Gradients on passages `rows`, where the heads of `taken` are replaced already."""
+    generator = torch.Generator().manual_seed(seed)
+    with replaced(loaded, source) as patched:
+
+        def work(batch: Sequence[int]) -> np.ndarray:
+            patterns = source.patterns(features.select(batch))
+            return _batch_scores(patched, patterns, features, batch, taken, draws, generator)
+
+        found = _over(features, rows, _GRADIENT_TOKENS, work, tell, halving)
+    tokens = features.lengths[list(rows)] - 1
+    return Scores(tuple(source.heads), tokens, found[1], found[2:], found[0] != 0)
+
+
+def _batch_scores(
+    patched: Hybrid,
+    patterns: Patterns,
+    features: Features,
+    batch: Sequence[int],
+    taken: frozenset[HeadId],
+    draws: int,
+    generator: torch.Generator,
+) -> np.ndarray:
+    """float32 [whether the program ran, slope and draws, passage, head]."""
+    device = patched.loaded.device
+    tokens = PredictedTokens(features, batch, device)
+    start = [float(head in taken) for head in patterns.heads]
+    mix = torch.tensor([start] * len(batch), device=device, requires_grad=True)
+    scaled = mix if patterns.mix is None else mix * patterns.mix
+    logits = patched.forward(features, batch, Patterns(patterns.heads, patterns.weights, scaled))
+    log_p = tokens.log_probabilities(logits)
+    chances = log_p.detach().exp().cpu()
+    drawn = torch.multinomial(chances, draws, replacement=True, generator=generator).to(device)
+    targets = [log_p.gather(1, ids[:, None]).sum() for ids in drawn.unbind(1)]
+    if taken:
+        with torch.no_grad():
+            base = tokens.log_probabilities(patched.forward(features, batch, None))
+        targets.append(divergence(base, log_p).sum())
+    gradients = [
+        torch.autograd.grad(target, mix, retain_graph=at + 1 < len(targets))[0].cpu()
+        for at, target in enumerate(targets)
+    ]
+    slope = gradients.pop() if taken else torch.zeros_like(gradients[0])
+    found: np.ndarray = torch.stack([patterns.ran.float(), slope, *gradients]).numpy()
+    return found

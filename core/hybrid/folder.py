@@ -1,0 +1,264 @@
+"""A hybrid as a folder that can be published: programs, figures, a model card, and how to load it.
+
+    hybrid.json             format, model, heads, figures, versions
+    programs/L3H7.py        the source of each head's program
+    README.md, curve.svg    the model card and its picture
+    load.py                 how to use it
+
+`load_hybrid` reads hybrid.json and the programs, which can only be programs of the closed language;
+nothing in the folder is executed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+
+from core import __version__
+from core.errors import HybridError, ProgramError
+from core.features import annotate
+from core.hybrid.card import curve_svg, model_card
+from core.hybrid.patched import Hybrid, hybrid
+from core.language import parse
+from core.models.pretrained import LoadedModel, load
+from core.types import ORDERS, HeadId, HybridSpec, ModelInfo, Sentence, Split
+
+FORMAT = 1
+_LOADER = '''"""Load this hybrid: `python load.py [MODEL]`, where Headscript can be imported.
+
+MODEL is a hub id or a folder, where the model is not to be had under the name in hybrid.json.
+"""
+
+import sys
+from pathlib import Path
+
+from core.hybrid import load_hybrid
+
+if __name__ == "__main__":
+    shipped = load_hybrid(Path(__file__).parent, model=sys.argv[1] if len(sys.argv) > 1 else None)
+    print(shipped.logits(["Once upon a time"])[0].shape)
+'''
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What a folder says of its hybrid; programs are parsed, nothing else is believed."""
+
+    model: str  # the model's name: a hub id, "demo", or what a folder or file was called
+    is_local: bool  # whether that was a folder or a file of whoever shipped it
+    weights: str  # LoadedModel.weights; empty in folders that were written before there was any
+    spec: HybridSpec  # for the id that the model had there
+    figures: Mapping[str, Any]
+    made: Mapping[str, Any]  # order, budget, calibration, and parents: the program before it, by head
+
+    def fits(self, model: str, weights: str) -> bool:
+        """Whether it is for the model with this id or these weights."""
+        return self.spec.model == model or (self.weights != "" and self.weights == weights)
+
+    def spec_of(self, model: str) -> HybridSpec:
+        """The spec under another id of the model."""
+        return HybridSpec.of(model, self.spec.programs)
+
+
+@dataclass(frozen=True)
+class ShippedHybrid:
+    """A hybrid that was read from a folder, with its model."""
+
+    loaded: LoadedModel
+    spec: HybridSpec
+    figures: Mapping[str, Any]
+
+    @contextmanager
+    def patched(self) -> Iterator[Hybrid]:
+        """The model with its heads replaced, until the block ends."""
+        with hybrid(self.loaded, self.spec) as found:
+            yield found
+
+    def logits(self, texts: Sequence[str]) -> list[Tensor]:
+        """Logits [token, vocabulary] of each text."""
+        sentences = [Sentence(str(at), text, "", Split.TEST) for at, text in enumerate(texts)]
+        features = annotate(
+            sentences, self.loaded.tokenizer, self.loaded.embeddings(), self.loaded.info.max_length
+        )
+        with self.patched() as found:
+            return [found.logits(features, [row])[0] for row in range(len(features))]
+
+
+def ship(
+    folder: Path,
+    info: ModelInfo,
+    spec: HybridSpec,
+    figures: Mapping[str, Any],
+    curve: Mapping[str, Any] | None = None,
+    weights: str = "",
+    made: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a hybrid; `figures` are plain values, `curve` is one as a job gives it, `made` as in Shipment.
+
+    `weights` tell the model wherever it lies; the folder it came from is not written. Raises HybridError if
+    the folder exists and holds something else.
+    """
+    try:
+        folder = folder.resolve()
+        if folder.exists() and (
+            not folder.is_dir() or (any(folder.iterdir()) and not (folder / "hybrid.json").exists())
+        ):
+            raise HybridError(f"{folder} exists and holds no hybrid; choose another folder")
+        scratch = folder.with_name(f".{folder.name}.writing")
+        try:
+            shutil.rmtree(scratch, ignore_errors=True)
+            _write(scratch, info, spec, figures, curve, weights, made or {})
+            _move_into(folder, scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+        raise HybridError(f"cannot write the hybrid to {folder}: {error}") from error
+
+
+def _move_into(folder: Path, scratch: Path) -> None:
+    """Put whole files in their places, which takes no room on the disk; what else lies there stays."""
+    (folder / "programs").mkdir(parents=True, exist_ok=True)
+    new = [path.relative_to(scratch) for path in sorted(scratch.rglob("*")) if path.is_file()]
+    for old in (*folder.glob("programs/*.py"), folder / "curve.svg"):
+        if old.relative_to(folder) not in new:
+            old.unlink(missing_ok=True)
+    for name in sorted(new, key=lambda name: name.name == "hybrid.json"):  # last: it makes it a hybrid
+        (scratch / name).replace(folder / name)
+
+
+def _write(
+    folder: Path,
+    info: ModelInfo,
+    spec: HybridSpec,
+    figures: Mapping[str, Any],
+    curve: Mapping[str, Any] | None,
+    weights: str,
+    made: Mapping[str, Any],
+) -> None:
+    is_local = Path(info.name).is_absolute() or info.name.startswith((".", "~"))
+    info = replace(info, name=Path(info.name).name) if is_local else info
+    written = {
+        "format": FORMAT,
+        "model": {
+            "id": info.id,
+            "name": info.name,
+            "local": is_local,
+            "weights": weights,
+            "architecture": info.architecture,
+            "layers": info.layers,
+            "heads": info.heads,
+        },
+        "heads": [str(head) for head, _ in spec.programs],
+        "figures": dict(figures),
+        "made": dict(made),
+        "curve": dict(curve or {}),
+        "versions": {
+            "headscript": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        },
+    }
+    programs = folder / "programs"
+    programs.mkdir(parents=True)
+    for head, source in spec.programs:
+        (programs / f"{head}.py").write_text(source, encoding="utf-8")
+    (folder / "load.py").write_text(_LOADER)
+    (folder / "README.md").write_text(
+        model_card(info, spec, figures, curve, made.get("parents", {})), encoding="utf-8"
+    )
+    if curve:
+        (folder / "curve.svg").write_text(curve_svg(curve["rows"]), encoding="utf-8")
+    (folder / "hybrid.json").write_text(json.dumps(written, indent=1))
+
+
+def read_spec(folder: Path) -> Shipment:
+    """What a shipped hybrid is; raises HybridError. Every program is parsed before anything is returned."""
+    try:
+        read = json.loads((folder / "hybrid.json").read_text(encoding="utf-8"))
+        if read["format"] != FORMAT:
+            raise HybridError(f"{folder} has format {read['format']!r}; this version reads {FORMAT}")
+        model = read["model"]
+        name, model_id, is_local = _text(model["name"]), _text(model["id"]), bool(model.get("local"))
+        weights, made = str(model.get("weights", "")), _made(read.get("made", {}))
+        heads = [HeadId.parse(str(head)) for head in read["heads"]]
+        figures = dict(read["figures"])
+    except OSError as error:
+        raise HybridError(f"{folder} holds no hybrid: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise HybridError(f"{folder / 'hybrid.json'} is damaged: {error}") from error
+    if not heads:
+        raise HybridError(f"{folder} is a hybrid that replaces no head")
+    spec = HybridSpec.of(model_id, ((head, _source(folder, head)) for head in heads))
+    return Shipment(name, is_local, weights, spec, figures, made)
+
+
+def _made(read: Mapping[str, Any]) -> dict[str, Any]:
+    """How the hybrid was made, as far as that is told; raises ValueError or TypeError for nonsense."""
+    order, budget = read.get("order"), read.get("budget")
+    return {
+        "order": order if order in ORDERS else None,
+        "budget": None if budget is None else _finite(budget),
+        "calibration": [(int(step), _finite(kl)) for step, kl in read.get("calibration") or ()],
+        "parents": {
+            str(HeadId.parse(head)): _text(name) for head, name in dict(read.get("parents", {})).items()
+        },
+    }
+
+
+def _finite(number: Any) -> float:
+    if not math.isfinite(found := float(number)):
+        raise ValueError(f"{number} is no number")
+    return found
+
+
+def _text(value: Any) -> str:
+    (text := str(value)).encode()  # half a surrogate pair is a ValueError
+    return text
+
+
+def _source(folder: Path, head: HeadId) -> str:
+    path = folder / "programs" / f"{head}.py"
+    try:
+        source = path.read_text(encoding="utf-8")
+        parse(source)
+    except (OSError, UnicodeDecodeError) as error:
+        raise HybridError(f"cannot read {path}: {error}") from error
+    except ProgramError as error:
+        raise HybridError("\n".join(f"{path}: {problem}" for problem in error.problems)) from error
+    return source
+
+
+def load_hybrid(
+    folder: str | Path,
+    model: str | None = None,
+    models: Path = Path("workspace/models"),
+    device: str = "auto",
+) -> ShippedHybrid:
+    """A shipped hybrid with its model loaded; `model` where the model has another name here, or is a folder.
+
+    Raises HybridError for a damaged folder or another model, ModelError if the model cannot be loaded.
+    """
+    shipped = read_spec(Path(folder))
+    if model is None and shipped.is_local:
+        raise HybridError(
+            f"{folder} replaces heads of a model that was a folder or file called {shipped.model}; say where "
+            "it lies here: load_hybrid(folder, model=PATH)"
+        )
+    loaded = load(model or shipped.model, models, device)
+    is_same = shipped.fits(loaded.info.id, loaded.weights())
+    spec = shipped.spec_of(loaded.info.id) if is_same else shipped.spec
+    with hybrid(loaded, spec):  # refuses what does not fit before anyone relies on it
+        pass
+    return ShippedHybrid(loaded, spec, shipped.figures)

@@ -1,0 +1,94 @@
+"""Text from a model and from its hybrid, token by token with the same seed.
+
+A hybrid reads its own text as it grows: at every step the features of the text so far, from which the
+newest row of every program follows. Programs that look ahead see no further than that text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+import torch
+from torch import Tensor
+
+from core.errors import HybridError
+from core.features import annotate_ids
+from core.hybrid import Hybrid, Patterns, ProgramPatterns, parsed, replaced
+from core.language import describe, parse
+from core.models.pretrained import LoadedModel
+from core.types import HeadId, HybridSpec
+
+
+def generate(
+    loaded: LoadedModel,
+    spec: HybridSpec,
+    prompt: str,
+    tokens: int = 40,
+    temperature: float = 0.0,
+    seed: int = 0,
+    tell: Callable[[int], None] = lambda failures: None,
+) -> Generator[str]:
+    """The continuation of `prompt`, a piece at a time; an empty spec is the unmodified model.
+
+    Temperature 0 takes the likeliest token. Ends early at an end-of-sequence token or the end of the
+    context. `tell` hears at every token how many heads kept their own attention, because their program fails
+    on the text so far. Raises HybridError for an encoder, an empty prompt or a spec of another model.
+    """
+    if not loaded.info.is_causal:
+        raise HybridError(f"{loaded.info.name} is an encoder: it does not generate text")
+    ids = list(loaded.tokenizer(prompt)["input_ids"])
+    if not ids:
+        raise HybridError("the prompt has no token; write a few words to go on from")
+    programs = parsed(loaded.info, spec)
+    source = ProgramPatterns(programs, loaded.info.is_causal, loaded.device)
+    own = Patterns([], torch.zeros(1, 0, 0, 0))  # of the unmodified model
+    generator = torch.Generator().manual_seed(seed)
+    ends = {loaded.tokenizer.eos_token_id, *_many(loaded.model.generation_config.eos_token_id)}
+    embeddings = loaded.embeddings() if programs else None
+    start, cache = 0, None
+    shown = loaded.tokenizer.decode(ids, skip_special_tokens=True)
+    with replaced(loaded, source) as patched:
+        for _ in range(min(tokens, loaded.info.max_length - len(ids))):
+            annotated = annotate_ids(ids, loaded.tokenizer, embeddings) if programs else None
+            patterns = own if annotated is None else source.patterns(annotated)
+            tell(patterns.failures)
+            logits, cache = _step(patched, patterns, ids, start, cache)
+            start = len(ids)
+            ids.append(_chosen(logits, temperature, generator))
+            if ids[-1] in ends:
+                return
+            text = loaded.tokenizer.decode(ids, skip_special_tokens=True)
+            if not text.endswith("\ufffd"):  # a character is not whole yet
+                yield text[len(shown) :]
+                shown = text
+
+
+def looks_ahead(spec: HybridSpec) -> list[HeadId]:
+    """Heads whose program reads text to the right of a token, which a growing text does not have."""
+    return [head for head, source in spec.programs if describe(parse(source)).lookahead]
+
+
+def _step(
+    patched: Hybrid, patterns: Patterns, ids: list[int], start: int, cache: object
+) -> tuple[Tensor, object]:
+    """Logits [vocabulary] of the next token; tokens before `start` are in the cache."""
+    newest = Patterns(patterns.heads, patterns.weights[:, :, start:], patterns.mix)
+    with torch.no_grad(), patched.attending(newest):
+        output = patched.loaded.model(
+            input_ids=torch.tensor([ids[start:]], device=patched.loaded.device),
+            past_key_values=cache,
+            use_cache=True,
+        )
+    return output.logits[0, -1].float().cpu(), output.past_key_values
+
+
+def _chosen(logits: Tensor, temperature: float, generator: torch.Generator) -> int:
+    if temperature <= 0:
+        return int(logits.argmax())
+    return int(torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator))
+
+
+def _many(found: int | list[int] | None) -> list[int]:
+    if found is None:
+        return []
+    return [found] if isinstance(found, int) else found

@@ -1,0 +1,202 @@
+"""What hybrids cost: loss and KL of every token, beside the unmodified model's on the same tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.errors import HybridError
+from core.features import Features
+from core.hybrid import NO_PATTERNS, Hybrid, Patterns, PatternSource, ProgramPatterns, parsed, replaced
+from core.models.attention import batches, padded_tokens
+from core.models.device import Halving
+from core.models.pretrained import LoadedModel
+from core.types import Evaluation, HeadId, HybridSpec
+
+BATCH_TOKENS = 256  # bounds the logits held at once: tokens x vocabulary, for two models
+_RESAMPLES = 1000
+_BOOTSTRAP_SEED = 0
+
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Some heads of a source, replaced together. Variants that share a source share its patterns."""
+
+    source: PatternSource
+    heads: frozenset[HeadId]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Of every predicted token, in nats; the first token of a passage is context only."""
+
+    rows: np.ndarray  # int64 [token]: the passage, as a row of the features
+    base: np.ndarray  # float32 [token]: negative log-likelihood of the unmodified model
+    changed: np.ndarray  # float32 [variant, token]
+    kl: np.ndarray  # float32 [variant, token]: KL(unmodified || variant)
+    kept: np.ndarray  # int64 [variant, passage]: heads that kept their own attention, by row of the features
+
+
+def evaluate_hybrid(
+    loaded: LoadedModel,
+    spec: HybridSpec,
+    features: Features,
+    tell: Tell = lambda done, total: None,
+    halving: Halving | None = None,
+) -> Evaluation:
+    """Perplexity and KL of a hybrid on every passage of `features`; see `measure`.
+
+    Raises HybridError also for a spec of another model.
+    """
+    source = ProgramPatterns(parsed(loaded.info, spec), loaded.info.is_causal, loaded.device)
+    variant = Variant(source, frozenset(source.heads))
+    return evaluation(measure(loaded, [variant], features, tell, halving))
+
+
+def measure(
+    loaded: LoadedModel,
+    variants: Sequence[Variant],
+    features: Features,
+    tell: Tell = lambda done, total: None,
+    halving: Halving | None = None,
+) -> Losses:
+    """Losses of several hybrids; the unmodified model runs once, and each source once a batch.
+
+    `tell` hears passages done and in all; `halving` makes batches smaller where memory runs out. Raises
+    HybridError for an encoder, or if no passage has two tokens.
+    """
+    rows = predictable(loaded, features)
+    halving = halving or Halving()
+    parts = []
+    kept = np.zeros((len(variants), len(features)), np.int64)
+
+    def width(batch: Sequence[int]) -> int:
+        return padded_tokens(features.lengths, batch)
+
+    with replaced(loaded, NO_PATTERNS) as patched, torch.inference_mode():
+        done = 0
+        for batch in batches(features.lengths, rows, BATCH_TOKENS):
+            for part, (found, failures) in halving.run(
+                batch, lambda part: _batch_losses(patched, variants, features, part), width
+            ):
+                parts.append(found)
+                kept[:, part] = failures
+                done += len(part)
+                tell(done, len(rows))
+    found_rows, base, changed, kl = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
+    order = np.argsort(found_rows, kind="stable")
+    return Losses(found_rows[order], base[order], changed[:, order], kl[:, order], kept)
+
+
+def _batch_losses(
+    patched: Hybrid, variants: Sequence[Variant], features: Features, batch: Sequence[int]
+) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Row, base loss, changed loss and KL of every predicted token; and the heads kept [variant, passage]."""
+    tokens = PredictedTokens(features, batch, patched.loaded.device)
+    base = tokens.log_probabilities(patched.forward(features, batch, None))
+    sources = {id(variant.source): variant.source for variant in variants}
+    produced = {name: source.patterns(features.select(batch)) for name, source in sources.items()}
+    found = np.zeros((2, len(variants), len(tokens)), np.float32)
+    kept = np.zeros((len(variants), len(batch)), np.int64)
+    for at, variant in enumerate(variants):
+        chosen = among(produced[id(variant.source)], variant.heads)
+        kept[at] = (~chosen.ran).sum(1).numpy()
+        changed = tokens.log_probabilities(patched.forward(features, batch, chosen))
+        found[:, at] = tokens.losses(changed).cpu(), divergence(base, changed).cpu()
+    return (tokens.rows, tokens.losses(base).cpu().numpy(), *found), kept
+
+
+def predictable(loaded: LoadedModel, features: Features) -> list[int]:
+    """Rows with something to predict; raises HybridError for an encoder or if there is none."""
+    if not loaded.info.is_causal:
+        raise HybridError(
+            f"{loaded.info.name} is an encoder: it predicts no next token, so has no perplexity"
+        )
+    rows = [row for row, n in enumerate(features.lengths) if n >= 2]
+    if not rows:
+        raise HybridError("no passage has two tokens, so there is nothing to predict; give longer text")
+    return rows
+
+
+class PredictedTokens:
+    """The tokens of a batch that have a token before them, end to end."""
+
+    def __init__(self, features: Features, batch: Sequence[int], device: torch.device) -> None:
+        lengths = [int(features.lengths[row]) for row in batch]
+        self.rows = np.repeat(np.array(batch, np.int64), [n - 1 for n in lengths])
+        self._lengths = lengths
+        ids = [features.token_ids[features.span(row)][1:].astype(np.int64) for row in batch]
+        self.targets = torch.from_numpy(np.concatenate(ids)).to(device)  # [token]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def log_probabilities(self, logits: Tensor) -> Tensor:
+        """Logits [sentence, token, vocabulary] as log probabilities [predicted token, vocabulary]."""
+        kept = [logits[at, : n - 1] for at, n in enumerate(self._lengths)]
+        return torch.log_softmax(torch.cat(kept).float(), dim=-1)
+
+    def losses(self, log_probabilities: Tensor) -> Tensor:
+        """Negative log-likelihoods [predicted token]."""
+        return -log_probabilities.gather(1, self.targets[:, None])[:, 0]
+
+
+def divergence(base: Tensor, changed: Tensor) -> Tensor:
+    """KL(base || changed) [token] of log probabilities [token, vocabulary]."""
+    return torch.nn.functional.kl_div(changed, base, log_target=True, reduction="none").sum(-1)
+
+
+def among(patterns: Patterns, heads: frozenset[HeadId]) -> Patterns:
+    """The patterns of these heads only."""
+    chosen = [at for at, head in enumerate(patterns.heads) if head in heads]
+    if len(chosen) == len(patterns.heads):
+        return patterns
+    return Patterns(
+        [patterns.heads[at] for at in chosen],
+        patterns.weights[:, chosen],
+        None if patterns.mix is None else patterns.mix[:, chosen],
+    )
+
+
+def evaluation(losses: Losses, variant: int = 0, tokens: np.ndarray | None = None) -> Evaluation:
+    """Figures of one variant; of the tokens [token] that a mask selects, such as a genre's."""
+    which = np.ones(len(losses.rows), bool) if tokens is None else tokens
+    passages, counts = np.unique(losses.rows[which], return_counts=True)
+    base, changed = losses.base[which].mean(dtype=float), losses.changed[variant, which].mean(dtype=float)
+    added = losses.changed[variant, which].astype(float) - losses.base[which]
+    low, high = np.expm1(_interval(added, losses.rows[which]))
+    kl_low, kl_high = _interval(losses.kl[variant, which], losses.rows[which])
+    return Evaluation(
+        base_ppl=float(np.exp(base)),
+        ppl=float(np.exp(changed)),
+        increase=float(np.expm1(changed - base)),
+        low=float(low),
+        high=float(high),
+        kl=float(losses.kl[variant, which].mean(dtype=float)),
+        tokens=int(counts.sum()),
+        passages=len(passages),
+        kept=int(losses.kept[variant, passages].sum()),
+        kl_low=float(kl_low),
+        kl_high=float(kl_high),
+    )
+
+
+def kl_beyond(losses: Losses, one: int, other: int) -> tuple[float, float]:
+    """95 % bootstrap interval of how much more KL per token variant `one` costs than `other`."""
+    low, high = _interval(losses.kl[one].astype(float) - losses.kl[other], losses.rows)
+    return float(low), float(high)
+
+
+def _interval(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """95 % bootstrap interval, over passages, of the mean of `values` [token] of passages `rows` [token]."""
+    _, place, tokens = np.unique(rows, return_inverse=True, return_counts=True)
+    n, sums = len(tokens), np.bincount(place, values)
+    counts = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
+    found: np.ndarray = np.percentile(counts @ sums / (counts @ tokens), [2.5, 97.5])
+    return found

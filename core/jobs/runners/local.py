@@ -1,0 +1,87 @@
+"""The worker processes of an owner: its own children, and those that a dead owner left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from core.jobs.folder import JobFolder
+
+_ROOT = Path(__file__).resolve().parents[3]
+_START_GRACE = 30.0  # seconds a new worker may take to claim its folder before it counts as dead
+_STOP_GRACE = 1.5  # seconds between asking a worker to stop and killing it
+_KEY = "ANTHROPIC_API_KEY"
+_SECRETS = (_KEY, "ANTHROPIC_AUTH_TOKEN")
+
+
+class Workers:
+    """Starts and stops workers, and tells which are alive."""
+
+    def __init__(self) -> None:
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, folder: JobFolder, api_key: str | None = None) -> None:
+        """A worker for this job. Without `api_key` its environment holds none, whatever the owner's does."""
+        folder.forget_worker()
+        environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+        with folder.log.open("ab") as log:
+            self._children[folder.id] = subprocess.Popen(
+                [sys.executable, "-m", "core", "worker", str(folder.path.resolve())],
+                cwd=_ROOT,
+                env=environment | ({_KEY: api_key} if api_key else {}),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def is_alive(self, folder: JobFolder) -> bool:
+        """Whether a process works on the job, or was started just now and will."""
+        child = self._children.get(folder.id)
+        if child is not None and child.poll() is None:
+            return True
+        if folder.worker() is not None:
+            return True
+        claimed = (folder.path / "worker.json").is_file()
+        return child is None and not claimed and time.time() - folder.path.stat().st_mtime < _START_GRACE
+
+    def stop(self, folder: JobFolder) -> None:
+        """End the job's worker with all its children: asked first, killed soon after."""
+        folder.call_off()
+        family = {worker for worker in (folder.worker(), self._child(folder.id)) if worker is not None}
+        for worker in list(family):
+            with suppress(psutil.NoSuchProcess):
+                family.update(worker.children(recursive=True))
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+        _, stubborn = psutil.wait_procs(family, _STOP_GRACE)
+        for process in stubborn:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.reap(folder.id)
+
+    def reap_ended(self) -> None:
+        """Let go of children that ended, so that no zombie stays behind."""
+        for job, child in list(self._children.items()):
+            if child.poll() is not None:
+                self._children.pop(job, None)
+
+    def reap(self, job: str) -> None:
+        """Wait for a child that is ending."""
+        child = self._children.pop(job, None)
+        if child is not None:
+            child.wait()
+
+    def _child(self, job: str) -> psutil.Process | None:
+        child = self._children.get(job)
+        try:
+            return psutil.Process(child.pid) if child is not None and child.poll() is None else None
+        except psutil.NoSuchProcess:
+            return None

@@ -1,0 +1,95 @@
+"""From a model and a corpus to attention on disk. Skips what is already there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import transformers
+
+from core.corpus import Corpus, load_corpus
+from core.features import Features, annotate
+from core.jobs.folder import EventWriter, Json
+from core.models.attention import extract
+from core.models.device import Halving
+from core.models.pretrained import LoadedModel, load
+from core.store.attention import AttentionWriter
+from core.store.tokens import TokenStore
+from core.store.workspace import attention_folder
+from core.types import ModelInfo, Sentence
+
+
+def load_model(spec: Json, events: EventWriter) -> LoadedModel:
+    """The model a job names, announced as a result; raises ModelError if it is another one by now."""
+    events.progress("loading the model", 0, 0)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    loaded = load(
+        spec["model"],
+        Path(spec["models"]),
+        spec["device"],
+        lambda text: events.progress(text, 0, 0),
+        spec.get("model_id"),
+    )
+    events.result_anew("model", "model", asdict(loaded.info))
+    events.result_anew("weights", "weights", {"model": loaded.info.id, "fingerprint": loaded.weights()})
+    events.note(f"{loaded.info.title} on {loaded.device}")
+    return loaded
+
+
+def read_corpus(spec: Json, events: EventWriter) -> Corpus:
+    """The corpus a job names."""
+    corpus = load_corpus(spec["corpus"], spec.get("limit"))
+    if corpus.notice:
+        events.note(corpus.notice)
+    return corpus
+
+
+def annotate_and_extract(
+    workspace: Path, loaded: LoadedModel, corpus: Corpus, events: EventWriter
+) -> list[Sentence]:
+    """Token features and attention of every sentence that has none yet; the sentences there are now."""
+    folder = attention_folder(workspace, loaded.info.id)
+    tokens = TokenStore(folder)
+    events.progress("reading the corpus", 0, len(corpus.sentences))
+    held = tokens.sentences()
+    new = [sentence for sentence in corpus.sentences if sentence.id not in held]
+    if new:
+        features = annotate(new, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
+        tokens.add(features)
+        note_shortcomings(features, loaded.info, events)
+    kept = _with_tokens(corpus, tokens, events)
+    features = tokens.read([sentence.id for sentence in kept])
+    writer = AttentionWriter(folder, loaded.info.layers, loaded.info.is_causal)
+    held = writer.done()
+    rows = [row for row, sentence in enumerate(features.sentences) if sentence not in held]
+    done = len(features) - len(rows)
+    events.progress("extracting attention", done, len(features))
+    for added in writer.write(extract(loaded, features, rows, halving=Halving(events.note))):
+        done += added
+        events.progress("extracting attention", done, len(features))
+    writer.finish()
+    stored = [asdict(sentence) for sentence in kept]
+    events.result_anew(
+        "sentences", "sentences", {"model": loaded.info.id, "corpus": corpus.name, "sentences": stored}
+    )
+    return kept
+
+
+def _with_tokens(corpus: Corpus, tokens: TokenStore, events: EventWriter) -> list[Sentence]:
+    """The passages the tokenizer found anything in; a lone control character may come to nothing."""
+    held = tokens.sentences()
+    kept = [sentence for sentence in corpus.sentences if sentence.id in held]
+    if len(kept) < len(corpus.sentences):
+        events.note(
+            f"left out {len(corpus.sentences) - len(kept)} passages in which the tokenizer finds no token"
+        )
+    return kept
+
+
+def note_shortcomings(features: Features, info: ModelInfo, events: EventWriter) -> None:
+    """Say what the features lack: passages that were cut, no parts of speech."""
+    if features.truncated:
+        events.note(f"{features.truncated} passages were cut to the model's {info.max_length} tokens")
+    if not features.has_syntax:
+        events.note("the spaCy model is not installed, so parts of speech and the like stay empty")

@@ -1,0 +1,161 @@
+"""One program as a Python file that runs without Headscript.
+
+The file is export_runtime.py with the program, comments and docstring included, in its middle. A program's
+text has passed the closed language, so it is one function and nothing else; that the file then differs
+from the runtime in that function and the list of attributes alone is checked once more on its syntax tree.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import Problem, ProgramError
+from core.features import ATTRIBUTES
+from core.language import nodes as n
+from core.language.reading.program import ParsedProgram
+from core.language.vocabulary import PROGRAM_NAME
+from core.language.walk import children
+
+MUST_BE_GIVEN = ("pos", "tag", "dep", "lemma", "entity", "is_stop", "word", "head", "vector")
+_RUNTIME = Path(__file__).with_name("runtime.py")
+_BEGIN, _END = "# <program>\n", "# </program>\n"
+
+
+def export(program: ParsedProgram) -> str:
+    """Python source that gives the program's attention weights from a list of tokens (see export_runtime.py).
+
+    Numbers are 64-bit there. Raises ProgramError where whole numbers could grow without limit, as
+    Python's do: that takes arithmetic on literals alone, through locals, beyond anything a weight needs.
+    """
+    _WholeNumbers(program.source).check(program.body)
+    before, _, rest = _RUNTIME.read_text(encoding="utf-8").partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    text = f"{before}{_BEGIN}{_header(program)}\n\n{program.source.strip(chr(10))}\n\n\n{_END}{after}"
+    _verify(text, program)
+    return text
+
+
+def reads(program: ParsedProgram) -> tuple[str, ...]:
+    """The token attributes that the exported file asks for, "vector" for similarity() among them."""
+    names = [name for name in ATTRIBUTES if name in program.features]
+    return (*names, *(["vector"] if "similarity" in program.features else []))
+
+
+def _header(program: ParsedProgram) -> str:
+    names = reads(program)
+    given = [name for name in names if name in MUST_BE_GIVEN]
+    listed = "".join(f'\n    "{name}",' for name in names)
+    return "\n".join(
+        [
+            f"# Headscript program {program.id}",
+            f"# Give with every token: {', '.join(['text', *given])}",
+            f"READS: tuple[str, ...] = ({listed}\n)" if names else "READS: tuple[str, ...] = ()",
+        ]
+    )
+
+
+def _verify(text: str, program: ParsedProgram) -> None:
+    """The file is the runtime with this program's function and attributes in place of its own."""
+    wanted = ast.parse(_RUNTIME.read_text(encoding="utf-8")).body
+    (function,) = ast.parse(program.source).body
+    for at, node in enumerate(wanted):
+        if isinstance(node, ast.FunctionDef) and node.name == PROGRAM_NAME:
+            wanted[at] = function
+        elif (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and node.target.id == "READS"
+        ):
+            node.value = ast.Tuple([ast.Constant(name) for name in reads(program)], ast.Load())
+    found = [ast.dump(node) for node in ast.parse(text).body]
+    if found != [ast.dump(node) for node in wanted]:
+        raise AssertionError("the exported file holds more than its program")
+
+
+class _WholeNumbers:
+    """Bounds on the numbers that Python computes as whole ones: from literals, and truths as 1 and 0.
+
+    A bound is the largest magnitude, or None where the value is never such a number: what involves a
+    number of a token or the result of a function is a float there, which takes the same space at any size.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.lines = source.split("\n")
+        self.locals: dict[str, float | None] = {}
+
+    def check(self, block: n.Block) -> None:
+        """Follow the statements of a block; raises ProgramError where a bound is infinite."""
+        for statement in block:
+            match statement:
+                case n.Assign():
+                    self.locals[statement.name] = self.bound(statement.value)
+                case n.Return():
+                    self.bound(statement.value)
+                case n.If():
+                    self._branches(statement)
+
+    def _branches(self, statement: n.If) -> None:
+        before, ends = self.locals, []
+        for test, block in statement.branches:
+            self.locals = dict(before)
+            self.bound(test)
+            self.check(block)
+            ends.append(self.locals)
+        self.locals = dict(before)
+        self.check(statement.otherwise)
+        ends.append(self.locals)
+        names = {name for end in ends for name in end}
+        self.locals = {name: _largest([end.get(name) for end in ends]) for name in names}
+
+    def bound(self, node: n.Expression) -> float | None:
+        """The bound of an expression, after checking all inside it."""
+        inside = [self.bound(child) for child in children(node)]
+        match node:
+            case n.Number():
+                written = self.lines[node.line - 1][node.column - 1 : node.end_column - 1]
+                return node.value if written.replace("_", "").isdigit() else None
+            case n.Local():
+                return self.locals.get(node.name)
+            case n.Sign():
+                return inside[0]
+            case n.Arithmetic():
+                return self._chain(node, inside)
+            case n.Conditional():
+                return _largest(inside[1:])
+        return 1.0 if node.kind == "boolean" else None
+
+    def _chain(self, node: n.Arithmetic, operands: list[float | None]) -> float | None:
+        value = operands[0]
+        for step, operand in zip(node.steps, operands[1:], strict=True):
+            value = None if value is None or operand is None else _grown(step.operator, value, operand)
+            if value is not None and not math.isfinite(value):
+                found = "whole numbers could grow without limit here in an exported file"
+                message = f"{found}; begin with a decimal point, such as 2.0"
+                raise ProgramError([Problem(step.line, step.column, message)])
+        return value
+
+
+def _largest(bounds: Sequence[float | None]) -> float | None:
+    return max((bound for bound in bounds if bound is not None), default=None)
+
+
+def _grown(symbol: n.ArithmeticOperator, left: float, right: float) -> float | None:
+    """The bound of an operation on whole numbers with these bounds."""
+    match symbol:
+        case "+" | "-":
+            return left + right
+        case "*":
+            return left * right
+        case "**":
+            try:
+                return max(1.0, float(left**right))
+            except OverflowError:
+                return math.inf
+        case "//":
+            return left
+        case "%":
+            return right
+    return None  # `/` gives a float

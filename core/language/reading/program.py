@@ -1,0 +1,122 @@
+"""Source text to a ParsedProgram, or a ProgramError that lists everything wrong with it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from dataclasses import dataclass
+
+from core.language.nodes import Block
+from core.language.reading.lexical import check_text, check_tokens
+from core.language.reading.problems import Report
+from core.language.reading.refusals import refuse_statement
+from core.language.reading.statements import StatementReader
+from core.language.render import render
+from core.language.vocabulary import LOOKAHEAD, PARAMETERS, PROGRAM_NAME
+
+_HEADER = f"def {PROGRAM_NAME}({', '.join(PARAMETERS)}):"
+
+
+@dataclass(frozen=True)
+class ParsedProgram:
+    """A program that has been checked and can be evaluated."""
+
+    source: str  # as given, with every line break a newline
+    docstring: str  # "" if there is none
+    body: Block
+    id: str  # 16 hex digits: sha256 of the canonical source (see render.py)
+    features: frozenset[str]  # token attributes read, and token functions called
+    nodes: int
+
+    @property
+    def lookahead(self) -> bool:
+        """Whether it needs text to the right of a token, so cannot run while text is being generated."""
+        return bool(self.features & LOOKAHEAD)
+
+
+def parse(source: str) -> ParsedProgram:
+    """Read a program; no part of it is ever run by Python.
+
+    Raises ProgramError with every problem in source order; lines and columns count from 1, columns in
+    characters.
+    """
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    report = Report(source)
+    check_text(source, report)
+    report.raise_if_any()
+    safe = check_tokens(source, report)
+    module = _python_tree(source, report) if safe else None
+    function = None if module is None else _only_function(module, report)
+    if function is None:
+        report.raise_if_any()
+        raise AssertionError("no function and no problem")
+    _check_header(function, report)
+    statements = list(function.body)
+    docstring = _take_docstring(statements)
+    reader = StatementReader(report)
+    body = reader.body(function, statements)
+    report.raise_if_any()
+    identity = hashlib.sha256(render(body).encode()).hexdigest()[:16]
+    features = frozenset(reader.expressions.features)
+    return ParsedProgram(source, docstring, body, identity, features, reader.expressions.nodes)
+
+
+def _python_tree(source: str, report: Report) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except SyntaxError as error:
+        line, column = error.lineno or 1, error.offset or 1
+        report.add(line, column, f"Python cannot read this: {error.msg}; correct the spelling here")
+    except (RecursionError, MemoryError):
+        report.add(1, 1, "nested too deeply to be read; name the parts and combine the names")
+    except ValueError as error:  # also UnicodeError
+        report.add(1, 1, f"Python cannot read this: {error}; correct the spelling")
+    return None
+
+
+def _only_function(module: ast.Module, report: Report) -> ast.FunctionDef | None:
+    """The one `attend`; everything beside it is a problem."""
+    function = None
+    for statement in module.body:
+        if isinstance(statement, ast.FunctionDef) and statement.name == PROGRAM_NAME and function is None:
+            function = statement
+        elif isinstance(statement, ast.FunctionDef):
+            found = f"found the function `{statement.name}`"
+            report.at(statement, f"{found}; a program is exactly one `{_HEADER}`, so rename or remove it")
+        elif isinstance(statement, ast.Expr | ast.Assign | ast.AugAssign | ast.If | ast.Pass | ast.Return):
+            report.at(statement, f"found code outside `{PROGRAM_NAME}`; move it below `{_HEADER}`")
+        else:
+            report.at(statement, refuse_statement(statement))
+    if function is None:
+        report.add(1, 1, f"there is no `{PROGRAM_NAME}`; begin the program with `{_HEADER}`")
+    return function
+
+
+def _check_header(function: ast.FunctionDef, report: Report) -> None:
+    for decorator in function.decorator_list:
+        report.at(decorator, "found a decorator; remove it")
+    if function.returns is not None:
+        report.at(function.returns, f"found a return annotation; write `{_HEADER}`")
+    if parameters := vars(function).get("type_params"):  # Python 3.12 and later
+        report.at(parameters[0], f"found type parameters; write `{_HEADER}`")
+    arguments = function.args
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    for default in [*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]:
+        report.at(default, f"found a default; write `{_HEADER}`")
+    for argument in named:
+        if argument.annotation is not None:
+            report.at(argument.annotation, f"found an annotation; write `{_HEADER}`")
+    names = tuple(argument.arg for argument in arguments.args)
+    special = arguments.posonlyargs or arguments.kwonlyargs or arguments.vararg or arguments.kwarg
+    if names != PARAMETERS or special:
+        report.at(function, f"`{PROGRAM_NAME}` takes exactly the two tokens; write `{_HEADER}`")
+
+
+def _take_docstring(statements: list[ast.stmt]) -> str:
+    """Remove the docstring from the front and give its text, indentation removed."""
+    match statements:
+        case [ast.Expr(value=ast.Constant(value=str(text))), *_]:
+            del statements[0]
+            lines = [line.strip() for line in text.strip().split("\n")]
+            return "\n".join(lines)
+    return ""

@@ -1,0 +1,1 @@
+"""What a program means, token pair by token pair: slow, obvious, the definition."""

@@ -1,0 +1,1 @@
+"""The same meaning over tensors [batch, query, key]."""

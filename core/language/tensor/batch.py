@@ -1,0 +1,119 @@
+"""The padded tensors of a few sentences of similar length, and what programs share of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.features import ATTRIBUTES, Features, missing_value
+from core.language.nodes import Expression
+from core.language.tensor.texts import Texts
+from core.language.tensor.values import ANYTHING, Bounds, Value, measured
+
+_DTYPES = {"number": torch.float32, "boolean": torch.bool, "text": torch.int64, "token": torch.int64}
+_MAX_PAIR_VALUES = 16  # cached [batch, query, key] values; thin ones are small and all kept
+
+
+class Batch:
+    """Sentences `rows` of `features`, padded to the longest of them.
+
+    Columns are [batch, 1 + token]: cell 0 holds the attribute of a token that does not exist, so that
+    a token's index plus 1 finds its attribute whether it exists or not.
+    """
+
+    def __init__(
+        self, features: Features, rows: Sequence[int], texts: Texts, causal: bool, device: torch.device
+    ) -> None:
+        self.features = features
+        self.rows = rows
+        self.texts = texts
+        self.device = device
+        lengths = torch.from_numpy(features.lengths[list(rows)]).to(device)
+        self.size, self.length = len(rows), int(lengths.max())
+        positions = torch.arange(self.length, device=device)
+        self.positions = positions
+        self.exists = positions < lengths[:, None]  # [batch, token]
+        self.pairs = (
+            self.exists[:, :, None] & self.exists[:, None, :]
+        )  # [batch, query, key]: those that count
+        if causal:
+            self.pairs = self.pairs & (positions <= positions[:, None])
+        self.counts = self.pairs.float()  # 1 where a pair counts
+        self.parameters = {
+            "q": Value(positions.view(1, self.length, 1)),
+            "k": Value(positions.view(1, 1, self.length)),
+        }
+        self._columns: dict[str, tuple[Tensor, Bounds]] = {}
+        self._thin: dict[Expression, Value] = {}
+        self._paired: dict[Expression, Value] = {}
+
+    def cached(self, node: Expression) -> Value | None:
+        """The value of an expression that is the same in every program, if it was computed before."""
+        return self._thin.get(node) or self._paired.get(node)
+
+    def cache(self, node: Expression, value: Value) -> None:
+        """Keep the value of an expression that is the same in every program."""
+        is_thin = 1 in value.tensor.shape[1:]
+        if not is_thin and len(self._paired) >= _MAX_PAIR_VALUES:
+            self._paired.clear()
+        (self._thin if is_thin else self._paired)[node] = value
+
+    def column(self, name: str) -> tuple[Tensor, Bounds]:
+        """An attribute of every token, [batch, 1 + token], and its bounds if it is a number."""
+        if name not in self._columns:
+            tensor = self._padded(name)
+            is_number = ATTRIBUTES[name].kind == "number"
+            self._columns[name] = tensor, measured(tensor) if is_number else ANYTHING
+        return self._columns[name]
+
+    def _padded(self, name: str) -> Tensor:
+        kind = ATTRIBUTES[name].kind
+        missing = missing_value(name)
+        fill = self.texts.id(missing) if isinstance(missing, str) else missing
+        padded = torch.full((self.size, self.length + 1), fill, dtype=_DTYPES[kind])
+        for at, row in enumerate(self.rows):
+            values = torch.from_numpy(
+                np.ascontiguousarray(self.features.columns[name][self.features.span(row)])
+            )
+            padded[at, 1 : len(values) + 1] = values
+        return padded.to(self.device)
+
+    def attribute(self, token: Value, name: str) -> Value:
+        """An attribute of the tokens with these indices."""
+        column, bounds = self.column(name)
+        if token is self.parameters["q"]:
+            return Value(column[:, 1:, None], bounds)
+        if token is self.parameters["k"]:
+            return Value(column[:, None, 1:], bounds)
+        at = (token.tensor + 1).expand(self.size, -1, -1)
+        return Value(column.gather(1, at.flatten(1)).view(at.shape), bounds)
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether similarity() is available."""
+        return self.features.vectors is not None and self.features.vector_rows is not None
+
+    def similarity(self, a: Value, b: Value) -> Value:
+        """Cosines of two tokens' embeddings; 0 if either token does not exist."""
+        bounds = Bounds(-1.0, 1.0)
+        if a is self.parameters["q"] and b is self.parameters["k"]:
+            return Value(self._cosines[:, 1:, 1:], bounds)
+        at = ((a.tensor + 1) * (self.length + 1) + b.tensor + 1).expand(self.size, -1, -1)
+        return Value(self._cosines.flatten(1).gather(1, at.flatten(1)).view(at.shape), bounds)
+
+    @cached_property
+    def _cosines(self) -> Tensor:
+        """float32 [batch, 1 + token, 1 + token]; in 64 bits first, so that the result hangs on no library."""
+        vectors, vector_rows = self.features.vectors, self.features.vector_rows
+        assert vectors is not None
+        assert vector_rows is not None
+        padded = torch.zeros((self.size, self.length + 1, vectors.shape[1]), dtype=torch.float64)
+        for at, row in enumerate(self.rows):
+            values = vectors[vector_rows[self.features.span(row)]]
+            padded[at, 1 : len(values) + 1] = torch.from_numpy(values)
+        padded = padded.to(self.device)
+        return (padded @ padded.transpose(1, 2)).clamp(-1, 1).float()

@@ -1,0 +1,131 @@
+"""Programs over whole batches of sentences as tensors; agrees with `reference`, failures included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.features import Features
+from core.language import failures
+from core.language.nodes import Block
+from core.language.reading.program import ParsedProgram
+from core.language.tensor.batch import Batch
+from core.language.tensor.expressions import Position
+from core.language.tensor.statements import Interpreter
+from core.language.tensor.texts import Texts
+from core.language.tensor.values import Value
+from core.types import Failure
+
+MAX_ELEMENTS = 2**27  # one operation may touch for one sentence
+_BATCH_ELEMENTS = 2**17  # pairs evaluated together: 0.5 MB a tensor, which stays in the cache
+_OVERFLOW = 3e38
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A program's weights on every sentence of some features."""
+
+    weights: Tensor  # float32 [sentence, query, key]; rows sum to 1; zero in padding and failed sentences
+    failures: Mapping[int, Failure]  # row of the features -> why that sentence failed
+
+
+class Evaluator:
+    """Runs programs on the same sentences; what programs share is computed once.
+
+    With `causal` a query sees only keys at or before it. `max_elements` bounds what a single operation
+    may touch for one sentence; a sentence beyond it is a Failure("budget").
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        causal: bool = True,
+        device: str | torch.device = "cpu",
+        max_elements: int = MAX_ELEMENTS,
+    ) -> None:
+        self.features = features
+        self.causal = causal
+        self.device = torch.device(device)
+        self.max_elements = max_elements
+        self.texts = Texts(features.texts, self.device)
+        self.length = int(features.lengths.max(initial=0))
+        self.too_long = [row for row, n in enumerate(features.lengths) if int(n) ** 2 > max_elements]
+        if self.too_long:
+            fitting = [int(n) for n in features.lengths if int(n) ** 2 <= max_elements]
+            self.length = max(fitting, default=0)
+        self.batches = [Batch(features, rows, self.texts, causal, self.device) for rows in self._groups()]
+
+    def run(self, program: ParsedProgram, constants: Mapping[Position, Tensor] | None = None) -> Evaluated:
+        """Weights and failures of one program on every sentence.
+
+        `constants` replaces the number literals at these (line, column) by float32 scalars; weights are
+        differentiable in them.
+        """
+        shape = (len(self.features), self.length, self.length)
+        weights = torch.zeros(shape, dtype=torch.float32, device=self.device)
+        failed: dict[int, Failure] = {
+            row: failures.budget(1, "attend", int(self.features.lengths[row]) ** 2) for row in self.too_long
+        }
+        for batch, value, found in self.values(program.body, constants):
+            part = normalised(value, batch)
+            if found:
+                part[list(found)] = 0
+            failed |= {batch.rows[at]: failure for at, failure in found.items()}
+            weights[batch.rows, : batch.length, : batch.length] = part
+        return Evaluated(weights, dict(sorted(failed.items())))
+
+    def values(
+        self, body: Block, constants: Mapping[Position, Tensor] | None = None
+    ) -> Iterator[tuple[Batch, Value, dict[int, Failure]]]:
+        """Per batch: what a body gives before normalisation, and the Failure of each failed row of it.
+
+        Constants may be float32 [P] for P variants of the program at once: values that depend on them are
+        then [P, batch, query, key], and a row has failed if it failed for any of them.
+        """
+        for batch in self.batches:
+            interpreter = Interpreter(batch, self.max_elements, constants or {})
+            yield batch, *interpreter.run(body)
+
+    def _groups(self) -> Iterator[list[int]]:
+        """Rows of similar length, few enough that a pair tensor of each group is small."""
+        lengths = self.features.lengths
+        group: list[int] = []
+        for row in sorted(range(len(lengths)), key=lambda row: int(lengths[row])):
+            n = int(lengths[row])
+            if n == 0 or n**2 > self.max_elements:
+                continue
+            if group and (len(group) + 1) * n**2 > _BATCH_ELEMENTS:
+                yield group
+                group = []
+            group.append(row)
+        if group:
+            yield group
+
+
+def normalised(value: Value, batch: Batch) -> Tensor:
+    """Rows of float32 [..., batch, query, key] divided by their sums.
+
+    Negative weights are 0 before; empty rows go to token 0.
+    """
+    tensor = value.tensor if value.bounds.low >= 0 else value.tensor.clamp(min=0)
+    weights = tensor * batch.counts  # values are finite everywhere, so 0 is enough to hide the rest
+    if value.bounds.high * batch.length > _OVERFLOW:  # divide by the largest first, so that sums are finite
+        largest = weights.amax(-1, keepdim=True)
+        weights = weights / torch.where(largest > 0, largest, 1.0)
+    total = weights.sum(-1, keepdim=True)
+    weights = weights / torch.where(total == 0, 1.0, total)
+    is_empty = (total == 0) & batch.exists[:, :, None]
+    if bool(is_empty.any()):
+        first = torch.where(is_empty, 1.0, weights[..., :1])
+        weights = torch.cat([first, weights[..., 1:]], dim=-1)
+    return weights
+
+
+def evaluate(
+    program: ParsedProgram, features: Features, causal: bool = True, device: str | torch.device = "cpu"
+) -> Tensor:
+    """Weights [sentence, query, key] of one program; failed sentences are all zero (see Evaluator)."""
+    return Evaluator(features, causal, device).run(program).weights

@@ -1,0 +1,198 @@
+"""Expressions as tensors: a batch's value for every pair at once, as thin as what it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from core.language import failures
+from core.language import nodes as n
+from core.language.tensor import arithmetic
+from core.language.tensor.batch import Batch
+from core.language.tensor.lookups import needs_loop, search
+from core.language.tensor.recorder import Recorder
+from core.language.tensor.values import Bounds, Value, choose, measured
+from core.language.vocabulary import FUNCTIONS
+
+Locals = dict[str, Value]
+Position = tuple[int, int]  # line and column of a literal
+
+_COMPARE: Mapping[n.ComparisonOperator, Callable[[Tensor, Tensor], Tensor]] = {
+    "==": torch.eq,
+    "!=": torch.ne,
+    "<": torch.lt,
+    "<=": torch.le,
+    ">": torch.gt,
+    ">=": torch.ge,
+}
+
+
+class TensorExpressions:
+    """Evaluates the expressions of one program; both sides of every condition, for all pairs."""
+
+    def __init__(
+        self, batch: Batch, recorder: Recorder, max_elements: int, constants: Mapping[Position, Tensor]
+    ) -> None:
+        self.batch = batch
+        self.recorder = recorder
+        self.max_elements = max_elements
+        self.constants = constants
+        self.locals: Locals = {}
+
+    def number(self, node: n.Expression) -> Value:
+        """A number, or a boolean as 1 or 0."""
+        return self.value(node).numeric()
+
+    def value(self, node: n.Expression) -> Value:
+        """The value of any expression."""
+        match node:
+            case n.Number():
+                return self._literal(node)
+            case n.Text():
+                return Value(self._constant(self.batch.texts.id(node.value)))
+            case n.Truth():
+                return Value(self._constant(node.value))
+            case n.Parameter():
+                return self.batch.parameters[node.name]
+            case n.Local():
+                return self.locals[node.name]
+            case n.Attribute() | n.Call():
+                return self._shared(node)
+            case n.Sign():
+                value = self.number(node.operand)
+                return Value(-value.tensor, -value.bounds) if node.operator == "-" else value
+            case n.Arithmetic():
+                value = self.number(node.first)
+                for step in node.steps:
+                    operand = self.number(step.operand)
+                    value = arithmetic.arithmetic(
+                        step.operator, value, operand, step.line, self.recorder.fail
+                    )
+                return value
+            case n.Comparison():
+                return self._comparison(node)
+            case n.Membership():
+                return self._membership(node)
+            case n.Missing():
+                return Value((self.value(node.token).tensor < 0) != node.negated)
+            case n.Not():
+                return Value(~self.value(node.operand).tensor)
+            case n.Logic():
+                return self._logic(node)
+            case n.Conditional():
+                return self._conditional(node)
+
+    def _constant(self, value: float | bool) -> Tensor:
+        dtypes = {float: torch.float32, bool: torch.bool, int: torch.int64}
+        return torch.tensor([[[value]]], dtype=dtypes[type(value)], device=self.batch.device)
+
+    def _literal(self, node: n.Number) -> Value:
+        given = self.constants.get((node.line, node.column))
+        if given is None:
+            return Value(self._constant(node.value), Bounds(node.value, node.value))
+        return Value(given.view(*given.shape, 1, 1, 1), measured(given))
+
+    def _comparison(self, node: n.Comparison) -> Value:
+        path = self.recorder.path
+        left, result = self.value(node.operands[0]), None
+        for symbol, operand in zip(node.operators, node.operands[1:], strict=True):
+            right = self.value(operand)
+            holds = _COMPARE[symbol](left.tensor, right.tensor)
+            result = holds if result is None else result & holds
+            self.recorder.path = (*self.recorder.path, (holds, True))
+            left = right
+        self.recorder.path = path
+        assert result is not None
+        return Value(result)
+
+    def _membership(self, node: n.Membership) -> Value:
+        item = self.value(node.item)
+        tensor = item.tensor if node.item.kind == "text" else item.numeric().tensor
+        result = None
+        for choice in node.choices:
+            known = self.batch.texts.id(choice) if isinstance(choice, str) else choice
+            equal = tensor == self._constant(known)
+            result = equal if result is None else result | equal
+        assert result is not None
+        return Value(~result if node.negated else result)
+
+    def _logic(self, node: n.Logic) -> Value:
+        path = self.recorder.path
+        goes_on = node.operator == "and"
+        result = self.value(node.operands[0]).tensor
+        for operand in node.operands[1:]:
+            self.recorder.path = (*path, (result, goes_on))
+            right = self.value(operand).tensor
+            result = result & right if goes_on else result | right
+        self.recorder.path = path
+        return Value(result)
+
+    def _conditional(self, node: n.Conditional) -> Value:
+        path = self.recorder.path
+        test = self.value(node.test).tensor
+        self.recorder.path = (*path, (test, True))
+        then = self.value(node.then)
+        self.recorder.path = (*path, (test, False))
+        otherwise = self.value(node.otherwise)
+        self.recorder.path = path
+        if node.kind == "number":
+            then, otherwise = then.numeric(), otherwise.numeric()
+        return choose(test, then, otherwise)
+
+    def _shared(self, node: n.Attribute | n.Call) -> Value:
+        """Attributes and calls; those that no local or branch can change are computed once a batch."""
+        if not self._is_shared(node):
+            return self._attribute_or_call(node)
+        value = self.batch.cached(node)
+        if value is None:
+            attempts = self.recorder.attempts
+            value = self._attribute_or_call(node)
+            if self.recorder.attempts == attempts:  # a failure must be reported again by the next program
+                self.batch.cache(node, value)
+        return value
+
+    def _is_shared(self, node: n.Expression) -> bool:
+        """Whether an expression is built of q, k, literals, attributes and calls alone."""
+        match node:
+            case n.Parameter() | n.Text() | n.Truth():
+                return True
+            case n.Number():
+                return not self.constants
+            case n.Attribute():
+                return self._is_shared(node.token)
+            case n.Call():
+                values = (value for _, value in node.keywords)
+                return all(self._is_shared(part) for part in (*node.arguments, *values))
+        return False
+
+    def _attribute_or_call(self, node: n.Attribute | n.Call) -> Value:
+        if isinstance(node, n.Attribute):
+            return self.batch.attribute(self.value(node.token), node.name)
+        arguments = [self.value(argument) for argument in node.arguments]
+        match node.function:
+            case "startswith" | "endswith" | "contains":
+                text, part = (argument.tensor for argument in arguments)
+                return Value(self.batch.texts.test(node.function, text, part))
+            case "similarity":
+                return self._similarity(node, *arguments)
+            case "last" | "first" | "count":
+                return self._search(node, arguments[0] if arguments else None)
+        numbers = [argument.numeric() for argument in arguments]
+        return arithmetic.function(node.function, numbers, node.line, self.recorder.fail)
+
+    def _similarity(self, node: n.Call, a: Value, b: Value) -> Value:
+        if self.batch.has_vectors:
+            return self.batch.similarity(a, b)
+        self.recorder.fail(self._constant(True), failures.unavailable(node.line))
+        return Value(self._constant(0.0), Bounds(0.0, 0.0))
+
+    def _search(self, node: n.Call, token: Value | None) -> Value:
+        wants = [(name, self.value(value)) for name, value in node.keywords]
+        elements = self.batch.length**3
+        if needs_loop(wants) and elements > self.max_elements:
+            self.recorder.fail(self._constant(True), failures.budget(node.line, node.function, elements))
+            nothing = 0.0 if FUNCTIONS[node.function].result == "number" else -1
+            return Value(self._constant(nothing), Bounds(0.0, 0.0))
+        return search(self.batch, node.function, token, wants)

@@ -1,0 +1,106 @@
+"""A model's attention on sentences, as a stream: one sentence's maps at a time, never the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from core.errors import ModelError
+from core.features import Features
+from core.models.device import Halving
+from core.models.pretrained import LoadedModel
+from core.types import SentenceAttention
+
+BATCH_TOKENS = 512  # padded tokens in a forward pass; more gains nothing on a CPU
+_MAP_BUDGET = 2**28  # elements of attention that one batch may hold, over all layers
+
+
+def extract(
+    loaded: LoadedModel,
+    features: Features,
+    rows: Sequence[int],
+    batch_tokens: int = BATCH_TOKENS,
+    halving: Halving | None = None,
+) -> Iterator[SentenceAttention]:
+    """The attention of sentences `rows` of `features`, shortest first.
+
+    Sentences of like length share a forward pass, padded on the right; `halving` makes batches smaller where
+    memory runs out. Raises ModelError if the model reports no attention.
+    """
+    halving = halving or Halving()
+    cells = loaded.info.layers * loaded.info.heads
+
+    def maps_of(batch: Sequence[int]) -> np.ndarray:
+        return _maps(loaded, features, batch)
+
+    def width(batch: Sequence[int]) -> int:
+        return padded_tokens(features.lengths, batch)
+
+    for batch in batches(features.lengths, rows, batch_tokens, cells):
+        for part, maps in halving.run(batch, maps_of, width):
+            yield from _unpadded(features, part, maps)
+
+
+def _maps(loaded: LoadedModel, features: Features, rows: Sequence[int]) -> np.ndarray:
+    """float16 [sentence, layer, head, query, key], padded."""
+    ids, mask = padded_ids(features, rows, loaded.device)
+    # Without the language-modelling head, on which a small model spends a fifth of its time.
+    with torch.inference_mode():
+        output = loaded.model.base_model(
+            input_ids=ids, attention_mask=mask, output_attentions=True, **without_cache(loaded)
+        )
+    if not output.attentions or output.attentions[0] is None:
+        raise ModelError(f"{loaded.info.name} reports no attention weights; its attention is not supported")
+    maps: np.ndarray = torch.stack([layer.half() for layer in output.attentions], dim=1).cpu().numpy()
+    return maps
+
+
+def padded_tokens(lengths: np.ndarray, rows: Sequence[int]) -> int:
+    """How many tokens a batch of these rows has with its padding."""
+    return len(rows) * max(int(lengths[row]) for row in rows)
+
+
+def batches(
+    lengths: np.ndarray, rows: Sequence[int], batch_tokens: int, cells: int = 1
+) -> Iterator[list[int]]:
+    """Rows in order of length, cut so that a batch's padded tokens and attention maps stay bounded.
+
+    `cells` is how many maps (layers x heads) a sentence gives.
+    """
+    batch: list[int] = []
+    for row in sorted(rows, key=lambda row: (int(lengths[row]), row)):
+        width = int(lengths[row])
+        full = (len(batch) + 1) * width > batch_tokens or (len(batch) + 1) * cells * width**2 > _MAP_BUDGET
+        if batch and full:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def padded_ids(
+    features: Features, rows: Sequence[int], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and attention mask, both int64 [sentence, token], padded on the right with token 0."""
+    width = max(int(features.lengths[row]) for row in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for at, row in enumerate(rows):
+        tokens = torch.from_numpy(features.token_ids[features.span(row)].astype(np.int64))
+        ids[at, : len(tokens)] = tokens
+        mask[at, : len(tokens)] = 1
+    return ids.to(device), mask.to(device)
+
+
+def without_cache(loaded: LoadedModel) -> dict[str, bool]:
+    """The argument that keeps a causal model from storing keys and values; encoders take none."""
+    return {"use_cache": False} if loaded.info.is_causal else {}
+
+
+def _unpadded(features: Features, rows: Sequence[int], maps: np.ndarray) -> Iterator[SentenceAttention]:
+    for at, row in enumerate(rows):
+        n = int(features.lengths[row])
+        yield SentenceAttention(features.sentences[row], maps[at, :, :, :n, :n])

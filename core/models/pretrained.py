@@ -1,0 +1,212 @@
+"""Any causal or encoder model that transformers loads: hub id, local folder, GGUF file, or the demo model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from transformers.models.auto import modeling_auto
+
+from core.errors import ModelError
+from core.models import demo
+from core.models.device import pick_device
+from core.types import ModelInfo
+
+Tell = Callable[[str], None]
+_UNLIMITED = 1_000_000  # tokenizers without a limit report an absurd one
+_SHAPE = ("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
+_SAMPLES = 256  # values of each weight matrix
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in evaluation mode with eager attention, its fast tokenizer, and what is known of it."""
+
+    info: ModelInfo
+    model: Any  # transformers.PreTrainedModel
+    tokenizer: Any  # transformers.PreTrainedTokenizerFast
+    device: torch.device
+
+    def embeddings(self) -> np.ndarray:
+        """The input embeddings, float32 [vocabulary, dimension]."""
+        table: torch.Tensor = self.model.get_input_embeddings().weight
+        array: np.ndarray = table.detach().float().cpu().numpy()
+        return array
+
+    def weights(self) -> str:
+        """A fingerprint of shape and weights: equal wherever the model lies, and whatever loads it."""
+        config = self.model.config.get_text_config()
+        digest = hashlib.sha256(str([getattr(config, name, None) for name in _SHAPE]).encode())
+        for part in sorted(map(_sampled, self.model.parameters())):  # their order is the library's affair
+            digest.update(part)
+        return digest.hexdigest()[:16]
+
+
+def load(
+    name: str,
+    models: Path = Path("workspace/models"),
+    device: str = "auto",
+    tell: Tell = lambda text: None,
+    expected: str | None = None,
+) -> LoadedModel:
+    """The model called `name`: "demo", a folder, a .gguf file or a hub id.
+
+    `models` keeps the demo model; `tell` hears what is going on. Raises ModelError, also if the model is not
+    the one whose id is `expected`, such as a later checkpoint in the same folder.
+    """
+    loaded = _load(name, models, device, tell)
+    if expected not in (None, loaded.info.id):
+        raise ModelError(
+            f"{name} is now {loaded.info.id}, but the workspace's programs are of {expected}; put that model "
+            "back, or add the new one with `extract` and find programs for it"
+        )
+    return loaded
+
+
+def _load(name: str, models: Path, device: str, tell: Tell) -> LoadedModel:
+    chosen = pick_device(device)
+    if name == "demo":
+        folder = demo.demo_folder(models, _unpack_gguf, tell)
+        return _load_pretrained(str(folder), "demo", chosen)
+    path = Path(name)
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise ModelError(f"{path} does not exist")
+        return _load_gguf(path, chosen)
+    if path.is_dir() and not (path / "config.json").is_file():
+        raise ModelError(f"{path} has no config.json; name the folder that save_pretrained wrote")
+    if not path.is_dir() and (path.is_absolute() or name.startswith((".", "~"))):
+        raise ModelError(f"{path} does not exist")
+    return _load_pretrained(name, name, chosen)
+
+
+def _load_pretrained(source: str, name: str, device: torch.device, **options: Any) -> LoadedModel:
+    """Load from a folder or the hub, turning the library's many errors into one."""
+    # A GPU holds the checkpoint's own precision; on the CPU float32 is the fast and exact one.
+    options.setdefault("dtype", "auto" if device.type == "cuda" else torch.float32)
+    gguf = {key: options[key] for key in ("gguf_file",) if key in options}
+    own = {"trust_remote_code": False}  # without a word the library asks whether to run the folder's code
+    try:
+        config = transformers.AutoConfig.from_pretrained(source, **own, **gguf)
+        _require_supported(name, config)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own, **gguf)
+        _require_vocabulary(name, tokenizer)
+        factory = _factory(config)
+        model = factory.from_pretrained(source, attn_implementation="eager", **own, **options)
+    except ModelError:
+        raise
+    except Exception as error:  # the libraries' errors about damaged files have nothing in common
+        raise ModelError(_explain(name, error)) from error
+    model = model.eval().requires_grad_(False).to(device)
+    return LoadedModel(describe(name, model), model, tokenizer, device)
+
+
+def _require_supported(name: str, config: Any) -> None:
+    if getattr(config, "is_encoder_decoder", False):
+        raise ModelError(f"{name} is an encoder-decoder model; give a causal model or an encoder")
+    if not getattr(config.get_text_config(), "num_attention_heads", None):
+        raise ModelError(f"{name} ({config.model_type}) has no attention heads; give a transformer")
+
+
+def _require_vocabulary(name: str, tokenizer: Any) -> None:
+    """Without a tokenizer's files the library makes up an empty one, which reads every text as nothing."""
+    if len(tokenizer) <= len(tokenizer.added_tokens_decoder):
+        raise ModelError(f"{name} has no tokenizer; save the tokenizer into the model's folder")
+
+
+def _load_gguf(path: Path, device: torch.device) -> LoadedModel:
+    options = {"quantization_config": transformers.GgufConfig(dequantize=True), "dtype": torch.float32}
+    return _load_pretrained(str(path.parent), str(path), device, gguf_file=path.name, **options)
+
+
+def _unpack_gguf(gguf: Path, folder: Path) -> None:
+    """Write the de-quantised model and its tokenizer as an ordinary folder."""
+    loaded = _load_gguf(gguf, torch.device("cpu"))
+    loaded.model.save_pretrained(folder)
+    loaded.tokenizer.save_pretrained(folder)
+
+
+def _factory(config: Any) -> Any:
+    """The auto class for a checkpoint: causal language model, masked language model, or bare encoder."""
+    names = " ".join(config.architectures or [])
+    if "MaskedLM" in names:
+        return transformers.AutoModelForMaskedLM
+    if "CausalLM" in names or "LMHead" in names:
+        return transformers.AutoModelForCausalLM
+    if is_encoder(config):
+        return transformers.AutoModel
+    return transformers.AutoModelForCausalLM
+
+
+def is_encoder(config: Any) -> bool:
+    """Whether a model of this configuration looks both ways."""
+    masked = config.model_type in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    return masked and not getattr(config, "is_decoder", False)
+
+
+def describe(name: str, model: Any) -> ModelInfo:
+    """What is known of a model; its id comes from its configuration and weights, not from its path."""
+    config = model.config.get_text_config()
+    return ModelInfo(
+        id=f"{_slug(demo.NAME if name == 'demo' else name)}-{_fingerprint(model)}",
+        name=name,
+        architecture=config.model_type,
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        is_causal=not is_encoder(config),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        max_length=min(getattr(config, "max_position_embeddings", None) or _UNLIMITED, _UNLIMITED),
+    )
+
+
+def _slug(name: str) -> str:
+    stem = Path(name).name.removesuffix(".gguf")
+    return re.sub(r"[^A-Za-z0-9.]+", "-", stem).strip("-.") or "model"
+
+
+def _fingerprint(model: Any) -> str:
+    """Eight hex digits that tell apart two checkpoints of one architecture."""
+    digest = hashlib.sha256()
+    shape = {
+        key: value for key, value in model.config.to_dict().items() if isinstance(value, int | bool | str)
+    }
+    shape = {key: value for key, value in shape.items() if not key.startswith(("_", "transformers", "dtype"))}
+    digest.update(json.dumps(shape, sort_keys=True).encode())
+    for parameter in model.parameters():
+        sample = parameter.detach().flatten()[:64].float().cpu().numpy()
+        digest.update(sample.tobytes())
+    return digest.hexdigest()[:8]
+
+
+def _sampled(parameter: torch.Tensor) -> bytes:
+    """A digest of values spread over a parameter."""
+    every = max(1, parameter.numel() // _SAMPLES)
+    sample = parameter.detach().flatten()[::every].float().cpu().numpy()
+    return hashlib.sha256(sample.tobytes()).digest()
+
+
+def _explain(name: str, error: Exception) -> str:
+    """One line on why a model did not load, and what to do."""
+    text = str(error)
+    first = " ".join(text.split())[:300].rstrip(".") or type(error).__name__
+    if "GGUF" in text or name.endswith(".gguf") or isinstance(error, struct.error):
+        return f"cannot read {name} as GGUF: {first}. Damaged, or an architecture transformers cannot unpack"
+    if "couldn't connect" in text or "offline" in text.lower():
+        return (
+            f"cannot fetch {name}: the Hugging Face hub is out of reach and the model is not in its cache. "
+            "Check the network, or give a folder, a .gguf file or `demo`"
+        )
+    if "trust_remote_code" in text:
+        return f"{name} needs code of its own to be loaded, which Headscript does not run"
+    if "is not a local folder" in text or "Repository Not Found" in text or "404" in text:
+        return f"there is no model {name}: not a folder here, and not on the Hugging Face hub"
+    return f"cannot load {name}: {first}"

@@ -1,0 +1,1 @@
+"""Who writes programs: attention in, programs out. They are handed train and validation only."""

@@ -1,0 +1,1 @@
+"""Programs written by a language model: what it is shown, asked, and may cost."""

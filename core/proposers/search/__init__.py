@@ -1,0 +1,1 @@
+"""Programs built rule by rule, each rule found by gradient."""

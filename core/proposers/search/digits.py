@@ -1,0 +1,41 @@
+"""Constants of chosen rules with as few digits as fit as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.language.tune.literals import spelt
+from core.language.tune.rounding import FEWEST_DIGITS, rounded
+from core.proposers.search.part_values import Values
+from core.proposers.search.refit import ious, logits_of
+from core.proposers.search.select import Chosen
+
+
+def spelled(train: Values, chosen: Sequence[Chosen], maps: Mapping[str, np.ndarray]) -> list[list[str]]:
+    """Each head's constants as a program writes them; the rounding rule is that of `tune`."""
+    layout = train.layout
+    targets = layout.targets(maps)
+    pad = torch.nn.utils.rnn.pad_sequence
+    none = targets.new_zeros(1, layout.cells)  # so that a head without rules has something to stack
+    powers = pad([torch.stack([*map(train.of, head.rules), none[0]]) for head in chosen], batch_first=True)
+    logs = [torch.tensor([*head.constants, 0.0], dtype=torch.float64) for head in chosen]
+    constants = pad(logs, batch_first=True).exp()  # 1 where a head has no rule
+
+    def fit(tried: Tensor, only: Tensor | None) -> Tensor:
+        heads = torch.arange(len(chosen)) if only is None else only
+        if not len(heads):
+            return torch.zeros(0, dtype=torch.float64)
+        logits = logits_of(tried.log().float().to(layout.device), powers[heads])
+        return ious(layout, logits, targets[heads]).double().cpu()
+
+    reached = fit(constants, None)
+    unmoved = torch.ones_like(constants)
+    _, spellings = rounded(fit, unmoved, constants, torch.zeros_like(reached), reached)
+    return [
+        [text or spelt(1.0, FEWEST_DIGITS) for text in row[: len(head.rules)]]
+        for row, head in zip(spellings, chosen, strict=True)
+    ]

@@ -1,0 +1,219 @@
+"""What rules can say: conditions on the query, on the key and on both, and laws of distance.
+
+Generated from the vocabulary of the language and from what occurs in the training split. Any two
+conditions can be joined, so a few hundred parts make tens of thousands of candidate rules.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from core.features import ATTRIBUTES, Features, Kind
+from core.proposers.search.phrases import phrase_of_flag, phrase_of_number, phrase_of_text, via
+
+_LEAST_COUNT = 8  # tokens of train that a value must occur on
+_VALUES = {"lower": 40, "tag": 24, "dep": 30, "pos": 20, "entity": 6}  # most frequent ones of a text
+_NEIGHBOUR_VALUES = {"pos": 8, "lower": 6}  # of the token before
+_FIRST_VALUES = 12  # most frequent texts whose first occurrence is a condition
+_SMALL = (0, 1, 2)
+_BOUNDS = (2, 4, 8, 16)
+_DISTANCES = range(2, 6)
+_REACHES = (3, 4, 6, 8, 12, 16, 24, 32)
+_CAPS = (4, 8, 16)
+_SIMILARITIES = (0.1, 0.2, 0.3, 0.5)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A condition or a law: its source, where `{t}` stands for `q` or `k`, and what a person calls it."""
+
+    source: str
+    phrase: str
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Which of the two tokens the source names."""
+        return frozenset(token for token in ("q", "k") if re.search(rf"\b{token}\b", self.source))
+
+
+FIRST = Part("{t}.is_first", phrase_of_flag("is_first"))
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """The parts that rules are put together from."""
+
+    tokens: tuple[Part, ...]  # conditions on one token, of either
+    relations: tuple[Part, ...]  # conditions on the query and the key together
+    laws: tuple[Part, ...]  # numbers that a constant is raised to
+    sink_laws: tuple[Part, ...]  # numbers that depend on the query only; for the first token
+
+    @property
+    def rules(self) -> int:
+        """How many rules of at most two conditions there are, not counting sets of words."""
+        tokens, relations = len(self.tokens), len(self.relations)
+        return tokens + relations + tokens**2 + 2 * tokens * relations + len(self.laws) + len(self.sink_laws)
+
+
+def grammar_of(train: Features, is_causal: bool) -> Grammar:
+    """Everything that can be said about these sentences."""
+    return Grammar(
+        tokens=tuple(_token_conditions(train, is_causal)),
+        relations=tuple(_relations(train, is_causal)),
+        laws=tuple(_laws(is_causal)),
+        sink_laws=(
+            Part("sqrt(q.index)", "more so further on"),
+            Part("min(q.index, 8)", "more so after a few tokens"),
+        ),
+    )
+
+
+def _token_conditions(train: Features, is_causal: bool) -> Iterator[Part]:
+    for path in ("", ".prev", ".next"):
+        for name in _names_of("boolean"):
+            yield Part(f"{{t}}{path}.{name}", via(path, phrase_of_flag(name)))
+    for name in _names_of("number"):
+        for number in _SMALL:
+            yield Part(f"{{t}}.{name} == {number}", phrase_of_number(name, "==", number))
+        for number in _BOUNDS:
+            yield Part(f"{{t}}.{name} < {number}", phrase_of_number(name, "<", number))
+    for path, wanted in (("", _VALUES), (".prev", _NEIGHBOUR_VALUES), (".next", {"pos": 6})):
+        for name, most in wanted.items():
+            for value in _frequent(train, name, most):
+                yield Part(f"{{t}}{path}.{name} == {quoted(value)}", via(path, phrase_of_text(name, value)))
+    if not is_causal:
+        yield Part("{t}.next == None", "the last token")
+    yield from _firsts(train)
+
+
+def _firsts(train: Features) -> Iterator[Part]:
+    """The first token of a kind in a passage, which draws many heads as the very first token does."""
+    for name in _repeating_flags():
+        source = f"{{t}}.{name} and count({{t}}, {name}=True) == 0"
+        yield Part(source, f"the first of {phrase_of_flag(name)}")
+    for value in _frequent(train, "lower", _FIRST_VALUES):
+        source = f"{{t}}.lower == {quoted(value)} and count({{t}}, lower={quoted(value)}) == 0"
+        yield Part(source, f"the first of {phrase_of_text('lower', value)}")
+
+
+def _names_of(kind: Kind) -> list[str]:
+    """The attributes of a kind."""
+    return [name for name, attribute in ATTRIBUTES.items() if attribute.kind == kind]
+
+
+def _repeating_flags() -> list[str]:
+    """The conditions that more than one token of a passage can meet."""
+    return [name for name in _names_of("boolean") if name != "is_first"]
+
+
+def _frequent(train: Features, name: str, most: int) -> list[str]:
+    """The most frequent values of a text that occur often enough."""
+    counts = Counter(train.texts[at] for at in train.columns[name])
+    return [value for value, count in counts.most_common(most) if value and count >= _LEAST_COUNT]
+
+
+def _relations(train: Features, is_causal: bool) -> Iterator[Part]:
+    yield from _distances(is_causal)
+    yield from _same_texts()
+    yield from _searches(train)
+    yield Part("k.sentence == q.sentence", "its own sentence")
+    yield Part("k.sentence == q.sentence - 1", "the sentence before")
+    yield Part("k.in_quotes == q.in_quotes", "the same side of quotation marks")
+    yield Part("k.sentence_position == q.sentence_position and k != q", "the same place in other sentences")
+    yield Part("k == q.head", "the word it depends on")
+    yield Part("k == q.head.head", "the word that its head depends on")
+    yield Part("k.head == q and k != q", "the words that depend on it")
+    yield Part("k.head == q.head and k != q", "words that depend on the same word")
+    yield Part("k.index * 2 < q.index", "the first half of what came before")
+    for least in _SIMILARITIES:
+        yield Part(f"similarity(q, k) > {least}", "words of like meaning")
+
+
+def _distances(is_causal: bool) -> Iterator[Part]:
+    yield Part("k == q", "itself")
+    yield Part("k == q.prev", "the token before")
+    for d in _DISTANCES:
+        yield Part(f"q.index - k.index == {d}", f"the token {d} back")
+    distance = _distance(is_causal)
+    for reach in _REACHES:
+        yield Part(f"{distance} < {reach}", f"the nearest {reach} tokens")
+    if not is_causal:
+        yield Part("k == q.next", "the token after")
+        for d in _DISTANCES:
+            yield Part(f"k.index - q.index == {d}", f"the token {d} ahead")
+        yield Part("k.index > q.index", "what comes after")
+
+
+def _same_texts() -> Iterator[Part]:
+    for name in ("lower", "lemma", "pos", "tag", "dep", "word"):
+        yield Part(f"k.{name} == q.{name} and k != q", f"tokens of the same {_NAMES[name]}")
+    yield Part('k.entity == q.entity and k.entity != "" and k != q', "names of the same kind")
+    yield Part("k.lower == q.lower", "the same token")
+    yield Part("k.word == q.word", "its own word")
+    for key, query in (("prev", ""), ("next", ""), ("prev.prev", ""), ("prev", "prev"), ("next", "next")):
+        k, q = (
+            ".".join(part for part in (token, path) if part) for token, path in (("k", key), ("q", query))
+        )
+        for name in ("lower", "pos", "tag"):
+            phrase = f"keys whose {_side(key)} has the {_NAMES[name]} of the {_side(query) or 'query'}"
+            if not (name == "lower" and (key, query) == ("prev", "")):
+                yield Part(f"{k}.{name} == {q}.{name} and k != q", phrase)
+    yield Part("k.prev.lower == q.lower and k != q", "what followed the same word before")
+    yield Part(
+        "k.prev.lower == q.lower and k.prev.prev.lower == q.prev.lower and k != q",
+        "what followed the same two words before",
+    )
+
+
+def _searches(train: Features) -> Iterator[Part]:
+    for name in _repeating_flags():
+        found = f"last(q, {name}=True)"
+        yield Part(f"k == {found}", f"the latest of {phrase_of_flag(name)}")
+        yield Part(f"k.prev == {found}", f"what follows the latest of {phrase_of_flag(name)}")
+    for name in ("lower", "pos", "tag", "dep"):
+        yield Part(f"k == last(q, {name}=q.{name})", f"the latest token of the same {_NAMES[name]}")
+    yield Part("k.prev == last(q, lower=q.lower)", "what followed the same word last time")
+    for value in _frequent(train, "pos", 10):
+        yield Part(f"k == last(q, pos={quoted(value)})", f"the latest of {phrase_of_text('pos', value)}")
+
+
+def _laws(is_causal: bool) -> Iterator[Part]:
+    distance = _distance(is_causal)
+    yield Part(distance, "what is near")
+    yield Part(f"sqrt({distance})", "what is near")
+    for cap in _CAPS:
+        yield Part(f"min({distance}, {cap})", "what is near")
+    yield Part("k.index", "what comes early")
+    yield Part("sqrt(k.index)", "what comes early")
+    yield Part("k.length", "short tokens")
+    yield Part("k.sentence_position", "the beginnings of sentences")
+    yield Part("abs(q.sentence - k.sentence)", "nearby sentences")
+    yield Part("count(k, lower=k.lower)", "words that are new")
+    yield Part("1 - similarity(q, k)", "words of like meaning")
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of the language."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _distance(is_causal: bool) -> str:
+    return "q.index - k.index" if is_causal else "abs(q.index - k.index)"
+
+
+def _side(path: str) -> str:
+    return {"": "", "prev": "token before", "next": "token after", "prev.prev": "token two before"}[path]
+
+
+_NAMES = {
+    "lower": "text",
+    "lemma": "lemma",
+    "pos": "part of speech",
+    "tag": "tag",
+    "dep": "dependency",
+    "word": "word",
+}

@@ -1,0 +1,101 @@
+"""What the parts of a grammar are worth in every cell of some sentences, and with them any rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from core.proposers.search.grammar import FIRST, Grammar, Part
+from core.proposers.search.layout import Layout
+from core.proposers.search.rule import Rule
+
+_NEARLY_ALL = 0.97
+
+
+class Values:
+    """The parts of `grammar` on the sentences of `layout`; parts that fail there are left out."""
+
+    def __init__(self, layout: Layout, grammar: Grammar) -> None:
+        self.layout = layout
+        self.words = _words(layout)  # int64 [padded token]
+        texts = layout.features.texts
+        self._word_of = {text: at for at, text in enumerate(texts)}
+        self._tokens = {
+            part: layout.token_values(part.source.format(t="k")) for part in (FIRST, *grammar.tokens)
+        }
+        self._relations = self._pairs(grammar.relations, torch.bool)
+        self._laws = self._pairs((*grammar.laws, *grammar.sink_laws), torch.float32)
+        self.grammar = replace(
+            grammar,
+            relations=tuple(part for part in grammar.relations if part in self._relations),
+            laws=tuple(part for part in grammar.laws if part in self._laws),
+        )
+
+    def _pairs(self, parts: Sequence[Part], dtype: torch.dtype) -> dict[Part, Tensor]:
+        """Row cells [cell] of each part that can be evaluated on all sentences."""
+        found = {part: self.layout.values(part.source) for part in parts}
+        rows, is_real = self.layout.square, self.layout.is_real
+        return {
+            part: (values[rows] * is_real).to(dtype) for part, values in found.items() if values is not None
+        }
+
+    def token(self, part: Part) -> Tensor:
+        """A condition on one token, float32 [padded token]."""
+        return self._tokens[part]
+
+    def relation(self, part: Part) -> Tensor:
+        """A condition on both tokens, bool [row cell]."""
+        return self._relations[part]
+
+    def of(self, rule: Rule) -> Tensor:
+        """What a rule's constant is raised to, float32 [row cell]; 0 where its conditions do not hold."""
+        values = self._laws[rule.law] if rule.law else self.layout.is_real.float()
+        if rule.query:
+            values = values * self._tokens[rule.query][self.layout.query]
+        if rule.key:
+            values = values * self._tokens[rule.key][self.layout.key]
+        if rule.relation:
+            values = values * self._relations[rule.relation]
+        if rule.query_words:
+            values = values * self._among(rule.query_words)[self.layout.query]
+        if rule.key_words:
+            values = values * self._among(rule.key_words)[self.layout.key]
+        return values
+
+    def _among(self, words: Sequence[str]) -> Tensor:
+        ids = [self._word_of[word] for word in words if word in self._word_of]
+        return torch.isin(self.words, torch.tensor(ids, device=self.words.device)).float()
+
+
+def distinct(grammar: Grammar, values: Values) -> Grammar:
+    """The grammar without parts that hold nearly everywhere, nowhere, or just where an earlier one does."""
+    seen: set[bytes] = set()
+
+    def is_new(column: Tensor) -> bool:
+        key = column.to(torch.float16).cpu().numpy().tobytes()
+        is_new = 0 < float(column.float().mean()) < _NEARLY_ALL and key not in seen
+        seen.add(key)
+        return is_new
+
+    real = values.layout.is_real
+    exists = torch.cat([batch.exists.flatten() for batch in values.layout.evaluator.batches])
+    return replace(
+        grammar,
+        tokens=tuple(part for part in grammar.tokens if is_new(values.token(part)[exists])),
+        relations=tuple(part for part in grammar.relations if is_new(values.relation(part)[real])),
+    )
+
+
+def _words(layout: Layout) -> Tensor:
+    """The number of each padded token's text in lower case; -1 in padding."""
+    words = torch.full((layout.tokens,), -1, dtype=torch.int64)
+    lower = layout.features.columns["lower"]
+    for batch, square in zip(layout.evaluator.batches, layout.squares, strict=True):
+        view = words[square.tokens].view(square.size, square.length)
+        for at, row in enumerate(batch.rows):
+            found = torch.from_numpy(lower[layout.features.span(row)].astype("int64"))
+            view[at, : len(found)] = found
+    return words.to(layout.device)

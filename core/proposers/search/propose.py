@@ -1,0 +1,127 @@
+"""A program for every head, without any API: rules chosen by gradient, fitted, pruned and written down.
+
+Rules are chosen and fitted on train, and what each is worth is measured on validation. The search is handed
+features and attention of those two splits and nothing else. What is compared in the end is the parsed source.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from core.features import Features
+from core.language import ParsedProgram, parse
+from core.models.device import Halving
+from core.proposers.search.digits import spelled
+from core.proposers.search.grammar import grammar_of
+from core.proposers.search.layout import Layout
+from core.proposers.search.part_values import Values, distinct
+from core.proposers.search.screen import Screen
+from core.proposers.search.select import select
+from core.proposers.search.write import written
+from core.scoring.scores import BASELINES, Patterns, cell_count, patterns, sentence_ious
+from core.types import SearchLimits
+
+_CELLS = 2**17  # query-key pairs of each split that are worked on; of a longer corpus the first passages
+
+Maps = Mapping[str, np.ndarray]  # sentence -> a layer's [head, query, key]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What all heads share: the candidate rules on both splits, and the baselines."""
+
+    screen: Screen | None  # None where the sentences tell no key from another
+    train: Values
+    validation: Values
+    baselines: tuple[ParsedProgram, ...]
+    baseline_patterns: Patterns  # on validation
+    is_causal: bool
+    limits: SearchLimits
+    halving: Halving = field(default_factory=Halving)  # of a layer's heads, where memory runs out
+
+    @property
+    def rules(self) -> int:
+        """How many candidate rules there are, not counting sets of words."""
+        return self.train.grammar.rules
+
+    def propose(self, maps: Maps) -> list[ParsedProgram]:
+        """A program for each head of a layer, whose maps of every train and validation sentence these are.
+
+        The baseline that fits best on validation, where the rules do not beat it.
+        """
+        heads = range(next(iter(maps.values())).shape[0])
+
+        def of_heads(part: Sequence[int]) -> list[ParsedProgram]:
+            return self._propose({name: held[part[0] : part[-1] + 1] for name, held in maps.items()})
+
+        return [program for _, found in self.halving.run(heads, of_heads) for program in found]
+
+    def _propose(self, maps: Maps) -> list[ParsedProgram]:
+        baseline_ious = sentence_ious(self.baseline_patterns, maps, self.is_causal).mean(-1)
+        best = [self.baselines[at] for at in baseline_ious.argmax(0)]
+        if self.screen is None:
+            return best
+        chosen = select(self.screen, self.validation, maps, self.limits)
+        constants = spelled(self.train, chosen, maps)
+        found = [parse(written(one.rules, texts)) for one, texts in zip(chosen, constants, strict=True)]
+        features = self.validation.layout.features
+        ious = sentence_ious(patterns(found, features, self.is_causal), maps, self.is_causal).mean(-1)
+        return [
+            program if ious[head, head] > baseline_ious[:, head].max() else best[head]
+            for head, program in enumerate(found)
+        ]
+
+    def over_layers(
+        self, layers: Sequence[int], read: Callable[[int], Maps]
+    ) -> Iterator[tuple[int, list[ParsedProgram]]]:
+        """`propose` for layer after layer, in order; on a CPU as many at a time as there are cores."""
+        on_cpu = self.train.layout.device.type == "cpu"
+        with ThreadPoolExecutor(
+            (os.cpu_count() or 1) if on_cpu else 1,
+            initializer=torch.set_num_threads,  # of this thread alone
+            initargs=(1,),
+        ) as pool:
+            yield from zip(layers, pool.map(lambda layer: self.propose(read(layer)), layers), strict=True)
+
+
+def prepare_search(
+    train: Features,
+    validation: Features,
+    is_causal: bool,
+    limits: SearchLimits | None = None,
+    device: str | torch.device = "cpu",
+    halving: Halving | None = None,
+) -> Search:
+    """A search over every rule that the grammar gives for these sentences.
+
+    `halving` takes fewer heads at a time where memory runs out.
+    """
+    device = torch.device(device)
+    train, validation = (_within(split, is_causal) for split in (train, validation))
+    values = Values(Layout(train, is_causal, device), grammar_of(train, is_causal))
+    values.grammar = distinct(values.grammar, values)
+    held_out = Values(Layout(validation, is_causal, device), values.grammar)
+    baselines = tuple(parse(source) for source in BASELINES.values())
+    says_something = bool(values.grammar.tokens and values.grammar.relations)
+    return Search(
+        Screen(values) if says_something else None,
+        values,
+        held_out,
+        baselines,
+        patterns(baselines, validation, is_causal),
+        is_causal,
+        limits or SearchLimits(),
+        halving or Halving(),
+    )
+
+
+def _within(features: Features, is_causal: bool) -> Features:
+    """The first sentences whose maps together have at most _CELLS cells; at least one."""
+    sizes = np.cumsum([cell_count(int(n), is_causal) for n in features.lengths])
+    return features.select(range(max(1, int(np.searchsorted(sizes, _CELLS, side="right")))))

@@ -1,0 +1,111 @@
+"""Rules fitted to many heads at once: weights are softmaxes of constants times what the rules say.
+
+With w the softmax of a row and t the head's row, d|w - t| / dlogits = s - w * sum(s), where
+s = w * sign(w - t). The loss is the mean over sentences of the mean over rows: the linear twin of IoU.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.proposers.search.layout import Layout
+
+_NOTHING = -1e30  # the logit of padding
+_FIRST_RATE = 0.4
+_HIGHEST_RATE = 0.8
+_GROWTH = 1.2
+_SPREAD_EVERY = 4  # steps; it changes slowly
+_LONGEST = 1.0  # step, in logs
+_RIDGE = 1e-5  # of the spread
+_LARGEST = math.log(2000)  # of what a rule may multiply a weight by, in logs
+
+
+@dataclass(frozen=True)
+class Fields:
+    """How a model of H heads stands in every row cell."""
+
+    weights: Tensor  # float32 [head, cell]
+    ascent: Tensor  # float32 [head, cell]: how fast the loss falls as a logit rises
+    targets: Tensor  # float32 [head, cell]: what the weights should be
+    ious: Tensor  # float32 [head]
+
+
+def fields(layout: Layout, logits: Tensor, targets: Tensor) -> Fields:
+    """Weights, gradient and IoU of logits [head, cell] against `targets` [head, cell]."""
+    weights, ascent = torch.empty_like(logits), torch.empty_like(logits)
+    distances = logits.new_zeros(len(logits), len(layout.lengths))
+    hidden = torch.where(layout.is_real, logits, _NOTHING)
+    for block, rows in layout.row_views(hidden):
+        held = rows.softmax(-1)
+        wanted = targets[:, block.cells].view_as(held)
+        difference = held - wanted
+        signed = torch.copysign(held, difference)
+        signed.addcmul_(held, signed.sum(-1, keepdim=True), value=-1)
+        distances.index_add_(1, block.sentence, difference.abs_().sum(-1))
+        weights[:, block.cells] = held.flatten(1)
+        ascent[:, block.cells] = signed.flatten(1).neg_()
+    ascent *= layout.share
+    return Fields(weights, ascent, targets, _ious(layout, distances))
+
+
+def ious(layout: Layout, logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean IoU over sentences, float32 [head]."""
+    distances = logits.new_zeros(len(logits), len(layout.lengths))
+    hidden = torch.where(layout.is_real, logits, _NOTHING)
+    for block, rows in layout.row_views(hidden):
+        wanted = targets[:, block.cells].view_as(rows)
+        distances.index_add_(1, block.sentence, (rows.softmax(-1) - wanted).abs_().sum(-1))
+    return _ious(layout, distances)
+
+
+def logits_of(constants: Tensor, values: Tensor) -> Tensor:
+    """Logits [head, cell] of log constants [head, rule] and rule values [head, rule, cell]."""
+    return torch.bmm(constants[:, None], values)[:, 0]
+
+
+def refit(
+    layout: Layout, constants: Tensor, values: Tensor, targets: Tensor, steps: int
+) -> tuple[Tensor, Tensor]:
+    """The best log constants [head, rule] seen on a descent from `constants`, and their IoU [head].
+
+    A step is a rate times the gradient over the spread of a rule's values under the weights, which is 2 where
+    all rows ask for more. The rate of each constant grows while its steps agree and halves when they turn.
+    """
+    limit = torch.where(values.amax(2) > 1, 1.5, _LARGEST)  # a law's constant is raised to powers
+    places, best = constants.clone(), constants.clone()
+    reached = constants.new_full((len(constants),), -1.0)
+    rates = torch.full_like(places, _FIRST_RATE)
+    spread, before = torch.zeros_like(places), torch.zeros_like(places)
+    for step in range(steps + 1):
+        found = fields(layout, logits_of(places, values), targets)
+        better = found.ious > reached
+        best[better], reached[better] = places[better], found.ious[better]
+        if step % _SPREAD_EVERY == 0:
+            spread = spread_of(layout, found.weights, values)
+        slope = torch.bmm(values, found.ascent[:, :, None])[:, :, 0] / (spread + _RIDGE)
+        agrees = slope.sign() * before.sign()
+        rates = torch.where(agrees < 0, rates / 2, torch.where(agrees > 0, rates * _GROWTH, rates))
+        rates = rates.clamp(max=_HIGHEST_RATE)
+        places = (places + (rates * slope).clamp(-_LONGEST, _LONGEST)).clamp(-limit, limit)
+        before = slope
+    return best, reached
+
+
+def spread_of(layout: Layout, weights: Tensor, values: Tensor) -> Tensor:
+    """Variance of each rule's values under the weights, averaged over rows: [head, rule]."""
+    total = weights.new_zeros(values.shape[:2])
+    for block, held in layout.row_views(weights):
+        part = values[:, :, block.cells].view(*values.shape[:2], -1, block.keys)
+        weighted = part * held[:, None]
+        share = layout.share[block.cells].view(-1, block.keys)[:, 0]
+        square = (weighted * part).sum(-1)
+        total += (square - weighted.sum(-1).square()).clamp(min=0) @ share
+    return total
+
+
+def _ious(layout: Layout, distances: Tensor) -> Tensor:
+    return ((layout.lengths - distances / 2) / (layout.lengths + distances / 2)).mean(1)

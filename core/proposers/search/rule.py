@@ -1,0 +1,66 @@
+"""A rule: when its conditions hold, the weight is multiplied by a constant, perhaps to the power of a law."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from core.proposers.search.grammar import Part, quoted
+from core.proposers.search.phrases import phrase_of_words
+
+_IS_ONE_TERM = re.compile(r"[\w.]+|\w+\(.*\)")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """At most two conditions, and what the constant is raised to (nothing: to 1)."""
+
+    query: Part | None = None  # of `{t}` = q
+    key: Part | None = None  # of `{t}` = k
+    relation: Part | None = None
+    law: Part | None = None
+    query_words: tuple[str, ...] = ()  # texts in lower case, one of which the query has
+    key_words: tuple[str, ...] = ()
+
+    @property
+    def condition(self) -> str:
+        """Source of all conditions together; empty if there is none."""
+        parts = [
+            self.query.source.format(t="q") if self.query else "",
+            _membership("q", self.query_words),
+            self.key.source.format(t="k") if self.key else "",
+            _membership("k", self.key_words),
+            self.relation.source if self.relation else "",
+        ]
+        return " and ".join(part for part in parts if part)
+
+    @property
+    def is_law_of_keys(self) -> bool:
+        """Whether a constant above 1 works against what the phrase names: its law is small there."""
+        return self.law is not None and "k" in self.law.reads
+
+    def lines(self, constant: str) -> list[str]:
+        """The statements of this rule, as they stand in a program's body."""
+        effect = f"weight *= {constant}"
+        if self.law:
+            law = self.law.source
+            effect += f" ** {law}" if _IS_ONE_TERM.fullmatch(law) else f" ** ({law})"
+        return [f"if {self.condition}:", f"    {effect}"] if self.condition else [effect]
+
+    def phrase(self) -> str:
+        """What the rule favours, if its constant is above 1: "the first token (from punctuation)"."""
+        keys = [part.phrase for part in (self.relation, self.key) if part]
+        keys += [phrase_of_words(self.key_words)] if self.key_words else []
+        if self.law:
+            keys = [", ".join([*keys, self.law.phrase])]
+        queries = [self.query.phrase] if self.query else []
+        queries += [phrase_of_words(self.query_words)] if self.query_words else []
+        return " among ".join(keys) + (f" (from {queries[0]})" if queries else "")
+
+
+def _membership(token: str, words: tuple[str, ...]) -> str:
+    if not words:
+        return ""
+    if len(words) == 1:
+        return f"{token}.lower == {quoted(words[0])}"
+    return f"{token}.lower in {{{', '.join(quoted(word) for word in words)}}}"

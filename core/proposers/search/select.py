@@ -1,0 +1,217 @@
+"""Rules chosen for all heads of a layer at once: screened, added, refitted, pruned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.proposers.search.layout import Layout
+from core.proposers.search.part_values import Values
+from core.proposers.search.refit import fields, ious, logits_of, refit
+from core.proposers.search.rule import Rule
+from core.proposers.search.screen import Screen
+from core.types import SearchLimits
+
+_PER_ROUND = 2  # rules added between two refits
+_SCREEN_EVERY = 2  # rounds; between, the best of the last screening are ranked again
+_SURPLUS = 6  # rules added beyond the most, to be pruned again
+_STEPS = 8  # of a refit after adding
+_PRUNE_STEPS = 5  # of a refit after dropping
+_LAST_STEPS = 20
+_LEAST_STEP = 0.002  # IoU on train that a round has to gain for another to follow
+_FAINT = 0.2  # of the weight that a rule's tokens should have
+_ALIKE = 0.5  # cosine above which two rules of one round are taken for the same
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A head's rules, the ones it would miss most first."""
+
+    rules: tuple[Rule, ...]
+    constants: tuple[float, ...]  # logarithms
+    worth: tuple[float, ...]  # IoU on validation that each adds to all others
+
+
+@dataclass
+class Fit:
+    """The rules that one head has so far."""
+
+    target: Tensor  # float32 [cell]
+    rules: list[Rule]
+    constants: Tensor  # float32 [rule], logarithms
+    powers: Tensor  # float32 [rule, cell]
+    iou: float = 0.0  # after the last refit
+
+    def add(self, rules: list[Rule], powers: list[Tensor], constants: list[float]) -> None:
+        """More rules, with log constants to start from."""
+        self.rules = self.rules + rules
+        self.constants = torch.cat([self.constants, self.constants.new_tensor(constants)])
+        self.powers = torch.cat([self.powers, torch.stack(powers)])
+
+    def drop(self, at: int) -> None:
+        """Forget a rule."""
+        kept = [other for other in range(len(self.rules)) if other != at]
+        self.rules = [self.rules[other] for other in kept]
+        self.constants, self.powers = self.constants[kept], self.powers[kept]
+
+
+def empty_fits(values: Values, targets: Tensor) -> list[Fit]:
+    """A fit without rules for each head."""
+    none = targets.new_zeros(0)
+    return [Fit(target, [], none, targets.new_zeros(0, values.layout.cells)) for target in targets]
+
+
+def fits_of(values: Values, targets: Tensor, like: list[Fit]) -> list[Fit]:
+    """The same rules and constants on other sentences."""
+    fits = []
+    for fit, target in zip(like, targets, strict=True):
+        powers = [values.of(rule) for rule in fit.rules]
+        stacked = torch.stack(powers) if powers else target.new_zeros(0, len(target))
+        fits.append(Fit(target, fit.rules, fit.constants, stacked))
+    return fits
+
+
+def _stacked(fits: list[Fit]) -> tuple[Tensor, Tensor, Tensor]:
+    """Constants [fit, rule], powers [fit, rule, cell] and targets [fit, cell]; 0 beyond a fit's rules."""
+    pad = torch.nn.utils.rnn.pad_sequence
+    return (
+        pad([fit.constants for fit in fits], batch_first=True),
+        pad([fit.powers for fit in fits], batch_first=True),
+        torch.stack([fit.target for fit in fits]),
+    )
+
+
+def _refit(layout: Layout, fits: list[Fit], steps: int) -> None:
+    """Move the constants of these fits, each of which has rules, to where they fit better."""
+    if fits:
+        best, reached = refit(layout, *_stacked(fits), steps)
+        for fit, row, iou in zip(fits, best, reached.tolist(), strict=True):
+            fit.constants, fit.iou = row[: len(fit.rules)].clone(), iou
+
+
+def _worth(layout: Layout, fits: list[Fit], held_out: list[Fit], which: list[int]) -> list[list[float]]:
+    """IoU on other sentences that each rule of `which` fits adds to all its others."""
+    if not which:
+        return []
+    for at in which:
+        held_out[at].constants = fits[at].constants
+    constants, powers, targets = _stacked([held_out[at] for at in which])
+    logits = logits_of(constants, powers)
+    whole = ious(layout, logits, targets)
+    worth = torch.zeros_like(constants)
+    for at in range(worth.shape[1]):
+        worth[:, at] = whole - ious(layout, logits - constants[:, at, None] * powers[:, at], targets)
+    return [row[: len(fits[at].rules)] for row, at in zip(worth.tolist(), which, strict=True)]
+
+
+def select(
+    screen: Screen, validation: Values, maps: Mapping[str, np.ndarray], limits: SearchLimits
+) -> list[Chosen]:
+    """Each head's rules. `maps` gives a layer's [head, query, key] of every train and validation sentence."""
+    fits = empty_fits(screen.values, screen.layout.targets(maps))
+    _grow(screen, fits, limits)
+    held_out = fits_of(validation, validation.layout.targets(maps), fits)
+    _prune(screen.layout, fits, validation.layout, held_out, limits)
+    with_rules = [at for at, fit in enumerate(fits) if fit.rules]
+    _refit(screen.layout, [fits[at] for at in with_rules], _LAST_STEPS)
+    worth: list[list[float]] = [[] for _ in fits]
+    for at, row in zip(with_rules, _worth(validation.layout, fits, held_out, with_rules), strict=True):
+        worth[at] = row
+    return [_ordered(fit, row) for fit, row in zip(fits, worth, strict=True)]
+
+
+def _ordered(fit: Fit, worth: list[float]) -> Chosen:
+    order = sorted(range(len(worth)), key=lambda at: -worth[at])
+    logs = fit.constants.tolist()
+    return Chosen(
+        tuple(fit.rules[at] for at in order),
+        tuple(logs[at] for at in order),
+        tuple(worth[at] for at in order),
+    )
+
+
+def _grow(screen: Screen, fits: list[Fit], limits: SearchLimits) -> None:
+    """Add rules to every fit until it has a few too many or gains no more, even from faint tokens."""
+    most = limits.rules + _SURPLUS
+    _grow_while_it_pays(screen, fits, most, faint=False)
+    stalled = [fit for fit in fits if 0 < len(fit.rules) < most]
+    _refit(screen.layout, stalled, _LAST_STEPS)  # what is still off would drown what is faint
+    _grow_while_it_pays(screen, stalled, most, faint=True)
+
+
+def _grow_while_it_pays(screen: Screen, fits: list[Fit], most: int, faint: bool) -> None:
+    """Add rules to each fit, round by round; with `faint` the first round looks at faint tokens too."""
+    reached = [fit.iou for fit in fits]
+    shortlists: list[list[Rule]] = [[] for _ in fits]
+    active, turn = list(range(len(fits))), 0
+    while active:
+        growing = [fits[at] for at in active]
+        constants, powers, targets = _stacked(growing)
+        found = fields(screen.layout, logits_of(constants, powers), targets)
+        if turn % _SCREEN_EVERY == 0:
+            ranked = screen.rank(found, faint=faint and turn == 0)
+        else:
+            ranked = screen.again(found, [shortlists[at] for at in active])
+        grown = []
+        for at, gains, weights in zip(active, ranked, found.weights, strict=True):
+            shortlists[at] = [rule for _, rule in gains]
+            if _add(screen, fits[at], shortlists[at], weights):
+                grown.append(at)
+        _refit(screen.layout, [fits[at] for at in grown], _STEPS)
+        active = [
+            at for at in grown if fits[at].iou - reached[at] > _LEAST_STEP and len(fits[at].rules) < most
+        ]
+        reached = [fit.iou for fit in fits]
+        turn += 1
+
+
+def _add(screen: Screen, fit: Fit, ranked: list[Rule], weights: Tensor) -> bool:
+    """Give a fit the first of these rules, unlike each other and those it has; whether there was any."""
+    scale = (weights * screen.layout.share).sqrt()
+    added: list[Rule] = []
+    powers: list[Tensor] = []
+    directions: list[Tensor] = []
+    for rule in ranked:
+        if rule in fit.rules:
+            continue
+        values = screen.values.of(rule)
+        direction = values * scale
+        direction /= direction.norm() + 1e-12
+        if all(float(direction @ other) < _ALIKE for other in directions):
+            directions.append(direction)
+            added.append(rule)
+            powers.append(values)
+        if len(added) == _PER_ROUND:
+            break
+    if added:
+        starts = [_start(screen, fit, values, weights) for values in powers]
+        fit.add(added, powers, starts)
+    return bool(added)
+
+
+def _start(screen: Screen, fit: Fit, values: Tensor, weights: Tensor) -> float:
+    """Where a rule's log constant starts: at 0, unless its tokens have next to none of what they should."""
+    share = (values > 0) * screen.layout.share
+    wanted, held = float(share @ fit.target), float(share @ weights)
+    is_faint = held < _FAINT * wanted and float(values.amax()) <= 1
+    return math.log(wanted / max(held, 1e-9)) if is_faint else 0.0
+
+
+def _prune(layout: Layout, fits: list[Fit], other: Layout, held_out: list[Fit], limits: SearchLimits) -> None:
+    """Drop the rule that validation misses least, refit, and so on, until every one is worth its line."""
+    active = [at for at, fit in enumerate(fits) if fit.rules]
+    while active:
+        dropped = []
+        for at, row in zip(active, _worth(other, fits, held_out, active), strict=True):
+            least = min(range(len(row)), key=row.__getitem__)
+            if len(row) > limits.rules or row[least] < limits.least_gain:
+                fits[at].drop(least)
+                held_out[at].drop(least)
+                dropped.append(at)
+        active = [at for at in dropped if fits[at].rules]
+        _refit(layout, [fits[at] for at in active], _PRUNE_STEPS)

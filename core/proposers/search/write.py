@@ -1,0 +1,40 @@
+"""Rules as the source text of a program, with a docstring that is true of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.proposers.search.rule import Rule
+
+_LONGEST = 90  # characters that the docstring has, unless its first rule alone takes more
+
+
+def written(rules: Sequence[Rule], constants: Sequence[str]) -> str:
+    """The program of these rules and constants, in the order given: the ones that matter most first."""
+    lines = ["def attend(q, k):", f'    """{summary(rules, constants)}"""', "    weight = 1.0"]
+    for rule, constant in zip(rules, constants, strict=True):
+        lines += [f"    {line}" for line in rule.lines(constant)]
+    return "\n".join([*lines, "    return weight", ""])
+
+
+def summary(rules: Sequence[Rule], constants: Sequence[str]) -> str:
+    """One line on the first rules, as many as fit: what they favour and what they avoid."""
+    clauses: dict[str, list[str]] = {}
+    text = "looks at all tokens alike"
+    for rule, constant in zip(rules, constants, strict=True):
+        phrase = rule.phrase()
+        grows = (float(constant) > 1) != rule.is_law_of_keys
+        verb = "favours" if grows else "avoids"
+        if verb == "favours" and phrase == "the first token":
+            verb = "rests on"
+        if phrase not in clauses.setdefault(verb, []):
+            clauses[verb].append(phrase)
+        longer = "; ".join(f"{verb} {_listed(phrases)}" for verb, phrases in clauses.items())
+        if rule != rules[0] and len(longer) > _LONGEST:
+            break
+        text = longer
+    return text[0].upper() + text[1:].replace("\\", "").replace('"', "'") + "."
+
+
+def _listed(phrases: list[str]) -> str:
+    return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"

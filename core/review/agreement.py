@@ -1,0 +1,57 @@
+"""How far two reviewers agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+
+from core.review.queue import DECISIONS, Opinions, Pair
+from core.types import Action, Verdict
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two reviewers' decisions on the same programs for the same heads."""
+
+    first: str
+    second: str
+    both: int  # programs that both accepted or rejected
+    same: int  # of these, how many alike
+    kappa: float | None  # Cohen's; None where chance alone gives full agreement
+    disagreements: tuple[tuple[Verdict, Verdict], ...]  # in the order of heads
+
+
+def agreements(opinions: Opinions) -> list[Agreement]:
+    """Every pair of reviewers that decided on a program both."""
+    decided: dict[str, dict[Pair, Verdict]] = {}
+    for found, words in opinions.of.items():
+        for reviewer, word in words.items():
+            if word.action in DECISIONS:
+                decided.setdefault(reviewer, {})[found] = word
+    pairs = (_agreement(a, b, decided[a], decided[b]) for a, b in combinations(sorted(decided), 2))
+    return [found for found in pairs if found.both]
+
+
+def _agreement(a: str, b: str, of_a: dict[Pair, Verdict], of_b: dict[Pair, Verdict]) -> Agreement:
+    shared = sorted(of_a.keys() & of_b.keys())
+    differ = tuple((of_a[one], of_b[one]) for one in shared if of_a[one].action != of_b[one].action)
+    kappa = cohens_kappa([(of_a[one].action, of_b[one].action) for one in shared])
+    return Agreement(a, b, len(shared), len(shared) - len(differ), kappa, differ)
+
+
+def cohens_kappa(ratings: Iterable[tuple[Action, Action]]) -> float | None:
+    """Agreement beyond chance, (observed - expected) / (1 - expected) (Cohen 1960).
+
+    None without ratings, and where both gave one and the same rating throughout: chance explains it all.
+    """
+    pairs = list(ratings)
+    if not pairs:
+        return None
+    n = len(pairs)
+    observed = sum(a == b for a, b in pairs) / n
+    kinds = {kind for one in pairs for kind in one}
+    expected = (
+        sum(sum(a == kind for a, _ in pairs) * sum(b == kind for _, b in pairs) for kind in kinds) / n**2
+    )
+    return None if expected == 1 else (observed - expected) / (1 - expected)

@@ -1,0 +1,1 @@
+"""How well a program reproduces a head: scores, baselines, intervals."""

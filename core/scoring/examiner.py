@@ -1,0 +1,167 @@
+"""What speaks for and against a program on a head: its IoU sentence by sentence, and sentences to look at."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from core.features import Features
+from core.language import Evaluated, Evaluator, ParsedProgram
+from core.scoring.scores import interval, iou_from_l1
+from core.store import AttentionReader, Workspace
+from core.types import Failure, Fit, HeadId, ModelInfo, Score, Sentence, Split
+
+_MAP_BYTES_HELD = 2**25  # of the heads looked at last; half a megabyte a head in the demo
+_CHUNK_CELLS = 2**19  # padded cells that are evaluated together: 2 MB a tensor
+
+
+@dataclass(frozen=True)
+class Example:
+    """A head and a program on one sentence."""
+
+    word: str  # "worst" or "typical"
+    sentence: Sentence
+    iou: float
+    head: np.ndarray  # float32 [query, key]
+    program: np.ndarray  # float32 [query, key]; zero where the program failed
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A program against a head on the sentences of one split."""
+
+    ious: np.ndarray  # float32 [sentence]; 0 where the program failed
+    examples: tuple[Example, ...]  # the worst sentences, then the typical one
+    failures: Mapping[str, Failure]  # Sentence.id -> why
+
+    @property
+    def fit(self) -> Fit:
+        """The mean with its interval."""
+        low, high = interval(self.ious)
+        return Fit(float(self.ious.mean()), float(low), float(high))
+
+    @property
+    def nbytes(self) -> int:
+        """What holding it takes."""
+        return self.ious.nbytes + sum(one.head.nbytes + one.program.nbytes for one in self.examples)
+
+
+class Examiner:
+    """Compares programs with heads on the same sentences, quickly one after another.
+
+    What programs have in common is computed once, unless the sentences are so long that keeping it would
+    take much memory. Safe to use from several threads.
+    """
+
+    def __init__(
+        self, features: Features, sentences: Sequence[Sentence], attention: AttentionReader, is_causal: bool
+    ) -> None:
+        """`features` holds these sentences in this order."""
+        self.sentences = list(sentences)
+        self._features = features
+        self._attention = attention.restricted([sentence.id for sentence in sentences])
+        self._is_causal = is_causal
+        self._maps: OrderedDict[HeadId, list[np.ndarray]] = OrderedDict()
+        self._chunks = _chunks(features.lengths)
+        self._kept: dict[int, Evaluator] = {}  # by place in _chunks
+        self._lock = Lock()
+
+    def compare(self, head: HeadId, program: ParsedProgram, worst: int = 3) -> Evidence:
+        """The program against the head, with the `worst` sentences it fits least and the one in the middle.
+
+        Raises WorkspaceError if the head's attention is not there.
+        """
+        distance = np.zeros(len(self.sentences), np.float32)
+        failures: dict[int, Failure] = {}
+        with self._lock:
+            maps = self._head(head)
+            for rows, result in self._evaluated(program):
+                for at, row in enumerate(rows):
+                    n = len(maps[row])
+                    distance[row] = np.abs(result.weights[at, :n, :n].numpy() - maps[row]).sum()
+                failures |= {rows[at]: failure for at, failure in result.failures.items()}
+        ious = iou_from_l1(distance, self._features.lengths).astype(np.float32)
+        ious[list(failures)] = 0
+        order = np.argsort(ious, kind="stable")
+        picks = [("worst", int(row)) for row in order[:worst]]
+        picks += [("typical", int(row)) for row in order[len(order) // 2 :][:1] if row not in order[:worst]]
+        examples = tuple(self.example(word, head, program, row, float(ious[row])) for word, row in picks)
+        by_sentence = {self.sentences[row].id: failures[row] for row in sorted(failures)}
+        return Evidence(ious, examples, by_sentence)
+
+    def example(self, word: str, head: HeadId, program: ParsedProgram, row: int, iou: float) -> Example:
+        """The head and the program on the sentence in this place, of which the IoU is known."""
+        with self._lock:
+            of_head = self._head(head)[row].astype(np.float32)
+        result = Evaluator(self._features.select([row]), self._is_causal).run(program)
+        return Example(
+            word, self.sentences[row], iou, of_head, result.weights[0].numpy(), result.failures.get(0)
+        )
+
+    def score(self, head: HeadId, program: ParsedProgram, split: Split) -> Score:
+        """The program's score on the head; the Jensen-Shannon distance is not measured."""
+        found = self.compare(head, program)
+        fit = found.fit
+        return Score(
+            program=program.id,
+            head=head,
+            split=split,
+            iou=fit.iou,
+            low=fit.low,
+            high=fit.high,
+            js_distance=float("nan"),
+            sentences=len(found.ious),
+            failures=len(found.failures),
+        )
+
+    def _evaluated(self, program: ParsedProgram) -> Iterator[tuple[list[int], Evaluated]]:
+        """The program on all sentences, some at a time: their places, and what it gives there."""
+        for at, rows in enumerate(self._chunks):
+            evaluator = self._kept.get(at) or Evaluator(self._features.select(rows), self._is_causal)
+            if at == 0:  # of short sentences there is no other
+                self._kept[at] = evaluator
+            yield rows, evaluator.run(program)
+
+    def _head(self, head: HeadId) -> list[np.ndarray]:
+        """The head's maps as they are stored, float16 [query, key], in the order of the sentences."""
+        if head not in self._maps:
+            found = {one.sentence: one.weights.astype(np.float16) for one in self._attention.head(head)}
+            self._maps[head] = [
+                found.get(sentence.id, np.zeros((n, n), np.float16))
+                for sentence, n in zip(self.sentences, self._features.lengths, strict=True)
+            ]
+            while len(self._maps) > 1 and _bytes_of(self._maps) > _MAP_BYTES_HELD:
+                self._maps.popitem(last=False)
+        return self._maps[head]
+
+
+def _chunks(lengths: np.ndarray) -> list[list[int]]:
+    """Sentences of similar length in chunks that are no larger than _CHUNK_CELLS when padded, or of one."""
+    chunks: list[list[int]] = []
+    for row in np.argsort(lengths, kind="stable"):
+        if not chunks or (len(chunks[-1]) + 1) * int(lengths[row]) ** 2 > _CHUNK_CELLS:
+            chunks.append([])
+        chunks[-1].append(int(row))
+    return chunks
+
+
+def _bytes_of(maps: Mapping[HeadId, Sequence[np.ndarray]]) -> int:
+    return sum(one.nbytes for of_head in maps.values() for one in of_head)
+
+
+def examiner_of(workspace: Workspace, model: ModelInfo, split: Split) -> Examiner:
+    """Compares programs with a model's heads on the sentences of a split."""
+    sentences = workspace.library.sentences(model.id, split)
+    features = workspace.tokens(model.id).read([sentence.id for sentence in sentences])
+    return Examiner(features, sentences, workspace.attention(model.id), model.is_causal)
+
+
+def histogram(ious: Iterable[float], bins: int = 20) -> list[int]:
+    """How many IoUs lie in each of equal bins from 0 to 1."""
+    counts, _ = np.histogram(np.clip(list(ious), 0, 1), bins=bins, range=(0, 1))
+    return [int(count) for count in counts]

@@ -1,0 +1,34 @@
+"""How alike the heads of a model are: IoU between their maps on the same sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import torch
+
+from core.maps import l1_distances
+from core.scoring.scores import iou_from_l1, pack_maps
+
+
+def head_ious(
+    layers: Iterable[Mapping[str, np.ndarray]], sentences: Sequence[str], is_causal: bool
+) -> np.ndarray:
+    """Mean IoU between every two heads, float32 [head, head], heads layer by layer.
+
+    `layers` gives each layer's maps [head, query, key] by sentence.
+    """
+    cells: dict[str, list[torch.Tensor]] = {sentence: [] for sentence in sentences}
+    rows = {}
+    for maps in layers:
+        for sentence in sentences:
+            cells[sentence].append(pack_maps(torch.from_numpy(maps[sentence]), is_causal))
+            rows[sentence] = maps[sentence].shape[-1]
+    total: np.ndarray | None = None
+    for sentence in sentences:
+        heads = torch.cat(cells.pop(sentence))
+        ious = iou_from_l1(l1_distances(heads, heads).numpy(), rows[sentence])
+        total = ious if total is None else total + ious
+    assert total is not None, "at least one sentence"
+    mean: np.ndarray = (total / len(sentences)).astype(np.float32)
+    return mean

@@ -1,0 +1,199 @@
+"""Decisions leave and enter a workspace as JSON lines.
+
+The first line is {"kind": "headscript decisions", "version": 1}. Then come the programs that verdicts are
+about ({"kind": "program", "id", "source", "origin", "parent"}) and the whole log of verdicts
+({"kind": "verdict", "uid", "model", "layer", "head", "program", "action", "undoes", "batch", "reviewer",
+"reason", "note", "made_at"}), in the order they entered it: an undo after what it takes back.
+
+Taking in a file twice changes nothing the second time. Where a file and the workspace differ:
+
+- An event is known by its uid. One that is here already stays as it is; if the file tells it otherwise,
+  the file is refused.
+- A program is known by the hash of what it says. One that is here keeps its layout, comments and origin.
+  Which programs are baselines is said here, not in the file.
+- Decisions of both sides stay in the log. The latest accept or reject on a card stands, of one reviewer's
+  as of several reviewers', by the time they were made, not taken in. A flag or skip never takes its place.
+- Undo takes back the very event it names, wherever it was made.
+
+A file is taken in whole or, with a DecisionsError that names the line, not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from core.errors import DecisionsError, ProgramError
+from core.language import parse
+from core.scoring.scores import BASELINES
+from core.store import Workspace
+from core.types import Action, ModelInfo
+
+Row = dict[str, Any]
+_HEADER = {"kind": "headscript decisions", "version": 1}
+_TEXTS = ("uid", "model", "program", "action", "reviewer", "reason", "note", "made_at")
+_FIELDS = (*_TEXTS, "layer", "head", "undoes", "batch")
+_ORIGINS = ("search", "claude", "person")
+_MOST = 100_000  # layers of a model, or heads of a layer
+_ACTIONS = {*map(str, Action), "undo"}
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """What a file brought."""
+
+    programs: int
+    verdicts: int
+    known: int  # programs and verdicts that were here already
+    unscored: tuple[str, ...]  # sources of new programs, which have no scores yet
+
+
+def export_lines(workspace: Workspace) -> Iterator[str]:
+    """The programs that verdicts are about and the whole log, a line each, with line ends."""
+    yield _line(_HEADER)
+    for program in workspace.decisions.programs():
+        yield _line({"kind": "program", **program})
+    for event in workspace.decisions.events():
+        yield _line({"kind": "verdict", **event})
+
+
+def import_lines(workspace: Workspace, lines: Iterable[str]) -> TakenIn:
+    """Take in what `export_lines` gave, here or elsewhere; raises DecisionsError, having changed nothing."""
+    events, programs = workspace.decisions.known()
+    here = len(events)
+    models = {model.id: model for model in workspace.library.models()}
+    new_programs: list[Row] = []
+    known = 0
+    for number, row in _rows(lines):
+        where = f"line {number}"
+        if row["kind"] == "program":
+            program = _program(row, where)
+            if program["id"] in programs:
+                known += 1
+            else:
+                programs.add(program["id"])
+                new_programs.append(program)
+            continue
+        event = _event(row, where)
+        if event["uid"] in events:
+            known += 1
+            _same(events[event["uid"]], event, where)
+        else:
+            _fits(event, programs, events.keys(), models, where)
+            events[event["uid"]] = event
+    new_events = list(events.values())[here:]
+    workspace.decisions.add(new_programs, new_events)
+    sources = tuple(str(program["source"]) for program in new_programs)
+    return TakenIn(len(new_programs), len(new_events), known, sources)
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _rows(lines: Iterable[str]) -> Iterator[tuple[int, Row]]:
+    """The lines after the header with their numbers."""
+    is_first = True
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            # Nothing can store half of a surrogate pair.
+            json.dumps(row, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
+            raise DecisionsError(f"line {number} is not JSON in UTF-8: {error}") from error
+        kind = row.get("kind") if isinstance(row, dict) else None
+        if is_first:
+            if row != _HEADER:
+                raise DecisionsError(
+                    f"line {number} is not the header {json.dumps(_HEADER)}; was this file exported by "
+                    "this version of Headscript?"
+                )
+            is_first = False
+        elif kind not in ("program", "verdict"):
+            raise DecisionsError(f"line {number} is of the kind {kind!r}, not program or verdict")
+        else:
+            yield number, row
+    if is_first:
+        raise DecisionsError("the file is empty")
+
+
+def _program(row: Row, where: str) -> Row:
+    source, origin, parent = row.get("source"), row.get("origin"), row.get("parent")
+    if not isinstance(source, str) or not isinstance(origin, str) or not isinstance(parent, str | None):
+        raise DecisionsError(f"{where}: a program has a source, an origin and a parent or null")
+    try:
+        found = parse(source).id
+    except ProgramError as error:
+        raise DecisionsError(f"{where}: the program cannot be read: {error.problems[0]}") from error
+    if found != row.get("id"):
+        raise DecisionsError(
+            f"{where}: the program's id is {row.get('id')!r}, but its source gives {found!r}"
+        )
+    if found in _baselines():
+        origin = "baseline"
+    elif origin not in _ORIGINS:
+        raise DecisionsError(f"{where}: the origin is {origin!r}, not one of {', '.join(_ORIGINS)}")
+    return {"id": found, "source": source, "origin": origin, "parent": parent}
+
+
+@cache
+def _baselines() -> frozenset[str]:
+    return frozenset(parse(source).id for source in BASELINES.values())
+
+
+def _event(row: Row, where: str) -> Row:
+    event = {name: row.get(name) for name in _FIELDS}
+    for name in _TEXTS:
+        if not isinstance(event[name], str):
+            raise DecisionsError(f"{where}: {name} is {event[name]!r}, not a text")
+    for name in ("layer", "head"):
+        value = event[name]
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MOST:
+            raise DecisionsError(f"{where}: {name} is {value!r}, not a number from 0")
+    for name in ("undoes", "batch"):
+        if not isinstance(event[name], str | None):
+            raise DecisionsError(f"{where}: {name} is {event[name]!r}, not a text or null")
+    if event["action"] not in _ACTIONS or (event["action"] == "undo") != (event["undoes"] is not None):
+        raise DecisionsError(f"{where}: {event['action']!r} is no action, or undoes nothing")
+    _check_time(str(event["made_at"]), where)
+    return event
+
+
+def _check_time(made_at: str, where: str) -> None:
+    try:
+        found = datetime.strptime(made_at, "%Y-%m-%dT%H:%M:%S.%fZ")
+    except ValueError:
+        found = None
+    if found is None or f"{found.isoformat(timespec='microseconds')}Z" != made_at:
+        raise DecisionsError(f"{where}: made_at is {made_at!r}, not like 2026-01-31T12:00:00.000000Z")
+    if found > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1):
+        raise DecisionsError(f"{where}: made_at is {made_at!r}, which is still to come")
+
+
+def _same(here: Row, event: Row, where: str) -> None:
+    for name in _FIELDS:
+        if here[name] != event[name]:
+            raise DecisionsError(
+                f"{where}: the event {event['uid']} is here with {name} {here[name]!r}, not {event[name]!r}"
+            )
+
+
+def _fits(
+    event: Row, programs: Set[str], events: Set[str], models: Mapping[str, ModelInfo], where: str
+) -> None:
+    """Whether what an event names exists; a model that is not here may still come."""
+    model = models.get(event["model"])
+    if model is not None and (event["layer"] >= model.layers or event["head"] >= model.heads):
+        raise DecisionsError(f"{where}: {model.title} has no head L{event['layer']}H{event['head']}")
+    if event["program"] not in programs:
+        raise DecisionsError(
+            f"{where}: the program {event['program']!r} is neither above nor in the workspace"
+        )
+    if event["undoes"] is not None and event["undoes"] not in events:
+        raise DecisionsError(f"{where}: it undoes {event['undoes']!r}, which is neither above nor here")

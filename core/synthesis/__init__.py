@@ -1,1 +1,0 @@
-"""Proposers: attention in, programs out. They are handed train and validation only."""

@@ -1,0 +1,131 @@
+"""The passages of the Heads page: one of the workspace, or a text of one's own that the model reads live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import streamlit as st
+
+from core.errors import CorpusError
+from core.features import Features, annotate
+from core.language import Evaluator, ParsedProgram, parse
+from core.scoring.scores import iou_from_l1
+from core.types import HeadId, ModelInfo, Sentence, Split
+from core.ui.parts import state
+from core.ui.parts.live import live_model
+from core.ui.parts.packing import pooled
+from core.ui.parts.state import Comparison
+
+OWN = "own"  # the id of the text of one's own
+MAX_OWN_TOKENS = 512  # of which all heads of a large model fit into memory
+THUMBNAIL = 32  # cells along the side of a head's thumbnail
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One passage with its features and every head's attention on it."""
+
+    id: str  # Sentence.id, or OWN
+    text: str
+    genre: str
+    features: Features  # of this passage alone
+    attention: Callable[[HeadId], np.ndarray]  # float32 [query, key]; KeyError if it was not extracted
+    layer: Callable[[int], np.ndarray]  # float32 [head, query, key]
+
+
+@dataclass(frozen=True)
+class OwnText:
+    """What the model does with a text of one's own; held in memory only."""
+
+    features: Features
+    weights: np.ndarray  # float16 [layer, head, query, key]
+
+
+@lru_cache(maxsize=256)
+def parsed(source: str) -> ParsedProgram:
+    """A program, read once; a page asks for the same one several times."""
+    return parse(source)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _features(model: str, version: int) -> Features:
+    """Features of every sentence; reading the table anew for each would take longer than drawing it."""
+    return state.owner().workspace.tokens(model).read()
+
+
+def stored(model: ModelInfo, sentence: Sentence) -> Passage:
+    """A passage of the workspace."""
+    reader = state.owner().workspace.attention(model.id)
+    features = _features(model.id, state.version())
+    return Passage(
+        sentence.id,
+        sentence.text,
+        f"{sentence.genre}, {sentence.split}",
+        features.select([features.row(sentence.id)]),
+        lambda head: reader.one(head, sentence.id),
+        lambda layer: reader.layer(layer, sentence=sentence.id)[sentence.id],
+    )
+
+
+def own(model: ModelInfo, text: str) -> Passage:
+    """A text of one's own, read live.
+
+    Raises ModelError if the model cannot be had, CorpusError if there is no token in the text.
+    """
+    found = _read(model, text)
+    return Passage(
+        OWN,
+        text,
+        "own text",
+        found.features,
+        lambda head: found.weights[head.layer, head.head].astype(np.float32),
+        lambda layer: found.weights[layer].astype(np.float32),
+    )
+
+
+@st.cache_resource(show_spinner="The model is reading your text", max_entries=2)
+def _read(model: ModelInfo, text: str) -> OwnText:
+    from core.models.attention import extract
+
+    live = live_model(model)
+    loaded = live.loaded
+    limit = min(MAX_OWN_TOKENS, model.max_length)
+    sentence = Sentence(OWN, text, "own text", Split.TEST)
+    features = annotate([sentence], loaded.tokenizer, loaded.embeddings(), limit)
+    if not len(features):
+        raise CorpusError("the tokenizer finds no token in this text; write at least one word")
+    with live.lock:
+        return OwnText(features, next(extract(loaded, features, [0])).weights)
+
+
+def compare(model: ModelInfo, head: HeadId, source: str, passage: Passage) -> Comparison:
+    """The head's map and the program's on a passage."""
+    result = Evaluator(passage.features, model.is_causal).run(parsed(source))
+    return Comparison(
+        list(passage.features.surfaces),
+        passage.attention(head),
+        result.weights[0].numpy(),
+        result.failures.get(0),
+    )
+
+
+def iou(compared: Comparison) -> float:
+    """IoU of head and program on the passage compared; 0 if the program failed."""
+    if compared.failure is not None:
+        return 0.0
+    return float(iou_from_l1(np.abs(compared.head - compared.program).sum(), len(compared.tokens)))
+
+
+def worst_cell(compared: Comparison) -> tuple[int, int]:
+    """The query whose row the program gets most wrong, and the key it errs most on."""
+    wrong = np.abs(compared.head - compared.program)
+    query = int(wrong.sum(1).argmax())
+    return query, int(wrong[query].argmax())
+
+
+def thumbnails(model: ModelInfo, passage: Passage) -> np.ndarray:
+    """Every head's map on a passage made small, float32 [layer, head, query, key]."""
+    return np.stack([pooled(passage.layer(layer), THUMBNAIL) for layer in range(model.layers)])

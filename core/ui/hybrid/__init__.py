@@ -1,0 +1,1 @@
+"""The Hybrid page."""

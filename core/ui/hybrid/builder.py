@@ -1,0 +1,193 @@
+"""The upper half of the Hybrid page: which programs, which heads first, how many, and what that will cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from core.display import counted
+from core.language import parse
+from core.review.progress import heads_in_share
+from core.types import HeadId, HybridRequest, ModelInfo, Order, Split
+from core.ui.parts import jobs, state
+
+_ACCEPTED, _BEST = "Accepted programs", "Best programs, reviewed or not"
+_SHARE, _BUDGET = "A share of heads", "A budget"
+_ORDERS: dict[Order, str] = {
+    "cost": "cheapest first (estimated from gradients)",
+    "greedy": "cheapest first, estimated anew after every tenth",
+    "measured": "cheapest first (each head measured alone; slow)",
+    "iou": "best fit on validation first",
+    "random": "at random",
+}
+_CURVE_PASSAGES = (10, 20, 40, 80)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Heads that may be replaced, and what is known of them."""
+
+    which: str
+    sources: dict[HeadId, str]
+    fits: dict[HeadId, float]  # IoU on validation
+    costs: dict[HeadId, float]  # nats per token of KL, where they were estimated; see `estimated_kl`
+    agreement: tuple[int, float] | None  # passages of the estimate; rank correlation of their halves
+
+
+def draw_builder(model: ModelInfo) -> Candidates:
+    """Everything up to the button that starts a job; the heads that may be replaced."""
+    accepted = state.owner().workspace.verdicts.accepted(model.id)
+    with st.container(border=True):
+        left, right = st.columns([1, 1.6], gap="large")
+        with left:
+            which = st.radio(
+                "Replace heads by",
+                [_ACCEPTED, _BEST],
+                captions=[counted(len(accepted), "head"), "every head that has a program"],
+                index=0 if accepted else 1,
+                key="which",
+            )
+            candidates = _filtered(model, _candidates(model, which))
+        with right:
+            if not candidates.sources:
+                _say_empty(which)
+                return candidates
+            request = _request(model, candidates)
+            _draw_expected(model, candidates, request)
+            if st.button("Build and measure", type="primary", icon=":material/speed:", key="measure"):
+                _start(model, candidates, request)
+    return candidates
+
+
+def _say_empty(which: str) -> None:
+    if which == _ACCEPTED:
+        st.info("No program is accepted yet, or none passes the filter.", icon=":material/info:")
+        st.page_link("pages/review.py", label="Review programs", icon=":material/rule:")
+    else:
+        st.info("No program passes the filter.", icon=":material/filter_alt:")
+
+
+def _candidates(model: ModelInfo, which: str) -> Candidates:
+    workspace = state.owner().workspace
+    best = workspace.library.best(model.id, Split.VALIDATION)
+    fits = {found.score.head: found.score.iou for found in best}
+    if which == _ACCEPTED:
+        sources = workspace.verdicts.accepted(model.id)
+    else:
+        sources = {found.score.head: found.program.source for found in best}
+    known = workspace.hybrids.costs(model.id)
+    ids = {source: parse(source).id for source in set(sources.values())}
+    agreement = workspace.hybrids.agreement(model.id, {head: ids[source] for head, source in sources.items()})
+    costs = {
+        head: known[head, ids[source]] for head, source in sources.items() if (head, ids[source]) in known
+    }
+    return Candidates(which, sources, fits, costs, agreement)
+
+
+def _filtered(model: ModelInfo, candidates: Candidates) -> Candidates:
+    with st.popover("Filter", icon=":material/filter_alt:"):
+        least = st.slider("Validation IoU at least", 0.0, 1.0, 0.0, 0.05, key="least-iou")
+        first, last = st.slider(
+            "Layers", 0, max(1, model.layers - 1), (0, max(1, model.layers - 1)), key="layers"
+        )
+    kept = {
+        head: source
+        for head, source in candidates.sources.items()
+        if candidates.fits.get(head, 0.0) >= least and first <= head.layer <= last
+    }
+    if len(kept) < len(candidates.sources):
+        st.caption(f"{len(kept)} of {len(candidates.sources)} heads pass the filter")
+    costs = {head: cost for head, cost in candidates.costs.items() if head in kept}
+    return replace(candidates, sources=kept, costs=costs)
+
+
+def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
+    total = model.layers * model.heads
+    how = st.segmented_control("How many heads", [_SHARE, _BUDGET], default=_SHARE, key="how") or _SHARE
+    count, budget = None, None
+    if how == _SHARE:
+        most = max(1, round(100 * len(candidates.sources) / total))
+        share = st.slider(
+            "Share of all heads",
+            0,
+            most,
+            min(25, most),
+            format="%d%%",
+            key="share",
+            label_visibility="collapsed",
+        )
+        count = min(max(1, heads_in_share(share / 100, total)), len(candidates.sources))
+        title = counted(count, "head")
+    else:
+        percent = st.number_input(
+            "Perplexity may rise on validation by at most (%)", 0.1, 1000.0, 5.0, 0.5, key="budget"
+        )
+        budget = percent / 100
+        title = f"within +{percent:g} %"
+    order = st.selectbox("Which go first", list(_ORDERS), format_func=_ORDERS.__getitem__, key="order")
+    one, two = st.columns(2)
+    calibrate = one.toggle(
+        "Calibrate",
+        key="calibrate",
+        help="Fit the constants of all chosen programs together through the frozen model, on train passages; "
+        "validation decides when to stop. Minutes on a CPU.",
+    )
+    strict = two.toggle(
+        "Also without lookahead",
+        key="strict",
+        help="Measure 20 passages a second time with programs that see no further than the query.",
+    )
+    words = [title, candidates.which.split(" ")[0].lower(), f"by {order}", *(["calibrated"] * calibrate)]
+    return HybridRequest(", ".join(words), order, count, budget, calibrate, strict)
+
+
+def _draw_expected(model: ModelInfo, candidates: Candidates, request: HybridRequest) -> None:
+    """What the heads chosen are expected to cost, where that is known."""
+    if request.order == "cost" and candidates.agreement is not None:
+        passages, correlation = candidates.agreement
+        st.caption(
+            f"Costs are estimated on {passages} validation passages; two halves of them order the heads "
+            f"alike with rank correlation {correlation:.2f}."
+        )
+    unknown = len(candidates.sources) - len(candidates.costs)
+    if not candidates.costs:
+        st.caption("What each head costs is not known yet; the first hybrid in order of cost estimates it.")
+    elif unknown:
+        st.caption(
+            f"What {counted(unknown, 'head')} of {len(candidates.sources)} would cost is not known yet; "
+            "a hybrid in order of cost estimates it first."
+        )
+    elif request.count is not None and request.order == "cost":
+        chosen = sorted(candidates.costs.values())[: request.count]
+        known = [cost for cost in chosen if math.isfinite(cost)]
+        failing = len(chosen) - len(known)
+        st.caption(
+            f"Expected: KL {sum(known):.3f} nats per token if costs add up; "
+            "replaced together, heads cost more."
+            + (f" Programs among them that fail on most passages: {failing}." if failing else "")
+        )
+
+
+def _start(model: ModelInfo, candidates: Candidates, request: HybridRequest) -> None:
+    owner = state.owner()
+    passages = owner.workspace.library.sentences(model.id, Split.TEST)
+    jobs.start(
+        lambda: owner.runner.start_hybrid(model, candidates.sources, passages, str(Split.TEST), request)
+    )
+
+
+def draw_curve_button(model: ModelInfo, candidates: Candidates) -> None:
+    """How many passages, and the button that measures the curve of these heads."""
+    if not candidates.sources:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.selectbox("Passages", _CURVE_PASSAGES, index=1, key="curve-passages", width=110)
+        if st.button("Measure the curve", icon=":material/show_chart:", key="measure-curve"):
+            owner = state.owner()
+            passages = owner.workspace.library.sentences(model.id, Split.TEST)[:count]
+            title = candidates.which.split(",")[0].lower()
+            jobs.start(
+                lambda: owner.runner.start_curve(model, candidates.sources, passages, str(Split.TEST), title)
+            )

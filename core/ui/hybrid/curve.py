@@ -1,0 +1,92 @@
+"""Perplexity against share of heads: the curve with its controls, and every hybrid of the workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from core.types import ModelInfo
+from core.ui.hybrid.results import KEPT
+from core.ui.parts import charts, state
+
+
+def draw_curve(model: ModelInfo) -> None:
+    """The latest curve, and what its controls say."""
+    curve = state.owner().workspace.hybrids.curve(model.id)
+    if curve is None or not curve["rows"]:
+        st.info(
+            "No curve yet. It replaces 5 to 100 % of the heads in three orders, and puts four controls "
+            "in the place of the same heads.",
+            icon=":material/show_chart:",
+        )
+        return
+    rows = pd.DataFrame(curve["rows"])
+    st.altair_chart(charts.curve_chart(rows), width="stretch")
+    st.caption(
+        f"{curve['title']} · {curve['passages']} passages, {curve['tokens']:,} tokens, "
+        f"{Path(curve['passages_from']).name}. "
+        "Controls (dashed) stand in the place of the heads that go first by cost. "
+        "The vertical scale is logarithmic above 10 %."
+    )
+    for name, shares in cheap_controls(rows).items():
+        st.warning(
+            f"**{name}** in the place of the same heads costs no more KL than the programs at "
+            f"{', '.join(f'{share:.0%}' for share in shares)} of heads, as far as these passages tell: there "
+            "the programs explain nothing.",
+            icon=":material/warning:",
+        )
+    with st.expander("As a table"):
+        st.dataframe(
+            rows[["order", "heads", "share", "increase", "low", "high", "kl", "kept"]],
+            hide_index=True,
+            column_config={
+                name: st.column_config.NumberColumn(format="percent")
+                for name in ("share", "increase", "low", "high")
+            }
+            | {"kl": st.column_config.NumberColumn("KL", format="%.3f"), "kept": KEPT},
+        )
+
+
+def cheap_controls(rows: pd.DataFrame) -> dict[str, list[float]]:
+    """Controls with the shares at which the programs on the same heads do not clearly cost less KL.
+
+    Clearly: the 95 % interval of the difference lies above 0; in older curves the KL itself is lower.
+    """
+    programs = rows[~rows.control]
+    first = programs[programs.order == programs.order.iloc[0]].set_index("share").kl
+    found: dict[str, list[float]] = {}
+    for row in rows[rows.control].sort_values("share").to_dict("records"):
+        beyond = row.get("beyond")
+        least = beyond[0] if isinstance(beyond, list | tuple) else row["kl"] - first[row["share"]]
+        if least <= 0:
+            found.setdefault(row["order"], []).append(row["share"])
+    return found
+
+
+def draw_comparison(hybrids: pd.DataFrame) -> None:
+    """Every hybrid, beside the published points."""
+    left, right = st.columns([1.2, 1], gap="large")
+    measured = hybrids[hybrids.increase.notna()]
+    left.altair_chart(charts.increase_chart(measured), width="stretch")
+    left.caption(
+        "Bars: 95 % bootstrap interval over passages. Orange ticks: published increases at 25 % of heads "
+        "(GPT-2, TinyLlama, Llama-3.2-3B; arXiv 2606.19317)."
+    )
+    named = hybrids.assign(passages_from=hybrids.passages_from.map(_file_name, na_action="ignore"))
+    right.dataframe(
+        named[["title", "share", "increase", "kl", "ppl", "passages_from"]],
+        hide_index=True,
+        column_config={
+            "share": st.column_config.NumberColumn(format="percent"),
+            "increase": st.column_config.NumberColumn("increase", format="percent"),
+            "kl": st.column_config.NumberColumn("KL", format="%.3f"),
+            "ppl": st.column_config.NumberColumn("perplexity", format="%.2f"),
+            "passages_from": "passages",
+        },
+    )
+
+
+def _file_name(passages_from: str) -> str:
+    return Path(passages_from).name

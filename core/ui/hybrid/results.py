@@ -1,0 +1,92 @@
+"""What a hybrid costs: figures, genres, lookahead, calibration."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.display import counted
+from core.language import describe, parse
+from core.types import HeadId
+from core.ui.parts import state
+
+_CHANGE = st.column_config.NumberColumn("increase", format="percent")
+KEPT = st.column_config.NumberColumn(
+    "kept", help="(head, passage or text) pairs where the program failed and the head kept its own attention"
+)
+_KL = st.column_config.NumberColumn("KL", format="%.3f")
+
+
+def draw_figures(row: pd.Series) -> None:
+    """The hybrid's cost in a line of metrics."""
+    figures = [
+        ("Heads replaced", f"{int(row.heads)}", f"{row.share:.1%} of all"),
+        ("Perplexity increase", f"{row.increase:+.1%}", f"[{row.low:+.1%}, {row.high:+.1%}]"),
+        ("Hybrid perplexity", f"{row.ppl:.2f}", f"unmodified {row.base_ppl:.2f}"),
+        ("KL per token", f"{row.kl:.3f}", _kl_note(row)),
+        ("Tokens", f"{int(row.tokens):,}", f"{int(row.passages)} passages, {Path(row.passages_from).name}"),
+    ]
+    for column, (label, value, note) in zip(st.columns(len(figures)), figures, strict=True):
+        column.metric(label, value, note, delta_color="off", delta_arrow="off")
+    if row.kept:
+        st.warning(
+            f"In {int(row.kept)} (head, passage) pairs the program failed; "
+            "there the head kept its own attention."
+        )
+
+
+def _kl_note(row: pd.Series) -> str:
+    known = pd.notna(row.kl_low)
+    return f"[{row.kl_low:.3f}, {row.kl_high:.3f}] nats" if known else "nats, original ‖ hybrid"
+
+
+def draw_details(row: pd.Series, details: dict[str, Any]) -> None:
+    """Genres, lookahead and calibration."""
+    left, right = st.columns(2, gap="large")
+    genres = pd.DataFrame([{"genre": name, **found} for name, found in details.get("genres", {}).items()])
+    if not genres.empty:
+        left.markdown("**By genre**")
+        left.dataframe(
+            genres[["genre", "increase", "kl", "tokens", "kept"]],
+            hide_index=True,
+            column_config={"increase": _CHANGE, "kl": _KL, "kept": KEPT},
+        )
+    strict = details.get("strict")
+    if strict:
+        right.markdown("**Without lookahead**")
+        right.markdown(
+            f"On {strict['strict']['passages']} passages: {strict['usual']['increase']:+.1%} where programs "
+            f"read the whole passage, **{strict['strict']['increase']:+.1%}** where they see no further "
+            "than the query."
+        )
+    made = state.owner().workspace.hybrids.made(row.hybrid_id)
+    assert made is not None
+    history = made.get("calibration") or []
+    if history:
+        right.markdown("**Calibration**, KL per token on validation")
+        right.line_chart(
+            pd.DataFrame(history, columns=["step", "KL"]), x="step", y="KL", height=160, width="stretch"
+        )
+    with st.expander(f"Its {counted(int(row.heads), 'program')}"):
+        st.dataframe(pd.DataFrame([_program_row(found) for found in made["programs"]]), hide_index=True)
+
+
+def _program_row(found: dict[str, Any]) -> dict[str, str]:
+    program, sentence = _told(found["source"])
+    parent = found.get("parent") or program
+    return {
+        "head": str(HeadId(found["layer"], found["head"])),
+        "program": sentence,
+        "fitted from": "" if parent == program else parent,
+    }
+
+
+@lru_cache(maxsize=4096)
+def _told(source: str) -> tuple[str, str]:
+    """A program's id, and what it does in a sentence; a hybrid has one for each head."""
+    program = parse(source)
+    return program.id, describe(program).sentence

@@ -1,0 +1,183 @@
+"""The Library page's parts: the table of programs, one program, two programs side by side."""
+
+from __future__ import annotations
+
+import difflib
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.errors import HeadscriptError
+from core.language import parse
+from core.scoring.examiner import Evidence
+from core.types import HeadId, ModelInfo, Split
+from core.ui.parts import charts, frame, state
+from core.ui.parts.reviewer import in_address
+from core.ui.parts.thumbnails import Group, Map, draw_thumbnails
+from core.ui.review.shelf import FITS, examiner
+
+PAGE_ROWS = 50
+SORTS = {
+    "best fit first": (["best", "nodes"], [False, True]),
+    "fits most heads first": (["heads", "best"], [False, False]),
+    "shortest first": (["nodes", "best"], [True, False]),
+    "newest first": (["added_at", "program_id"], [False, True]),
+}
+_COMPARED = 3  # sentences, those on which two programs differ most
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _catalogue(model: str, revision: int) -> pd.DataFrame:
+    found = state.owner().workspace.catalogue.programs(model, FITS)
+    return found.assign(searched=found.source.str.lower() + "\n" + found.summary.str.lower())
+
+
+def catalogue(model: ModelInfo) -> pd.DataFrame:
+    """Every program, see `Catalogue.programs`; `searched` is its text in small letters. For reading only."""
+    return _catalogue(model.id, state.version())
+
+
+def matching(programs: pd.DataFrame, words: str, categories: list[str], origins: list[str]) -> pd.DataFrame:
+    """The programs whose code or plain sentence holds every word, of these categories and origins."""
+    keep = pd.Series(True, index=programs.index)
+    for word in words.lower().split():
+        keep &= programs.searched.str.contains(word, regex=False)
+    if categories:
+        keep &= programs.category.isin(categories)
+    if origins:
+        keep &= programs.origin.isin(origins)
+    return programs[keep]
+
+
+def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
+    """A page of programs with a sparkline each; the ids of the rows that are picked."""
+    ious = state.owner().workspace.catalogue.best_ious(model.id, list(found.program_id))
+    table = pd.DataFrame(
+        {
+            "program": found.summary,
+            "best IoU": found.best,
+            "best head": [
+                "" if pd.isna(layer) else str(HeadId(int(layer), int(head)))
+                for layer, head in zip(found.best_layer, found.best_head, strict=True)
+            ],
+            "heads": found["heads"],
+            "fits": [ious.get(name, []) for name in found.program_id],
+            "category": found.category,
+            "origin": found.origin,
+            "lookahead": found.lookahead,
+            "nodes": found.nodes,
+        }
+    )
+    event = st.dataframe(
+        table,
+        hide_index=True,
+        height=min(420, 36 * (len(table) + 1)),
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=key,
+        column_config={
+            "program": st.column_config.TextColumn(width="large"),
+            "best IoU": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f"),
+            "heads": st.column_config.NumberColumn(help=f"It fits with an IoU of {FITS} or more"),
+            "fits": st.column_config.BarChartColumn(
+                "its best heads", y_min=0, y_max=1, help="IoU on the heads it fits best, validation"
+            ),
+        },
+    )
+    return [str(found.program_id.iloc[row]) for row in event.selection.rows if row < len(found)]
+
+
+def draw_program(model: ModelInfo, row: pd.Series) -> None:
+    """One program and all the heads it fits."""
+    ious = state.owner().workspace.catalogue.ious(model.id, row.program_id)
+    marks = [row.category, *(["lookahead"] if row.lookahead else []), f"{row.origin}, {row.nodes} nodes"]
+    if isinstance(row.parent, str):
+        marks.append(f"edited from {row.parent[:6]}")
+    st.subheader(frame.as_text(row.summary), anchor=False)
+    st.caption(frame.as_text(" · ".join(marks)))
+    code, heads = st.columns([1, 1.2], gap="medium")
+    code.code(row.source, language="python", wrap_lines=True)
+    with heads:
+        if not ious:
+            st.info("It has no score yet; `python -m core score` scores the library.", icon=":material/info:")
+            return
+        fitted = sum(iou >= FITS for _, iou in ious)
+        st.markdown(f"Fits **{fitted}** of {len(ious)} heads with an IoU of {FITS} or more, on validation.")
+        table = pd.DataFrame(
+            [{"layer": head.layer, "head": head.head, "name": str(head), "iou": iou} for head, iou in ious]
+        )
+        st.altair_chart(charts.program_map(table, model.layers, model.heads))
+        with st.container(horizontal=True, gap="small"):
+            for head, iou in ious[:6]:
+                place = {"layer": str(head.layer), "head": str(head.head), "program": str(row.program_id)}
+                st.page_link("pages/heads.py", label=f"{head} {iou:.2f}", query_params=place | in_address())
+
+
+def draw_comparison(model: ModelInfo, first: pd.Series, second: pd.Series) -> None:
+    """How two programs differ: in code, and on a head where."""
+    st.subheader("Two programs", anchor=False)
+    lines = difflib.unified_diff(
+        first.source.splitlines(),
+        second.source.splitlines(),
+        first.program_id,
+        second.program_id,
+        lineterm="",
+        n=99,
+    )
+    code, maps = st.columns([1, 1.2], gap="medium")
+    difference = "\n".join(list(lines)[3:])
+    code.caption(
+        frame.as_text(
+            f"− {first.program_id[:6]}: {first.summary}  +  {second.program_id[:6]}: {second.summary}"
+        )
+    )
+    code.code(difference or "The same code.", language="diff", wrap_lines=True)
+    with maps:
+        heads = [
+            HeadId(int(row.best_layer), int(row.best_head))
+            for row in (first, second)
+            if not pd.isna(row.best)
+        ]
+        head = st.selectbox(
+            "On the head", list(dict.fromkeys([*heads, *model.head_ids()])), key="compare-head"
+        )
+        try:
+            _draw_maps(model, head, first, second)
+        except (HeadscriptError, OSError, KeyError) as error:
+            st.warning(f"The maps cannot be drawn: {frame.as_text(str(error))}", icon=":material/warning:")
+
+
+def _draw_maps(model: ModelInfo, head: HeadId, first: pd.Series, second: pd.Series) -> None:
+    found = examiner(model, Split.VALIDATION)
+    programs = [parse(row.source) for row in (first, second)]
+    evidence: list[Evidence] = [found.compare(head, program, worst=0) for program in programs]
+    change = evidence[1].ious - evidence[0].ious
+    st.markdown(
+        f"IoU on {head}, validation: **{evidence[0].ious.mean():.3f}** and **{evidence[1].ious.mean():.3f}** "
+        f"({change.mean():+.3f})"
+    )
+    groups = []
+    for at in map(int, np.argsort(-np.abs(change), kind="stable")[:_COMPARED]):
+        sentence = found.sentences[at]
+        a, b = (
+            found.example("", head, program, at, float(one.ious[at]))
+            for program, one in zip(programs, evidence, strict=True)
+        )
+        groups.append(
+            Group(
+                f"{a.iou:.2f} and {b.iou:.2f} · {sentence.genre}",
+                sentence.text,
+                (
+                    Map("head", a.head),
+                    Map("first program", a.program),
+                    Map("second program", b.program),
+                    Map("first − second", a.program - b.program, is_signed=True),
+                ),
+            )
+        )
+    draw_thumbnails(groups, model.is_causal, "comparison", wide=True)
+    st.caption(
+        "Head, first program, second program (0 to 1 in cividis), first − second (−1 to 1, orange: the first "
+        "weighs more); the sentences on which they differ most."
+    )

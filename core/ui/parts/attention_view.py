@@ -1,0 +1,67 @@
+"""The attention view: head, program and difference drawn on canvases that answer to the pointer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core.display import CIVIDIS, PUOR
+from core.ui.parts.packing import payload
+from core.ui.parts.state import Comparison
+
+_CANVAS = Path(__file__).parents[2] / "canvas"
+_view = st.components.v2.component(
+    "headscript_attention",
+    css=(_CANVAS / "attention_view.css").read_text(),
+    js="".join(
+        (_CANVAS / f"{name}.js").read_text() for name in ("maps", "attention_panel", "attention_view")
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What is pinned in an attention view: queries, whose attention is summed, and one cell."""
+
+    queries: tuple[int, ...] = ()
+    cell: tuple[int, int] | None = None  # query, key
+
+
+def draw_attention(
+    compared: Comparison,
+    title: str,
+    is_causal: bool,
+    pins: Pins,
+    stamp: int,
+    key: str,
+    on_pin: Callable[[], None],
+) -> None:
+    """Head, program and head − program at one scale, below the token text.
+
+    `pins` are shown when the maps are new or `stamp` is; after that the view keeps its own, and calls
+    `on_pin` when they change: `pins_of(key)` then gives them.
+    """
+    maps = np.stack([compared.head, compared.program])
+    header = {
+        "id": hashlib.sha256(maps.tobytes() + repr((title, compared.tokens)).encode()).hexdigest()[:16],
+        "stamp": stamp,
+        "tokens": compared.tokens,
+        "title": title,
+        "pins": asdict(pins),
+        "sequential": CIVIDIS,
+        "diverging": PUOR,
+    }
+    _view(key=key, data=payload(header, maps, is_causal), on_pins_change=on_pin)
+
+
+def pins_of(key: str) -> Pins:
+    """What the view called `key` says is pinned."""
+    told = (st.session_state.get(key) or {}).get("pins")
+    if not told:
+        return Pins()
+    return Pins(tuple(told["queries"]), tuple(told["cell"]) if told["cell"] else None)

@@ -1,0 +1,271 @@
+"""Charts: the layer x head map, the IoU distribution, perplexity against share of heads."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.display import CIVIDIS, PUOR, VERDICTS, are_light, between
+
+CATEGORY_COLOURS = {
+    "first token": "#35608d",
+    "sequential": "#e08214",
+    "coreference": "#8073ac",
+    "syntactic": "#5aae9c",
+    "final token": "#c7b25c",
+    "uniform": "#9aa3b2",
+}
+# Published best-of-library mean IoU, arXiv 2606.19317; picked and reported on the same sentences.
+PUBLISHED_IOU = {"BERT": 0.340, "GPT-2": 0.691, "TinyLlama": 0.742, "Llama-3.2-3B": 0.794}
+PUBLISHED_INCREASE = {"GPT-2": 0.051, "TinyLlama": 0.112, "Llama-3.2-3B": 0.192}  # at 25 % of heads
+SELECTION = "head"
+
+
+def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> alt.TopLevelMixin:
+    """Every head as a cell, layers from left to right; a click selects it under the name `head`.
+
+    `heads` has columns layer, head, name, iou, lift, category, verdict, summary.
+    """
+    cell = max(12, min(34, 1050 // layers))
+    click = alt.selection_point(name=SELECTION, fields=["layer", "head"], on="click", empty=False)
+    x = alt.X(
+        "layer:O", title="layer", scale=alt.Scale(domain=list(range(layers))), axis=alt.Axis(labelAngle=0)
+    )
+    y = alt.Y("head:O", title="head", scale=alt.Scale(domain=list(range(per_layer))))
+    cells = (
+        alt.Chart(heads)
+        .mark_rect(cornerRadius=2, stroke=None, cursor="pointer")
+        .encode(
+            x=x,
+            y=y,
+            color=_COLOURS[colour],
+            tooltip=[
+                alt.Tooltip("name:N", title="head"),
+                alt.Tooltip("iou:Q", title="IoU, test", format=".2f"),
+                alt.Tooltip("lift:Q", title="lift", format="+.2f"),
+                alt.Tooltip("category:N"),
+                alt.Tooltip("verdict:N"),
+                alt.Tooltip("summary:N", title="program"),
+            ],
+        )
+        .add_params(click)
+    )
+    is_light = on_light_cells(heads, colour)
+    marks = [
+        alt.Chart(heads[(heads.verdict != "undecided") & of_these])
+        .mark_text(fontSize=cell * 0.5, fontWeight="bold", color=ink, strokeWidth=0)
+        .encode(x=x, y=y, text=alt.Text("mark:N"))
+        for ink, of_these in (("#000000", is_light), ("#ffffff", ~is_light))
+    ]
+    return alt.layer(cells, *marks).properties(width=cell * layers, height=max(cell, 22) * per_layer)
+
+
+def on_light_cells(heads: pd.DataFrame, colour: str) -> np.ndarray:
+    """Whether each head's cell is so light that a mark on it has to be dark."""
+    match colour:
+        case "IoU":
+            colours = between(CIVIDIS, heads.iou.to_numpy())
+        case "Lift":
+            colours = between(PUOR, heads.lift.to_numpy() + 0.5)
+        case "Category":
+            colours = _rgb(heads.category.map(CATEGORY_COLOURS))
+        case _:
+            colours = _rgb(heads.verdict.map(VERDICTS))
+    return are_light(colours)
+
+
+def _rgb(colours: pd.Series) -> np.ndarray:
+    return np.array([[int(one[at : at + 2], 16) for at in (1, 3, 5)] for one in colours]).reshape(-1, 3)
+
+
+_COLOURS = {
+    "IoU": alt.Color("iou:Q", title="IoU, test", scale=alt.Scale(domain=[0, 1], range=list(CIVIDIS))),
+    "Lift": alt.Color(
+        "lift:Q", title="lift", scale=alt.Scale(domain=[-0.5, 0.5], range=list(PUOR), clamp=True)
+    ),
+    "Category": alt.Color(
+        "category:N",
+        title="category",
+        scale=alt.Scale(domain=list(CATEGORY_COLOURS), range=list(CATEGORY_COLOURS.values())),
+    ),
+    "Verdict": alt.Color(
+        "verdict:N", title="verdict", scale=alt.Scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
+    ),
+}
+
+
+def program_map(heads: pd.DataFrame, layers: int, per_layer: int) -> alt.Chart:
+    """One program's IoU on every head; `heads` has columns layer, head, name, iou."""
+    cell = max(8, min(20, 520 // layers))
+    chart: alt.Chart = (
+        alt.Chart(heads)
+        .mark_rect(cornerRadius=1, stroke=None)
+        .encode(
+            x=alt.X("layer:O", title="layer", scale=alt.Scale(domain=list(range(layers))),
+                    axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y("head:O", title="head", scale=alt.Scale(domain=list(range(per_layer))),
+                    axis=alt.Axis(labelOverlap=True)),
+            color=alt.Color("iou:Q", title="IoU", scale=alt.Scale(domain=[0, 1], range=list(CIVIDIS))),
+            tooltip=[alt.Tooltip("name:N", title="head"), alt.Tooltip("iou:Q", title="IoU", format=".2f")],
+        )
+        .properties(width=cell * layers, height=cell * per_layer)
+    )  # fmt: skip
+    return chart
+
+
+def iou_bars(values: pd.DataFrame, across: str, counted: str) -> alt.Chart:
+    """How many of what is `counted` have which IoU, in bins of 0.05; `values` has a column iou."""
+    chart: alt.Chart = (
+        alt.Chart(values)
+        .mark_bar(color=CIVIDIS[5], binSpacing=1)
+        .encode(
+            x=alt.X("iou:Q", bin=alt.Bin(extent=[0, 1], step=0.05), title=across),
+            y=alt.Y("count()", title=counted),
+            tooltip=[alt.Tooltip("count()", title=counted)],
+        )
+    )
+    return chart
+
+
+def iou_histogram(heads: pd.DataFrame) -> alt.TopLevelMixin:
+    """How the heads' best IoU is distributed, beside the published means."""
+    bars = iou_bars(heads, "best IoU on test", "heads")
+    mean = pd.DataFrame(
+        [{"iou": heads.iou.mean(), "label": f"mean {heads.iou.mean():.2f}", "kind": "this model"}]
+    )
+    published = pd.DataFrame(
+        [{"iou": iou, "label": name, "kind": "published"} for name, iou in PUBLISHED_IOU.items()]
+    )
+    lines = pd.concat([mean, published]).sort_values("iou")
+    marks = alt.Chart(lines)
+    dash = alt.StrokeDash(
+        "kind:N",
+        title=None,
+        scale=alt.Scale(domain=["this model", "published"], range=[[1, 0], [3, 3]]),
+        legend=alt.Legend(orient="top"),
+    )
+    rules = marks.mark_rule(strokeWidth=2, color="#e08214").encode(
+        x="iou:Q", strokeDash=dash, tooltip=["label:N", alt.Tooltip("iou:Q", format=".3f")]
+    )
+    # Neighbouring names in two rows, so that they do not overlap.
+    names = [
+        alt.Chart(lines[row::2])
+        .mark_text(align="left", dx=4, y=y, color="#e08214")
+        .encode(x="iou:Q", text="label:N")
+        for row, y in enumerate((8, 22))
+    ]
+    return alt.layer(bars, rules, *names).properties(height=220)
+
+
+def curve_chart(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Perplexity increase against the share of heads, a line for each order and, dashed, each control.
+
+    `rows` has columns order, control, share, increase, low, high, kl.
+    """
+    shown = rows.assign(kind=rows.control.map({True: "control", False: "programs"}))
+    names = list(dict.fromkeys(rows.order))
+    base = alt.Chart(shown).encode(
+        x=alt.X("share:Q", title="share of heads replaced", axis=alt.Axis(format="%")),
+        color=alt.Color(
+            "order:N", title=None, scale=alt.Scale(domain=names, range=_LINES[: len(names)]), sort=names
+        ),
+    )
+    y = alt.Y(
+        "increase:Q",
+        title="perplexity increase (log above 10 %)",
+        scale=alt.Scale(type="symlog", constant=0.1),
+        axis=alt.Axis(format="+%", values=[0, 0.1, 0.5, 1, 5, 25, 100], labelOverlap=False),
+    )
+    dash = alt.StrokeDash(
+        "kind:N", title=None, scale=alt.Scale(domain=["programs", "control"], range=[[1, 0], [4, 3]])
+    )
+    lines = base.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash)
+    points = base.mark_point(filled=True, size=50, opacity=1).encode(
+        y=y,
+        tooltip=[
+            "order:N",
+            alt.Tooltip("share:Q", format=".0%"),
+            alt.Tooltip("increase:Q", format="+.1%"),
+            alt.Tooltip("kl:Q", title="KL", format=".3f"),
+        ],
+    )
+    published = pd.DataFrame(
+        [{"share": 0.25, "increase": v, "title": f"{n}, published"} for n, v in PUBLISHED_INCREASE.items()]
+    )
+    reference = (
+        alt.Chart(published)
+        .mark_tick(thickness=2, size=22, orient="horizontal", color="#e08214")
+        .encode(x="share:Q", y="increase:Q", tooltip=["title:N", alt.Tooltip("increase:Q", format="+.1%")])
+    )
+    return alt.layer(lines, points, reference).properties(height=380)
+
+
+_LINES = ["#35608d", "#5aae9c", "#9aa3b2", "#b35806", "#8073ac", "#c7b25c", "#c51b7d", "#7f3b08"]
+
+
+def increase_chart(hybrids: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Perplexity increase against the share of heads replaced, with the published points at 25 %.
+
+    `hybrids` has columns share, increase, low, high, title.
+    """
+    base = alt.Chart(hybrids).encode(
+        x=alt.X(
+            "share:Q",
+            title="share of heads replaced",
+            axis=alt.Axis(format="%"),
+            scale=alt.Scale(domainMin=0),
+        )
+    )
+    y_title = "perplexity increase"
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(
+        y=alt.Y("increase:Q", title=y_title, axis=alt.Axis(format="+%")),
+        color=alt.value("#4c78a8"),
+        tooltip=["title:N", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("increase:Q", format="+.1%")],
+    )
+    bars = base.mark_rule(strokeWidth=2).encode(
+        y=alt.Y("low:Q", title=y_title), y2="high:Q", color=alt.value("#4c78a8")
+    )
+    published = pd.DataFrame(
+        [
+            {"share": 0.25, "increase": value, "title": f"{name}, published"}
+            for name, value in PUBLISHED_INCREASE.items()
+        ]
+    )
+    reference = (
+        alt.Chart(published)
+        .mark_tick(thickness=2, size=22, orient="horizontal", color="#e08214")
+        .encode(x="share:Q", y="increase:Q", tooltip=["title:N", alt.Tooltip("increase:Q", format="+.1%")])
+    )
+    return alt.layer(bars, points, reference).properties(height=320)
+
+
+def climb_chart(course: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Mean IoU of the heads done against minutes of work, before the run and with what it found.
+
+    `course` has columns minutes, heads, before, after.
+    """
+    long = course.melt(["minutes", "heads"], ["before", "after"], var_name="when", value_name="iou")
+    low, high = float(long.iou.min()), float(long.iou.max())
+    margin = max(0.01, (high - low) * 0.15)
+    scale = alt.Scale(domain=[max(0.0, low - margin), min(1.0, high + margin)], nice=False)
+    names = {"before": "best before", "after": "with this run"}
+    long = long.assign(when=long.when.map(names))
+    base = alt.Chart(long).encode(
+        x=alt.X("minutes:Q", title="minutes of work", scale=alt.Scale(domainMin=0, nice=False)),
+        y=alt.Y("iou:Q", title="mean IoU, heads done", scale=scale),
+        color=alt.Color(
+            "when:N",
+            title=None,
+            scale=alt.Scale(domain=list(names.values()), range=["#9aa3b2", "#e08214"]),
+            legend=alt.Legend(orient="top"),
+        ),
+        tooltip=[
+            alt.Tooltip("when:N", title="mean IoU"),
+            alt.Tooltip("iou:Q", title="of heads done", format=".3f"),
+            alt.Tooltip("heads:Q"),
+            alt.Tooltip("minutes:Q", format=".1f"),
+        ],
+    )
+    lines = base.mark_line(strokeWidth=2, interpolate="step-after")
+    return alt.layer(lines, base.mark_point(filled=True, size=28, opacity=1)).properties(height=230)

@@ -1,0 +1,130 @@
+"""Around every page: configuration, sidebar, and what to do when there is nothing yet."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import streamlit as st
+
+from core.errors import HeadscriptError
+from core.types import ModelInfo
+from core.ui.parts import state
+from core.ui.parts.reviewer import draw_reviewer
+
+_INSIDE_APP = "inside-app"
+_STYLE = """
+<style>
+  .block-container { padding-top: 4rem; padding-bottom: 2rem; max-width: 1900px; }
+  h1 { font-size: 1.5rem !important; padding: 0 0 .6rem 0 !important; }
+  /* A narrow window, or a magnified page: columns go below each other before they are unreadable. */
+  @media (max-width: 1000px) {
+    [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+    [data-testid="stColumn"] { min-width: 12rem; }
+    [data-testid="stColumn"] [data-testid="stColumn"] { min-width: 5rem; }
+  }
+  h3 { font-size: 1.1rem !important; }
+  [data-testid="stMetricValue"] { font-size: 1.6rem; }
+  [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+  /* Streamlit's own colours for these have a contrast below 4.5. */
+  [data-testid="stCaptionContainer"] {
+    opacity: 1 !important; color: light-dark(#5b6376, #a3abbd) !important; }
+  .token.keyword, .token.function { color: light-dark(#1259b0, #6cb0f5) !important; }
+  .token.string { color: light-dark(#0b6e2c, #4fc97a) !important; }
+  .token.number, .token.boolean { color: light-dark(#0f6c63, #45c7b8) !important; }
+  .token.operator { color: light-dark(#a34a08, #f09a56) !important; }
+  .token.punctuation { color: light-dark(#5b6376, #a3abbd) !important; }
+  .react-syntax-highlighter-line-number { color: light-dark(#6b7386, #8b93a5) !important; }
+  [data-testid^="stBaseButton"] kbd { opacity: .8 !important; }
+  [data-testid="stSliderThumbValue"],
+  [aria-checked="true"][role="radio"] p, [aria-selected="true"][role="tab"] p {
+    color: light-dark(#3d5a9e, #9db4f0) !important; }
+</style>
+"""
+
+_MARKS = re.compile(r"[\\`*_{}\[\]()<>#+\-.!$~|:\"']")
+
+
+def pages() -> list[Any]:
+    """The app's pages, in the order of the sidebar."""
+    return [
+        st.Page("pages/overview.py", title="Overview", icon=":material/grid_view:", default=True),
+        st.Page("pages/heads.py", title="Heads", icon=":material/center_focus_strong:"),
+        st.Page("pages/synthesize.py", title="Synthesize", icon=":material/auto_awesome:"),
+        st.Page("pages/review.py", title="Review", icon=":material/rule:"),
+        st.Page("pages/hybrid.py", title="Hybrid", icon=":material/call_merge:"),
+        st.Page("pages/library.py", title="Library", icon=":material/menu_book:"),
+    ]
+
+
+def through_app() -> None:
+    """Make sure that app.py surrounds the page; every page calls this first.
+
+    Until a server has run app.py once, Streamlit takes pages/ for its older kind of multipage app and
+    answers a deep link with the bare page. Declaring the navigation ends that, and a rerun sets it right.
+    """
+    if not st.session_state.get(_INSIDE_APP):
+        st.navigation(pages())
+        st.session_state[_INSIDE_APP] = True
+        st.rerun()
+
+
+def configure() -> None:
+    """Page configuration; then stop with a message if the workspace cannot be opened."""
+    st.set_page_config(page_title="Headscript", page_icon=":material/neurology:", layout="wide")
+    st.session_state[_INSIDE_APP] = True
+    st.html(_STYLE)
+    try:
+        state.owner()
+    except HeadscriptError as error:
+        st.error(str(error), icon=":material/lock:")
+        if st.button("Try again", icon=":material/refresh:"):
+            st.rerun()
+        st.stop()
+
+
+def draw_sidebar() -> None:
+    """Model and reviewer."""
+    with st.sidebar:
+        models = {model.id: model for model in state.models()}
+        if models:
+            st.selectbox(
+                "Model",
+                list(models),
+                format_func=lambda name: models[name].title,
+                key="model",
+                persist_state="session",
+            )
+            model = models[st.session_state["model"]]
+            st.caption(
+                f"{model.architecture} · {model.layers} layers × {model.heads} heads · "
+                f"{model.parameters / 1e6:,.0f} M parameters"
+            )
+            draw_reviewer()
+
+
+def as_text(text: str) -> str:
+    """A program's or person's words for a place that reads Markdown: every mark stands for itself."""
+    return _MARKS.sub(r"\\\g<0>", text)
+
+
+def model_or_stop(title: str, with_programs: bool = True) -> ModelInfo:
+    """The chosen model, if `with_programs` one that has some; else say what to do and stop the page."""
+    model = state.chosen_model()
+    if model is not None and (not with_programs or state.has_programs(model)):
+        return model
+    st.title(title)
+    job = state.running_job()
+    if job is not None:
+        st.info(
+            "The workspace is being built; heads appear here as they are done.",
+            icon=":material/hourglass_top:",
+        )
+    else:
+        st.info(
+            "There is no program to show yet. Build the demo workspace from the Overview, "
+            "or bring your own model with `python -m core extract` and `python -m core synthesize`.",
+            icon=":material/info:",
+        )
+    st.page_link("pages/overview.py", label="Go to the Overview", icon=":material/grid_view:")
+    st.stop()

@@ -1,0 +1,68 @@
+"""A layer x head map on which heads are picked: by cell, by block, by whole layer or row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import streamlit as st
+
+from core.display import CIVIDIS
+from core.types import HeadId, ModelInfo
+
+_CANVAS = Path(__file__).parents[2] / "canvas"
+_picker = st.components.v2.component(
+    "headscript_head_picker",
+    css=(_CANVAS / "head_picker.css").read_text(),
+    js=(_CANVAS / "head_picker.js").read_text(),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the map shows of a head."""
+
+    iou: float | None = None  # its colour; hatched if None
+    text: str = ""  # in words, on hover
+
+
+def pick_heads(
+    model: ModelInfo, cells: Mapping[HeadId, Cell], start: Collection[HeadId], key: str
+) -> list[HeadId]:
+    """The heads picked on the map, in order; `start` until something is, and when `start` changes."""
+    names = sorted(start)
+    version = sha256(" ".join(map(str, names)).encode()).hexdigest()[:16]
+    result = _picker(
+        key=key,
+        data=_drawn(model, cells) | {"chosen": [_place(model, head) for head in names], "version": version},
+        default={"picked": None},
+        on_picked_change=lambda: None,
+    )
+    picked = result.picked
+    if picked is None or picked["version"] != version:
+        return names
+    return [HeadId(*divmod(int(place), model.heads)) for place in sorted(picked["heads"])]
+
+
+def draw_heads(model: ModelInfo, cells: Mapping[HeadId, Cell], key: str) -> None:
+    """The map of these cells, to look at; heads without a cell are faint."""
+    chosen = [_place(model, head) for head in cells]
+    _picker(key=key, data=_drawn(model, cells) | {"chosen": chosen, "version": None})
+
+
+def _drawn(model: ModelInfo, cells: Mapping[HeadId, Cell]) -> dict[str, object]:
+    held = [cells.get(head, Cell()) for head in model.head_ids()]
+    return {
+        "layers": model.layers,
+        "heads": model.heads,
+        "ious": [None if cell.iou is None else round(cell.iou, 3) for cell in held],
+        "texts": [cell.text for cell in held],
+        "colours": CIVIDIS,
+    }
+
+
+def _place(model: ModelInfo, head: HeadId) -> int:
+    """A head's number, layer by layer."""
+    return head.layer * model.heads + head.head

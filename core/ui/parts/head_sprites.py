@@ -1,0 +1,41 @@
+"""Every head of the model on one sentence: a sprite of thumbnails per layer; a click opens the head."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core.display import CIVIDIS
+from core.types import HeadId, ModelInfo
+from core.ui.parts.packing import payload
+
+_CANVAS = Path(__file__).parents[2] / "canvas"
+_view = st.components.v2.component(
+    "headscript_head_sprites",
+    css=(_CANVAS / "head_sprites.css").read_text(),
+    js=(_CANVAS / "maps.js").read_text() + (_CANVAS / "head_sprites.js").read_text(),
+)
+
+
+def draw_head_sprites(
+    thumbnails: np.ndarray, model: ModelInfo, shown: HeadId, key: str, on_open: Callable[[HeadId], None]
+) -> None:
+    """Thumbnails [layer, head, query, key] in the grid of the Overview: layers across, heads down."""
+
+    def opened() -> None:
+        layer, head = st.session_state[key]["head"]
+        on_open(HeadId(layer, head))
+
+    maps = thumbnails.reshape(-1, *thumbnails.shape[2:])
+    header = {
+        "id": hashlib.sha256(maps.tobytes()).hexdigest()[:16],
+        "layers": model.layers,
+        "heads": model.heads,
+        "shown": [shown.layer, shown.head],
+        "sequential": CIVIDIS,
+    }
+    _view(key=key, data=payload(header, maps, model.is_causal), on_head_change=opened)

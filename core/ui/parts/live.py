@@ -1,0 +1,33 @@
+"""The model itself, in the app: for a text of one's own and for generated text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.types import ModelInfo
+from core.ui.parts import state
+
+if TYPE_CHECKING:
+    from core.models.pretrained import LoadedModel
+
+
+@dataclass(frozen=True)
+class LiveModel:
+    """A loaded model, and who uses it: a hybrid changes it in place, so one at a time."""
+
+    loaded: LoadedModel
+    lock: Lock
+
+
+@st.cache_resource(show_spinner="Loading the model; it stays loaded while the app runs", max_entries=1)
+def live_model(model: ModelInfo) -> LiveModel:
+    """The model of the workspace; raises ModelError if it cannot be had or is another one by now."""
+    from core.models.pretrained import load  # brings transformers, which no other part of the app waits for
+
+    settings = state.owner().settings
+    found = load(model.name, settings.models_folder, settings.device, expected=model.id)
+    return LiveModel(found, Lock())

@@ -1,0 +1,141 @@
+"""What every page needs from the workspace: one owner a server, the chosen model, cached reads."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.features import Features
+from core.jobs import JobRunner, Watch
+from core.jobs.kinds import KINDS
+from core.language import parse
+from core.scoring.scores import Patterns, patterns, sentence_ious
+from core.settings import Settings
+from core.store import JobRecord, Workspace
+from core.types import Failure, HeadId, ModelInfo, Sentence, Split
+
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Owner:
+    """This server's hold on the workspace."""
+
+    settings: Settings
+    workspace: Workspace
+    runner: JobRunner
+    watch: Watch
+
+    def close(self) -> None:
+        """Let another process have the workspace; jobs that run go on."""
+        self.watch.stop()
+        self.workspace.close()
+
+
+@st.cache_resource(show_spinner="Opening the workspace")
+def owner() -> Owner:
+    """The open workspace, shared by all sessions of this server; raises WorkspaceError."""
+    settings = Settings.read(os.environ)
+    workspace = Workspace.open(settings.workspace)
+    runner = JobRunner(workspace, settings)
+    held = Owner(settings, workspace, runner, Watch(runner))
+    atexit.register(held.close)
+    gc.freeze()  # what was imported stays; collections need not look at it again and again
+    return held
+
+
+def active_jobs() -> list[JobRecord]:
+    """Jobs that run, then those that wait in their order, after taking in what was found so far."""
+    jobs = owner().runner.refresh()
+    return [job for job in jobs if job.state == "running"] + owner().workspace.jobs.queue()
+
+
+def running_job() -> JobRecord | None:
+    """The job that has the device, after taking in what it has found so far."""
+    running = (job for job in active_jobs() if job.state == "running")
+    return next((job for job in running if KINDS[job.kind].needs_device), None)
+
+
+def api_key() -> str | None:
+    """Anthropic's API key: the environment's, else that of Streamlit's secrets; None if there is none."""
+    return owner().settings.api_key or _secret("ANTHROPIC_API_KEY")
+
+
+def _secret(name: str) -> str | None:
+    try:
+        return str(st.secrets.get(name, "")).strip() or None
+    except FileNotFoundError:  # there is no secrets file
+        return None
+
+
+def models() -> list[ModelInfo]:
+    """The models of the workspace, the latest first."""
+    return owner().workspace.library.models()
+
+
+def chosen_model() -> ModelInfo | None:
+    """The model the sidebar shows."""
+    found = models()
+    wanted = st.session_state.get("model")
+    return next((model for model in found if model.id == wanted), found[0] if found else None)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def features(model: str, sentences: tuple[str, ...]) -> Features:
+    """Token features of these sentences."""
+    return owner().workspace.tokens(model).read(sentences)
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def sentences(model: str, version: int) -> list[Sentence]:
+    """The sentences a model was run on; `version` changes when jobs end."""
+    return owner().workspace.library.sentences(model)
+
+
+def version() -> int:
+    """A number that changes whenever a job has brought something new or a program was saved."""
+    return owner().workspace.library.revision()
+
+
+def has_programs(model: ModelInfo) -> bool:
+    """Whether there is a program to show."""
+    return owner().workspace.library.has_programs(model.id)
+
+
+def best_frame(model: ModelInfo, split: Split = Split.TEST) -> pd.DataFrame:
+    """The best program of each head, see `Library.best_frame`."""
+    return owner().workspace.library.best_frame(model.id, split)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A head and a program on one sentence."""
+
+    tokens: list[str]
+    head: np.ndarray  # float32 [query, key]
+    program: np.ndarray  # float32 [query, key]; zero where the program failed
+    failure: Failure | None
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def ious_by_sentence(model: ModelInfo, head: HeadId, source: str, names: tuple[str, ...]) -> dict[str, float]:
+    """IoU of a program with a head on each of these sentences."""
+    maps = {found.sentence: found.weights[None] for found in owner().workspace.attention(model.id).head(head)}
+    present = [name for name in names if name in maps]
+    if not present:
+        return {}
+    produced: Patterns = patterns([parse(source)], features(model.id, tuple(present)), model.is_causal)
+    ious = sentence_ious(produced, maps, model.is_causal)[0, 0]
+    return dict(zip(produced.sentences, (float(iou) for iou in ious), strict=True))
+
+
+def of_splits(model: ModelInfo, splits: Sequence[Split]) -> list[Sentence]:
+    """The model's sentences in these splits."""
+    return [sentence for sentence in sentences(model.id, version()) if sentence.split in splits]

@@ -1,0 +1,86 @@
+"""The row of decisions under a card, with its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from core.review.queue import REASONS
+from core.types import Action
+
+_CANVAS = Path(__file__).parents[2] / "canvas"
+_row = st.components.v2.component(
+    "headscript_verdict_row",
+    css=(_CANVAS / "verdict_row.css").read_text(),
+    js=(_CANVAS / "verdict_row.js").read_text(),
+)
+KEY = "verdict-row"
+WORDS = {
+    Action.ACCEPT: "✓ accepted",
+    Action.REJECT: "✕ rejected",
+    Action.SKIP: "↷ skipped",
+    Action.FLAG: "⚑ flagged",
+}
+
+
+@dataclass(frozen=True)
+class Act:
+    """What a reviewer did, and on which card."""
+
+    act: str
+    ticket: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Key:
+    act: str
+    key: str  # as a KeyboardEvent names it
+    shown: str
+    label: str
+    title: str
+    kind: str = ""
+    disabled: bool = False
+
+
+_KEYS = (
+    _Key("accept", "a", "a", "✓ Accept", "Accept the program for this head", "primary"),
+    _Key("reject", "x", "x", "✕ Reject", "Reject it, without a reason"),
+    _Key("skip", " ", "Space", "↷ Skip", "Put it off to the end of the queue"),
+    _Key("flag", "f", "f", "⚑ Flag", "Mark it for another look; decides nothing"),
+    _Key("undo", "Backspace", "⌫", "Undo", "Take back the latest decision and return to its card"),
+    _Key("flip", "b", "b", "A/B", "The head's next candidate"),
+    _Key("edit", "e", "e", "Edit", "Change the program here"),
+    _Key("previous", "ArrowLeft", "←", "", "Previous card"),
+    _Key("next", "ArrowRight", "→", "", "Next card, without deciding"),
+)
+
+
+def draw_verdict_row(
+    ticket: str,
+    counts: Mapping[str, int],
+    is_editing: bool,
+    disabled: frozenset[str],
+    on_act: Callable[[], None],
+) -> None:
+    """The row; `on_act` is called after each press, `last_act` then tells which it was."""
+    _row(
+        key=KEY,
+        data={
+            "ticket": ticket,
+            "editing": is_editing,
+            "keys": [{**asdict(key), "disabled": key.act in disabled} for key in _KEYS],
+            "reasons": [{"name": reason, "count": counts.get(reason, 0)} for reason in REASONS],
+        },
+        on_act_change=on_act,
+    )
+
+
+def last_act() -> Act | None:
+    """What the row's latest event was; None outside its callback."""
+    found = st.session_state.get(KEY)
+    sent = found.get("act") if found else None
+    return None if sent is None else Act(str(sent["act"]), str(sent["ticket"]), str(sent["reason"]))

@@ -1,0 +1,161 @@
+"""A review card: figures, program, evidence."""
+
+from __future__ import annotations
+
+import html
+import math
+
+import streamlit as st
+
+from core.errors import HeadscriptError
+from core.review.queue import pair
+from core.scoring.examiner import Evidence, Example, histogram
+from core.types import Action, Card, Split, Verdict
+from core.ui.parts import frame
+from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails
+from core.ui.parts.verdict_row import WORDS
+from core.ui.review.desk import Desk
+from core.ui.review.editor import drafts, draw_editor
+from core.ui.review.shelf import FITS, evidence_shelf, examiner
+
+_SHORT = {Split.TEST: "test", Split.VALIDATION: "val", Split.TRAIN: "train"}
+_OTHERS = 8  # heads named that the program fits too
+
+STYLE = """
+<style>
+  .block-container { padding: 3.4rem 2rem .5rem; }
+  .st-key-card-title h1 { padding: 0 !important; }
+  .st-key-program-panel, .st-key-evidence-panel {
+    flex: none; height: max(240px, calc(100vh - 23rem)); overflow-y: auto; }
+  .st-key-program-editor { flex: none; height: max(120px, calc(100vh - 33rem)); }
+  .st-key-program-editor textarea {
+    font-family: monospace; font-size: .85rem; white-space: pre; overflow-x: auto; }
+  [data-testid=stLayoutWrapper]:has(> .st-key-verdicts) {
+    position: sticky; bottom: 0; z-index: 10; background: light-dark(#ffffff, #11151d); }
+  @media (max-height: 600px) { [data-testid=stLayoutWrapper]:has(> .st-key-verdicts) { position: static; } }
+  @media (max-width: 1000px) { .block-container { padding-top: 4.2rem; } }
+  .st-key-verdicts { padding: .3rem 0 .2rem; }
+  .st-key-verdicts [data-testid=stCaptionContainer] { height: 1.6rem; overflow: hidden; }
+  .card-figures, .card-line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+  .card-figures { display: flex; gap: 1.2rem; align-items: baseline; height: 1.8rem;
+    font-variant-numeric: tabular-nums; }
+  .card-figures b { font-size: 1.15rem; font-weight: 600; }
+  .card-figures small, .card-mark { opacity: .8; font-size: .85rem; }
+  .card-line { height: 1.5rem; line-height: 1.5rem; font-weight: 600; }
+  .card-mark { font-weight: normal; }
+</style>
+"""
+
+
+def is_hidden(desk: Desk, word: Verdict | None) -> bool:
+    """Whether blind mode hides the card's numbers."""
+    return desk.view.is_blind and (word is None or word.action not in (Action.ACCEPT, Action.REJECT))
+
+
+def draw_card(desk: Desk, card: Card) -> None:
+    """Everything about the card but the verdict row."""
+    word = desk.own_word(card)
+    hidden = is_hidden(desk, word)
+    st.html(_figures(desk, card, hidden) + _line(desk, card, word))
+    left, right = st.columns([1, 1.15], gap="medium")
+    with left, st.container(key="program-panel"):
+        if desk.is_editing:
+            draw_editor(desk, card, hidden)
+        else:
+            st.code(card.program.source, language="python", wrap_lines=True)
+    with right, st.container(key="evidence-panel"):
+        draw_evidence(desk, card, hidden)
+
+
+def _figures(desk: Desk, card: Card, hidden: bool) -> str:
+    """IoU with interval on the three splits, and lift, as HTML."""
+    candidates = desk.candidates(card)
+    place = f"candidate {candidates.index(card) + 1} of {len(candidates)}"
+    parts = [f"<small>{place}</small>"]
+    if hidden:
+        parts.append("<small>numbers hidden until the verdict</small>")
+        return f'<div class="card-figures">{"".join(parts)}</div>'
+    for split in (Split.TEST, Split.VALIDATION, Split.TRAIN):
+        fit = card.fits.get(split)
+        shown = "–" if fit is None else f"{fit.iou:.2f}</b> <small>[{fit.low:.2f}, {fit.high:.2f}]</small>"
+        parts.append(f"<span><small>IoU {_SHORT[split]}</small> <b>{shown}</span>")
+    parts.append(f"<span><small>lift, test</small> <b>{card.lift(Split.TEST):+.2f}</b></span>")
+    if card.cost is not None:
+        cost = f"KL {card.cost:.4f}" if math.isfinite(card.cost) else "–, mostly fails"
+        parts.append(f"<span><small>cost alone</small> <b>{cost}</b></span>")
+    if card.failures:
+        parts.append(f"<span><small>⚠ fails on {card.failures} sentences</small></span>")
+    return f'<div class="card-figures">{"".join(parts)}</div>'
+
+
+def _line(desk: Desk, card: Card, word: Verdict | None) -> str:
+    """The plain-English line and what kind of program it is, as HTML."""
+    marks = [card.category, *(["lookahead"] if card.lookahead else []), f"{card.origin}, {card.nodes} nodes"]
+    if card.parent is not None:
+        marks.append(f"edited from {card.parent[:6]}")
+    others = [
+        name for name in desk.opinions.of.get((card.head, card.program.id), {}) if name != desk.reviewer
+    ]
+    if others:
+        marks.append(f"seen by {', '.join(sorted(others))}")
+    if pair(card) in drafts(desk.model) and not desk.is_editing:
+        marks.append("unsaved edit, e goes on with it")
+    if word is not None:
+        marks.append(f"yours: {WORDS[word.action]}")
+    kind = html.escape(" · ".join(marks))
+    summary = html.escape(card.summary)
+    return (
+        f'<div class="card-line" title="{summary}">{summary}</div>'
+        f'<div class="card-line card-mark" title="{kind}">{kind}</div>'
+    )
+
+
+def draw_evidence(desk: Desk, card: Card, hidden: bool) -> None:
+    """Worst and typical sentences, how IoU is distributed, baselines and other heads."""
+    try:
+        found = evidence_shelf().get(desk.model, examiner(desk.model, Split.VALIDATION), card)
+    except (HeadscriptError, OSError, KeyError) as error:
+        st.warning(f"The evidence cannot be drawn: {frame.as_text(str(error))}", icon=":material/warning:")
+        return
+    if found.failures:
+        detail = next(iter(found.failures.values())).detail
+        count = "some" if hidden else f"{len(found.failures)} of {len(found.ious)}"
+        st.warning(
+            f"The program fails on {count} validation sentences: {frame.as_text(detail)}",
+            icon=":material/warning:",
+        )
+    groups = [_group(example, hidden) for example in found.examples]
+    draw_thumbnails(groups, desk.model.is_causal, "evidence", None if hidden else _bars(found))
+    st.caption(_neighbours(desk, card, hidden))
+
+
+def _group(example: Example, hidden: bool) -> Group:
+    figure = "" if hidden else f" {example.iou:.2f}"
+    return Group(
+        f"{example.word}{figure} · {example.sentence.genre}",
+        example.sentence.text,
+        (Map("head", example.head), Map("program", example.program)),
+    )
+
+
+def _bars(found: Evidence) -> Bars:
+    caption = f"IoU over {len(found.ious)} validation sentences"
+    return Bars(caption, tuple(histogram(found.ious)))
+
+
+def _neighbours(desk: Desk, card: Card, hidden: bool) -> str:
+    """Baselines and the other heads the program fits."""
+    legend = "Head left, program right, 0 to 1 in cividis."
+    if hidden:
+        return legend
+    shelf = desk.shelf
+    baselines = shelf.baselines(card.head)[:2]
+    beaten = ", ".join(f"“{frame.as_text(name.rstrip('.'))}” {iou:.2f}" for name, iou in baselines)
+    others = [f"{head} {iou:.2f}" for head, iou in shelf.fits(card.program.id) if head != card.head]
+    more = " …" * (len(others) > _OTHERS)
+    fits = (
+        f"fits {len(others)} other heads: {' · '.join(others[:_OTHERS])}{more}"
+        if others
+        else f"fits no other head with an IoU of {FITS} or more"
+    )
+    return f"{legend}  \nbest baselines: {beaten}  \n{fits}"

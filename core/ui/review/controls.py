@@ -1,0 +1,119 @@
+"""Above the card: which queue, in which order, what is left out, and decisions on many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from core.review.agreement import Agreement, agreements
+from core.review.queue import REASONS, Filter, Order, Pile
+from core.types import Action, Card, Verdict
+from core.ui.parts.frame import as_text
+from core.ui.review.desk import Desk
+
+
+def draw_controls(desk: Desk, queue: Sequence[Card]) -> None:
+    """One line of controls; what they choose is kept with the reviewer."""
+    view = desk.view
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        chosen_pile = st.selectbox(
+            "Queue", list(Pile), index=list(Pile).index(view.pile), key=f"pile-{desk.key}", width=150,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        chosen_order = st.selectbox(
+            "Order", list(Order), index=list(Order).index(view.order), key=f"order-{desk.key}",
+            width=215, label_visibility="collapsed",
+        )  # fmt: skip
+        with st.popover(_filter_label(view.kept), icon=":material/filter_list:"):
+            kept = _draw_filter(desk)
+        with st.popover("All filtered", icon=":material/done_all:"):
+            _draw_bulk(desk, len(queue))
+        if st.button("Agreement", key="agreement", icon=":material/group:"):
+            draw_agreement(desk)
+        is_blind = st.toggle("Blind", view.is_blind, key=f"blind-{desk.key}", help=_BLIND)
+    wanted = replace(
+        view, pile=chosen_pile or view.pile, order=chosen_order or view.order, kept=kept, is_blind=is_blind
+    )
+    if wanted != view:
+        moved = (wanted.pile, wanted.order, wanted.kept) != (view.pile, view.order, view.kept)
+        desk.change(replace(wanted, card=None) if moved else wanted)
+        st.rerun()
+
+
+_BLIND = "Hide every number on the card until you have decided"
+
+
+def _filter_label(kept: Filter) -> str:
+    active = sum(
+        [bool(kept.categories), bool(kept.origins), kept.layers is not None, kept.least_iou > 0,
+         kept.without_lookahead]
+    )  # fmt: skip
+    return f"Filter · {active}" if active else "Filter"
+
+
+def _draw_filter(desk: Desk) -> Filter:
+    kept, best = desk.view.kept, desk.shelf.best
+    categories = sorted({card.category for card in best} | kept.categories)
+    origins = sorted({card.origin for card in best} | kept.origins)
+    name = desk.key
+    last = desk.model.layers - 1
+    chosen = st.multiselect("Category", categories, sorted(kept.categories), key=f"categories-{name}")
+    made_by = st.multiselect("Origin", origins, sorted(kept.origins), key=f"origins-{name}")
+    layers = (0, last)
+    if last > 0:
+        layers = st.slider("Layers", 0, last, kept.layers or (0, last), key=f"layers-{name}")
+    least = st.slider("Least IoU on validation", 0.0, 1.0, kept.least_iou, 0.05, key=f"least-{name}")
+    strict = st.checkbox("Without lookahead", kept.without_lookahead, key=f"lookahead-{name}")
+    return Filter(
+        frozenset(chosen), frozenset(made_by), None if layers == (0, last) else layers, least, strict
+    )
+
+
+def _draw_bulk(desk: Desk, count: int) -> None:
+    if count == 0:
+        st.caption("The queue is empty.")
+        return
+    st.markdown(f"Decide on **all {count}** cards of this queue at once. One undo takes all of them back.")
+    reason = st.selectbox("Reason, for rejecting", ["", *REASONS], key="bulk-reason")
+    # Asked anew after every decision.
+    asked = f"bulk-sure-{count}-{desk.workspace.verdicts.revision()}"
+    confirmed = st.checkbox(f"Yes, all {count}", key=asked)
+    with st.container(horizontal=True):
+        accept = st.button(f"✓ Accept {count}", key="bulk-accept", disabled=not confirmed)
+        reject = st.button(f"✕ Reject {count}", key="bulk-reject", disabled=not confirmed)
+    if accept or reject:
+        action = Action.ACCEPT if accept else Action.REJECT
+        desk.decide_all(action, reason if reject else "")
+        st.rerun()
+
+
+@st.dialog("Agreement between reviewers", width="large")
+def draw_agreement(desk: Desk) -> None:
+    """Cohen's kappa of every two reviewers, and where they differ."""
+    found = agreements(desk.opinions)
+    if not found:
+        st.info(
+            "No program has been decided by two reviewers yet. Choose the queue “second opinion” to judge "
+            "what others decided.",
+            icon=":material/group:",
+        )
+    for one in found:
+        kappa = "undefined: both decided the same throughout" if one.kappa is None else f"{one.kappa:.2f}"
+        st.markdown(f"**{as_text(one.first)}** and **{as_text(one.second)}**: Cohen’s κ {kappa}")
+        st.caption(f"{one.same} of {one.both} programs decided alike")
+        _draw_disagreements(desk, one)
+
+
+def _draw_disagreements(desk: Desk, one: Agreement) -> None:
+    for a, b in one.disagreements:
+        label = f"{a.head}: {_word(a)} · {_word(b)}"
+        if st.button(label, key=f"differ-{a.event}-{b.event}", icon=":material/open_in_new:"):
+            desk.go_to((a.head, a.program))
+            st.rerun()
+
+
+def _word(verdict: Verdict) -> str:
+    reason = f" ({verdict.reason})" if verdict.reason else ""
+    return as_text(f"{verdict.reviewer} {verdict.action}s{reason}")

@@ -1,0 +1,124 @@
+"""A run that finds programs, as it goes: progress, IoU climbing, and what became of each head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import pandas as pd
+import streamlit as st
+
+from core.display import counted
+from core.store import JobRecord
+from core.store.gains import HeadGain
+from core.types import HeadId, ModelInfo
+from core.ui.parts import charts, jobs, state
+from core.ui.parts.head_picker import Cell, draw_heads
+from core.ui.synthesize.heads import name_heads
+
+KINDS = ("synthesize", "claude", "build")  # those that find programs
+
+
+def draw_run(model: ModelInfo, job: JobRecord, where: str) -> None:
+    """One run, whether it waits, works or has ended; `where` tells apart places that draw the same one."""
+    steps = state.owner().workspace.gains.of_job(job.id)
+    left, right = st.columns([1, 1.6], gap="medium")
+    with left:
+        if job.is_active:
+            jobs.draw_progress(job)
+        else:
+            st.markdown(f"**{jobs.title(job)}** · {jobs.when(job.added_at)}")
+            jobs.draw_state(job)
+        _draw_figures(model, job, steps)
+        with st.container(horizontal=True):
+            jobs.draw_buttons(job, where)
+            _draw_retry(model, job, steps, where)
+        jobs.draw_notes(job)
+    with right:
+        if not steps:
+            st.caption("The IoU of heads appears here as they are done.")
+        else:
+            st.altair_chart(charts.climb_chart(climb(steps)), width="stretch")
+    draw_heads(model, _cells(model, job, steps), f"map-{where}-{job.id}")
+    jobs.draw_log(job)
+
+
+def interrupted(runs: Sequence[JobRecord], drawn: Sequence[JobRecord]) -> list[JobRecord]:
+    """Runs, newest first, that a crash ended and nothing of their kind followed, but for those drawn."""
+    latest: dict[str, JobRecord] = {}
+    for job in runs:
+        latest.setdefault(job.kind, job)
+    known = {job.id for job in drawn}
+    return [job for job in latest.values() if job.was_interrupted and job.id not in known]
+
+
+def draw_interrupted(job: JobRecord) -> None:
+    """What stopped, and the button that lets it go on."""
+    st.markdown(f"**{jobs.title(job)}** · {jobs.when(job.added_at)}")
+    jobs.draw_state(job)
+    jobs.draw_buttons(job, "interrupted")
+
+
+def climb(steps: Sequence[HeadGain]) -> pd.DataFrame:
+    """Mean IoU on validation of the heads done, as it went: minutes, heads, before, after."""
+    before: dict[HeadId, float] = {}
+    after: dict[HeadId, float] = {}
+    rows = []
+    for seconds, lot in groupby(steps, lambda step: step.seconds):
+        for step in lot:
+            before.setdefault(step.head, step.before)
+            after[step.head] = step.after
+        means = [sum(found.values()) / len(found) for found in (before, after)]
+        rows.append((seconds / 60, len(after), *means))
+    return pd.DataFrame(rows, columns=["minutes", "heads", "before", "after"])
+
+
+def asked_heads(model: ModelInfo, job: JobRecord) -> list[HeadId]:
+    """The heads that a job was asked for; all if it names none."""
+    names = job.settings.get("heads")
+    return model.head_ids() if names is None else [HeadId.parse(name) for name in names]
+
+
+def _draw_figures(model: ModelInfo, job: JobRecord, steps: Sequence[HeadGain]) -> None:
+    asked = len(asked_heads(model, job))
+    done, gain = len({step.head for step in steps}), "–"
+    if steps:
+        last = climb(steps).iloc[-1]
+        gain = f"{last['after'] - last['before']:+.3f}"
+    columns = st.columns(3 if job.cost or job.kind == "claude" else 2)
+    columns[0].metric("Heads done", f"{done} of {asked}")
+    columns[1].metric(
+        "Gain",
+        gain,
+        help="IoU on validation beyond what was best before the run, mean over the heads done",
+    )
+    if len(columns) == 3:
+        budget = job.settings.get("limits", {}).get("budget")
+        columns[2].metric("Cost so far", f"${job.cost:.2f}", help=f"Budget ${budget:.2f}" if budget else None)
+
+
+def _draw_retry(model: ModelInfo, job: JobRecord, steps: Sequence[HeadGain], where: str) -> None:
+    """For a run that ended well but left heads without a program."""
+    if job.state != "done":
+        return
+    found = {step.head for step in steps}
+    missing = [head for head in asked_heads(model, job) if head not in found]
+    if missing and found:
+        st.button(
+            f"Choose {counted(len(missing), 'head')} left out",
+            icon=":material/replay:",
+            key=f"retry-{where}-{job.id}",
+            on_click=name_heads,
+            args=(model, missing),
+            help="For another run: they have no program from this one",
+        )
+
+
+def _cells(model: ModelInfo, job: JobRecord, steps: Sequence[HeadGain]) -> dict[HeadId, Cell]:
+    waits = "waits" if job.is_active else "not done"
+    cells = dict.fromkeys(asked_heads(model, job), Cell(text=waits))
+    starts: dict[HeadId, float] = {}
+    for step in steps:
+        start = starts.setdefault(step.head, step.before)
+        cells[step.head] = Cell(step.after, f"IoU {start:.2f} → {step.after:.2f} on validation")
+    return cells

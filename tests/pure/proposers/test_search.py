@@ -1,0 +1,412 @@
+"""The search: its rules mean what they are written as, and it finds what was planted."""
+
+from __future__ import annotations
+
+import random
+import re
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from core.corpus import load_corpus
+from core.features import Features, annotate
+from core.language import Evaluator, parse
+from core.proposers.search.grammar import FIRST, grammar_of
+from core.proposers.search.part_values import Values
+from core.proposers.search.propose import Search, prepare_search
+from core.proposers.search.refit import Fields, fields, ious, logits_of, refit, spread_of
+from core.proposers.search.rule import Rule
+from core.proposers.search.select import select
+from core.proposers.search.write import written
+from core.scoring.scores import BASELINES, patterns, sentence_ious
+from core.types import SearchLimits, Sentence, Split
+from tests import tiny
+
+PLANTED = {
+    "sink": """def attend(q, k):
+    weight = 1.0
+    if k.is_first:
+        weight *= 28
+    if k.is_punct:
+        weight *= 19
+    return weight
+""",
+    "decay": """def attend(q, k):
+    weight = 0.8 ** (q.index - k.index)
+    if k.lower == q.lower and k != q:
+        weight *= 12
+    return weight
+""",
+    "conjunction": """def attend(q, k):
+    weight = 1.0
+    if k.is_first:
+        weight *= 6
+    if q.is_punct and k == q.prev:
+        weight *= 300
+    return weight
+""",
+    "words": """def attend(q, k):
+    weight = 1.0
+    if k.lower in {"the", "a", ","}:
+        weight *= 60
+    return weight
+""",
+}
+AHEAD = """def attend(q, k):
+    weight = 1.0
+    if k == q.next:
+        weight *= 90
+    if k.next == None:
+        weight *= 25
+    return weight
+"""
+SPLITS = (Split.TRAIN, Split.VALIDATION)
+
+
+@cache
+def features_of(count: int = 40, is_causal: bool = True) -> dict[Split, Features]:
+    sentences = load_corpus().sentences[:count]
+    tokenizer = tiny.tokenizer("sentencepiece" if is_causal else "wordpiece")
+    return {split: annotate([s for s in sentences if s.split == split], tokenizer) for split in SPLITS}
+
+
+@cache
+def search_of(is_causal: bool = True, rules: int = 12) -> Search:
+    found = features_of(is_causal=is_causal)
+    return prepare_search(*(found[split] for split in SPLITS), is_causal, SearchLimits(rules))
+
+
+def maps_of(
+    sources: list[str], features: dict[Split, Features], is_causal: bool = True
+) -> dict[str, np.ndarray]:
+    """A layer whose heads do exactly what these programs say."""
+    maps = {}
+    for split in features.values():
+        evaluator = Evaluator(split, is_causal)
+        weights = torch.stack([evaluator.run(parse(source)).weights for source in sources], dim=1)
+        for row, sentence in enumerate(split.sentences):
+            n = int(split.lengths[row])
+            maps[sentence] = weights[row, :, :n, :n].numpy()
+    return maps
+
+
+def noisy(maps: dict[str, np.ndarray], seed: int = 0) -> dict[str, np.ndarray]:
+    """The maps with noise in them, rows still summing to 1."""
+    rng = np.random.default_rng(seed)
+    loud = {name: m * np.exp(rng.normal(0, 0.7, m.shape)) for name, m in maps.items()}
+    return {name: (m / m.sum(-1, keepdims=True)).astype(np.float32) for name, m in loud.items()}
+
+
+def fit(source: str, maps: dict[str, np.ndarray], head: int, is_causal: bool = True) -> float:
+    """IoU on validation."""
+    features = features_of(is_causal=is_causal)[Split.VALIDATION]
+    return float(
+        sentence_ious(patterns([parse(source)], features, is_causal), maps, is_causal)[0, head].mean()
+    )
+
+
+def some_rules(values: Values, count: int, seed: int = 0) -> list[Rule]:
+    """Rules of every kind."""
+    rng, grammar = random.Random(seed), values.grammar
+    kinds = (
+        lambda: Rule(key=rng.choice(grammar.tokens)),
+        lambda: Rule(relation=rng.choice(grammar.relations)),
+        lambda: Rule(law=rng.choice(grammar.laws)),
+        lambda: Rule(key=FIRST, law=rng.choice(grammar.sink_laws)),
+        lambda: Rule(query=rng.choice(grammar.tokens), key=rng.choice(grammar.tokens)),
+        lambda: Rule(query=rng.choice(grammar.tokens), relation=rng.choice(grammar.relations)),
+        lambda: Rule(key=rng.choice(grammar.tokens), relation=rng.choice(grammar.relations)),
+        lambda: Rule(key_words=("\n", "the")),
+        lambda: Rule(key=FIRST, query_words=('"', "a", "nowhere")),
+    )
+    return [kinds[at % len(kinds)]() for at in range(count)]
+
+
+# Rules and the programs they are written as
+
+
+@pytest.mark.parametrize("is_causal", [True, False])
+def test_a_rule_is_worth_what_its_source_says(is_causal: bool) -> None:
+    search = search_of(is_causal)
+    layout = search.train.layout
+    for rule in some_rules(search.train, 90):
+        exponent = (rule.law.source if rule.law else "1") + " + 0"
+        source = f"({exponent}) if {rule.condition} else 0" if rule.condition else exponent
+        expected = layout.values(source)
+        assert expected is not None
+        expected = expected[layout.square] * layout.is_real
+        torch.testing.assert_close(search.train.of(rule), expected, msg=lambda text, r=rule: f"{r}: {text}")
+
+
+@pytest.mark.parametrize("is_causal", [True, False])
+def test_a_written_program_gives_the_weights_that_were_fitted(is_causal: bool) -> None:
+    values = search_of(is_causal).train
+    layout = values.layout
+    for seed in range(6):
+        rules = list(dict.fromkeys(some_rules(values, 9, seed)))
+        constants = [f"{random.Random(seed + at).uniform(0.3, 3):.2f}" for at in range(len(rules))]
+        logs = torch.tensor([float(constant) for constant in constants]).log()
+        logits = logits_of(logs[None], torch.stack([values.of(rule) for rule in rules])[None])
+        found = fields(layout, logits, torch.zeros_like(logits))
+        squares = layout.to_squares(found.weights)[0]
+        evaluated = Evaluator(layout.features, is_causal).run(parse(written(rules, constants)))
+        for batch, square in zip(layout.evaluator.batches, layout.squares, strict=True):
+            n = square.length
+            torch.testing.assert_close(
+                squares[square.cells].view(square.size, n, n),
+                evaluated.weights[batch.rows, :n, :n],
+                atol=1e-5,
+                rtol=1e-4,
+            )
+
+
+@pytest.mark.parametrize("is_causal", [True, False])
+def test_there_are_thousands_of_rules_and_no_part_twice(is_causal: bool) -> None:
+    grammar = search_of(is_causal).train.grammar
+    assert grammar.rules > 5_000
+    sources = [part.source for part in (*grammar.tokens, *grammar.relations, *grammar.laws)]
+    assert len(set(sources)) == len(sources)
+    assert all(part.phrase for part in (*grammar.tokens, *grammar.relations, *grammar.laws))
+
+
+def test_a_docstring_says_what_the_strongest_rules_do() -> None:
+    law = next(part for part in search_of().train.grammar.laws if part.source == "q.index - k.index")
+    digit = next(part for part in search_of().train.grammar.tokens if part.source == "{t}.is_punct")
+    rules = [Rule(key=FIRST), Rule(law=law), Rule(key=digit)]
+    near = parse(written(rules, ["24", "0.8", "0.5"])).docstring
+    assert near == "Rests on the first token; favours what is near; avoids punctuation."
+    far = parse(written(rules, ["0.4", "1.2", "2"])).docstring
+    assert far == "Avoids the first token and what is near; favours punctuation."
+    assert parse(written([], [])).docstring == "Looks at all tokens alike."
+
+
+# Fitting and screening
+
+
+def fields_of(search: Search, maps: dict[str, np.ndarray], seed: int = 3) -> Fields:
+    """How the heads stand after a few arbitrary rules."""
+    layout = search.train.layout
+    powers = torch.stack([search.train.of(rule) for rule in some_rules(search.train, 4, seed)])
+    targets = layout.targets(maps)
+    logs = torch.full((len(targets), 4), 0.2)
+    return fields(layout, logits_of(logs, powers.expand(len(targets), -1, -1)), targets)
+
+
+def test_the_ascent_is_the_gradient_of_the_loss() -> None:
+    search = search_of()
+    layout = search.train.layout
+    targets = layout.targets(noisy(maps_of([PLANTED["decay"]], features_of())))
+    logits = torch.randn(1, layout.cells, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    loss = logits.new_zeros(())
+    for block, rows in layout.row_views(torch.where(layout.is_real, logits, -1e30)):
+        distance = (rows.softmax(-1) - targets[:, block.cells].view_as(rows)).abs().sum(-1)
+        loss = loss + (distance * layout.share[block.cells].view(-1, block.keys)[:, 0]).sum()
+    (expected,) = torch.autograd.grad(loss, logits)
+    found = fields(layout, logits.detach(), targets)
+    torch.testing.assert_close(found.ascent, -expected, atol=1e-8, rtol=1e-3)
+
+
+def test_gains_of_the_screen_are_those_of_the_rules_one_by_one() -> None:
+    search = search_of()
+    assert search.screen is not None
+    found = fields_of(search, noisy(maps_of(list(PLANTED.values()), features_of())))
+    for head, ranked in enumerate(search.screen.rank(found)):
+        exact = [  # of a key's condition joined to a relation, and of words, only a bound is known
+            (gain, rule)
+            for gain, rule in ranked
+            if not (rule.key_words or rule.query_words or (rule.relation and rule.key))
+        ]
+        assert len(exact) > 20
+        rules = [rule for _, rule in exact]
+        one = Fields(
+            found.weights[head, None], found.ascent[head, None], found.targets[head, None], found.ious
+        )
+        again = {rule: gain for gain, rule in search.screen.again(one, [rules])[0]}
+        for gain, rule in exact:
+            assert again[rule] == pytest.approx(gain, rel=0.02, abs=1e-7), rule
+
+
+def test_ranks_are_in_order_of_gain() -> None:
+    search = search_of()
+    assert search.screen is not None
+    found = fields_of(search, maps_of([PLANTED["words"]], features_of()))
+    gains = [gain for gain, _ in search.screen.rank(found)[0]]
+    assert all(a >= b for a, b in pairwise(gains))
+
+
+def test_a_refit_is_never_worse_and_finds_the_constant() -> None:
+    search = search_of()
+    layout = search.train.layout
+    targets = layout.targets(maps_of([PLANTED["sink"]], features_of()))
+    punctuation = next(part for part in search.train.grammar.tokens if part.source == "{t}.is_punct")
+    powers = torch.stack([search.train.of(Rule(key=part)) for part in (FIRST, punctuation)])[None]
+    start = torch.tensor([[1.0, 1.0]])
+    before = ious(layout, logits_of(start, powers), targets)
+    constants, after = refit(layout, start, powers, targets, steps=30)
+    assert after > before
+    assert constants.exp().tolist()[0] == pytest.approx([28, 19], rel=0.1)
+    assert refit(layout, constants, powers, targets, steps=1)[1] >= after
+    assert (spread_of(layout, fields(layout, logits_of(start, powers), targets).weights, powers) > 0).all()
+
+
+# Programs
+
+
+def test_planted_programs_are_found() -> None:
+    maps = maps_of(list(PLANTED.values()), features_of())
+    found = search_of().propose(maps)
+    for head, (name, program) in enumerate(zip(PLANTED, found, strict=True)):
+        enough = 0.85 if name in ("decay", "words") else 0.95  # these may be pieced together from others
+        assert fit(program.source, maps, head) > enough, f"{name}:\n{program.source}"
+    assert "k.is_punct" in found[0].source
+    assert re.search(r'k\.lower in \{[^}]*"the"', found[3].source)
+
+
+def test_an_encoders_programs_look_ahead() -> None:
+    maps = maps_of([AHEAD], features_of(is_causal=False), is_causal=False)
+    (found,) = search_of(is_causal=False).propose(maps)
+    assert fit(found.source, maps, 0, is_causal=False) > 0.9, found.source
+
+
+def test_programs_are_short_and_every_rule_is_worth_its_line() -> None:
+    maps = noisy(maps_of(list(PLANTED.values()), features_of()))
+    for head, program in enumerate(search_of(rules=3).propose(maps)):
+        whole = fit(program.source, maps, head)
+        rules = re.findall(r"(?:    if .*\n    )?    weight \*= .*\n", program.source)
+        assert 1 <= len(rules) <= 3, program.source
+        for rule in rules:
+            without = fit(program.source.replace(rule, ""), maps, head)
+            assert whole - without > 0.003 - 0.001, f"{rule} of\n{program.source}"  # rounding may cost 0.001
+
+
+def test_the_rules_worth_most_come_first() -> None:
+    search = search_of()
+    assert search.screen is not None
+    maps = noisy(maps_of(list(PLANTED.values()), features_of()))
+    for chosen in select(search.screen, search.validation, maps, search.limits):
+        assert list(chosen.worth) == sorted(chosen.worth, reverse=True)
+        assert len(chosen.rules) == len(chosen.constants) == len(chosen.worth)
+
+
+def test_a_program_of_twelve_rules_has_at_most_thirty_lines() -> None:
+    rules = [Rule(query=part, key=FIRST) for part in search_of().train.grammar.tokens[:12]]
+    assert len(written(rules, ["2"] * 12).splitlines()) <= 30
+
+
+def test_the_same_search_finds_the_same_programs() -> None:
+    maps = noisy(maps_of(list(PLANTED.values()), features_of()))
+    found = features_of()
+    again = prepare_search(*(found[split] for split in SPLITS), True)
+    assert [p.source for p in again.propose(maps)] == [p.source for p in search_of().propose(maps)]
+
+
+def test_layers_come_in_order_and_are_what_each_gives_alone() -> None:
+    layers = {
+        layer: maps_of([PLANTED[name]], features_of())
+        for layer, name in ((2, "sink"), (5, "words"), (7, "decay"))
+    }
+    found = dict(search_of().over_layers(list(layers), layers.__getitem__))
+    assert list(found) == [2, 5, 7]
+    for layer, programs in found.items():
+        ((_, alone),) = search_of().over_layers([layer], layers.__getitem__)
+        assert [p.source for p in programs] == [p.source for p in alone]
+
+
+def test_a_search_reads_no_sentence_beyond_those_it_was_handed() -> None:
+    """With maps of train and validation only it needs no other; the test split is not among its sentences."""
+    held_out = {s.id for s in load_corpus().sentences if s.split == Split.TEST}
+    search = search_of()
+    read = {*search.train.layout.features.sentences, *search.validation.layout.features.sentences}
+    assert not held_out & read
+
+
+# What can go wrong
+
+
+def searched(texts: list[str], heads: list[str]) -> list[str]:
+    """Programs for heads that do what `heads` say, on these train passages and one for validation."""
+    tokenizer = tiny.tokenizer("byte")
+    train, validation = (
+        annotate([Sentence(f"{name}{at}", text, "text", split) for at, text in enumerate(part)], tokenizer)
+        for name, part, split in (("t", texts[:-1], Split.TRAIN), ("v", texts[-1:], Split.VALIDATION))
+    )
+    maps = maps_of(heads, {Split.TRAIN: train, Split.VALIDATION: validation})
+    assert all(np.isfinite(found).all() for found in maps.values())
+    found = prepare_search(train, validation, is_causal=True).propose(maps)
+    return [program.source for program in found]
+
+
+UNIFORM = BASELINES["uniform"]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["one sentence only, twice the same", "one sentence only, twice the same"],
+        ["a", "b", "c"],
+        ["\x01\x02\x03\x04", "\x05\x06\x02"],
+        ["🙂🙂 🙃", "🙃 🙂"],
+    ],
+    ids=["one sentence", "one token each", "no words", "emoji"],
+)
+def test_odd_corpora_give_programs(texts: list[str]) -> None:
+    found = searched(texts, [UNIFORM, PLANTED["sink"]])
+    assert len(found) == 2
+    for source in found:
+        parse(source)
+        assert "nan" not in source
+        assert "inf" not in source
+
+
+def test_a_constant_head_gets_the_uniform_program() -> None:
+    maps = maps_of([UNIFORM], features_of())
+    (found,) = search_of().propose(maps)
+    assert found.id == parse(UNIFORM).id
+
+
+def test_a_corpus_without_syntax_is_searched_all_the_same() -> None:
+    found = features_of()
+    blank = {}
+    for split, features in found.items():
+        columns = dict(features.columns)
+        for name in ("pos", "tag", "dep", "entity", "lemma", "word"):
+            columns[name] = np.zeros_like(columns[name])
+        columns["is_stop"] = np.zeros_like(columns["is_stop"])
+        columns["head"] = np.full_like(columns["head"], -1)
+        blank[split] = Features(
+            features.sentences,
+            features.offsets,
+            features.token_ids,
+            columns,
+            ("", *features.texts[1:]),
+            features.surfaces,
+            has_syntax=False,
+        )
+    search = prepare_search(*(blank[split] for split in SPLITS), True)
+    maps = maps_of([PLANTED["sink"]], blank)
+    (program,) = search.propose(maps)
+    assert fit(program.source, maps, 0) > 0.95
+
+
+def test_grammar_is_generated_from_what_occurs() -> None:
+    found = features_of()
+    sources = {part.source for part in grammar_of(found[Split.TRAIN], True).tokens}
+    assert '{t}.lower == "the"' in sources
+    assert not any("zebra" in source for source in sources)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_scores_and_finds_what_the_cpu_does() -> None:
+    found = features_of()
+    maps = maps_of(list(PLANTED.values()), found)
+    on_gpu = prepare_search(*(found[split] for split in SPLITS), True, device="cuda").propose(maps)
+    for head, (program, other) in enumerate(zip(on_gpu, search_of().propose(maps), strict=True)):
+        assert fit(program.source, maps, head) == pytest.approx(fit(other.source, maps, head), abs=0.03)
+    validation = found[Split.VALIDATION]
+    scores = [
+        sentence_ious(patterns(on_gpu, validation, True, device), maps, True) for device in ("cuda", "cpu")
+    ]
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)

@@ -1,0 +1,42 @@
+"""The map of heads: its marks are seen on every colour."""
+
+import pandas as pd
+import pytest
+
+from core.ui.parts.charts import head_map, on_light_cells
+
+HEADS = pd.DataFrame(
+    {
+        "layer": [0, 0, 1],
+        "head": [0, 1, 0],
+        "iou": [0.1, 0.95, 0.2],
+        "lift": [-0.6, 0.0, 0.6],  # darkest purple, white, darkest orange
+        "category": ["first token", "uniform", "final token"],
+        "verdict": ["accepted", "rejected", "undecided"],
+        "mark": ["✓", "✕", ""],
+        "name": ["L0H0", "L0H1", "L1H0"],
+        "summary": ["", "", ""],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("colour", "expected"),
+    [
+        ("IoU", [False, True, False]),
+        ("Lift", [False, True, False]),
+        ("Category", [False, True, True]),
+        ("Verdict", [True, True, True]),
+    ],
+)
+def test_a_light_cell_asks_for_a_dark_mark(colour: str, expected: list[bool]) -> None:
+    assert on_light_cells(HEADS, colour).tolist() == expected
+
+
+def test_every_decided_head_has_one_mark_in_black_or_white() -> None:
+    chart = head_map(HEADS, "Lift", 2, 2).to_dict()
+    marks = {
+        layer["mark"]["color"]: [row["mark"] for row in chart["datasets"][layer["data"]["name"]]]
+        for layer in chart["layer"][1:]
+    }
+    assert marks == {"#000000": ["✕"], "#ffffff": ["✓"]}

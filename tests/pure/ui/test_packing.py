@@ -1,0 +1,54 @@
+"""Attention maps as bytes: small enough, near enough, and read as they were meant."""
+
+import json
+import zlib
+
+import numpy as np
+import pytest
+
+from core.ui.parts.packing import payload, pooled
+
+
+def random_maps(n: int, is_causal: bool) -> np.ndarray:
+    weights = np.random.default_rng(0).dirichlet(np.full(n, 0.1), size=(2, n)).astype(np.float32)
+    weights = np.tril(weights) if is_causal else weights
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def unpacked(packed: bytes) -> tuple[dict[str, object], np.ndarray]:
+    """What maps.js reads: the header and the cells of each map, as weights."""
+    length = int.from_bytes(packed[:4], "little")
+    header = json.loads(packed[4 : 4 + length])
+    fixed = np.frombuffer(packed[4 + length :], f"<u{header['depth']}")
+    weights = (fixed / (256 ** header["depth"] - 1)) ** 2
+    return header, weights.reshape(header["count"], -1)
+
+
+@pytest.mark.parametrize("is_causal", [True, False])
+def test_a_map_of_256_tokens_takes_less_than_100_kilobytes_over_the_wire(is_causal: bool) -> None:
+    tokens = ["unbelievably"] * 256
+    packed = payload({"tokens": tokens}, random_maps(256, is_causal), is_causal)
+    assert len(zlib.compress(packed)) < 100_000  # the connection is compressed
+
+
+@pytest.mark.parametrize("is_causal", [True, False])
+@pytest.mark.parametrize(("n", "depth", "error"), [(1, 2, 1e-4), (60, 2, 1e-4), (300, 1, 4e-3)])
+def test_weights_arrive_as_they_were(n: int, depth: int, error: float, is_causal: bool) -> None:
+    maps = random_maps(n, is_causal)
+    header, weights = unpacked(payload({"title": "L0H0"}, maps, is_causal))
+    assert header == {"title": "L0H0", "n": n, "count": 2, "causal": is_causal, "depth": depth}
+    cells = [one[np.tril_indices(n)] if is_causal else one.ravel() for one in maps]
+    np.testing.assert_allclose(weights, cells, atol=error)
+
+
+def test_small_weights_keep_their_digits_in_8_bits() -> None:
+    maps = np.zeros((2, 300, 300), np.float32)
+    maps[:, 1, 0] = 0.001
+    _, weights = unpacked(payload({}, maps, True))
+    assert weights[0, 1] == pytest.approx(0.001, rel=0.1)
+
+
+def test_pooling_keeps_the_largest_weight_and_the_empty_future() -> None:
+    small = pooled(np.array([[[9, 0, 0, 0], [1, 2, 0, 0], [3, 4, 5, 0], [0, 7, 6, 8]]]), 2)
+    assert small.tolist() == [[[9, 0], [7, 8]]]
+    assert pooled(small, 2) is small

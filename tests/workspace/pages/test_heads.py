@@ -1,0 +1,187 @@
+"""The Heads page in Streamlit's own test harness: what it shows, and what it says if something is missing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.language.scalar.trace import trace
+from core.store import Workspace
+from core.store.library import add_program, add_scores
+from core.types import Failure, HeadId, Score, Split
+from core.ui.heads.evidence import largest_weights, row_weights
+from core.ui.heads.passages import iou, worst_cell
+from core.ui.heads.why import conclusion, lines_of
+from core.ui.parts.state import Comparison
+from tests.conftest import TinyModel, call_core
+from tests.language_cases import CAT, cat_tokens, program
+from tests.workspace.pages.test_pages import OpenApp, go, open_app, text_of
+
+__all__ = ["open_app"]
+WORDS = [str(row["text"]) for row in CAT]
+
+
+def at(app: AppTest, **place: str) -> AppTest:
+    """The Heads page at this address."""
+    for name, value in place.items():
+        app.query_params[name] = value
+    return go(app, "heads")
+
+
+def address(app: AppTest) -> dict[str, str]:
+    return {name: value[0] if isinstance(value, list) else value for name, value in app.query_params.items()}
+
+
+def box(app: AppTest, key: str):
+    return next(found for found in app.selectbox if found.key == key)
+
+
+def test_the_address_says_everything_and_a_new_head_begins_with_its_best(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    app = at(open_app(workspace_copy), layer="1", head="2")
+    assert set(address(app)) == {"layer", "head", "sentence", "program"}
+    best = box(app, "program").value
+    box(app, "program").select_index(3).run()
+    chosen = address(app)["program"]
+    assert chosen != best
+    box(app, "head").select(3).run()
+    assert address(app)["head"] == "3"
+    assert box(app, "program").index == 0
+
+
+def test_an_address_with_nonsense_opens_what_there_is(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = at(
+        open_app(workspace_copy),
+        layer="9" * 5000,
+        head="x",
+        sentence="gone",
+        program="gone",
+        at="7." + "9" * 5000,
+    )
+    assert not app.exception
+    assert app.title[0].value == "L0H0"
+    assert address(app)["program"] != "gone"
+
+
+def test_a_head_without_programs_leaves_the_choice_of_another(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    workspace.database.run("DELETE FROM scores WHERE layer > 0")
+    workspace.close()
+    app = at(open_app(workspace_copy), layer="2")
+    assert "L2H0 has no program yet" in text_of(app)
+    assert address(app) == {"layer": "2", "head": "0"}
+    box(app, "layer").select(0).run()
+    assert app.title[0].value == "L0H0"
+
+
+def test_a_program_whose_features_are_not_available_fails_in_words(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    added = add_to_first_head(workspace_copy, "def attend(q, k):\n    return similarity(q, k)\n")
+    next(workspace_copy.glob("attention/*/embeddings.parquet")).unlink()
+    app = at(open_app(workspace_copy), program=added)
+    assert not app.exception
+    assert "`similarity` needs the model's embeddings" in text_of(app).replace("\\", "")
+
+
+def add_to_first_head(folder: Path, source: str) -> str:
+    """A program scored on L0H0 of the workspace's model; its id."""
+    workspace = Workspace.open(folder)
+    model = workspace.library.models()[0]
+    with workspace.database.transaction() as cursor:
+        name = add_program(cursor, source, "person")
+        scores = [Score(name, HeadId(0, 0), split, 0.5, 0.4, 0.6, 0.1, 8, 0) for split in Split]
+        add_scores(cursor, model.id, scores)
+    workspace.close()
+    return name
+
+
+def test_a_text_of_ones_own_in_the_address_is_read(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = at(open_app(workspace_copy), sentence="own", text="one two three")
+    assert not app.exception
+    assert not app.error
+    assert address(app)["text"] == "one two three"
+    assert box(app, "sentence").value == "own"
+
+
+def test_a_model_that_is_gone_is_named_when_it_should_read_a_text(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    workspace.database.run("UPDATE models SET name = '/nowhere/model'")
+    workspace.close()
+    app = at(open_app(workspace_copy), sentence="own", text="one two three")
+    assert not app.exception
+    assert "Your text cannot be read: /nowhere/model does not exist" in app.error[0].value.replace("\\", "")
+
+
+def test_missing_attention_is_a_message(open_app: OpenApp, workspace_copy: Path) -> None:
+    next(workspace_copy.glob("attention/*/layer=01.parquet")).unlink()
+    app = at(open_app(workspace_copy), layer="1")
+    assert not app.exception
+    assert "extract the model's attention first" in app.error[0].value.replace("\\", "")
+
+
+def test_an_encoders_cell_ahead_of_its_query_can_be_pinned(
+    open_app: OpenApp, tmp_path: Path, tiny_model: TinyModel
+) -> None:
+    corpus, folder = tmp_path / "corpus.txt", tmp_path / "workspace"
+    corpus.write_text(
+        "\n".join(f"the cat saw {word}" for word in ["one", "two", "three", "four", "five", "six", "seven"])
+    )
+    asked = ["extract", "--model", str(tiny_model("bert")), "--corpus", str(corpus)]
+    call_core(*asked, workspace=folder).check_returncode()
+    added = add_to_first_head(folder, 'def attend(q, k):\n    return k.pos == "NOUN"\n')
+    app = at(open_app(folder), program=added)
+    app = at(app, sentence=address(app)["sentence"], at="1.3")
+    assert not app.exception
+    assert address(app)["at"] == "1.3"  # an encoder looks ahead
+
+
+def compared() -> Comparison:
+    head = np.tril(np.full((5, 5), 0.2, np.float32))
+    head[4] = [0.7, 0.3, 0, 0, 0]
+    produced = np.tril(np.full((5, 5), 0.2, np.float32))
+    produced[4] = [0, 0.4, 0.6, 0, 0]
+    return Comparison(WORDS, head, produced, None)
+
+
+def test_the_worst_cell_is_where_the_worst_row_errs_most() -> None:
+    assert worst_cell(compared()) == (4, 0)
+
+
+def test_iou_of_a_failed_program_is_0() -> None:
+    found = compared()
+    assert iou(found) == pytest.approx((5 - 0.7) / (5 + 0.7))
+    assert iou(Comparison(WORDS, found.head, found.program, Failure("domain", "line 1"))) == 0
+
+
+def test_weights_as_a_table_sum_the_pinned_queries() -> None:
+    table = row_weights(compared(), (4, 1))
+    assert table.key.tolist() == ["0: The", "1: cat", "2: saw"]
+    assert table["head"].tolist() == pytest.approx([0.9, 0.5, 0])
+    assert table.difference.tolist() == pytest.approx([0.7, -0.1, -0.6])
+    largest = largest_weights(compared(), 1)
+    assert largest[["query", "key"]].values.tolist() == [["4: dog", "0: The"]]
+
+
+def test_why_says_line_effect_condition_and_what_was_read() -> None:
+    body = 'weight = 1\nif k.pos == "NOUN":\n    weight *= 6.5\nname = last(q, pos="DET")\nreturn weight'
+    found = trace(program(body), cat_tokens(), query=4, key=1)
+    assert lines_of(found, WORDS) == [
+        {"line": 2, "effect": "= 1", "because": "", "readings": ""},
+        {"line": 4, "effect": "× 6.5", "because": 'k.pos == "NOUN"', "readings": "k.pos: “NOUN”"},
+        {
+            "line": 5,
+            "effect": "name = “the” at 3",
+            "because": "",
+            "readings": "last(q, pos='DET'): “the” at 3",
+        },
+    ]
+    assert conclusion(found, 26.0) == "6.5 of the row's 26 is 0.2500"
+    assert "first token" in conclusion(trace(program("0"), cat_tokens(), 4, 1), 0.0)
+    assert "by zero" in conclusion(trace(program("1 / 0"), cat_tokens(), 4, 1), 0.0)

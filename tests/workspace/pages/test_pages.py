@@ -1,0 +1,423 @@
+"""Pages in Streamlit's own test harness: empty, busy, half-built, built, reviewed, locked."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.errors import WorkspaceError
+from core.language import parse
+from core.review.queue import Order
+from core.scoring.scores import BASELINES
+from core.store import Workspace
+from core.store.gains import HeadGain
+from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid, spec_to_json
+from core.store.library import add_model, add_sentences
+from core.types import Action, Evaluation, HeadId, HybridSpec, ModelInfo, Score, Split
+from core.ui.hybrid.damage import damage_html
+from core.ui.parts import state
+from core.ui.synthesize.run import climb
+from tests import tiny
+
+ROOT = Path(__file__).parents[3]
+PAGES = ("overview", "heads", "synthesize", "review", "hybrid", "library")
+OpenApp = Callable[[Path], AppTest]
+
+
+@pytest.fixture
+def open_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenApp]:
+    """Opens the app on a workspace; lets go of it afterwards."""
+
+    def run(folder: Path) -> AppTest:
+        monkeypatch.setenv("HEADSCRIPT_WORKSPACE", str(folder))
+        return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+
+    yield run
+    close_app()
+
+
+def close_app() -> None:
+    """What ending the server does."""
+    with contextlib.suppress(WorkspaceError):  # it could not be opened: the test was about that
+        state.owner().close()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def go(app: AppTest, page: str) -> AppTest:
+    return app.switch_page(f"pages/{page}.py").run()
+
+
+def text_of(app: AppTest) -> str:
+    parts = [
+        *app.title,
+        *app.subheader,
+        *app.markdown,
+        *app.caption,
+        *app.info,
+        *app.success,
+        *app.warning,
+        *app.error,
+    ]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def button(app: AppTest, key: str):
+    return next(found for found in app.button if found.key == key)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_says_what_to_do_on_an_empty_workspace(
+    page: str, open_app: OpenApp, tmp_path: Path
+) -> None:
+    app = go(open_app(tmp_path), page)
+    assert not app.exception
+    assert "demo" in text_of(app)
+
+
+def test_an_empty_workspace_offers_the_demo_with_one_button(open_app: OpenApp, tmp_path: Path) -> None:
+    app = open_app(tmp_path)
+    assert button(app, "build-demo").label == "Build the demo workspace"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_draws_a_built_workspace(page: str, open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), page)
+    assert not app.exception
+    assert app.title
+
+
+def test_the_overview_counts_heads_and_verdicts(open_app: OpenApp, workspace_copy: Path) -> None:
+    accept_first(workspace_copy, 2)
+    app = open_app(workspace_copy)
+    metrics = {metric.label: metric.value for metric in app.metric}
+    heads = str(tiny.LAYERS * tiny.HEADS)
+    assert (metrics["Heads"], metrics["With a program"], metrics["Accepted"]) == (heads, heads, "2")
+
+
+def accept_first(folder: Path, count: int) -> list[HeadId]:
+    workspace = Workspace.open(folder)
+    model = workspace.library.models()[0]
+    best = workspace.library.best(model.id, Split.TEST)[:count]
+    for found in best:
+        workspace.verdicts.record(model.id, found.score.head, found.program.id, Action.ACCEPT, "ada")
+    workspace.close()
+    return [found.score.head for found in best]
+
+
+def test_the_heads_page_opens_the_head_in_the_address(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = open_app(workspace_copy)
+    app.query_params["layer"] = "2"
+    app.query_params["head"] = "3"
+    app = go(app, "heads")
+    assert app.title[0].value.startswith("L2H3")
+    assert "def attend(q, k):" in app.code[0].value
+
+
+def test_when_everything_is_reviewed_the_page_leads_to_the_hybrid(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    accept_first(workspace_copy, tiny.LAYERS * tiny.HEADS)
+    app = go(open_app(workspace_copy), "review")
+    assert "everything is decided" in app.title[0].value
+    assert not app.exception
+    app = go(app, "overview")
+    assert button(app, "next-step").label == "Build a hybrid"
+
+
+def test_a_new_session_takes_up_the_reviewers_last_settings(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "review")
+    select(app, "Order", Order.CATEGORY)
+    first = app.title[0].value
+    close_app()
+    app = go(open_app(workspace_copy), "review")
+    assert app.title[0].value == first
+    assert next(box for box in app.selectbox if box.label == "Order").value == Order.CATEGORY
+
+
+def select(app: AppTest, label: str, value: str) -> None:
+    next(box for box in app.selectbox if box.label == label).select(value).run()
+
+
+def test_a_program_whose_features_are_not_there_says_so_on_its_card(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    keep_one_head(workspace_copy, "def attend(q, k):\n    return similarity(q, k)\n")
+    (folder,) = (workspace_copy / "attention").iterdir()
+    (folder / "embeddings.parquet").unlink()
+    app = go(open_app(workspace_copy), "review")
+    assert app.title[0].value == "Review · L0H0"
+    assert "The program fails on" in text_of(app)
+    close_app()
+    (folder / "tokens.parquet").unlink()
+    app = go(open_app(workspace_copy), "review")
+    assert not app.exception
+    assert "The evidence cannot be drawn" in text_of(app)
+
+
+def keep_one_head(folder: Path, source: str) -> None:
+    """Leave one head with a program, this one, which no baseline beats."""
+    workspace = Workspace.open(folder)
+    model = workspace.library.models()[0].id
+    workspace.database.run("DELETE FROM scores WHERE layer > 0 OR head > 0")
+    scores = [Score("", HeadId(0, 0), split, 1.0, 1.0, 1.0, 0.0, 1, 0) for split in Split]
+    name = parse(source).id
+    workspace.library.save_edit(model, source, "", [replace(score, program=name) for score in scores])
+    workspace.close()
+
+
+def test_one_head_is_enough_for_every_page(open_app: OpenApp, workspace_copy: Path) -> None:
+    keep_one_head(workspace_copy, "def attend(q, k):\n    return k.index + 0.5\n")
+    app = open_app(workspace_copy)
+    for page in PAGES:
+        assert not go(app, page).exception
+    app = go(app, "review")
+    assert "0 of 1 decided · 1 in this queue" in text_of(app)
+
+
+def test_the_library_finds_programs_by_every_word(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "library")
+    app.text_input(key="search").set_value("first TOKEN everything").run()
+    assert app.dataframe[0].value["program"].tolist() == ["Everything rests on the first token."]
+    app.text_input(key="search").set_value("no such word anywhere").run()
+    assert "No program holds all these words" in text_of(app)
+
+
+def test_a_program_in_the_address_is_open_and_two_are_compared(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    first, second = (parse(BASELINES[name]).id for name in ("first token", "uniform"))
+    app = open_app(workspace_copy)
+    app.query_params["program"] = first
+    app = go(app, "library")
+    assert app.code[0].value == BASELINES["first token"].strip()
+    app.query_params["and"] = second
+    app.run()
+    assert "+    return 1.0" in app.code[0].value
+    assert "IoU on L" in text_of(app)
+
+
+def test_the_hybrid_page_asks_for_accepted_programs(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "hybrid")
+    app.radio(key="which").set_value("Accepted programs").run()
+    assert "No program is accepted yet" in text_of(app)
+
+
+def test_a_share_larger_than_what_the_filter_leaves_is_cut(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "hybrid")
+    app.slider(key="share").set_value(90).run()
+    app.slider(key="layers").set_value((0, 0)).run()
+    assert not app.exception
+    assert app.slider(key="share").value <= 34  # one layer of three
+    assert "4 of 12 heads pass the filter" in text_of(app)
+
+
+def add_hybrids(folder: Path) -> None:
+    """A measured hybrid, a curve whose uniform control costs nothing at half, and an imported hybrid."""
+    workspace = Workspace.open(folder)
+    model = workspace.library.models()[0]
+    best = workspace.library.best(model.id, Split.VALIDATION)
+    programs = spec_to_json(HybridSpec.of(model.id, [(b.score.head, b.program.source) for b in best[:3]]))
+    made = {"programs": programs, "title": "three heads", "share": 0.25, "order": "cost",
+            "calibration": [[0, 0.4], [10, 0.3]]}  # fmt: skip
+    passage = {"tokens": ["<b>Once", " upon"], "base": [2.0], "changed": [4.5], "kl": [0.7]}
+    strict = {"usual": {"increase": 0.1}, "strict": {"increase": 0.2, "passages": 4}}
+    measured = Evaluation(10.0, 12.0, 0.2, 0.1, 0.3, 0.15, 90, 4, 2)
+    genres = {"story": asdict(measured)}
+    rows = [
+        {
+            "order": name,
+            "control": name == "uniform",
+            "heads": 6,
+            "share": share,
+            "increase": kl,
+            "low": kl,
+            "high": kl,
+            "kl": kl,
+            "kept": 0,
+        }
+        for name, share, kl in (
+            ("cost", 0.25, 0.1),
+            ("cost", 0.5, 0.3),
+            ("uniform", 0.25, 0.9),
+            ("uniform", 0.5, 0.2),
+        )
+    ]
+    with workspace.database.transaction() as cursor:
+        added = add_hybrid(cursor, model.id, made)
+        details = {"genres": genres, "strict": strict, "damage": [passage]}
+        add_evaluation(cursor, added, "test", measured, details)
+        curve = {"model": model.id, "title": "best", "passages_from": "test", "passages": 4, "tokens": 90}
+        add_curve(cursor, {**curve, "rows": rows})
+        add_hybrid(cursor, model.id, {**made, "programs": programs[:1], "title": "from a stranger"})
+    workspace.close()
+
+
+def test_the_hybrid_page_shows_cost_genres_lookahead_damage_and_what_controls_say(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    add_hybrids(workspace_copy)
+    app = go(open_app(workspace_copy), "hybrid")
+    choice = next(box for box in app.selectbox if box.label == "Hybrid")
+    assert sorted(choice.options) == ["from a stranger · not measured", "three heads · +20.0%"]
+    app = choice.select("three heads · +20.0%").run()
+    assert not app.exception
+    assert ("Perplexity increase", "+20.0%") in [(m.label, m.value) for m in app.metric]
+    shown = text_of(app)
+    assert "In 2 (head, passage) pairs the program failed" in shown
+    assert "**+20.0%** where they see no further than the query" in shown
+    assert "**uniform** in the place of the same heads costs no more KL than the programs at 50%" in shown
+
+
+def test_an_imported_hybrid_says_that_it_is_not_measured_here(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    add_hybrids(workspace_copy)
+    app = go(open_app(workspace_copy), "hybrid")
+    choice = next(box for box in app.selectbox if box.label == "Hybrid")
+    app = choice.select("from a stranger · not measured").run()
+    assert "not measured here yet" in text_of(app)
+
+
+def test_tokens_of_the_damage_view_are_text() -> None:
+    passage = {"tokens": ["<b>", '" onclick="x'], "base": [1.0], "changed": [3.0], "kl": [0.2]}
+    found = damage_html(passage, 2.0)
+    assert "<b>" not in found
+    assert 'onclick="x' not in found
+    assert "loss 1.00 to 3.00, KL 0.20" in found
+
+
+def test_what_heads_are_expected_to_cost_is_said_before_anything_runs(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.library.models()[0]
+    best = workspace.library.best(model.id, Split.VALIDATION)
+    heads = [
+        {"layer": b.score.head.layer, "head": b.score.head.head, "program": b.program.id, "kl": 0.01}
+        for b in best
+    ]
+    with workspace.database.transaction() as cursor:
+        add_costs(cursor, {"model": model.id, "passages": 9, "heads": heads})
+    workspace.close()
+    app = go(open_app(workspace_copy), "hybrid")
+    assert "Expected: KL 0.030 nats per token" in text_of(app)  # a quarter of twelve heads
+
+
+def test_a_locked_workspace_is_a_message_not_a_traceback(open_app: OpenApp, workspace_copy: Path) -> None:
+    database = str(workspace_copy / "workspace.duckdb")
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; c = duckdb.connect({database!r}); print(1, flush=True); input()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        app = open_app(workspace_copy)
+        assert not app.exception
+        assert f"process {holder.pid}" in app.error[0].value
+    finally:
+        holder.communicate(b"\n")
+
+
+def test_a_half_built_workspace_shows_the_heads_there_are(open_app: OpenApp, workspace_copy: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    workspace.database.run("DELETE FROM scores WHERE layer > 0")
+    workspace.close()
+    app = open_app(workspace_copy)
+    assert {metric.label: metric.value for metric in app.metric}["With a program"] == str(tiny.HEADS)
+    app.query_params["layer"] = "2"
+    app = go(app, "heads")
+    assert "has no program yet" in text_of(app)
+
+
+def test_a_stopped_build_says_so_and_can_go_on(open_app: OpenApp, tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    workspace.jobs.add("20260101-000000-build-abc", "build")
+    workspace.jobs.set_state("20260101-000000-build-abc", "stopped")
+    workspace.close()
+    job = tmp_path / "jobs" / "20260101-000000-build-abc"
+    job.mkdir(parents=True)
+    (job / "spec.json").write_text(json.dumps({"kind": "build"}))
+    app = open_app(tmp_path)
+    assert "stopped while starting" in text_of(app)
+    assert button(app, "build-demo")
+
+
+def test_the_synthesize_page_chooses_heads_by_name(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "synthesize")
+    next(field for field in app.text_input if field.key == "heads-named").input("L0H1, L2H*").run()
+    assert button(app, "start").label == f"Start on {1 + tiny.HEADS} heads"
+    next(field for field in app.number_input if field.key == "heads-most").set_value(2).run()
+    assert button(app, "start").label == "Start on 2 heads"
+    assert not app.exception
+
+
+def test_heads_with_an_accepted_program_can_be_left_out(open_app: OpenApp, workspace_copy: Path) -> None:
+    accept_first(workspace_copy, 5)
+    app = go(open_app(workspace_copy), "synthesize")
+    next(switch for switch in app.toggle if switch.key == "heads-open").set_value(True).run()
+    assert button(app, "start").label == f"Start on {tiny.LAYERS * tiny.HEADS - 5} heads"
+
+
+def test_without_a_key_the_page_says_how_to_get_going_and_offers_the_search(
+    open_app: OpenApp, workspace_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    app = go(open_app(workspace_copy), "synthesize")
+    app.segmented_control(key="proposer").set_value("Claude").run()
+    assert "ANTHROPIC_API_KEY" in text_of(app)
+    assert "The search finds a program for every head" in text_of(app)
+    assert not [found for found in app.button if found.key == "start"]
+
+
+def test_672_heads_can_be_chosen(open_app: OpenApp, tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    model = ModelInfo("large-1234", "large", "llama", 28, 24, True, 3 * 10**9, 2048)
+    with workspace.database.transaction() as cursor:
+        add_model(cursor, model)
+        add_sentences(cursor, model.id, "corpus", tiny.short_passages(8))
+    workspace.close()
+    app = go(open_app(tmp_path), "synthesize")
+    assert not app.exception
+    assert button(app, "start").label == "Start on 672 heads"
+
+
+def test_a_failed_run_shows_its_reason_its_cost_and_a_button_to_try_again(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.library.models()[0]
+    workspace.jobs.add("20990101-000000-synthesize-abc", "synthesize", model.id, {"heads": ["L0H1"]})
+    paid = [(1, {"event": "cost", "usd": 1.25, "at": 1.0})]
+    workspace.jobs.ingest("20990101-000000-synthesize-abc", paid, lambda cursor, number, event: None)
+    workspace.jobs.set_state("20990101-000000-synthesize-abc", "failed", "the *price* rose")
+    workspace.close()
+    (workspace_copy / "jobs" / "20990101-000000-synthesize-abc").mkdir()
+    app = go(open_app(workspace_copy), "synthesize")
+    assert app.error[0].value == "the \\*price\\* rose"
+    assert {metric.label: metric.value for metric in app.metric}["Cost so far"] == "$1.25"
+    assert button(app, "resume-run-20990101-000000-synthesize-abc").label == "Try again"
+
+
+def test_the_climb_is_the_mean_over_the_heads_done_so_far() -> None:
+    first, second = HeadId(0, 0), HeadId(0, 1)
+    steps = [
+        HeadGain(first, 60, 0.2, 0.4),
+        HeadGain(second, 120, 0.4, 0.5),
+        HeadGain(first, 180, 0.4, 0.6),  # a second round: still counted from 0.2
+    ]
+    rows = climb(steps).to_numpy().tolist()
+    assert rows == [pytest.approx(row) for row in [[1, 1, 0.2, 0.4], [2, 2, 0.3, 0.45], [3, 2, 0.3, 0.55]]]
