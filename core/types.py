@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
@@ -38,6 +38,19 @@ class HeadId:
         if match is None:
             raise ValueError(f"{name!r} is not a head; write it as L3H7")
         return cls(int(match[1]), int(match[2]))
+
+
+CardId = tuple[HeadId, str]  # a head and Program.id: what a reviewer decides on
+
+
+class Told(Protocol):
+    """Whoever hears how far long work is."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """How far the current stage is; a `total` of 0 means that it cannot be said."""
+
+    def note(self, message: str) -> None:
+        """Something the user should know."""
 
 
 @dataclass(frozen=True)

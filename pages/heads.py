@@ -127,17 +127,17 @@ def draw_touchable(
     if address.is_left():
         st.rerun()
     pins = address.pins_on(passage.id, len(compared.tokens), model.is_causal)
-    maps, why = st.columns([2.7, 1], gap="medium")
+    maps, reasons = st.columns([2.7, 1], gap="medium")
     with maps:
         draw_attention(
             compared, str(head), model.is_causal, pins, address.stamp(), address.VIEW, address.remember_pins
         )
-    with why:
+    with reasons:
         why.draw_why(passages.parsed(row.source), passage, compared, model.is_causal, pins, key="why")
-    program, evidence = st.columns([1, 1.15], gap="medium")
+    program, tabs = st.columns([1, 1.15], gap="medium")
     with program:
         draw_program(row, head)
-    with evidence:
+    with tabs:
         draw_evidence(model, head, scores, row, ious, compared, pins)
     address.write_address(head, passage.id, str(row.program_id), pins)
 
@@ -158,7 +158,7 @@ with chosen_program:
 with top:
     draw_title(head, row)
 with buttons:
-    steps = st.container(horizontal=True, gap="xsmall", width="content")
+    step_buttons = st.container(horizontal=True, gap="xsmall", width="content")
     sentences, listed = choose_sentences(state.of_splits(model, list(Split)))
     steps.draw_own_text()
     sees_all = st.button("All heads", icon=":material/apps:", shortcut="M", key="see-all-heads")
@@ -166,7 +166,7 @@ ious = notices.ious_or_stop(model, head, row.source, sentences)
 sentences = [sentence for sentence in sentences if sentence.id in ious]
 with chosen_sentence:
     chosen = controls.choose_sentence(sentences, ious, listed)
-with steps:
+with step_buttons:
     steps.draw_steps(sorted(ious, key=lambda name: ious[name]), head, str(row.program_id))
 
 passage = notices.own_or_message(model) if chosen == OWN else stored_passage(model, sentences, chosen)

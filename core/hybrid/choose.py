@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,14 +20,22 @@ from core.hybrid.order import (
     ranked,
 )
 from core.hybrid.perplexity import Variant, evaluation, measure, predictable
-from core.jobs.folder import EventWriter, Json
-from core.language import ParsedProgram, parse
+from core.language import ParsedProgram
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
-from core.types import HeadId, Order
+from core.types import HeadId, Order, Told
 
 _COST_PASSAGES = {"cost": 120, "measured": 12, "greedy": 32}  # of validation, at most
 _BUDGET_PASSAGES = 40
+
+
+@dataclass(frozen=True)
+class CostEstimate:
+    """What replacing each head alone costs, and how sure that is."""
+
+    kl: Mapping[HeadId, float]  # nats per token
+    passages: int  # of validation that it was estimated on
+    agreement: float | None  # rank correlation of two halves of them; None where there is none
 
 
 @dataclass
@@ -38,14 +46,15 @@ class Chooser:
     programs: Mapping[HeadId, ParsedProgram]
     fits: Mapping[HeadId, float]  # IoU on validation
     validation: Features
-    events: EventWriter
+    told: Told
     known: Mapping[HeadId, float] = field(default_factory=dict)  # costs that were estimated before
     seed: int = 0
+    announce: Callable[[CostEstimate], None] = lambda costs: None  # hears of costs that were not known
 
     def __post_init__(self) -> None:
         info = self.loaded.info
         self.source = ProgramPatterns(self.programs, info.is_causal, self.loaded.device)
-        self.halving = Halving(self.events.note)
+        self.halving = Halving(self.told.note)
 
     def order(self, order: Order, count: int) -> list[HeadId]:
         """The heads in the order they are replaced, at least `count` of them."""
@@ -62,14 +71,14 @@ class Chooser:
             raise HybridError(
                 f"not even one head can be replaced within +{budget:.2%} (it costs {measured[1]:+.2%})"
             )
-        self.events.note(f"{count} heads stay within +{budget:.1%} on validation: {measured[count]:+.2%}")
+        self.told.note(f"{count} heads stay within +{budget:.1%} on validation: {measured[count]:+.2%}")
         return count
 
     def most_within(self, budget: float, heads: Sequence[HeadId]) -> tuple[int, dict[int, float]]:
         """The same, 0 among the answers, with the increase of each number of heads that was measured."""
 
         def increase_of(count: int) -> float:
-            self.events.progress(f"measuring {count} heads against the budget", 0, 0)
+            self.told.progress(f"measuring {count} heads against the budget", 0, 0)
             return self.increase({head: self.programs[head] for head in heads[:count]})
 
         return largest_within(budget, len(heads), increase_of)
@@ -89,7 +98,7 @@ class Chooser:
         half = np.arange(len(rows)) % 2 == 0
 
         def tell(done: int, total: int) -> None:
-            self.events.progress("estimating what each head costs", done, total)
+            self.told.progress("estimating what each head costs", done, total)
 
         if order == "cost":
             estimated = scores(
@@ -100,31 +109,19 @@ class Chooser:
             alone = measured_costs(self.loaded, self.source, self.validation, rows, tell, self.halving)
             costs, halves = measured_kl(alone), [measured_kl(alone, part) for part in (half, ~half)]
         agreement = rank_correlation(*halves)
-        self.events.note(
+        self.told.note(
             f"costs of {len(costs)} heads from {len(rows)} validation passages; "
             f"two halves of them order the heads alike with rank correlation {agreement:.2f}"
         )
         if order == "cost":
-            self.events.result("costs", "costs", self._report(costs, len(rows), agreement))
+            self.announce(CostEstimate(costs, len(rows), None if np.isnan(agreement) else agreement))
         return costs
-
-    def _report(self, costs: Mapping[HeadId, float], passages: int, agreement: float) -> Json:
-        rows = [
-            {"layer": head.layer, "head": head.head, "program": self.programs[head].id, "kl": kl}
-            for head, kl in costs.items()
-        ]
-        return {
-            "model": self.loaded.info.id,
-            "passages": passages,
-            "agreement": None if np.isnan(agreement) else agreement,
-            "heads": rows,
-        }
 
     def _greedy(self, count: int) -> list[HeadId]:
         rows = self._rows(_COST_PASSAGES["greedy"])
 
         def scores_after(taken: frozenset[HeadId]) -> Scores:
-            self.events.progress("estimating costs anew, block by block", len(taken), count)
+            self.told.progress("estimating costs anew, block by block", len(taken), count)
             return scores(
                 self.loaded, self.source, self.validation, rows, taken, seed=self.seed, halving=self.halving
             )
@@ -136,18 +133,3 @@ class Chooser:
         rows = predictable(self.loaded, self.validation)
         drawn = np.random.default_rng(self.seed).permutation(rows)[:most]
         return sorted(int(row) for row in drawn)
-
-
-def chooser_of(spec: Json, loaded: LoadedModel, validation: Features, events: EventWriter) -> Chooser:
-    """The candidates that a job's spec names."""
-    heads = {HeadId(row["layer"], row["head"]): row for row in spec["candidates"]}
-    parsed = {source: parse(source) for source in {row["source"] for row in heads.values()}}
-    return Chooser(
-        loaded,
-        {head: parsed[row["source"]] for head, row in heads.items()},
-        {head: row["iou"] for head, row in heads.items()},
-        validation,
-        events,
-        {head: row["cost"] for head, row in heads.items() if row.get("cost") is not None},
-        spec["seed"],
-    )

@@ -7,6 +7,7 @@ newest row of every program follows. Programs that look ahead see no further tha
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from inspect import signature
 
 import torch
 from torch import Tensor
@@ -72,14 +73,20 @@ def _step(
     patched: Hybrid, patterns: Patterns, ids: list[int], start: int, cache: object
 ) -> tuple[Tensor, object]:
     """Logits [vocabulary] of the next token; tokens before `start` are in the cache."""
+    name = _cache_name(patched.loaded)
     newest = Patterns(patterns.heads, patterns.weights[:, :, start:], patterns.mix)
     with torch.no_grad(), patched.attending(newest):
         output = patched.loaded.model(
             input_ids=torch.tensor([ids[start:]], device=patched.loaded.device),
-            past_key_values=cache,
             use_cache=True,
+            **{name: cache},
         )
-    return output.logits[0, -1].float().cpu(), output.past_key_values
+    return output.logits[0, -1].float().cpu(), output[name]
+
+
+def _cache_name(loaded: LoadedModel) -> str:
+    """What the model calls its cache: `cache` from transformers 5.24 on, `past_key_values` before."""
+    return "cache" if "cache" in signature(loaded.model.forward).parameters else "past_key_values"
 
 
 def _chosen(logits: Tensor, temperature: float, generator: torch.Generator) -> int:

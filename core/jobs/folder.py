@@ -21,7 +21,7 @@ from typing import Any, Self
 import psutil
 from filelock import FileLock, Timeout
 
-from core.files import disk_errors
+from core.files import disk_errors, write_json
 
 Json = dict[str, Any]
 
@@ -214,27 +214,6 @@ def _event(line: str) -> Json:
     except ValueError:
         event = None
     return event if isinstance(event, dict) and "event" in event else {"event": "damaged"}
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a file that is whole or absent."""
-    write_whole(path, json.dumps(content))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is whole or absent, also after a power cut."""
-    scratch = path.with_name(f".{path.name}.writing")
-    with scratch.open("w", encoding="utf-8", errors="replace") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _drop_unfinished_line(path: Path) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import Protocol, Self
 
 import numpy as np
 
 from core.features import Features
 from core.language import Evaluated, Evaluator, ParsedProgram
 from core.scoring.scores import interval, iou_from_l1
-from core.store import AttentionReader, Workspace
-from core.types import Failure, Fit, HeadId, ModelInfo, Score, Sentence, Split
+from core.types import AttentionMap, Failure, Fit, HeadId, Score, Sentence, Split
 
 _MAP_BYTES_HELD = 2**25  # of the heads looked at last; half a megabyte a head in the demo
 _CHUNK_CELLS = 2**19  # padded cells that are evaluated together: 2 MB a tensor
@@ -51,6 +51,16 @@ class Evidence:
         return self.ious.nbytes + sum(one.head.nbytes + one.program.nbytes for one in self.examples)
 
 
+class HeadReader(Protocol):
+    """Hands out the attention of one head after another."""
+
+    def head(self, head: HeadId) -> Iterable[AttentionMap]:
+        """What the head did with each sentence."""
+
+    def restricted(self, sentences: Collection[str]) -> Self:
+        """The same reader, seeing only these sentences."""
+
+
 class Examiner:
     """Compares programs with heads on the same sentences, quickly one after another.
 
@@ -59,7 +69,7 @@ class Examiner:
     """
 
     def __init__(
-        self, features: Features, sentences: Sequence[Sentence], attention: AttentionReader, is_causal: bool
+        self, features: Features, sentences: Sequence[Sentence], attention: HeadReader, is_causal: bool
     ) -> None:
         """`features` holds these sentences in this order."""
         self.sentences = list(sentences)
@@ -152,13 +162,6 @@ def _chunks(lengths: np.ndarray) -> list[list[int]]:
 
 def _bytes_of(maps: Mapping[HeadId, Sequence[np.ndarray]]) -> int:
     return sum(one.nbytes for of_head in maps.values() for one in of_head)
-
-
-def examiner_of(workspace: Workspace, model: ModelInfo, split: Split) -> Examiner:
-    """Compares programs with a model's heads on the sentences of a split."""
-    sentences = workspace.library.sentences(model.id, split)
-    features = workspace.tokens(model.id).read([sentence.id for sentence in sentences])
-    return Examiner(features, sentences, workspace.attention(model.id), model.is_causal)
 
 
 def histogram(ious: Iterable[float], bins: int = 20) -> list[int]:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from core.display import counted
 from core.language import parse
-from core.scoring.examiner import examiner_of
 from core.sharing.report import Entry, report
 from core.store import Workspace
 from core.types import Action, ModelInfo, Split
@@ -26,7 +25,7 @@ def curated(workspace: Workspace, model: ModelInfo) -> list[Entry]:
     cards = workspace.cards.cards(model.id, list(accepted))
     if not cards:
         return []
-    examiner = examiner_of(workspace, model, Split.VALIDATION)
+    examiner = workspace.examiner(model, Split.VALIDATION)
     return [
         Entry(
             card,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.scoring.examiner import Examiner
 from core.store.attention import AttentionReader
 from core.store.cards import CardTable
 from core.store.catalogue import Catalogue
@@ -16,6 +17,7 @@ from core.store.library import Library
 from core.store.reviewers import ReviewerTable
 from core.store.tokens import TokenStore
 from core.store.verdicts import VerdictLog
+from core.types import ModelInfo, Split
 
 
 class Workspace:
@@ -46,6 +48,15 @@ class Workspace:
     def tokens(self, model: str) -> TokenStore:
         """A model's token features."""
         return TokenStore(attention_folder(self.folder, model))
+
+    def examiner(self, model: ModelInfo, split: Split) -> Examiner:
+        """Compares programs with a model's heads on the sentences of a split.
+
+        Raises WorkspaceError if attention or token features are not there.
+        """
+        sentences = self.library.sentences(model.id, split)
+        features = self.tokens(model.id).read([sentence.id for sentence in sentences])
+        return Examiner(features, sentences, self.attention(model.id), model.is_causal)
 
     def close(self) -> None:
         """Let another process have the workspace."""

@@ -25,7 +25,7 @@ def as_they_are(chooser: Chooser, heads: Sequence[HeadId]) -> HybridSpec:
 
 def calibrated(chooser: Chooser, heads: Sequence[HeadId], train: Features) -> Calibrated:
     """These heads with fitted constants."""
-    events = chooser.events
+    events = chooser.told
     found = calibrate(
         chooser.loaded,
         as_they_are(chooser, heads),
@@ -58,7 +58,7 @@ def calibrated_within(
         middle = (low + high + 1) // 2
         tried = calibrated(chooser, heads[:middle], train)
         increase = _increase(chooser, tried)
-        chooser.events.note(f"{counted(middle, 'head')}, calibrated: {increase:+.2%} on validation")
+        chooser.told.note(f"{counted(middle, 'head')}, calibrated: {increase:+.2%} on validation")
         if increase <= budget:
             best, low = tried, middle
         else:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from core.audit.controls import controls
 from core.hybrid import require_patchable
-from core.hybrid.choose import chooser_of
 from core.hybrid.perplexity import Variant, evaluation, kl_beyond, measure, predictable
 from core.jobs.folder import EventWriter, JobFolder
+from core.jobs.work.candidates import chooser_of
 from core.jobs.work.extract import load_model
 from core.jobs.work.hybrid import features_of
 from core.models.device import Halving

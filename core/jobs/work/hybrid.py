@@ -12,10 +12,10 @@ from core.audit.piqa import read_questions
 from core.audit.questions import accuracy
 from core.features import Features, annotate, annotate_prefixes
 from core.hybrid import PrefixPatterns, ProgramPatterns, parsed, require_patchable
-from core.hybrid.choose import chooser_of
 from core.hybrid.perplexity import Losses, Variant, evaluation, measure, predictable
 from core.jobs.folder import EventWriter, JobFolder, Json
 from core.jobs.work.calibrate import TRAIN_PASSAGES, as_they_are, calibrated, calibrated_within
+from core.jobs.work.candidates import chooser_of
 from core.jobs.work.extract import load_model, note_shortcomings
 from core.language import ParsedProgram, describe
 from core.models.device import Halving

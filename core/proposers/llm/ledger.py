@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.jobs.folder import write_whole
+from core.files import write_whole
 from core.proposers.llm.prices import Usage
 
 Json = dict[str, Any]

@@ -13,7 +13,7 @@ import streamlit as st
 from core.errors import HeadscriptError
 from core.language import parse
 from core.review.queue import Opinions, Pair, pair
-from core.scoring.examiner import Evidence, Examiner, examiner_of
+from core.scoring.examiner import Evidence, Examiner
 from core.store import Workspace
 from core.store.cards import Place
 from core.types import Card, HeadId, ModelInfo, Split
@@ -96,7 +96,7 @@ def current_opinions(model: ModelInfo) -> Opinions:
 
 @st.cache_resource(show_spinner=False, max_entries=6)
 def _examiner(model: ModelInfo, split: Split, sentences: int) -> Examiner:
-    return examiner_of(state.owner().workspace, model, split)
+    return state.owner().workspace.examiner(model, split)
 
 
 def examiner(model: ModelInfo, split: Split) -> Examiner:

@@ -371,7 +371,7 @@ def test_the_estimate_is_of_the_size_of_the_bill(server: ClaudeServer, make_aske
 
 
 def test_a_model_without_a_price_is_refused_by_name() -> None:
-    with pytest.raises(ClaudeError, match=r"'gpt-2'.*claude-sonnet-5-5.*money\.py"):
+    with pytest.raises(ClaudeError, match=r"'gpt-2'.*claude-sonnet-5-5.*prices\.py"):
         price_of(ClaudeLimits(model="gpt-2"))
     assert ClaudeLimits().model in PRICES
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.language import parse
 from core.scoring import examiner
-from core.scoring.examiner import examiner_of, histogram
+from core.scoring.examiner import histogram
 from core.sharing.accepted import curated_report
 from core.sharing.report import png
 from core.store import Workspace
@@ -30,7 +30,7 @@ def test_a_cards_evidence_has_the_mean_and_interval_of_its_stored_score(
     split: Split, workspace: Workspace
 ) -> None:
     model = workspace.library.models()[0]
-    examiner = examiner_of(workspace, model, split)
+    examiner = workspace.examiner(model, split)
     for card in workspace.cards.cards(model.id, workspace.cards.best(model.id)):
         found = examiner.compare(card.head, parse(card.program.source)).fit
         stored = card.fits[split]
@@ -42,7 +42,7 @@ def test_a_cards_evidence_has_the_mean_and_interval_of_its_stored_score(
 def test_the_worst_sentences_come_first_and_the_median_is_typical(workspace: Workspace) -> None:
     model = workspace.library.models()[0]
     card = workspace.cards.cards(model.id, workspace.cards.best(model.id)[:1])[0]
-    examiner = examiner_of(workspace, model, Split.VALIDATION)
+    examiner = workspace.examiner(model, Split.VALIDATION)
     found = examiner.compare(card.head, parse(card.program.source))
     ordered = sorted(found.ious.tolist())
     words = [(example.word, example.iou) for example in found.examples]
@@ -58,10 +58,10 @@ def test_long_passages_are_compared_a_few_at_a_time_with_the_same_result(
 ) -> None:
     model = workspace.library.models()[0]
     source = "def attend(q, k):\n    return 1 / (q.index - 9) if q.index > 8 else k.index + 1\n"
-    together = examiner_of(workspace, model, Split.VALIDATION).compare(model.head_ids()[5], parse(source))
+    together = workspace.examiner(model, Split.VALIDATION).compare(model.head_ids()[5], parse(source))
     monkeypatch.setattr(examiner, "_CHUNK_CELLS", 1)
     monkeypatch.setattr(examiner, "_MAP_BYTES_HELD", 1)
-    split_up = examiner_of(workspace, model, Split.VALIDATION)
+    split_up = workspace.examiner(model, Split.VALIDATION)
     for head in model.head_ids()[:6]:
         apart = split_up.compare(head, parse(source))
     np.testing.assert_allclose(apart.ious, together.ious, atol=1e-6)
@@ -82,7 +82,7 @@ def test_what_is_evaluated_together_is_bounded_by_its_padded_cells() -> None:
 
 def test_a_program_that_fails_everywhere_scores_0_and_says_why(workspace: Workspace) -> None:
     model = workspace.library.models()[0]
-    examiner = examiner_of(workspace, model, Split.VALIDATION)
+    examiner = workspace.examiner(model, Split.VALIDATION)
     found = examiner.compare(
         model.head_ids()[0], parse("def attend(q, k):\n    return 1 / (k.index - k.index)\n")
     )
