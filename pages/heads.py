@@ -8,7 +8,7 @@ from core.errors import ProgramError
 from core.language import parse
 from core.language.export.standalone import export
 from core.types import HeadId, ModelInfo, Sentence, Split
-from core.ui.heads import address, controls, evidence, notices, passages, steps
+from core.ui.heads import address, controls, evidence, notices, passages, steps, why
 from core.ui.heads.passages import OWN, Passage
 from core.ui.parts import frame, state
 from core.ui.parts.attention_view import Pins, draw_attention
