@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.doors import Door
 from core.errors import CorpusError
 from core.types import Sentence, Split
 
@@ -22,6 +23,15 @@ _SHARES = ((Split.TRAIN, 0.50), (Split.VALIDATION, 0.75), (Split.TEST, 1.0))  # 
 _UNKNOWN_GENRE = "text"
 
 Passage = tuple[str, str]  # text, genre
+
+
+@dataclass(frozen=True)
+class CorpusSource:
+    """A corpus that is known by its name rather than read from a file."""
+
+    name: str
+    title: str  # for people
+    read: Callable[[], Iterable[Passage]]
 
 
 @dataclass(frozen=True)
@@ -53,14 +63,14 @@ def split_of(text: str, seed: int = SPLIT_SEED) -> Split:
 
 
 def load_corpus(source: str | Path = "bundled", limit: int | None = None) -> Corpus:
-    """The corpus at `source`: "bundled", a file, or the name of a Hugging Face dataset.
+    """The corpus at `source`: one of CORPORA, a file, or the name of a Hugging Face dataset.
 
     A text file holds one passage a line; JSON lines and Parquet have a `text` column and perhaps a
     `genre`. At most `limit` passages are taken. Raises CorpusError, naming the file and line.
     """
     name = str(source)
-    if name == "bundled":
-        return from_passages("bundled", _read_json_lines(BUNDLED), limit)
+    if name in CORPORA:
+        return from_passages(name, CORPORA[name].read(), limit)
     if is_dataset(source):
         return from_passages(name, _read_hub_dataset(name), limit)
     path = Path(source)
@@ -79,7 +89,7 @@ def load_corpus(source: str | Path = "bundled", limit: int | None = None) -> Cor
 def is_dataset(source: str | Path) -> bool:
     """Whether this names a Hugging Face dataset, which is read over the network."""
     path = Path(source)
-    return str(source) != "bundled" and not (path.suffix or path.is_absolute() or there(path))
+    return str(source) not in CORPORA and not (path.suffix or path.is_absolute() or there(path))
 
 
 def there(path: Path) -> bool:
@@ -215,3 +225,8 @@ def require_splits(sentences: Sequence[Sentence]) -> None:
             f"no passage fell into the {' and '.join(missing)} split of {len(sentences)} passages; "
             "add passages (a dozen or more) so that programs can be chosen and tested on different text"
         )
+
+
+CORPORA: Door[CorpusSource] = Door(
+    "corpus", CorpusSource("bundled", "The bundled corpus", lambda: _read_json_lines(BUNDLED))
+)

@@ -6,6 +6,7 @@ HeadscriptError            2  anything the user can put right; the message says 
 ├── ProgramError           2  source that is not in the program language; holds every problem
 ├── ClaudeError            2  no API key, a refused one, or a model without a price
 ├── HybridError            2  a hybrid that cannot be built or measured
+├── PluginError            2  an entry that is not there, or an installed package that brings a wrong one
 ├── DecisionsError         2  a file of decisions that is not one, or does not fit the workspace
 ├── WorkspaceError         2  a workspace folder that cannot be opened or written
 │   ├── WorkspaceBusy      3  another process holds the database
@@ -39,6 +40,10 @@ class HybridError(HeadscriptError):
 
 class ClaudeError(HeadscriptError):
     """Claude cannot be asked at all: no API key, a refused one, or a model whose price is unknown."""
+
+
+class PluginError(HeadscriptError):
+    """A table has no entry of this name, or an installed package cannot add the one that it brings."""
 
 
 class DecisionsError(HeadscriptError):

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 # Each layer may import itself and the layers before it.
 LAYERS = [
-    {"types", "errors", "settings", "files", "maps", "display"},
+    {"types", "errors", "settings", "files", "maps", "display", "doors"},
     {"corpus", "features"},
     {"models", "language"},
     {"scoring"},

@@ -1,0 +1,54 @@
+"""Doors: tables that our own entries and those of installed packages fill in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol, TypeVar
+
+from core.errors import PluginError
+
+
+class Named(Protocol):
+    """An entry of a table."""
+
+    @property
+    def name(self) -> str:
+        """What it is called by, on the command line and in files."""
+
+
+Entry = TypeVar("Entry", bound=Named)
+
+
+class Door(Mapping[str, Entry]):
+    """Entries by name, in the order in which they came in."""
+
+    def __init__(self, what: str, *entries: Entry) -> None:
+        """`what` names one entry in messages: "proposer"."""
+        self.what = what
+        self._entries: dict[str, Entry] = {}
+        for entry in entries:
+            self.add(entry)
+
+    def add(self, entry: Entry) -> Entry:
+        """Take an entry in; raises PluginError if its name is no name, or taken."""
+        if not entry.name.replace("-", "_").isidentifier():
+            raise PluginError(f"{entry.name!r} is no name for a {self.what}; use letters, digits and _")
+        if entry.name in self._entries:
+            raise PluginError(f"there is a {self.what} called {entry.name!r} already; choose another name")
+        self._entries[entry.name] = entry
+        return entry
+
+    def named(self, name: str) -> Entry:
+        """The entry of this name; raises PluginError listing those there are."""
+        if name not in self._entries:
+            raise PluginError(f"there is no {self.what} called {name!r}; there are {', '.join(self)}")
+        return self._entries[name]
+
+    def __getitem__(self, name: str) -> Entry:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
