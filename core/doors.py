@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from core.errors import PluginError
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class Named(Protocol):
@@ -31,8 +34,10 @@ class Door(Mapping[str, Entry]):
 
     def add(self, entry: Entry) -> Entry:
         """Take an entry in; raises PluginError if its name is no name, or taken."""
-        if not entry.name.replace("-", "_").isidentifier():
-            raise PluginError(f"{entry.name!r} is no name for a {self.what}; use letters, digits and _")
+        if not _NAME.fullmatch(entry.name):
+            raise PluginError(
+                f"{entry.name!r} is no name for a {self.what}; use letters, digits, - and _, a letter first"
+            )
         if entry.name in self._entries:
             raise PluginError(f"there is a {self.what} called {entry.name!r} already; choose another name")
         self._entries[entry.name] = entry
