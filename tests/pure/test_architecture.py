@@ -1,4 +1,4 @@
-"""Imports go down, rooms on one floor do not know each other, Streamlit stays in the pages, SQL in the store."""
+"""Imports go down, rooms of one floor do not meet, Streamlit stays in the pages and SQL in the store."""
 
 from __future__ import annotations
 
