@@ -9,7 +9,7 @@ import numpy as np
 
 from core.errors import HybridError
 from core.hybrid.costs import Costs, Scores
-from core.types import HeadId, Order
+from core.types import HeadId, HeadOrder
 
 
 def estimated_kl(scores: Scores, passages: np.ndarray | None = None) -> dict[HeadId, float]:
@@ -68,7 +68,7 @@ def largest_within(
 
 def ranked(
     heads: Sequence[HeadId],
-    order: Order,
+    order: HeadOrder,
     costs: Mapping[HeadId, float],
     fits: Mapping[HeadId, float],
     seed: int,

@@ -9,7 +9,7 @@ import torch
 from core.corpus import load_corpus
 from core.errors import HybridError
 from core.features import Features, annotate
-from core.hybrid import Patterns, ProgramPatterns
+from core.hybrid import HeadMaps, ProgramPatterns
 from core.hybrid.costs import measured_costs, scores
 from core.hybrid.order import (
     estimated_kl,
@@ -104,9 +104,9 @@ class Nudged:
         self.heads = loaded.info.head_ids()
         self.uniform = uniform(loaded)
 
-    def patterns(self, features: Features) -> Patterns:
+    def patterns(self, features: Features) -> HeadMaps:
         found = self.uniform.patterns(features)
-        return Patterns(found.heads, found.weights, torch.full(found.weights.shape[:2], self.step))
+        return HeadMaps(found.heads, found.weights, torch.full(found.weights.shape[:2], self.step))
 
 
 def test_the_estimate_is_the_kl_of_small_replacements(tiny_loaded: TinyLoaded) -> None:
@@ -135,12 +135,12 @@ def test_where_heads_are_replaced_already_the_slope_of_kl_counts(tiny_loaded: Ti
     head = HeadId(2, 2)
 
     class Mixed(Nudged):
-        def patterns(self, features: Features) -> Patterns:
+        def patterns(self, features: Features) -> HeadMaps:
             found = self.uniform.patterns(features)
             mix = torch.zeros(found.weights.shape[:2])
             mix[:, [heads.index(one) for one in taken]] = 1
             mix[:, heads.index(head)] = self.step
-            return Patterns(found.heads, found.weights, mix)
+            return HeadMaps(found.heads, found.weights, mix)
 
     losses = [
         measure(loaded, [Variant(Mixed(loaded, step), frozenset(heads))], features).kl.sum(dtype=float)
