@@ -209,6 +209,29 @@ def test_rank_correlation_of_opposite_orders_is_minus_one() -> None:
     assert math.isnan(rank_correlation({}, up))
 
 
+def test_equal_values_share_their_mean_rank() -> None:
+    heads = [HeadId(0, head) for head in range(5)]
+    one = dict(zip(heads, [1.0, 2.0, 2.0, 3.0, 4.0], strict=True))  # ranks 1, 2.5, 2.5, 4, 5
+    other = dict(zip(heads, [10.0, 30.0, 20.0, 20.0, 40.0], strict=True))  # ranks 1, 4, 2.5, 2.5, 5
+    # Deviations from 3: (-2, -.5, -.5, 1, 2) and (-2, 1, -.5, -.5, 2); products 7.25, squares 9.5 and 9.5.
+    assert rank_correlation(one, other) == pytest.approx(7.25 / 9.5)
+
+
+def test_infinite_costs_are_ties_whatever_order_their_heads_are_in() -> None:
+    heads = [HeadId(0, head) for head in range(4)]
+    one = dict(zip(heads, [0.1, 0.2, math.inf, math.inf], strict=True))  # ranks 1, 2, 3.5, 3.5
+    other = dict(zip(heads, [0.1, 0.2, math.inf, 0.3], strict=True))  # ranks 1, 2, 4, 3
+    assert rank_correlation(one, one) == pytest.approx(1)
+    assert rank_correlation(one, other) == pytest.approx(4.5 / math.sqrt(4.5 * 5))
+    swapped = other | {heads[2]: 0.3, heads[3]: math.inf}
+    assert rank_correlation(one, swapped) == pytest.approx(rank_correlation(one, other))
+
+
+def test_values_that_are_all_equal_have_no_rank_correlation() -> None:
+    level = dict.fromkeys(HEADS, math.inf)
+    assert math.isnan(rank_correlation(level, {head: float(head.head) for head in HEADS}))
+
+
 def test_the_evaluation_of_a_genre_is_of_its_tokens_alone(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("llama")
     features = features_of(loaded, 4)
