@@ -1,19 +1,160 @@
-"""L1 distances of every row of one matrix to every row of another, as fast as the machine subtracts.
+"""An attention map as numbers: its cells, distances and IoU of maps, passages cut into batches by size.
 
-On a CPU a compiled loop over the widest registers there are: twelve sums are held in them at a time, so that
-seven reads serve twelve subtractions. On a GPU `torch.cdist`.
+A causal map [query, key] is packed as its lower triangle, row by row (row q holds keys 0..q); an encoder's
+as all n x n cells. All maps are row-stochastic, so with n rows and L1 distance d the IoU, sum of minima over
+sum of maxima, is (n - d/2) / (n + d/2).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, lru_cache
+from threading import Lock
+from typing import Any, TypeVar
+
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
+
+Lengths = np.ndarray | Sequence[int]  # tokens of each passage
+Numbers = TypeVar("Numbers", np.ndarray, Tensor)
+
+# Cells
+
+
+def pack(maps: np.ndarray, is_causal: bool) -> np.ndarray:
+    """Maps [..., query, key] as [..., cell]: the lower triangle row by row, or everything."""
+    n = maps.shape[-1]
+    flat = maps.reshape(*maps.shape[:-2], n * n)
+    return flat.take(_triangle(n), -1) if is_causal else flat
+
+
+def pack_tensor(maps: Tensor, is_causal: bool) -> Tensor:
+    """What `pack` does, for a tensor, where it lies."""
+    n = maps.shape[-1]
+    flat = maps.reshape(*maps.shape[:-2], n * n)
+    return flat.index_select(-1, torch.from_numpy(_triangle(n)).to(maps.device)) if is_causal else flat
+
+
+def unpack(cells: np.ndarray, n: int, is_causal: bool) -> np.ndarray:
+    """The maps [..., query, key] of n tokens whose cells [..., cell] `pack` gave; zero in the future."""
+    shape = (*cells.shape[:-1], n, n)
+    if not is_causal:
+        return cells.reshape(shape)
+    maps = np.zeros((*cells.shape[:-1], n * n), cells.dtype)
+    maps[..., _triangle(n)] = cells
+    return maps.reshape(shape)
+
+
+def places(n: int, is_causal: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Query and key, int64, of each cell that `pack` gives of a map of n tokens."""
+    query, key = np.divmod(_triangle(n) if is_causal else np.arange(n * n), max(n, 1))
+    return query, key
+
+
+@lru_cache(maxsize=256)
+def _triangle(n: int) -> np.ndarray:
+    """Where the lower triangle lies in a flattened n x n map; there are many maps of each size."""
+    cells: np.ndarray = np.flatnonzero(np.tri(n, dtype=bool))
+    return cells
+
+
+def cell_counts(lengths: Lengths, is_causal: bool) -> np.ndarray:
+    """How many cells the map of each passage has, int64."""
+    n = np.asarray(lengths, np.int64)
+    counts: np.ndarray = n * (n + 1) // 2 if is_causal else n * n
+    return counts
+
+
+def cell_sum(lengths: Lengths, is_causal: bool) -> int:
+    """How many cells the maps of all passages have, of one head."""
+    return int(cell_counts(lengths, is_causal).sum())
+
+
+def cell_count(n: int, is_causal: bool) -> int:
+    """How many cells a map of n tokens has."""
+    return int(cell_counts([n], is_causal)[0])
+
+
+def pooled(maps: np.ndarray, side: int) -> np.ndarray:
+    """Maps [..., query, key] of at most `side` rows and columns; a cell is the largest of those it covers."""
+    n = maps.shape[-1]
+    if n <= side:
+        return maps
+    edges = np.arange(side) * n // side
+    small: np.ndarray = np.maximum.reduceat(np.maximum.reduceat(maps, edges, axis=-1), edges, axis=-2)
+    return small
+
+
+# Passages by size
+
+
+def batches(
+    lengths: Lengths, rows: Iterable[int], tokens: int | None = None, pairs: int | None = None
+) -> Iterator[list[int]]:
+    """Rows in the order given, cut into batches of at least one.
+
+    A batch, padded to its longest passage, has at most so many `tokens` and so many query-key `pairs`.
+    """
+    batch: list[int] = []
+    width = 0
+    for row in rows:
+        n = int(lengths[row])
+        width = max(width, n)
+        padded = (len(batch) + 1) * width
+        too_many = tokens is not None and padded > tokens
+        if batch and (too_many or (pairs is not None and padded * width > pairs)):
+            yield batch
+            batch, width = [], n
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def like_batches(
+    lengths: Lengths, rows: Iterable[int], tokens: int | None = None, pairs: int | None = None
+) -> Iterator[list[int]]:
+    """What `batches` gives from the shortest passage to the longest, so that little of a batch is padding."""
+    yield from batches(lengths, sorted(rows, key=lambda row: (int(lengths[row]), row)), tokens, pairs)
+
+
+def first_within(lengths: Lengths, is_causal: bool, cells: int) -> int:
+    """How many of the first passages have at most so many cells together; at least one."""
+    return max(1, int(np.searchsorted(cell_counts(lengths, is_causal).cumsum(), cells, side="right")))
+
+
+# IoU
+
+
+def iou_from_l1(distance: Numbers, rows: np.ndarray | Tensor | int) -> Numbers:
+    """IoU of row-stochastic matrices from their L1 distance and number of rows."""
+    return (rows - distance / 2) / (rows + distance / 2)  # type: ignore[return-value]
+
+
+def iou_of(one: np.ndarray, other: np.ndarray) -> float:
+    """IoU of two maps [query, key]."""
+    return float(iou_from_l1(np.abs(one - other).sum(), len(one)))
+
+
+def l1_and_slope(weights: Tensor, targets: Tensor, sums: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """L1 distances [..., row] of softmaxes from `targets` [..., row, key], and their slope in the logits.
+
+    With w the softmax of a row and t its target, d|w - t| / dlogits = s - w * sum(s), where
+    s = w * sign(w - t). `sums` adds up the rows of [..., row, key].
+    """
+    difference = weights - targets
+    slope = torch.copysign(weights, difference)
+    distances = sums(difference.abs_())
+    slope.addcmul_(weights, sums(slope)[..., None], value=-1)
+    return distances, slope
+
+
+# L1 distances: on a CPU a compiled loop over the widest registers there are. Twelve sums are held in them at
+# a time, so that seven reads serve twelve subtractions. On a GPU `torch.cdist`.
 
 
 def l1_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Distances [row, other] between the rows of float32 [row, cell] and [other, cell].
+    """L1 distances [row, other] between the rows of float32 [row, cell] and [other, cell].
 
     Both lie on one device, where the distances are computed. On a CPU one call takes one core and leaves
     the interpreter to other threads, so call it from as many as there are cores.
@@ -21,11 +162,26 @@ def l1_distances(a: Tensor, b: Tensor) -> Tensor:
     if a.device.type != "cpu":
         return torch.cdist(a[None], b[None], p=1)[0]
     out = np.zeros((len(a), len(b)), np.float32)
-    _l1(a.contiguous().numpy(), b.contiguous().numpy(), out)
+    _compiled()(a.contiguous().numpy(), b.contiguous().numpy(), out)
     return torch.from_numpy(out)
 
 
-@njit(fastmath=True, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+_compiling = Lock()
+
+
+def _compiled() -> Callable[[np.ndarray, np.ndarray, np.ndarray], None]:
+    with _compiling:  # else every thread that comes first would compile
+        loop: Callable[[np.ndarray, np.ndarray, np.ndarray], None] = _compile()
+        return loop
+
+
+@cache
+def _compile() -> Any:
+    from numba import njit  # half a second; most of who packs or cuts never compares
+
+    return njit(fastmath=True, nogil=True, cache=True)(_l1)
+
+
 def _l1(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """Four rows of `a` by three of `b` at a time; past the last row, the last is taken again."""
     last, last_other = len(a) - 1, len(b) - 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -139,15 +140,22 @@ class Program:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval; nan where the interval is not known."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass(frozen=True)
 class Score:
     """How well a program reproduces a head on one split; means over sentences."""
 
     program: str  # Program.id
     head: HeadId
     split: Split
-    iou: float
-    low: float  # 95 % bootstrap interval of the mean IoU
-    high: float
+    iou: Estimate
     js_distance: float  # nan where it was not measured
     sentences: int
     failures: int  # sentences on which the program failed, each scored 0
@@ -164,16 +172,7 @@ class BestProgram:
     @property
     def lift(self) -> float:
         """IoU beyond the best baseline."""
-        return self.score.iou - self.baseline
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A mean IoU with its 95 % bootstrap interval."""
-
-    iou: float
-    low: float
-    high: float
+        return self.score.iou.value - self.baseline
 
 
 @dataclass(frozen=True)
@@ -188,14 +187,14 @@ class Card:
     nodes: int
     origin: str  # baseline, search, claude, person
     parent: str | None  # Program.id that a person edited
-    fits: Mapping[Split, Fit]
+    fits: Mapping[Split, Estimate]  # mean IoU
     baselines: Mapping[Split, float]  # IoU of the head's best baseline
     failures: int  # sentences of all splits on which the program failed
     cost: float | None  # nats of KL per token of replacing this head alone; None where it was not estimated
 
     def iou(self, split: Split) -> float:
         """Mean IoU on a split; 0 where it was not scored."""
-        return self.fits[split].iou if split in self.fits else 0.0
+        return self.fits[split].value if split in self.fits else 0.0
 
     def lift(self, split: Split) -> float:
         """IoU beyond the head's best baseline."""
@@ -237,8 +236,8 @@ class HybridSpec:
         return cls(model, tuple(sorted(programs)))
 
 
-Order = Literal["cost", "greedy", "measured", "iou", "random"]
-ORDERS: tuple[Order, ...] = get_args(Order)
+HeadOrder = Literal["cost", "greedy", "measured", "iou", "random"]
+ORDERS: tuple[HeadOrder, ...] = get_args(HeadOrder)
 
 
 @dataclass(frozen=True)
@@ -246,7 +245,7 @@ class HybridRequest:
     """Which hybrid to build out of candidate programs, and what to measure of it."""
 
     title: str
-    order: Order = "cost"
+    order: HeadOrder = "cost"
     count: int | None = None  # heads to replace; None: as many as the budget allows
     budget: float | None = None  # increase of perplexity on validation, 0.05 = +5 %
     calibrate: bool = False
@@ -256,16 +255,46 @@ class HybridRequest:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a hybrid costs on the same tokens as the unmodified model."""
+    """What a hybrid costs on the same tokens as the unmodified model; intervals are over passages."""
 
     base_ppl: float
     ppl: float
-    increase: float  # 0.12 = +12 %
-    low: float  # 95 % bootstrap interval of the increase, over passages
-    high: float
-    kl: float  # nats per token, KL(original || hybrid)
+    increase: Estimate  # 0.12 = +12 %
+    kl: Estimate  # nats per token, KL(original || hybrid); without interval in older results
     tokens: int
     passages: int
     kept: int  # (head, passage) pairs where the program failed and the head kept its own attention
-    kl_low: float | None = None  # 95 % bootstrap interval of kl, over passages; None in older results
-    kl_high: float | None = None
+
+    def figures(self) -> dict[str, float]:
+        """Every figure by the name under which it is stored and printed."""
+        return {
+            "base_ppl": self.base_ppl,
+            "ppl": self.ppl,
+            "increase": self.increase.value,
+            "low": self.increase.low,
+            "high": self.increase.high,
+            "kl": self.kl.value,
+            "tokens": self.tokens,
+            "passages": self.passages,
+            "kept": self.kept,
+            "kl_low": self.kl.low,
+            "kl_high": self.kl.high,
+        }
+
+    @classmethod
+    def of(cls, figures: Mapping[str, Any]) -> Evaluation:
+        """The evaluation that has these figures; raises KeyError for a missing one."""
+        kl_bounds = (figures.get(name) for name in ("kl_low", "kl_high"))
+        return cls(
+            base_ppl=figures["base_ppl"],
+            ppl=figures["ppl"],
+            increase=Estimate(figures["increase"], figures["low"], figures["high"]),
+            kl=Estimate(figures["kl"], *(math.nan if bound is None else bound for bound in kl_bounds)),
+            tokens=figures["tokens"],
+            passages=figures["passages"],
+            kept=figures["kept"],
+        )
+
+
+FIGURES = ("base_ppl", "ppl", "increase", "low", "high", "kl", "kl_low", "kl_high")  # of `Evaluation.figures`
+COUNTS = ("tokens", "passages", "kept")

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from core.features import Features
-from core.hybrid.sources import Patterns, PatternSource, ProgramPatterns
+from core.hybrid.sources import HeadMaps, PatternSource, ProgramPatterns
 from core.language import parse
 from core.models.attention import extract
 from core.models.pretrained import LoadedModel
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from core.types import HeadId
 
 _PROGRAMS = ("first token", "uniform")  # of the baselines
@@ -50,7 +50,7 @@ class RandomPatterns:
         self._device = loaded.device
         self._seed = seed
 
-    def patterns(self, features: Features) -> Patterns:
+    def patterns(self, features: Features) -> HeadMaps:
         """Seeded draws."""
 
         def draw(row: int, n: int) -> Tensor:
@@ -59,7 +59,7 @@ class RandomPatterns:
             drawn = torch.from_numpy(np.random.default_rng(seed).exponential(size=(len(self.heads), n, n)))
             return _rows(drawn.float(), self._causal)
 
-        return Patterns(self.heads, _padded(features, len(self.heads), draw).to(self._device))
+        return HeadMaps(self.heads, _padded(features, len(self.heads), draw).to(self._device))
 
 
 class ShuffledPatterns:
@@ -74,7 +74,7 @@ class ShuffledPatterns:
         self._donors = donors
         self._by_length = sorted(range(len(donors)), key=lambda row: (int(donors.lengths[row]), row))
 
-    def patterns(self, features: Features) -> Patterns:
+    def patterns(self, features: Features) -> HeadMaps:
         """The donors' attention, cut to each passage's length."""
         chosen = [self._donor(features.sentences[row], int(n)) for row, n in enumerate(features.lengths)]
         found = {
@@ -89,7 +89,7 @@ class ShuffledPatterns:
             grown[:, : own.shape[1], : own.shape[2]] = own
             return _rows(torch.from_numpy(grown), self._loaded.info.is_causal)
 
-        return Patterns(self.heads, _padded(features, len(self.heads), taken).to(self._loaded.device))
+        return HeadMaps(self.heads, _padded(features, len(self.heads), taken).to(self._loaded.device))
 
     def _donor(self, sentence: str, length: int) -> int:
         longer = (row for row in self._by_length if self._donors.lengths[row] >= length)

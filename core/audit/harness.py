@@ -14,10 +14,10 @@ from core.features import annotate_ids
 from core.hybrid import ProgramPatterns, parsed, replaced
 from core.hybrid.generate import generate
 from core.models.pretrained import LoadedModel
+from core.scoring.intervals import normal_share
 from core.types import HybridSpec
 
 _MEASURES = ("acc,none", "exact_match,none", "exact_match,strict-match", "em,none")
-_NORMAL = 1.96  # standard errors on each side of a 95 % interval
 _NEW_TOKENS = 128
 
 
@@ -54,12 +54,8 @@ def _accuracy(task: str, original: dict[str, Any], changed: dict[str, Any], kept
         raise HybridError(f"{task} reports no accuracy, but {', '.join(sorted(original))}")
     count = int(original.get("sample_len", 0)) or 1
 
-    def interval(share: float) -> tuple[float, float]:
-        margin = _NORMAL * (share * (1 - share) / count) ** 0.5
-        return max(0.0, share - margin), min(1.0, share + margin)
-
-    one, other = float(original[measure]), float(changed[measure])
-    return Accuracy(count, one, interval(one), other, interval(other), agreement=None, kept=kept)
+    one, other = (normal_share(float(results[measure]), count) for results in (original, changed))
+    return Accuracy(count, one, other, agreement=None, kept=kept)
 
 
 def _language_model(loaded: LoadedModel, spec: HybridSpec) -> Any:

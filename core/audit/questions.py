@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,8 @@ from core.features import annotate
 from core.hybrid import ProgramPatterns, parsed
 from core.hybrid.perplexity import Tell, Variant, measure
 from core.models.pretrained import LoadedModel
-from core.types import HybridSpec, Sentence, Split
-
-_RESAMPLES = 1000
-_SEED = 0
+from core.scoring.intervals import share_estimate
+from core.types import Estimate, HybridSpec, Sentence, Split
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,22 @@ class Accuracy:
     """Shares of questions answered rightly, with 95 % bootstrap intervals over questions."""
 
     questions: int
-    original: float
-    original_interval: tuple[float, float]
-    changed: float
-    changed_interval: tuple[float, float]
+    original: Estimate
+    changed: Estimate
     agreement: float | None  # questions on which both prefer the same answer; None where that is not told
     kept: int = 0  # (head, text) pairs where the program failed and the head kept its own attention
+
+    def figures(self) -> dict[str, Any]:
+        """Every figure by the name under which it is stored and printed; an interval as a pair."""
+        return {
+            "questions": self.questions,
+            "original": self.original.value,
+            "original_interval": (self.original.low, self.original.high),
+            "changed": self.changed.value,
+            "changed_interval": (self.changed.low, self.changed.high),
+            "agreement": self.agreement,
+            "kept": self.kept,
+        }
 
 
 def accuracy(
@@ -62,16 +71,8 @@ def accuracy(
     original, changed = preferred(found.base), preferred(found.changed[0])
     return Accuracy(
         len(questions),
-        float((original == right).mean()),
-        _interval(original == right),
-        float((changed == right).mean()),
-        _interval(changed == right),
+        share_estimate(original == right),
+        share_estimate(changed == right),
         float((original == changed).mean()),
         int(found.kept.sum()),
     )
-
-
-def _interval(hits: np.ndarray) -> tuple[float, float]:
-    drawn = np.random.default_rng(_SEED).binomial(len(hits), hits.mean(), _RESAMPLES) / len(hits)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return float(low), float(high)

@@ -14,10 +14,17 @@ from core.corpus import load_corpus
 from core.display import counted
 from core.errors import HybridError
 from core.review.progress import heads_in_share
-from core.types import ORDERS, HeadId, HybridRequest, ModelInfo, Order, Sentence, Split
-
-_FIGURES = ("base_ppl", "ppl", "increase", "low", "high", "kl", "kl_low", "kl_high")
-_COUNTS = ("tokens", "passages", "kept")
+from core.types import (
+    COUNTS,
+    FIGURES,
+    ORDERS,
+    HeadId,
+    HeadOrder,
+    HybridRequest,
+    ModelInfo,
+    Sentence,
+    Split,
+)
 
 
 def hybrid(
@@ -62,8 +69,8 @@ def _report(now: Session, info: ModelInfo, row: pd.Series) -> Json:
         "share": float(row.share),
         "order": made["order"],
         "calibrated": bool(made["calibration"]),
-        **{name: float(row[name]) for name in _FIGURES},
-        **{name: int(row[name]) for name in _COUNTS},
+        **{name: float(row[name]) for name in FIGURES},
+        **{name: int(row[name]) for name in COUNTS},
         **({} if strict is None else {"strict": strict["strict"], "usual": strict["usual"]}),
         "heads": [str(head) for head, _ in spec.programs],
     }
@@ -75,7 +82,12 @@ def _titled(request: HybridRequest, title: str, count: int | None) -> HybridRequ
 
 
 def curve(
-    now: Session, model: str | None, programs: str, orders: Sequence[Order], limit: int, passages: str | None
+    now: Session,
+    model: str | None,
+    programs: str,
+    orders: Sequence[HeadOrder],
+    limit: int,
+    passages: str | None,
 ) -> Json:
     """Perplexity against share of heads, for each order and for controls on the heads of the first."""
     info = now.model(model)

@@ -178,7 +178,7 @@ def best_report(info: ModelInfo, split: str, found: list[BestProgram]) -> Json:
     """Best programs in the form of design §6; raises WorkspaceError if there are none."""
     if not found:
         raise WorkspaceError(f"no program of {info.name} is scored on {split} yet; run `synthesize`")
-    ious = [one.score.iou for one in found]
+    ious = [one.score.iou.value for one in found]
     return {
         "model": info.title,
         "split": split,
@@ -189,9 +189,9 @@ def best_report(info: ModelInfo, split: str, found: list[BestProgram]) -> Json:
                 "layer": one.score.head.layer,
                 "head": one.score.head.head,
                 "program": one.program.source,
-                "iou": one.score.iou,
-                "low": one.score.low,
-                "high": one.score.high,
+                "iou": one.score.iou.value,
+                "low": one.score.iou.low,
+                "high": one.score.iou.high,
                 "lift": one.lift,
             }
             for one in found

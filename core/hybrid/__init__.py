@@ -11,7 +11,7 @@ from core.hybrid.folder import Shipment, ShippedHybrid, load_hybrid, read_spec, 
 from core.hybrid.patched import Hybrid, hybrid, parsed, replaced, require_patchable
 from core.hybrid.sources import (
     NO_PATTERNS,
-    Patterns,
+    HeadMaps,
     PatternSource,
     PrefixPatterns,
     ProgramPatterns,
@@ -21,9 +21,9 @@ from core.hybrid.sources import (
 __all__ = [
     "IMPLEMENTATION",
     "NO_PATTERNS",
+    "HeadMaps",
     "Hybrid",
     "PatternSource",
-    "Patterns",
     "PrefixPatterns",
     "ProgramPatterns",
     "Shipment",

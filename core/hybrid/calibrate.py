@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from core.features import Features
-from core.hybrid import NO_PATTERNS, Hybrid, Patterns, parsed, replaced, together
+from core.hybrid import NO_PATTERNS, HeadMaps, Hybrid, parsed, replaced, together
 from core.hybrid.perplexity import PredictedTokens, Tell, divergence, predictable
 from core.language import Evaluated, Evaluator, ParsedProgram
 from core.language.tune.vector import Constants
-from core.models.attention import batches, padded_tokens
+from core.maps import like_batches
+from core.models.attention import padded_tokens
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec
@@ -122,7 +123,7 @@ class _Descent:
         self._train = train
         self._halving = halving
         self._batches, kept = (
-            list(batches(features.lengths, predictable(patched.loaded, features), _BATCH_TOKENS))
+            list(like_batches(features.lengths, predictable(patched.loaded, features), _BATCH_TOKENS))
             for features in (train, validation)
         )
         self._validation = [
@@ -157,7 +158,7 @@ class _Descent:
         with torch.no_grad():
             patterns = batch.patterns(self._runs(batch, values))
         weights = patterns.weights.requires_grad_()
-        kl = batch.kl(Patterns(patterns.heads, weights, patterns.mix))
+        kl = batch.kl(HeadMaps(patterns.heads, weights, patterns.mix))
         (of_weights,) = torch.autograd.grad(kl, weights)
         found = torch.zeros_like(values)
         for at, (head, program) in enumerate(self.constants.programs.items()):
@@ -216,11 +217,11 @@ class _Batch:
         batch._base = batch._unmodified().half()
         return batch
 
-    def patterns(self, produced: Mapping[HeadId, Evaluated]) -> Patterns:
+    def patterns(self, produced: Mapping[HeadId, Evaluated]) -> HeadMaps:
         """Patterns of programs that were run on this batch."""
         return together(produced, self.evaluator.features)
 
-    def kl(self, patterns: Patterns) -> Tensor:
+    def kl(self, patterns: HeadMaps) -> Tensor:
         """Summed KL(unmodified || hybrid), nats."""
         base = self._unmodified() if self._base is None else self._base.float()
         logits = self._patched.forward(self._features, self._rows, patterns)

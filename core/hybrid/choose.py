@@ -23,7 +23,7 @@ from core.hybrid.perplexity import Variant, evaluation, measure, predictable
 from core.language import ParsedProgram
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
-from core.types import HeadId, Order, Told
+from core.types import HeadId, HeadOrder, Told
 
 _COST_PASSAGES = {"cost": 120, "measured": 12, "greedy": 32}  # of validation, at most
 _BUDGET_PASSAGES = 40
@@ -56,7 +56,7 @@ class Chooser:
         self.source = ProgramPatterns(self.programs, info.is_causal, self.loaded.device)
         self.halving = Halving(self.told.note)
 
-    def order(self, order: Order, count: int) -> list[HeadId]:
+    def order(self, order: HeadOrder, count: int) -> list[HeadId]:
         """The heads in the order they are replaced, at least `count` of them."""
         heads = sorted(self.programs)
         if order == "greedy":
@@ -88,9 +88,9 @@ class Chooser:
         source = ProgramPatterns(programs, self.loaded.info.is_causal, self.loaded.device)
         features = self.validation.select(self._rows(_BUDGET_PASSAGES))
         variant = Variant(source, frozenset(programs))
-        return evaluation(measure(self.loaded, [variant], features, halving=self.halving)).increase
+        return evaluation(measure(self.loaded, [variant], features, halving=self.halving)).increase.value
 
-    def _costs(self, order: Order) -> Mapping[HeadId, float]:
+    def _costs(self, order: HeadOrder) -> Mapping[HeadId, float]:
         """KL per token of every head; announced as a result unless all were known."""
         if order == "cost" and all(head in self.known for head in self.programs):
             return self.known

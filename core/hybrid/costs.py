@@ -26,9 +26,10 @@ from torch import Tensor
 
 from core.errors import HybridError
 from core.features import Features
-from core.hybrid import Hybrid, Patterns, PatternSource, replaced
+from core.hybrid import HeadMaps, Hybrid, PatternSource, replaced
 from core.hybrid.perplexity import PredictedTokens, Tell, divergence
-from core.models.attention import batches, padded_tokens
+from core.maps import like_batches
+from core.models.attention import padded_tokens
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
 from core.types import HeadId
@@ -81,7 +82,7 @@ def _over(
     halving = halving or Halving()
     order: list[int] = []
     parts = []
-    for batch in batches(features.lengths, rows, batch_tokens):
+    for batch in like_batches(features.lengths, rows, batch_tokens):
         for part, found in halving.run(batch, work, lambda part: padded_tokens(features.lengths, part)):
             parts.append(found)
             order += part
@@ -92,7 +93,7 @@ def _over(
 
 
 def _batch_costs(
-    patched: Hybrid, layers: Sequence[Any], patterns: Patterns, features: Features, batch: Sequence[int]
+    patched: Hybrid, layers: Sequence[Any], patterns: HeadMaps, features: Features, batch: Sequence[int]
 ) -> np.ndarray:
     """float32 [loss, KL or whether the program ran, passage, head]."""
     tokens = PredictedTokens(features, batch, patched.loaded.device)
@@ -115,14 +116,14 @@ def _batch_costs(
     return found
 
 
-def _one_each(patterns: Patterns, at: Sequence[int]) -> Patterns:
+def _one_each(patterns: HeadMaps, at: Sequence[int]) -> HeadMaps:
     """The batch once for every one of these heads, in which that head alone is replaced."""
     count, sentences = len(at), len(patterns.weights)
     alone = torch.eye(count, device=patterns.weights.device).repeat_interleave(sentences, 0)
     if patterns.mix is not None:
         alone = alone * patterns.mix[:, at].repeat(count, 1)
     weights = patterns.weights[:, at].repeat(count, 1, 1, 1)
-    return Patterns([patterns.heads[place] for place in at], weights, alone)
+    return HeadMaps([patterns.heads[place] for place in at], weights, alone)
 
 
 def decoder_layers(loaded: LoadedModel) -> Sequence[Any]:
@@ -205,7 +206,7 @@ def scores(
 
 def _batch_scores(
     patched: Hybrid,
-    patterns: Patterns,
+    patterns: HeadMaps,
     features: Features,
     batch: Sequence[int],
     taken: frozenset[HeadId],
@@ -218,7 +219,7 @@ def _batch_scores(
     start = [float(head in taken) for head in patterns.heads]
     mix = torch.tensor([start] * len(batch), device=device, requires_grad=True)
     scaled = mix if patterns.mix is None else mix * patterns.mix
-    logits = patched.forward(features, batch, Patterns(patterns.heads, patterns.weights, scaled))
+    logits = patched.forward(features, batch, HeadMaps(patterns.heads, patterns.weights, scaled))
     log_p = tokens.log_probabilities(logits)
     chances = log_p.detach().exp().cpu()
     drawn = torch.multinomial(chances, draws, replacement=True, generator=generator).to(device)

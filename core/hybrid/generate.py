@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.errors import HybridError
 from core.features import annotate_ids
-from core.hybrid import Hybrid, Patterns, ProgramPatterns, parsed, replaced
+from core.hybrid import HeadMaps, Hybrid, ProgramPatterns, parsed, replaced
 from core.language import describe, parse
 from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec
@@ -42,7 +42,7 @@ def generate(
         raise HybridError("the prompt has no token; write a few words to go on from")
     programs = parsed(loaded.info, spec)
     source = ProgramPatterns(programs, loaded.info.is_causal, loaded.device)
-    own = Patterns([], torch.zeros(1, 0, 0, 0))  # of the unmodified model
+    own = HeadMaps([], torch.zeros(1, 0, 0, 0))  # of the unmodified model
     generator = torch.Generator().manual_seed(seed)
     ends = {loaded.tokenizer.eos_token_id, *_many(loaded.model.generation_config.eos_token_id)}
     embeddings = loaded.embeddings() if programs else None
@@ -70,11 +70,11 @@ def looks_ahead(spec: HybridSpec) -> list[HeadId]:
 
 
 def _step(
-    patched: Hybrid, patterns: Patterns, ids: list[int], start: int, cache: object
+    patched: Hybrid, patterns: HeadMaps, ids: list[int], start: int, cache: object
 ) -> tuple[Tensor, object]:
     """Logits [vocabulary] of the next token; tokens before `start` are in the cache."""
     name = _cache_name(patched.loaded)
-    newest = Patterns(patterns.heads, patterns.weights[:, :, start:], patterns.mix)
+    newest = HeadMaps(patterns.heads, patterns.weights[:, :, start:], patterns.mix)
     with torch.no_grad(), patched.attending(newest):
         output = patched.loaded.model(
             input_ids=torch.tensor([ids[start:]], device=patched.loaded.device),

@@ -6,10 +6,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from core.errors import HybridError
 from core.hybrid.costs import Costs, Scores
-from core.types import HeadId, Order
+from core.types import HeadId, HeadOrder
 
 
 def estimated_kl(scores: Scores, passages: np.ndarray | None = None) -> dict[HeadId, float]:
@@ -68,7 +69,7 @@ def largest_within(
 
 def ranked(
     heads: Sequence[HeadId],
-    order: Order,
+    order: HeadOrder,
     costs: Mapping[HeadId, float],
     fits: Mapping[HeadId, float],
     seed: int,
@@ -89,9 +90,12 @@ def ranked(
 
 
 def rank_correlation(one: Mapping[HeadId, float], other: Mapping[HeadId, float]) -> float:
-    """Spearman's, over the heads of both."""
+    """Spearman's, over the heads of both; equal values, also infinite ones, share their mean rank.
+
+    nan for fewer than two heads, or where all values of a side are equal.
+    """
     heads = sorted(one.keys() & other.keys())
-    if len(heads) < 2:
+    ranks = [pd.Series([values[head] for head in heads], dtype=float).rank() for values in (one, other)]
+    if any(rank.nunique() < 2 for rank in ranks):
         return float("nan")
-    ranks = [np.argsort(np.argsort([values[head] for head in heads])) for values in (one, other)]
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.errors import HybridError
 from core.features import Features
 from core.hybrid.attention import IMPLEMENTATION, PATTERNS, LayerPatterns, can_patch
-from core.hybrid.sources import Patterns, PatternSource, ProgramPatterns
+from core.hybrid.sources import HeadMaps, PatternSource, ProgramPatterns
 from core.language import ParsedProgram, parse
 from core.models.attention import padded_ids, without_cache
 from core.models.pretrained import LoadedModel
@@ -39,7 +39,7 @@ class Hybrid:
             self.failures += found.failures
             return self.forward(features, rows, found)
 
-    def forward(self, features: Features, rows: Sequence[int], patterns: Patterns | None) -> Tensor:
+    def forward(self, features: Features, rows: Sequence[int], patterns: HeadMaps | None) -> Tensor:
         """The same with these patterns, differentiable in their weights and mix."""
         ids, mask = padded_ids(features, rows, self.loaded.device)
         with self.attending(patterns):
@@ -48,7 +48,7 @@ class Hybrid:
         return found
 
     @contextmanager
-    def attending(self, patterns: Patterns | None) -> Iterator[None]:
+    def attending(self, patterns: HeadMaps | None) -> Iterator[None]:
         """Forward passes in the block attend to these patterns."""
         chosen = {} if patterns is None else by_layer(patterns)
         modules = [m for m in self.loaded.model.modules() if getattr(m, "layer_idx", None) in chosen]
@@ -60,7 +60,7 @@ class Hybrid:
                 PATTERNS.pop(module, None)
 
 
-def by_layer(patterns: Patterns) -> dict[int, LayerPatterns]:
+def by_layer(patterns: HeadMaps) -> dict[int, LayerPatterns]:
     """The patterns of each layer's heads."""
     places: dict[int, list[int]] = {}
     for at, head in enumerate(patterns.heads):

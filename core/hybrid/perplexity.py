@@ -11,15 +11,15 @@ from torch import Tensor
 
 from core.errors import HybridError
 from core.features import Features
-from core.hybrid import NO_PATTERNS, Hybrid, Patterns, PatternSource, ProgramPatterns, parsed, replaced
-from core.models.attention import batches, padded_tokens
+from core.hybrid import NO_PATTERNS, HeadMaps, Hybrid, PatternSource, ProgramPatterns, parsed, replaced
+from core.maps import like_batches
+from core.models.attention import padded_tokens
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
-from core.types import Evaluation, HeadId, HybridSpec
+from core.scoring.intervals import token_interval
+from core.types import Estimate, Evaluation, HeadId, HybridSpec
 
 BATCH_TOKENS = 256  # bounds the logits held at once: tokens x vocabulary, for two models
-_RESAMPLES = 1000
-_BOOTSTRAP_SEED = 0
 
 Tell = Callable[[int, int], None]
 
@@ -81,7 +81,7 @@ def measure(
 
     with replaced(loaded, NO_PATTERNS) as patched, torch.inference_mode():
         done = 0
-        for batch in batches(features.lengths, rows, BATCH_TOKENS):
+        for batch in like_batches(features.lengths, rows, BATCH_TOKENS):
             for part, (found, failures) in halving.run(
                 batch, lambda part: _batch_losses(patched, variants, features, part), width
             ):
@@ -152,12 +152,12 @@ def divergence(base: Tensor, changed: Tensor) -> Tensor:
     return torch.nn.functional.kl_div(changed, base, log_target=True, reduction="none").sum(-1)
 
 
-def among(patterns: Patterns, heads: frozenset[HeadId]) -> Patterns:
+def among(patterns: HeadMaps, heads: frozenset[HeadId]) -> HeadMaps:
     """The patterns of these heads only."""
     chosen = [at for at, head in enumerate(patterns.heads) if head in heads]
     if len(chosen) == len(patterns.heads):
         return patterns
-    return Patterns(
+    return HeadMaps(
         [patterns.heads[at] for at in chosen],
         patterns.weights[:, chosen],
         None if patterns.mix is None else patterns.mix[:, chosen],
@@ -170,33 +170,21 @@ def evaluation(losses: Losses, variant: int = 0, tokens: np.ndarray | None = Non
     passages, counts = np.unique(losses.rows[which], return_counts=True)
     base, changed = losses.base[which].mean(dtype=float), losses.changed[variant, which].mean(dtype=float)
     added = losses.changed[variant, which].astype(float) - losses.base[which]
-    low, high = np.expm1(_interval(added, losses.rows[which]))
-    kl_low, kl_high = _interval(losses.kl[variant, which], losses.rows[which])
+    low, high = np.expm1(token_interval(added, losses.rows[which]))
+    kl = losses.kl[variant, which]
+    kl_low, kl_high = token_interval(kl, losses.rows[which])
     return Evaluation(
         base_ppl=float(np.exp(base)),
         ppl=float(np.exp(changed)),
-        increase=float(np.expm1(changed - base)),
-        low=float(low),
-        high=float(high),
-        kl=float(losses.kl[variant, which].mean(dtype=float)),
+        increase=Estimate(float(np.expm1(changed - base)), float(low), float(high)),
+        kl=Estimate(float(kl.mean(dtype=float)), float(kl_low), float(kl_high)),
         tokens=int(counts.sum()),
         passages=len(passages),
         kept=int(losses.kept[variant, passages].sum()),
-        kl_low=float(kl_low),
-        kl_high=float(kl_high),
     )
 
 
 def kl_beyond(losses: Losses, one: int, other: int) -> tuple[float, float]:
     """95 % bootstrap interval of how much more KL per token variant `one` costs than `other`."""
-    low, high = _interval(losses.kl[one].astype(float) - losses.kl[other], losses.rows)
+    low, high = token_interval(losses.kl[one].astype(float) - losses.kl[other], losses.rows)
     return float(low), float(high)
-
-
-def _interval(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """95 % bootstrap interval, over passages, of the mean of `values` [token] of passages `rows` [token]."""
-    _, place, tokens = np.unique(rows, return_inverse=True, return_counts=True)
-    n, sums = len(tokens), np.bincount(place, values)
-    counts = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
-    found: np.ndarray = np.percentile(counts @ sums / (counts @ tokens), [2.5, 97.5])
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,11 +12,12 @@ from torch.nn import functional
 
 from core.features import Features
 from core.language import Evaluated, Evaluator, ParsedProgram
+from core.maps import batches
 from core.types import HeadId
 
 
 @dataclass(frozen=True)
-class Patterns:
+class HeadMaps:
     """Weights of some heads on some sentences."""
 
     heads: Sequence[HeadId]
@@ -43,15 +44,15 @@ class PatternSource(Protocol):
     def heads(self) -> Sequence[HeadId]:
         """The heads that are replaced."""
 
-    def patterns(self, features: Features) -> Patterns:
+    def patterns(self, features: Features) -> HeadMaps:
         """Their patterns on these sentences."""
 
 
 class _NoPatterns:
     heads: Sequence[HeadId] = ()
 
-    def patterns(self, features: Features) -> Patterns:
-        return Patterns([], torch.zeros(len(features), 0, 0, 0))
+    def patterns(self, features: Features) -> HeadMaps:
+        return HeadMaps([], torch.zeros(len(features), 0, 0, 0))
 
 
 NO_PATTERNS = _NoPatterns()  # a source without heads
@@ -68,18 +69,18 @@ class ProgramPatterns:
         self.causal = causal
         self.device = device
 
-    def patterns(self, features: Features) -> Patterns:
+    def patterns(self, features: Features) -> HeadMaps:
         """Every distinct program evaluated once."""
         evaluator = Evaluator(features, self.causal, self.device)
         produced = {program.id: evaluator.run(program) for program in set(self.programs.values())}
         return together({head: produced[self.programs[head].id] for head in self.heads}, features)
 
 
-def together(produced: Mapping[HeadId, Evaluated], features: Features) -> Patterns:
+def together(produced: Mapping[HeadId, Evaluated], features: Features) -> HeadMaps:
     """What programs produced on some sentences, each for its head; one that failed leaves its head alone."""
     length = int(features.lengths.max(initial=0))
     if not produced:
-        return Patterns([], torch.zeros(len(features), 0, length, length))
+        return HeadMaps([], torch.zeros(len(features), 0, length, length))
     results = [
         functional.pad(one.weights, (0, length - one.weights.shape[2], 0, length - one.weights.shape[1]))
         for one in produced.values()
@@ -89,7 +90,7 @@ def together(produced: Mapping[HeadId, Evaluated], features: Features) -> Patter
         mix[list(one.failures), at] = 0
     has_failed = bool((mix == 0).any())
     weights = torch.stack(results, 1)
-    return Patterns(list(produced), weights, mix.to(weights.device) if has_failed else None)
+    return HeadMaps(list(produced), weights, mix.to(weights.device) if has_failed else None)
 
 
 _MOST_WEIGHTS = 2**24  # held at once of prefixes, of which the last rows are kept
@@ -112,7 +113,7 @@ class PrefixPatterns:
         self.prefixes = prefixes
         self.device = device
 
-    def patterns(self, features: Features) -> Patterns:
+    def patterns(self, features: Features) -> HeadMaps:
         """Row n of a passage is the last row of its first n + 1 tokens."""
         length = int(features.lengths.max(initial=0))
         weights = torch.zeros(len(features), len(self.heads), length, length, device=self.device)
@@ -120,20 +121,11 @@ class PrefixPatterns:
         source = ProgramPatterns(self.programs, True, self.device)
         for row, sentence in enumerate(features.sentences):
             prefixes = self.prefixes[sentence]
-            for some in self._parts(len(prefixes)):
+            most = _MOST_WEIGHTS // max(1, len(self.heads))
+            for some in batches(prefixes.lengths, range(len(prefixes)), pairs=most):
                 read = source.patterns(prefixes.select(some))
                 for at, last in enumerate(some):
                     weights[row, :, last, : last + 1] = read.weights[at, :, last, : last + 1]
                 if read.mix is not None:  # one failing prefix is a failing passage
                     mix[row] = torch.minimum(mix[row], read.mix.amin(0).cpu())
-        return Patterns(self.heads, weights, mix.to(self.device) if bool((mix == 0).any()) else None)
-
-    def _parts(self, prefixes: int) -> Iterator[range]:
-        """Prefixes in order, as many at a time as keep the weights of all heads within bounds."""
-        start = 0
-        while start < prefixes:
-            end = start + 1
-            while end < prefixes and len(self.heads) * (end + 1 - start) * (end + 1) ** 2 <= _MOST_WEIGHTS:
-                end += 1
-            yield range(start, end)
-            start = end
+        return HeadMaps(self.heads, weights, mix.to(self.device) if bool((mix == 0).any()) else None)

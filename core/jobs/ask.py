@@ -14,7 +14,16 @@ from core.jobs.queue import JobQueue
 from core.language import parse
 from core.proposers.llm.prices import price_of
 from core.store.hybrids import spec_to_json
-from core.types import ClaudeLimits, HeadId, HybridRequest, ModelInfo, Order, SearchLimits, Sentence, Split
+from core.types import (
+    ClaudeLimits,
+    HeadId,
+    HeadOrder,
+    HybridRequest,
+    ModelInfo,
+    SearchLimits,
+    Sentence,
+    Split,
+)
 
 SHARES = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 
@@ -73,7 +82,7 @@ class JobRunner(JobQueue):
         chosen = sorted(set(info.head_ids() if heads is None else heads))
         best = {b.score.head: b for b in self._workspace.library.best(info.id, Split.VALIDATION)}
         known = {head: best[head] for head in chosen if head in best}
-        worst_first = sorted(chosen, key=lambda head: known[head].score.iou if head in known else -1.0)
+        worst_first = sorted(chosen, key=lambda head: known[head].score.iou.value if head in known else -1.0)
         spec = {
             "info": asdict(info),
             "sentences": self._split_sentences(info),
@@ -145,7 +154,7 @@ class JobRunner(JobQueue):
         passages: Sequence[Sentence],
         passages_from: str,
         title: str,
-        orders: Sequence[Order] = ("cost", "iou", "random"),
+        orders: Sequence[HeadOrder] = ("cost", "iou", "random"),
         shares: Sequence[float] = SHARES,
         seed: int = 0,
     ) -> str:
@@ -201,7 +210,7 @@ class JobRunner(JobQueue):
     ) -> Json:
         """What a worker needs to choose among programs and to measure its choice."""
         best = self._workspace.library.best(info.id, Split.VALIDATION)
-        fits = {found.score.head: found.score.iou for found in best}
+        fits = {found.score.head: found.score.iou.value for found in best}
         costs = self._workspace.hybrids.costs(info.id)
         candidates = [
             {

@@ -12,7 +12,7 @@ from core.store.gains import add_gains, best_fits
 from core.store.hybrids import add_costs, add_curve, add_downstream, add_evaluation, add_hybrid, add_weights
 from core.store.jobs import set_job_model, set_job_state
 from core.store.library import add_model, add_program, add_proposals, add_scores, add_sentences
-from core.types import Evaluation, HeadId, ModelInfo, Score, Split
+from core.types import Estimate, Evaluation, HeadId, ModelInfo, Score, Split
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Intake:
                 pass  # comes with its evaluation; until then it lets a resumed job go on without choosing
             case "evaluation":
                 hybrid = add_hybrid(cursor, content["model"], content["hybrid"])
-                measured = Evaluation(**content["evaluation"])
+                measured = Evaluation.of(content["evaluation"])
                 add_evaluation(cursor, hybrid, content["passages_from"], measured, content["details"])
             case "curve":
                 add_curve(cursor, content)
@@ -68,5 +68,6 @@ class Intake:
 
 
 def _score(row: Json) -> Score:
-    head = HeadId(**row["head"])
-    return Score(**{**row, "head": head, "split": Split(row["split"])})
+    iou = Estimate(row["iou"], row["low"], row["high"])
+    told = {name: row[name] for name in ("program", "js_distance", "sentences", "failures")}
+    return Score(head=HeadId(**row["head"]), split=Split(row["split"]), iou=iou, **told)

@@ -9,12 +9,13 @@ import torch
 
 from core.errors import ModelError
 from core.features import Features
+from core.maps import like_batches
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
 from core.types import SentenceAttention
 
 BATCH_TOKENS = 512  # padded tokens in a forward pass; more gains nothing on a CPU
-_MAP_BUDGET = 2**28  # elements of attention that one batch may hold, over all layers
+MAP_BUDGET = 2**28  # elements of attention that one batch may hold, over all layers
 
 
 def extract(
@@ -30,7 +31,7 @@ def extract(
     memory runs out. Raises ModelError if the model reports no attention.
     """
     halving = halving or Halving()
-    cells = loaded.info.layers * loaded.info.heads
+    heads = loaded.info.layers * loaded.info.heads
 
     def maps_of(batch: Sequence[int]) -> np.ndarray:
         return _maps(loaded, features, batch)
@@ -38,7 +39,7 @@ def extract(
     def width(batch: Sequence[int]) -> int:
         return padded_tokens(features.lengths, batch)
 
-    for batch in batches(features.lengths, rows, batch_tokens, cells):
+    for batch in like_batches(features.lengths, rows, batch_tokens, MAP_BUDGET // heads):
         for part, maps in halving.run(batch, maps_of, width):
             yield from _unpadded(features, part, maps)
 
@@ -60,25 +61,6 @@ def _maps(loaded: LoadedModel, features: Features, rows: Sequence[int]) -> np.nd
 def padded_tokens(lengths: np.ndarray, rows: Sequence[int]) -> int:
     """How many tokens a batch of these rows has with its padding."""
     return len(rows) * max(int(lengths[row]) for row in rows)
-
-
-def batches(
-    lengths: np.ndarray, rows: Sequence[int], batch_tokens: int, cells: int = 1
-) -> Iterator[list[int]]:
-    """Rows in order of length, cut so that a batch's padded tokens and attention maps stay bounded.
-
-    `cells` is how many maps (layers x heads) a sentence gives.
-    """
-    batch: list[int] = []
-    for row in sorted(rows, key=lambda row: (int(lengths[row]), row)):
-        width = int(lengths[row])
-        full = (len(batch) + 1) * width > batch_tokens or (len(batch) + 1) * cells * width**2 > _MAP_BUDGET
-        if batch and full:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
 
 
 def padded_ids(

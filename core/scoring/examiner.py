@@ -12,11 +12,12 @@ import numpy as np
 
 from core.features import Features
 from core.language import Evaluated, Evaluator, ParsedProgram
-from core.scoring.scores import interval, iou_from_l1
-from core.types import AttentionMap, Failure, Fit, HeadId, Score, Sentence, Split
+from core.maps import iou_from_l1, like_batches
+from core.scoring.intervals import mean_estimate
+from core.types import AttentionMap, Estimate, Failure, HeadId, Score, Sentence, Split
 
 _MAP_BYTES_HELD = 2**25  # of the heads looked at last; half a megabyte a head in the demo
-_CHUNK_CELLS = 2**19  # padded cells that are evaluated together: 2 MB a tensor
+_BATCH_PAIRS = 2**19  # padded query-key pairs that are evaluated together: 2 MB a tensor
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,9 @@ class Evidence:
     failures: Mapping[str, Failure]  # Sentence.id -> why
 
     @property
-    def fit(self) -> Fit:
-        """The mean with its interval."""
-        low, high = interval(self.ious)
-        return Fit(float(self.ious.mean()), float(low), float(high))
+    def fit(self) -> Estimate:
+        """The mean IoU with its interval."""
+        return mean_estimate(self.ious)
 
     @property
     def nbytes(self) -> int:
@@ -77,8 +77,8 @@ class Examiner:
         self._attention = attention.restricted([sentence.id for sentence in sentences])
         self._is_causal = is_causal
         self._maps: OrderedDict[HeadId, list[np.ndarray]] = OrderedDict()
-        self._chunks = _chunks(features.lengths)
-        self._kept: dict[int, Evaluator] = {}  # by place in _chunks
+        self._batches = batches_of(features.lengths)
+        self._kept: dict[int, Evaluator] = {}  # by place in _batches
         self._lock = Lock()
 
     def compare(self, head: HeadId, program: ParsedProgram, worst: int = 3) -> Evidence:
@@ -116,14 +116,11 @@ class Examiner:
     def score(self, head: HeadId, program: ParsedProgram, split: Split) -> Score:
         """The program's score on the head; the Jensen-Shannon distance is not measured."""
         found = self.compare(head, program)
-        fit = found.fit
         return Score(
             program=program.id,
             head=head,
             split=split,
-            iou=fit.iou,
-            low=fit.low,
-            high=fit.high,
+            iou=found.fit,
             js_distance=float("nan"),
             sentences=len(found.ious),
             failures=len(found.failures),
@@ -131,7 +128,7 @@ class Examiner:
 
     def _evaluated(self, program: ParsedProgram) -> Iterator[tuple[list[int], Evaluated]]:
         """The program on all sentences, some at a time: their places, and what it gives there."""
-        for at, rows in enumerate(self._chunks):
+        for at, rows in enumerate(self._batches):
             evaluator = self._kept.get(at) or Evaluator(self._features.select(rows), self._is_causal)
             if at == 0:  # of short sentences there is no other
                 self._kept[at] = evaluator
@@ -150,14 +147,9 @@ class Examiner:
         return self._maps[head]
 
 
-def _chunks(lengths: np.ndarray) -> list[list[int]]:
-    """Sentences of similar length in chunks that are no larger than _CHUNK_CELLS when padded, or of one."""
-    chunks: list[list[int]] = []
-    for row in np.argsort(lengths, kind="stable"):
-        if not chunks or (len(chunks[-1]) + 1) * int(lengths[row]) ** 2 > _CHUNK_CELLS:
-            chunks.append([])
-        chunks[-1].append(int(row))
-    return chunks
+def batches_of(lengths: np.ndarray) -> list[list[int]]:
+    """Sentences of like length that are evaluated together."""
+    return list(like_batches(lengths, range(len(lengths)), pairs=_BATCH_PAIRS))
 
 
 def _bytes_of(maps: Mapping[HeadId, Sequence[np.ndarray]]) -> int:

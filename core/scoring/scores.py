@@ -1,17 +1,19 @@
-"""How well programs reproduce heads: IoU, Jensen-Shannon distance, bootstrap intervals, baselines.
+"""How well programs reproduce heads: IoU, Jensen-Shannon distance, and what they come to on a split.
 
-All matrices are row-stochastic, so with n rows and L1 distance d the IoU, sum of minima over sum of
-maxima, is (n - d/2) / (n + d/2): one distance per (program, head, sentence) gives everything.
+    produced = program_maps(programs, features, is_causal)
+    scores = score(produced, maps, heads, split)
+
+The first evaluates programs on sentences, once for however many heads; the second compares them with heads.
 """
 
 from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -19,80 +21,58 @@ import torch
 
 from core.features import Features
 from core.language import Evaluator, ParsedProgram
-from core.maps import l1_distances
-from core.types import Failure, HeadId, Score, Split
+from core.maps import batches, cell_count, iou_from_l1, l1_distances, pack_tensor, places
+from core.scoring.intervals import mean_interval
+from core.types import Estimate, Failure, HeadId, Score, Split
 
 Item = TypeVar("Item")
 
 MAX_CELLS = 2**27  # float32 cells that are held at once, of programs and of heads: 512 MB each
-_CHUNK_TOKENS = 2048  # padded tokens that are evaluated together
-_RESAMPLES = 1000
-_BOOTSTRAP_SEED = 0
-
-BASELINES: Mapping[str, str] = {
-    "first token": '''def attend(q, k):
-    """Everything rests on the first token."""
-    return k.is_first
-''',
-    "previous token": '''def attend(q, k):
-    """Looks at the token before."""
-    return k == q.prev
-''',
-    "uniform": '''def attend(q, k):
-    """Looks at all tokens alike."""
-    return 1.0
-''',
-    "same token": '''def attend(q, k):
-    """Looks at earlier occurrences of the same token."""
-    return k.lower == q.lower and k.index < q.index
-''',
-    "random token": '''def attend(q, k):
-    """Looks at one arbitrary token, chosen by arithmetic on the position."""
-    return k.index == (q.index * 7919 + 104) % 997 % (q.index + 1)
-''',
-}
+_BATCH_TOKENS = 2048  # padded tokens that are evaluated together
 
 
 @dataclass(frozen=True)
-class Patterns:
+class ProgramMaps:
     """The attention that programs produce on sentences, packed for comparison."""
 
     programs: tuple[str, ...]  # Program.id
     sentences: tuple[str, ...]  # Sentence.id
-    cells: tuple[torch.Tensor, ...]  # per sentence: float32 [program, cell], as `pack_maps` orders cells
+    cells: tuple[torch.Tensor, ...]  # per sentence: float32 [program, cell], as `pack_tensor` orders cells
     failures: Mapping[tuple[int, int], Failure]  # (program, sentence), as positions
+    is_causal: bool
+
+    def of_sentence(self, at: int) -> ProgramMaps:
+        """The same on the sentence in this place only."""
+        return replace(
+            self,
+            sentences=(self.sentences[at],),
+            cells=(self.cells[at],),
+            failures={(program, 0): f for (program, row), f in self.failures.items() if row == at},
+        )
 
 
-def patterns(
+def program_maps(
     programs: Sequence[ParsedProgram],
     features: Features,
     is_causal: bool,
     device: str | torch.device = "cpu",
-) -> Patterns:
+) -> ProgramMaps:
     """Every program's attention on every sentence of `features`; cells lie on `device`."""
     cells: list[torch.Tensor] = []
     failures: dict[tuple[int, int], Failure] = {}
-    for rows in _chunks(features.lengths):
+    for rows in batches(features.lengths, range(len(features)), tokens=_BATCH_TOKENS):
         evaluator = Evaluator(features.select(rows), is_causal, device)
         lengths = [int(features.lengths[row]) for row in rows]
-        chunk = [torch.zeros(len(programs), cell_count(n, is_causal), device=device) for n in lengths]
+        batch = [torch.zeros(len(programs), cell_count(n, is_causal), device=device) for n in lengths]
         for at, program in enumerate(programs):
             result = evaluator.run(program)
             for position, n in enumerate(lengths):
-                chunk[position][at] = pack_maps(result.weights[position, :n, :n], is_causal)
+                batch[position][at] = pack_tensor(result.weights[position, :n, :n], is_causal)
             failures.update({(at, rows[row]): failure for row, failure in result.failures.items()})
-        cells.extend(chunk)
-    return Patterns(tuple(program.id for program in programs), features.sentences, tuple(cells), failures)
-
-
-def cell_count(n: int, is_causal: bool) -> int:
-    """How many cells of an n x n map are compared."""
-    return n * (n + 1) // 2 if is_causal else n * n
-
-
-def count_cells(features: Features, is_causal: bool) -> int:
-    """How many cells of one head's maps are compared on all sentences."""
-    return sum(cell_count(int(n), is_causal) for n in features.lengths)
+        cells.extend(batch)
+    return ProgramMaps(
+        tuple(program.id for program in programs), features.sentences, tuple(cells), failures, is_causal
+    )
 
 
 def in_blocks(items: Sequence[Item], cells: int) -> list[Sequence[Item]]:
@@ -101,27 +81,23 @@ def in_blocks(items: Sequence[Item], cells: int) -> list[Sequence[Item]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def pack_maps(maps: torch.Tensor, is_causal: bool) -> torch.Tensor:
-    """Maps [..., query, key] as [..., cell]: the lower triangle row by row, or everything."""
-    n = maps.shape[-1]
-    if not is_causal:
-        return maps.reshape(*maps.shape[:-2], n * n)
-    return maps.flatten(-2).index_select(-1, _triangle(n).to(maps.device))
+def score(
+    produced: ProgramMaps,
+    maps: Mapping[str, np.ndarray],
+    heads: Sequence[HeadId],
+    split: Split,
+    with_js: bool = False,
+) -> list[Score]:
+    """One Score per (program, head), program by program, on the sentences that the programs ran on.
+
+    `maps` gives each sentence's maps of these heads, [head, query, key], in this order. The Jensen-Shannon
+    distance takes longer than all else and is measured only `with_js`.
+    """
+    distances = js_distances(produced, maps) if with_js else None
+    return summarise(produced, sentence_ious(produced, maps), heads, split, distances)
 
 
-@lru_cache(maxsize=256)
-def _triangle(n: int) -> torch.Tensor:
-    """Where the lower triangle lies in a flattened n x n map; there are many maps of each size."""
-    return torch.ones(n, n, dtype=torch.bool).tril().flatten().nonzero()[:, 0]
-
-
-def iou_from_l1(distance: np.ndarray, rows: np.ndarray | int) -> np.ndarray:
-    """IoU of row-stochastic matrices from their L1 distance and number of rows."""
-    iou: np.ndarray = (rows - distance / 2) / (rows + distance / 2)
-    return iou
-
-
-def sentence_ious(produced: Patterns, maps: Mapping[str, np.ndarray], is_causal: bool) -> np.ndarray:
+def sentence_ious(produced: ProgramMaps, maps: Mapping[str, np.ndarray]) -> np.ndarray:
     """IoU of every program with every head on every sentence, float32 [program, head, sentence].
 
     `maps` gives each sentence's heads, [head, query, key]. A failed sentence scores 0.
@@ -131,7 +107,8 @@ def sentence_ious(produced: Patterns, maps: Mapping[str, np.ndarray], is_causal:
 
     def compare(at: int) -> None:
         attention, cells = torch.from_numpy(maps[produced.sentences[at]]), produced.cells[at]
-        distances[at] = l1_distances(cells, pack_maps(attention, is_causal).to(cells.device)).cpu()
+        packed = pack_tensor(attention, produced.is_causal)
+        distances[at] = l1_distances(cells, packed.to(cells.device)).cpu()
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(compare, range(len(produced.sentences))))
@@ -142,7 +119,7 @@ def sentence_ious(produced: Patterns, maps: Mapping[str, np.ndarray], is_causal:
     return ious
 
 
-def js_distances(produced: Patterns, maps: Mapping[str, np.ndarray], is_causal: bool) -> np.ndarray:
+def js_distances(produced: ProgramMaps, maps: Mapping[str, np.ndarray]) -> np.ndarray:
     """Mean row-wise Jensen-Shannon distance (base 2, in [0, 1]), float32 [program, head].
 
     The mean is over sentences on which the program did not fail; 1 if there is none.
@@ -150,9 +127,9 @@ def js_distances(produced: Patterns, maps: Mapping[str, np.ndarray], is_causal: 
     totals = np.zeros((len(produced.programs), next(iter(maps.values())).shape[0]), np.float64)
     counts = np.zeros((len(produced.programs), 1))
     for at, (sentence, cells) in enumerate(zip(produced.sentences, produced.cells, strict=True)):
-        heads = pack_maps(torch.from_numpy(maps[sentence]), is_causal)
+        heads = pack_tensor(torch.from_numpy(maps[sentence]), produced.is_causal)
         n = maps[sentence].shape[-1]
-        row_of = torch.tril_indices(n, n)[0] if is_causal else torch.arange(n).repeat_interleave(n)
+        row_of = torch.from_numpy(places(n, produced.is_causal)[0])
         for program in range(len(produced.programs)):
             if (program, at) in produced.failures:
                 continue
@@ -171,54 +148,27 @@ def _js_terms(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
     return nats / (2 * math.log(2))
 
 
-def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % bootstrap interval of the mean over the last axis (sentences)."""
-    n = values.shape[-1]
-    rng = np.random.default_rng(_BOOTSTRAP_SEED)
-    shares = rng.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES).astype(np.float32) / n
-    means = values.reshape(-1, n) @ shares.T  # [value, resample]
-    low, high = np.percentile(means, [2.5, 97.5], axis=-1)
-    return low.reshape(values.shape[:-1]), high.reshape(values.shape[:-1])
-
-
 def summarise(
-    produced: Patterns,
+    produced: ProgramMaps,
     ious: np.ndarray,
-    layer: int,
+    heads: Sequence[HeadId],
     split: Split,
     js: np.ndarray | None = None,
 ) -> list[Score]:
-    """One Score per (program, head of the layer) from IoU [program, head, sentence]."""
+    """What `score` gives, from IoU [program, head, sentence] that came in pieces."""
     means = ious.mean(-1)
-    low, high = interval(ious)
-    failed = np.zeros(len(produced.programs), int)
-    for program, _ in produced.failures:
-        failed[program] += 1
+    low, high = mean_interval(ious)
+    failed = Counter(program for program, _ in produced.failures)
     return [
         Score(
             program=name,
-            head=HeadId(layer, head),
+            head=head,
             split=split,
-            iou=float(means[at, head]),
-            low=float(low[at, head]),
-            high=float(high[at, head]),
-            js_distance=float("nan") if js is None else float(js[at, head]),
+            iou=Estimate(float(means[row, at]), float(low[row, at]), float(high[row, at])),
+            js_distance=float("nan") if js is None else float(js[row, at]),
             sentences=ious.shape[-1],
-            failures=int(failed[at]),
+            failures=failed[row],
         )
-        for at, name in enumerate(produced.programs)
-        for head in range(ious.shape[1])
+        for row, name in enumerate(produced.programs)
+        for at, head in enumerate(heads)
     ]
-
-
-def _chunks(lengths: np.ndarray) -> list[list[int]]:
-    """Consecutive rows whose padded size stays bounded."""
-    chunks: list[list[int]] = []
-    widest = 0
-    for row, n in enumerate(lengths):
-        widest = max(widest, int(n))
-        if not chunks or (len(chunks[-1]) + 1) * widest > _CHUNK_TOKENS:
-            chunks.append([])
-            widest = int(n)
-        chunks[-1].append(row)
-    return chunks

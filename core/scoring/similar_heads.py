@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import torch
 
-from core.maps import l1_distances
-from core.scoring.scores import iou_from_l1, pack_maps
+from core.maps import iou_from_l1, l1_distances, pack_tensor
 
 
 def head_ious(
@@ -22,7 +21,7 @@ def head_ious(
     rows = {}
     for maps in layers:
         for sentence in sentences:
-            cells[sentence].append(pack_maps(torch.from_numpy(maps[sentence]), is_causal))
+            cells[sentence].append(pack_tensor(torch.from_numpy(maps[sentence]), is_causal))
             rows[sentence] = maps[sentence].shape[-1]
     total: np.ndarray | None = None
     for sentence in sentences:

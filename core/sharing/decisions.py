@@ -29,7 +29,7 @@ from typing import Any
 
 from core.errors import DecisionsError, ProgramError
 from core.language import parse
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from core.store import Workspace
 from core.types import Action, ModelInfo
 

@@ -17,10 +17,9 @@ from core.hybrid.patched import parsed
 from core.language import parse
 from core.store.hybrids import add_hybrid, hybrid_id, spec_to_json
 from core.store.workspace import Workspace
-from core.types import HeadId, ModelInfo
+from core.types import COUNTS, FIGURES, HeadId, ModelInfo
 
-_FIGURES = ("increase", "low", "high", "kl", "kl_low", "kl_high", "base_ppl", "ppl")
-_COUNTS = ("tokens", "passages", "kept")
+_SHOWN = (*FIGURES[2:], *FIGURES[:2])  # what was asked for first, perplexities last
 _HOW = ("order", "budget", "calibration")
 
 
@@ -74,8 +73,8 @@ def _curve(workspace: Workspace, info: ModelInfo, programs: Mapping[str, str]) -
 def _figures(row: pd.Series) -> dict[str, Any]:
     figures: dict[str, Any] = {"title": str(row.title)}
     if pd.notna(row.increase):
-        figures |= {name: float(row[name]) for name in _FIGURES if pd.notna(row[name])}
-        figures |= {name: int(row[name]) for name in _COUNTS}
+        figures |= {name: float(row[name]) for name in _SHOWN if pd.notna(row[name])}
+        figures |= {name: int(row[name]) for name in COUNTS}
         figures["passages_from"] = Path(row.passages_from).name
     return figures
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.display import CIVIDIS, between
-from core.scoring.examiner import Evidence, Example
+from core.maps import pack, unpack
+from core.scoring import Evidence, Example
 from core.types import Card, ModelInfo, Split, Verdict
 
 _STYLE = """
@@ -79,7 +80,7 @@ def _entry(entry: Entry, is_causal: bool, palette: bytes) -> str:
     card, verdict = entry.card, entry.verdict
     marks = [card.category, *(["lookahead"] if card.lookahead else []), f"{card.origin}, {card.nodes} nodes"]
     fits = " · ".join(
-        f"{split} {fit.iou:.3f} [{fit.low:.3f}, {fit.high:.3f}]" for split, fit in card.fits.items()
+        f"{split} {fit.value:.3f} [{fit.low:.3f}, {fit.high:.3f}]" for split, fit in card.fits.items()
     )
     who = f"accepted by {verdict.reviewer}, {verdict.at[:10]}"
     maps = "".join(_example(example, is_causal, palette) for example in entry.evidence.examples)
@@ -112,9 +113,8 @@ def png(weights: np.ndarray, is_causal: bool, palette: bytes) -> bytes:
     """A map [query, key] as a PNG of one pixel a cell, 255 colours; nothing in the masked future."""
     n = len(weights)
     shades = np.clip(np.rint(weights * 254), 0, 254).astype(np.uint8) + 1
-    if is_causal:
-        shades[np.triu_indices(n, 1)] = 0
-    rows = np.concatenate([np.zeros((n, 1), np.uint8), shades], axis=1)  # each row begins with its filter
+    seen = unpack(pack(shades, is_causal), n, is_causal)
+    rows = np.concatenate([np.zeros((n, 1), np.uint8), seen], axis=1)  # each row begins with its filter
     return b"".join(
         [
             b"\x89PNG\r\n\x1a\n",

@@ -1,9 +1,9 @@
 """Attention in Parquet: one file per layer, one row per (head, sentence).
 
 Columns: `head` int16, `sentence_id` string, `n` int32, `weights` binary. `weights` is little-endian
-float16: the lower triangle, row by row (row q holds keys 0..q), or all n x n for an encoder; the file's
-metadata entry `shape` says which. Each row group holds one head's rows of one batch of sentences, so a
-reader that wants one head, or one (head, sentence), skips the rest by the row groups' statistics.
+float16: the cells as `maps.pack` orders them; the file's metadata entry `shape` says whether of the lower
+triangle or of all n x n, as for an encoder. Each row group holds one head's rows of one batch of sentences,
+so a reader that wants one head, or one (head, sentence), skips the rest by the row groups' statistics.
 
 Writing is in chunks. A chunk is one file in `partial/`, complete or absent; `finish` merges chunks into
 the layer files, replacing each in one step. Killed at any point, what was finished is still there.
@@ -14,7 +14,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ import pyarrow.parquet as pq
 
 from core.errors import WorkspaceError
 from core.files import disk_errors, open_parquet, replacing
+from core.maps import pack, unpack
 from core.types import AttentionMap, HeadId, SentenceAttention
 
 CHUNK_SENTENCES = 32
@@ -34,27 +34,14 @@ _WRITE_OPTIONS = {"compression": "zstd", "compression_level": 1, "use_dictionary
 _CHUNK_OPTIONS = {"compression": "none", "use_dictionary": False}
 
 
-def pack(weights: np.ndarray, is_causal: bool) -> bytes:
-    """A map [query, key] as stored: float16, lower triangle row by row, or everything."""
-    kept = weights.reshape(-1)[_triangle(len(weights))] if is_causal else weights
-    return kept.astype("<f2", copy=False).tobytes()
+def to_bytes(weights: np.ndarray, is_causal: bool) -> bytes:
+    """A map [query, key] as stored: its cells as float16."""
+    return pack(weights, is_causal).astype("<f2", copy=False).tobytes()
 
 
-def unpack(packed: bytes, n: int, is_causal: bool) -> np.ndarray:
-    """The map that `pack` stored, float32 [query, key]."""
-    flat = np.frombuffer(packed, "<f2").astype(np.float32)
-    if not is_causal:
-        return flat.reshape(n, n)
-    weights = np.zeros(n * n, np.float32)
-    weights[_triangle(n)] = flat
-    return weights.reshape(n, n)
-
-
-@lru_cache(maxsize=256)
-def _triangle(n: int) -> np.ndarray:
-    """Where the lower triangle lies in a flattened n x n map; there are many maps of each size."""
-    cells: np.ndarray = np.flatnonzero(np.tri(n, dtype=bool))
-    return cells
+def from_bytes(stored: bytes, n: int, is_causal: bool) -> np.ndarray:
+    """The map that `to_bytes` stored, float32 [query, key]."""
+    return unpack(np.frombuffer(stored, "<f2").astype(np.float32), n, is_causal)
 
 
 @dataclass(frozen=True)
@@ -123,7 +110,7 @@ class AttentionWriter:
                 "head": [head] * len(chunk),
                 "sentence_id": [attention.sentence for attention in chunk],
                 "n": [attention.weights.shape[-1] for attention in chunk],
-                "weights": [pack(attention.weights[layer, head], self.is_causal) for attention in chunk],
+                "weights": [to_bytes(attention.weights[layer, head], self.is_causal) for attention in chunk],
             },
             self._schema(),
         )
@@ -212,9 +199,9 @@ class AttentionReader:
             ):
                 continue
             table = file.read_row_group(group, use_threads=False)  # one column holds nearly everything
-            for head, name, n, packed in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            for head, name, n, stored in zip(*(column.to_pylist() for column in table.columns), strict=True):
                 if (sentence is None or name == sentence) and (self.only is None or name in self.only):
-                    yield AttentionMap(HeadId(layer, head), name, unpack(packed, n, is_causal))
+                    yield AttentionMap(HeadId(layer, head), name, from_bytes(stored, n, is_causal))
 
 
 def layer_path(folder: Path, layer: int) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.store.database import Database
-from core.types import Card, Fit, HeadId, Program, Split
+from core.types import Card, Estimate, HeadId, Program, Split
 
 # Programs on heads, given as three lists of equal length, with their figures on every split; costs are of
 # validation passages.
@@ -133,7 +133,7 @@ def _card(row: tuple[Any, ...]) -> Card:
         origin=origin,
         parent=parent,
         fits={
-            split: Fit(*found)
+            split: Estimate(*found)
             for split, found in zip(Split, (train, validation, test), strict=True)
             if found is not None
         },

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import astuple
 from typing import Any
 
 import duckdb
@@ -150,11 +150,13 @@ def add_evaluation(
     details: dict[str, Any],
 ) -> None:
     """Store an evaluation, replacing an older one on the same passages."""
+    figures = {name: None if math.isnan(figure) else figure for name, figure in found.figures().items()}
     cursor.execute(
         "INSERT OR REPLACE INTO evaluations (hybrid_id, passages_from, base_ppl, ppl, increase, low, high, "
         "kl, tokens, passages, kept, kl_low, kl_high, details, made_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(epoch_us(now())))",
-        [hybrid, passages_from, *astuple(found), json.dumps(details)],
+        "VALUES ($hybrid, $passages_from, $base_ppl, $ppl, $increase, $low, $high, $kl, $tokens, $passages, "
+        "$kept, $kl_low, $kl_high, $details, make_timestamp(epoch_us(now())))",
+        {"hybrid": hybrid, "passages_from": passages_from, **figures, "details": json.dumps(details)},
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from core.language import Description, ParsedProgram, describe, parse
 from core.store.database import Database
-from core.types import BestProgram, HeadId, ModelInfo, Program, Score, Sentence, Split
+from core.types import BestProgram, Estimate, HeadId, ModelInfo, Program, Score, Sentence, Split
 
 _MODEL_COLUMNS = "model_id, name, architecture, layers, heads, is_causal, parameters, max_length"
 
@@ -254,9 +254,9 @@ def _score_row(model: str, score: Score) -> dict[str, Any]:
         "layer": score.head.layer,
         "head": score.head.head,
         "split": str(score.split),
-        "iou": score.iou,
-        "low": score.low,
-        "high": score.high,
+        "iou": score.iou.value,
+        "low": score.iou.low,
+        "high": score.iou.high,
         "js_distance": score.js_distance,
         "sentences": score.sentences,
         "failures": score.failures,
@@ -269,9 +269,7 @@ def _score(row: Mapping[Any, Any], split: Split) -> Score:
         program=row["program_id"],
         head=HeadId(int(row["layer"]), int(row["head"])),
         split=split,
-        iou=row["iou"],
-        low=row["low"],
-        high=row["high"],
+        iou=Estimate(row["iou"], row["low"], row["high"]),
         js_distance=math.nan if pd.isna(js) else js,
         sentences=int(row["sentences"]),
         failures=int(row["failures"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.scoring.examiner import Examiner
+from core.scoring import Examiner
 from core.store.attention import AttentionReader
 from core.store.cards import CardTable
 from core.store.catalogue import Catalogue

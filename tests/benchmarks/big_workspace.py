@@ -17,7 +17,7 @@ import numpy as np
 
 from core.corpus import load_corpus
 from core.features import Features, annotate
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from core.store import AttentionWriter, Workspace, attention_folder
 from core.store.library import add_model, add_program, add_sentences
 from core.types import ModelInfo, SentenceAttention

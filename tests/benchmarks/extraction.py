@@ -28,7 +28,8 @@ import torch
 
 from core.corpus import load_corpus
 from core.features import Features, annotate
-from core.models.attention import BATCH_TOKENS, batches, extract, padded_ids, without_cache
+from core.maps import like_batches
+from core.models.attention import BATCH_TOKENS, MAP_BUDGET, extract, padded_ids, without_cache
 from core.models.pretrained import LoadedModel, load
 from core.store import AttentionWriter, TokenStore
 from core.store.attention import CHUNK_SENTENCES
@@ -73,10 +74,10 @@ def _time_groups(
 ) -> list[list[float]]:
     """Seconds of each group, then of merging: bare batches, bare single passages, extraction."""
     writer = AttentionWriter(folder, loaded.info.layers, loaded.info.is_causal)
-    cells = loaded.info.layers * loaded.info.heads
+    heads = loaded.info.layers * loaded.info.heads
     bare, single, extraction = [], [], []
     for rows in groups:
-        batched = list(batches(features.lengths, rows, BATCH_TOKENS, cells))
+        batched = list(like_batches(features.lengths, rows, BATCH_TOKENS, MAP_BUDGET // heads))
         bare.append(_seconds(_forward, loaded, features, batched))
         single.append(_seconds(_forward, loaded, features, [[row] for row in rows]))
         extraction.append(_seconds(list, writer.write(extract(loaded, features, rows))))

@@ -34,7 +34,7 @@ from core.hybrid.costs import measured_costs, scores
 from core.hybrid.order import estimated_kl, measured_kl, rank_correlation, ranked
 from core.hybrid.perplexity import BATCH_TOKENS, Variant, evaluation, measure
 from core.language import ParsedProgram, parse
-from core.models.attention import batches
+from core.maps import like_batches
 from core.models.pretrained import LoadedModel, load
 from core.store import Workspace
 from core.types import HeadId, HybridSpec, Split
@@ -51,7 +51,7 @@ def main() -> None:
     best = workspace.library.best(info.id, Split.VALIDATION)
     workspace.close()
     programs = {found.score.head: parse(found.program.source) for found in best}
-    fits = {found.score.head: found.score.iou for found in best}
+    fits = {found.score.head: found.score.iou.value for found in best}
     loaded = load(info.name, options.models, options.device)
     passages = _passages(loaded, options)
     if options.peak is not None:
@@ -146,7 +146,7 @@ def _print_table(
     print(f"\n{'share':>6}  {'heads of the model':<24}{'increase':>10}{'95 % interval':>22}{'KL':>8}")
     for at, (share, name) in sorted(enumerate(names), key=lambda item: item[1][0]):
         found = evaluation(losses, at)
-        interval = f"[{found.low:+.1%}, {found.high:+.1%}]"
+        interval = f"[{found.increase.low:+.1%}, {found.increase.high:+.1%}]"
         print(f"{share:>6.0%}  {name:<24}{found.increase:>+10.1%}{interval:>22}{found.kl:>8.3f}")
     print(f"{len(losses.rows)} tokens; unmodified perplexity {evaluation(losses).base_ppl:.2f}", flush=True)
 
@@ -176,7 +176,7 @@ def _print_speed(
     total = loaded.info.layers * loaded.info.heads
     features = test.select(_drawn(test, SPEED_PASSAGES))
     tokens = int(features.lengths.sum())
-    rows = list(batches(features.lengths, range(len(features)), BATCH_TOKENS))
+    rows = list(like_batches(features.lengths, range(len(features)), BATCH_TOKENS))
     print(f"\n{tokens} tokens in batches of at most {BATCH_TOKENS}; best of {ROUNDS} rounds in turn")
     empty = ProgramPatterns({}, True, loaded.device)
     for share, wanted in ((0.25, 0.8), (1.0, 0.5)):

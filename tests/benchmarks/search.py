@@ -25,7 +25,7 @@ from core.corpus import load_corpus
 from core.features import Features
 from core.language import ParsedProgram, parse
 from core.proposers.search.propose import Search, prepare_search
-from core.scoring.scores import BASELINES, patterns, sentence_ious
+from core.scoring import BASELINES, program_maps, sentence_ious
 from core.store import Workspace
 from core.store.attention import AttentionReader
 from core.store.tokens import TokenStore
@@ -79,14 +79,15 @@ def _report(
     baselines = [parse(source) for source in BASELINES.values()]
     library = list({p.id: p for p in [*baselines, *(p for row in found.values() for p in row)]}.values())
     produced = {
-        split: patterns(library, features[split], info.is_causal) for split in (Split.VALIDATION, Split.TEST)
+        split: program_maps(library, features[split], info.is_causal)
+        for split in (Split.VALIDATION, Split.TEST)
     }
     place = {program.id: at for at, program in enumerate(library)}
     own, best, baseline, by_genre, borrowed = [], [], [], [], 0
     for layer, programs in found.items():
         maps = reader.layer(layer)
-        validation = sentence_ious(produced[Split.VALIDATION], maps, info.is_causal).mean(-1)
-        test = sentence_ious(produced[Split.TEST], maps, info.is_causal)
+        validation = sentence_ious(produced[Split.VALIDATION], maps).mean(-1)
+        test = sentence_ious(produced[Split.TEST], maps)
         for head, program in enumerate(programs):
             winner = int(validation[:, head].argmax())
             borrowed += library[winner].id != program.id
@@ -123,10 +124,10 @@ def _report_long(found: Programs, path: Path, models: Path, info: ModelInfo) -> 
     place = {program.id: at for at, program in enumerate(library)}
     ious = np.zeros((info.layers, info.heads, len(rows)))
     for at, attention in enumerate(extract(loaded, features, range(len(rows)))):
-        one = patterns(library, features.select([features.row(attention.sentence)]), info.is_causal)
+        one = program_maps(library, features.select([features.row(attention.sentence)]), info.is_causal)
         for layer, programs in found.items():
             maps = {attention.sentence: attention.weights[layer].astype(np.float32)}
-            scores = sentence_ious(one, maps, info.is_causal)[:, :, 0]
+            scores = sentence_ious(one, maps)[:, :, 0]
             ious[layer, :, at] = [scores[place[p.id], head] for head, p in enumerate(programs)]
     mean = float(features.lengths.mean())
     print(f"  {path.name:<16} {ious.mean():8.3f}     {len(rows)} passages of {mean:.0f} tokens on average")

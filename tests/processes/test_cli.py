@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.hybrid import load_hybrid
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from core.store import Workspace
 from core.types import Action, Split
 from tests import tiny

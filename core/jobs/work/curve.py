@@ -49,8 +49,8 @@ def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence],
 
     losses = measure(loaded, variants, features, tell, Halving(events.note))
     for at, row in enumerate(rows):
-        found = evaluation(losses, at)
-        row.update(increase=found.increase, low=found.low, high=found.high, kl=found.kl, kept=found.kept)
+        figures = evaluation(losses, at).figures()
+        row |= {name: figures[name] for name in ("increase", "low", "high", "kl", "kept")}
         if row["control"]:  # beside the programs on the same heads, which come first
             row["beyond"] = kl_beyond(losses, at, counts.index(row["heads"]))
     content = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +60,7 @@ def measure_hybrid(
     genres = np.array([genre_of[features.sentences[row]] for row in losses.rows])
     details = {
         "genres": {
-            genre: asdict(evaluation(losses, tokens=genres == genre)) for genre in sorted(set(genres))
+            genre: evaluation(losses, tokens=genres == genre).figures() for genre in sorted(set(genres))
         },
         "strict": _strict(loaded, programs, features, passages, events) if spec["strict"] else None,
         "damage": _damage(losses, features),
@@ -70,7 +69,7 @@ def measure_hybrid(
         "model": hybrid.model,
         "hybrid": made,
         "passages_from": spec["passages_from"],
-        "evaluation": asdict(evaluation(losses)),
+        "evaluation": evaluation(losses).figures(),
         "details": details,
     }
     events.result("evaluation", "evaluation", content)
@@ -155,7 +154,7 @@ def _strict(
         lambda done, total: events.progress("measuring without lookahead", done, total),
         Halving(events.note),
     )
-    return {"usual": asdict(evaluation(losses, 0)), "strict": asdict(evaluation(losses, 1))}
+    return {"usual": evaluation(losses, 0).figures(), "strict": evaluation(losses, 1).figures()}
 
 
 def _damage(losses: Losses, features: Features) -> list[Json]:
@@ -193,5 +192,5 @@ def measure_downstream(folder: JobFolder, workspace: Path, events: EventWriter) 
             )
         }
     for task, reached in found.items():
-        content = {"hybrid": spec["hybrid"], "task": task, **asdict(reached)}
+        content = {"hybrid": spec["hybrid"], "task": task, **reached.figures()}
         events.result("downstream", f"downstream-{len(folder.finished())}", content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from core.display import counted
 from core.features import Features
@@ -14,7 +14,7 @@ from core.language import ParsedProgram, parse
 from core.proposers.llm.calls import BUDGET
 from core.proposers.llm.conversation import Outcome
 from core.proposers.llm.prices import Budget, estimate_cost
-from core.scoring.scores import BASELINES, js_distances, patterns, sentence_ious, summarise
+from core.scoring import BASELINES, program_maps, score
 from core.store.attention import AttentionReader
 from core.types import ClaudeLimits, HeadId, ModelInfo, Score, Split
 
@@ -142,9 +142,6 @@ class Teller:
         maps = self._attention.layer(head.layer, [head.head])
         scores: list[Score] = []
         for split, features in self._features.items():
-            produced = patterns(programs, features, self._info.is_causal)
-            ious = sentence_ious(produced, maps, self._info.is_causal)
-            distances = js_distances(produced, maps, self._info.is_causal) if split == Split.TEST else None
-            found = summarise(produced, ious, head.layer, split, distances)
-            scores += [replace(score, head=head) for score in found]
+            produced = program_maps(programs, features, self._info.is_causal)
+            scores += score(produced, maps, [head], split, with_js=split == Split.TEST)
         return scores

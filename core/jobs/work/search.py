@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +13,10 @@ from core.corpus import require_splits
 from core.features import Features
 from core.jobs.folder import EventWriter, JobFolder, Json
 from core.language import ParsedProgram, parse
+from core.maps import cell_sum
 from core.models.device import Halving, pick_device
 from core.proposers.search.propose import prepare_search
-from core.scoring.scores import (
-    BASELINES,
-    Patterns,
-    count_cells,
-    in_blocks,
-    js_distances,
-    patterns,
-    sentence_ious,
-    summarise,
-)
+from core.scoring import BASELINES, in_blocks, program_maps, score
 from core.store.attention import AttentionReader
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
@@ -124,7 +116,7 @@ def score_programs(
     attention = AttentionReader(place)
     held = {split: split_features(place, sentences, split) for split in Split}
     features = {split: found for split, found in held.items() if len(found)}
-    cells = sum(count_cells(found, info.is_causal) for found in features.values())
+    cells = sum(cell_sum(found.lengths, info.is_causal) for found in features.values())
     parsed = [parse(source) for source in sources]
     halving = Halving(events.note)
 
@@ -135,15 +127,16 @@ def score_programs(
             return
         programs = [parsed[at] for at in part]
         produced = {
-            split: patterns(programs, found, info.is_causal, device) for split, found in features.items()
+            split: program_maps(programs, found, info.is_causal, device) for split, found in features.items()
         }
         for layer, name in enumerate(names):
             if f"{name}.json" not in finished:
-                scores = [
-                    score
-                    for heads in in_blocks(range(info.heads), 2 * cells)  # maps are read as whole squares
-                    for score in _layer_scores(produced, attention.layer(layer, heads), layer, heads, info)
-                ]
+                scores: list[Score] = []
+                for block in in_blocks(range(info.heads), 2 * cells):  # maps are read as whole squares
+                    maps = attention.layer(layer, block)
+                    heads = [HeadId(layer, head) for head in block]
+                    for split, found in produced.items():
+                        scores += score(found, maps, heads, split)
                 events.result("programs", name, program_content(info, programs, origin, scores))
             done = part[0] * info.layers + len(part) * (layer + 1)
             events.progress("scoring the library", done, len(parsed) * info.layers)
@@ -151,19 +144,6 @@ def score_programs(
     for block in in_blocks(range(len(parsed)), cells):
         for _ in halving.run(block, score_part):
             pass
-
-
-def _layer_scores(
-    produced: Mapping[Split, Patterns],
-    maps: Mapping[str, np.ndarray],
-    layer: int,
-    heads: Sequence[int],
-    info: ModelInfo,
-) -> Iterator[Score]:
-    """Every program's score on these heads of a layer, whose maps are given in this order."""
-    for split, found in produced.items():
-        for score in summarise(found, sentence_ious(found, maps, info.is_causal), layer, split):
-            yield replace(score, head=HeadId(layer, heads[score.head.head]))
 
 
 def _layer_name(layer: int) -> str:
@@ -188,16 +168,15 @@ def _scored(
     """
     baselines = [parse(source) for source in BASELINES.values()]
     distinct = list({program.id: program for program in [*baselines, *chosen.values()]}.values())
-    wanted = {(program.id, head) for program in baselines for head in range(info.heads)}
-    wanted |= {(program.id, head) for head, program in chosen.items()}
+    heads = [HeadId(layer, head) for head in range(info.heads)]
+    wanted = {(program.id, head) for program in baselines for head in heads}
+    wanted |= {(program.id, heads[head]) for head, program in chosen.items()}
     maps = attention.layer(layer)
     scores: list[Score] = []
     for split, split_features in features.items():
-        produced = patterns(distinct, split_features, info.is_causal)
-        ious = sentence_ious(produced, maps, info.is_causal)
-        distances = js_distances(produced, maps, info.is_causal) if split == Split.TEST else None
-        found = summarise(produced, ious, layer, split, distances)
-        scores += [score for score in found if (score.program, score.head.head) in wanted]
+        produced = program_maps(distinct, split_features, info.is_causal)
+        found = score(produced, maps, heads, split, with_js=split == Split.TEST)
+        scores += [reached for reached in found if (reached.program, reached.head) in wanted]
     proposals = [{"layer": layer, "head": head, "program": program.id} for head, program in chosen.items()]
     return {**program_content(info, distinct, "search", scores), "proposals": proposals}
 
@@ -213,5 +192,9 @@ def program_content(
             {"source": program.source, "origin": "baseline" if program.id in baselines else origin}
             for program in programs
         ],
-        "scores": [asdict(score) for score in scores],
+        "scores": [_plain(score) for score in scores],
     }
+
+
+def _plain(score: Score) -> Json:
+    return {**asdict(score), "iou": score.iou.value, "low": score.iou.low, "high": score.iou.high}

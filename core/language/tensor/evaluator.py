@@ -17,6 +17,7 @@ from core.language.tensor.expressions import Position
 from core.language.tensor.statements import Interpreter
 from core.language.tensor.texts import Texts
 from core.language.tensor.values import Value
+from core.maps import like_batches
 from core.types import Failure
 
 MAX_ELEMENTS = 2**27  # one operation may touch for one sentence
@@ -56,7 +57,11 @@ class Evaluator:
         if self.too_long:
             fitting = [int(n) for n in features.lengths if int(n) ** 2 <= max_elements]
             self.length = max(fitting, default=0)
-        self.batches = [Batch(features, rows, self.texts, causal, self.device) for rows in self._groups()]
+        rows = [row for row, n in enumerate(features.lengths) if 0 < int(n) ** 2 <= max_elements]
+        self.batches = [
+            Batch(features, batch, self.texts, causal, self.device)
+            for batch in like_batches(features.lengths, rows, pairs=_BATCH_ELEMENTS)
+        ]
 
     def run(self, program: ParsedProgram, constants: Mapping[Position, Tensor] | None = None) -> Evaluated:
         """Weights and failures of one program on every sentence.
@@ -88,21 +93,6 @@ class Evaluator:
         for batch in self.batches:
             interpreter = Interpreter(batch, self.max_elements, constants or {})
             yield batch, *interpreter.run(body)
-
-    def _groups(self) -> Iterator[list[int]]:
-        """Rows of similar length, few enough that a pair tensor of each group is small."""
-        lengths = self.features.lengths
-        group: list[int] = []
-        for row in sorted(range(len(lengths)), key=lambda row: int(lengths[row])):
-            n = int(lengths[row])
-            if n == 0 or n**2 > self.max_elements:
-                continue
-            if group and (len(group) + 1) * n**2 > _BATCH_ELEMENTS:
-                yield group
-                group = []
-            group.append(row)
-        if group:
-            yield group
 
 
 def normalised(value: Value, batch: Batch) -> Tensor:

@@ -30,6 +30,7 @@ from core.language.tune.literals import HIGHEST, LOWEST, Literal, literals, rewr
 from core.language.tune.products import Product, as_product, with_ones
 from core.language.tune.rounding import MAY_COST, rounded
 from core.language.tune.rows import ProductLoss
+from core.maps import cell_sum
 
 Pair = tuple[ParsedProgram, Tensor]
 
@@ -122,7 +123,7 @@ def _products(
         product = as_product(fit.program, fit.literals) if fit.literals else None
         if product is not None:
             groups.setdefault(product, []).append(at)
-    together = max(1, _HELD_CELLS // (1 + _cells(evaluator.features, causal)))
+    together = max(1, _HELD_CELLS // (1 + cell_sum(evaluator.features.lengths, causal)))
     for product, members in groups.items():
         for start in range(0, len(members), together):
             yield members[start : start + together], product
@@ -228,14 +229,8 @@ def _descend(
 
 def _parts(features: Features, causal: bool, seed: int) -> list[list[int]]:
     """The rows of the sentences in mini-batches; one, in order, if all fit."""
-    count = -(-_cells(features, causal) // _PART_CELLS)
+    count = -(-cell_sum(features.lengths, causal) // _PART_CELLS)
     if count <= 1:
         return [list(range(len(features)))]
     order = np.random.default_rng(seed).permutation(len(features))
     return [sorted(part.tolist()) for part in np.array_split(order, min(count, len(features)))]
-
-
-def _cells(features: Features, causal: bool) -> int:
-    """Query-key pairs of one head's maps on all sentences."""
-    lengths = features.lengths
-    return int((lengths * (lengths + 1) // 2 if causal else lengths**2).sum())

@@ -11,6 +11,7 @@ from core.features import Features
 from core.language.nodes import Block
 from core.language.tensor.evaluator import Evaluator, normalised
 from core.language.tune.literals import Literal
+from core.maps import iou_from_l1
 
 _TOGETHER = 16  # programs evaluated at once: a tensor of a batch is 8 MB then
 
@@ -105,7 +106,7 @@ class GeneralLoss:
     def _ious(self, distances: Tensor, failed: Tensor, part: int) -> Tensor:
         """IoU [pair, sentence], float64."""
         lengths = torch.from_numpy(self._parts[part][0].features.lengths)
-        ious = ((lengths - distances / 2) / (lengths + distances / 2)).double().nan_to_num(1.0)
+        ious = iou_from_l1(distances, lengths).double().nan_to_num(1.0)
         return torch.where(failed, 0.0, ious)
 
 

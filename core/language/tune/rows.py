@@ -1,13 +1,13 @@
 """Many heads' fits of one product at once: log weights are powers @ log literals, rows are softmaxes.
 
-Rows of all sentences are laid out by length, so that hardly any cell is padding. With w the softmax of a
-row and t the head's row, d|w - t| / dlogits = s - w * sum(s), where s = w * sign(w - t).
+Rows of all sentences are laid out by length, so that hardly any cell is padding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from core.language.nodes import Block
 from core.language.tensor.evaluator import Evaluator
 from core.language.tune.products import Product
+from core.maps import iou_from_l1, l1_and_slope
 
 _BLOCK_CELLS = 4096  # of one head in one block
 _CACHED_CELLS = 2**18  # of all heads worked on together: 1 MB a tensor
@@ -83,7 +84,7 @@ class ProductLoss:
         return constants.log().abs().float() @ self._reach + self._largest < _SAFE_LOG
 
     def _means(self, distances: Tensor) -> Tensor:
-        ious = (self.lengths - distances / 2) / (self.lengths + distances / 2)
+        ious = iou_from_l1(distances, self.lengths)
         ious[:, list(self.failed)] = 0
         return ious.double().nan_to_num(1.0).mean(1).cpu()
 
@@ -97,17 +98,17 @@ class ProductLoss:
         gradient = logs.new_zeros(constants.shape)
         for rows in (rows for part in parts for rows in part):
             keys = rows.targets.shape[2]
-            ones = logs.new_ones(keys)
+            sums = partial(torch.matmul, other=logs.new_ones(keys))  # faster than `sum`
             targets = rows.targets if only is None else rows.targets[only.to(logs.device)]
             together = max(1, _CACHED_CELLS // len(rows.slopes))
             for pairs in (slice(at, at + together) for at in range(0, len(logs), together)):
                 weights = (logs[pairs] @ rows.powers).view(-1, len(rows.sentence), keys).softmax(2)
-                difference = weights - targets[pairs]
-                signed = torch.copysign(weights, difference) if want_gradient else None
-                distances[pairs].index_add_(1, rows.sentence, difference.abs_() @ ones)
-                if signed is not None:
-                    signed.addcmul_(weights, (signed @ ones)[..., None], value=-1)
-                    gradient[pairs] += signed.view(len(signed), -1) @ rows.slopes
+                if want_gradient:
+                    apart, slope = l1_and_slope(weights, targets[pairs], sums)
+                    gradient[pairs] += slope.view(len(slope), -1) @ rows.slopes
+                else:
+                    apart = sums((weights - targets[pairs]).abs_())
+                distances[pairs].index_add_(1, rows.sentence, apart)
         return distances, gradient.double().cpu()
 
     def _rows_of(

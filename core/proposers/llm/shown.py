@@ -13,7 +13,8 @@ import torch
 
 from core.features import Features
 from core.language import ParsedProgram
-from core.scoring.scores import Patterns, cell_count, pack_maps, patterns, sentence_ious
+from core.maps import first_within, pack, places
+from core.scoring import ProgramMaps, program_maps, sentence_ious
 from core.types import HeadId
 
 SHARE = 0.025  # of all pairs, the strongest: what a head "does"
@@ -39,15 +40,14 @@ class HeadData:
 
     def ious(self, programs: Sequence[ParsedProgram], features: Features) -> np.ndarray:
         """IoU of programs with the head, float32 [program, sentence]."""
-        produced = patterns(programs, features, self.is_causal, self.device)
-        ious: np.ndarray = sentence_ious(produced, self.maps, self.is_causal)[:, 0]
+        produced = program_maps(programs, features, self.is_causal, self.device)
+        ious: np.ndarray = sentence_ious(produced, self.maps)[:, 0]
         return ious
 
     def fitting(self) -> tuple[Features, torch.Tensor]:
         """The train sentences to fit constants on, and their maps, float32 [sentence, query, key], padded."""
         features = self.train
-        sizes = np.cumsum([cell_count(int(n), self.is_causal) for n in features.lengths])
-        features = features.select(range(max(1, int(np.searchsorted(sizes, _CELLS, side="right")))))
+        features = features.select(range(first_within(features.lengths, self.is_causal, _CELLS)))
         longest = int(features.lengths.max(initial=0))
         target = torch.zeros(len(features), longest, longest)
         for row, sentence in enumerate(features.sentences):
@@ -111,18 +111,18 @@ class SentenceResidual:
 
 def extremes(data: HeadData, program: ParsedProgram, count: int = 2) -> list[SentenceResidual]:
     """The `count` worst and the `count` best train sentences of a program, worst first."""
-    produced = patterns([program], data.train, data.is_causal)
-    ious = sentence_ious(produced, data.maps, data.is_causal)[0, 0]
+    produced = program_maps([program], data.train, data.is_causal)
+    ious = sentence_ious(produced, data.maps)[0, 0]
     order = np.argsort(ious, kind="stable").tolist()
     rows = dict.fromkeys([*order[:count], *order[-count:]])
     return [_residual(data, produced, row, float(ious[row])) for row in rows]
 
 
-def _residual(data: HeadData, produced: Patterns, row: int, iou: float) -> SentenceResidual:
+def _residual(data: HeadData, produced: ProgramMaps, row: int, iou: float) -> SentenceResidual:
     sentence = produced.sentences[row]
-    real = pack_maps(torch.from_numpy(data.maps[sentence]), data.is_causal)[0].numpy()
+    real = pack(data.maps[sentence], data.is_causal)[0]
     predicted = produced.cells[row][0].numpy()
-    query, key = _places(int(data.train.lengths[row]), data.is_causal)
+    query, key = places(int(data.train.lengths[row]), data.is_causal)
     largest = np.argsort(-np.abs(real - predicted), kind="stable")[:_RESIDUALS]
     failure = produced.failures.get((0, row))
     return SentenceResidual(
@@ -151,15 +151,7 @@ def _cells(data: HeadData) -> tuple[np.ndarray, ...]:
 def _sentence_cells(data: HeadData) -> Iterator[tuple[np.ndarray, ...]]:
     for row, sentence in enumerate(data.train.sentences):
         weights = data.maps[sentence][0]
-        query, key = _places(len(weights), data.is_causal)
+        query, key = places(len(weights), data.is_causal)
         says_something = query > 0 if data.is_causal else query >= 0  # a lone query 0 has no choice
         query, key = query[says_something], key[says_something]
         yield np.full(len(query), row), query, key, weights[query, key]
-
-
-def _places(n: int, is_causal: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Query and key of each compared cell of an n x n map, in the order of `pack_maps`."""
-    if is_causal:
-        return np.tril_indices(n)
-    query, key = np.divmod(np.arange(n * n), n)
-    return query, key

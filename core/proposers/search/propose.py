@@ -16,6 +16,7 @@ import torch
 
 from core.features import Features
 from core.language import ParsedProgram, parse
+from core.maps import first_within
 from core.models.device import Halving
 from core.proposers.search.digits import spelled
 from core.proposers.search.grammar import grammar_of
@@ -24,7 +25,7 @@ from core.proposers.search.part_values import Values, distinct
 from core.proposers.search.screen import Screen
 from core.proposers.search.select import select
 from core.proposers.search.write import written
-from core.scoring.scores import BASELINES, Patterns, cell_count, patterns, sentence_ious
+from core.scoring import BASELINES, ProgramMaps, program_maps, sentence_ious
 from core.types import SearchLimits
 
 _CELLS = 2**17  # query-key pairs of each split that are worked on; of a longer corpus the first passages
@@ -40,7 +41,7 @@ class Search:
     train: Values
     validation: Values
     baselines: tuple[ParsedProgram, ...]
-    baseline_patterns: Patterns  # on validation
+    baseline_maps: ProgramMaps  # on validation
     is_causal: bool
     limits: SearchLimits
     halving: Halving = field(default_factory=Halving)  # of a layer's heads, where memory runs out
@@ -63,7 +64,7 @@ class Search:
         return [program for _, found in self.halving.run(heads, of_heads) for program in found]
 
     def _propose(self, maps: Maps) -> list[ParsedProgram]:
-        baseline_ious = sentence_ious(self.baseline_patterns, maps, self.is_causal).mean(-1)
+        baseline_ious = sentence_ious(self.baseline_maps, maps).mean(-1)
         best = [self.baselines[at] for at in baseline_ious.argmax(0)]
         if self.screen is None:
             return best
@@ -71,7 +72,7 @@ class Search:
         constants = spelled(self.train, chosen, maps)
         found = [parse(written(one.rules, texts)) for one, texts in zip(chosen, constants, strict=True)]
         features = self.validation.layout.features
-        ious = sentence_ious(patterns(found, features, self.is_causal), maps, self.is_causal).mean(-1)
+        ious = sentence_ious(program_maps(found, features, self.is_causal), maps).mean(-1)
         return [
             program if ious[head, head] > baseline_ious[:, head].max() else best[head]
             for head, program in enumerate(found)
@@ -103,7 +104,9 @@ def prepare_search(
     `halving` takes fewer heads at a time where memory runs out.
     """
     device = torch.device(device)
-    train, validation = (_within(split, is_causal) for split in (train, validation))
+    train, validation = (
+        split.select(range(first_within(split.lengths, is_causal, _CELLS))) for split in (train, validation)
+    )
     values = Values(Layout(train, is_causal, device), grammar_of(train, is_causal))
     values.grammar = distinct(values.grammar, values)
     held_out = Values(Layout(validation, is_causal, device), values.grammar)
@@ -114,14 +117,8 @@ def prepare_search(
         values,
         held_out,
         baselines,
-        patterns(baselines, validation, is_causal),
+        program_maps(baselines, validation, is_causal),
         is_causal,
         limits or SearchLimits(),
         halving or Halving(),
     )
-
-
-def _within(features: Features, is_causal: bool) -> Features:
-    """The first sentences whose maps together have at most _CELLS cells; at least one."""
-    sizes = np.cumsum([cell_count(int(n), is_causal) for n in features.lengths])
-    return features.select(range(max(1, int(np.searchsorted(sizes, _CELLS, side="right")))))

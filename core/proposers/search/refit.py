@@ -1,7 +1,7 @@
 """Rules fitted to many heads at once: weights are softmaxes of constants times what the rules say.
 
-With w the softmax of a row and t the head's row, d|w - t| / dlogits = s - w * sum(s), where
-s = w * sign(w - t). The loss is the mean over sentences of the mean over rows: the linear twin of IoU.
+The loss is the L1 distance of a row from the head's, averaged over a sentence's rows and then over
+sentences: the linear twin of IoU.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core.maps import iou_from_l1, l1_and_slope
 from core.proposers.search.layout import Layout
 
 _NOTHING = -1e30  # the logit of padding
@@ -42,14 +43,12 @@ def fields(layout: Layout, logits: Tensor, targets: Tensor) -> Fields:
     for block, rows in layout.row_views(hidden):
         held = rows.softmax(-1)
         wanted = targets[:, block.cells].view_as(held)
-        difference = held - wanted
-        signed = torch.copysign(held, difference)
-        signed.addcmul_(held, signed.sum(-1, keepdim=True), value=-1)
-        distances.index_add_(1, block.sentence, difference.abs_().sum(-1))
+        apart, slope = l1_and_slope(held, wanted, lambda cells: cells.sum(-1))
+        distances.index_add_(1, block.sentence, apart)
         weights[:, block.cells] = held.flatten(1)
-        ascent[:, block.cells] = signed.flatten(1).neg_()
+        ascent[:, block.cells] = slope.flatten(1).neg_()
     ascent *= layout.share
-    return Fields(weights, ascent, targets, _ious(layout, distances))
+    return Fields(weights, ascent, targets, iou_from_l1(distances, layout.lengths).mean(1))
 
 
 def ious(layout: Layout, logits: Tensor, targets: Tensor) -> Tensor:
@@ -59,7 +58,7 @@ def ious(layout: Layout, logits: Tensor, targets: Tensor) -> Tensor:
     for block, rows in layout.row_views(hidden):
         wanted = targets[:, block.cells].view_as(rows)
         distances.index_add_(1, block.sentence, (rows.softmax(-1) - wanted).abs_().sum(-1))
-    return _ious(layout, distances)
+    return iou_from_l1(distances, layout.lengths).mean(1)
 
 
 def logits_of(constants: Tensor, values: Tensor) -> Tensor:
@@ -105,7 +104,3 @@ def spread_of(layout: Layout, weights: Tensor, values: Tensor) -> Tensor:
         square = (weighted * part).sum(-1)
         total += (square - weighted.sum(-1).square()).clamp(min=0) @ share
     return total
-
-
-def _ious(layout: Layout, distances: Tensor) -> Tensor:
-    return ((layout.lengths - distances / 2) / (layout.lengths + distances / 2)).mean(1)

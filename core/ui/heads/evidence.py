@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.scoring.scores import cell_count
-from core.scoring.similar_heads import head_ious
+from core.maps import first_within
+from core.scoring import head_ious
 from core.types import HeadId, ModelInfo, Split
 from core.ui.heads import address
 from core.ui.parts import state
@@ -68,8 +68,8 @@ def _similarities(model: ModelInfo, version: int) -> np.ndarray | None:
     if not held:
         return None
     lengths = state.features(model.id, tuple(held)).lengths
-    cells = np.cumsum([cell_count(int(n), model.is_causal) for n in lengths]) * len(model.head_ids())
-    chosen = held[: max(1, int((cells <= _COMPARED_CELLS).sum()))]
+    cells = _COMPARED_CELLS // len(model.head_ids())
+    chosen = held[: first_within(lengths, model.is_causal, cells)]
     reader = state.owner().workspace.attention(model.id).restricted(chosen)
     return head_ious((reader.layer(layer) for layer in range(model.layers)), chosen, model.is_causal)
 

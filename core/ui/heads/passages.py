@@ -12,11 +12,10 @@ import streamlit as st
 from core.errors import CorpusError
 from core.features import Features, annotate
 from core.language import Evaluator, ParsedProgram, parse
-from core.scoring.scores import iou_from_l1
+from core.maps import iou_of, pooled
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui.parts import state
 from core.ui.parts.live import live_model
-from core.ui.parts.packing import pooled
 from core.ui.parts.state import Comparison
 
 OWN = "own"  # the id of the text of one's own
@@ -116,7 +115,7 @@ def iou(compared: Comparison) -> float:
     """IoU of head and program on the passage compared; 0 if the program failed."""
     if compared.failure is not None:
         return 0.0
-    return float(iou_from_l1(np.abs(compared.head - compared.program).sum(), len(compared.tokens)))
+    return iou_of(compared.head, compared.program)
 
 
 def worst_cell(compared: Comparison) -> tuple[int, int]:

@@ -10,12 +10,12 @@ import streamlit as st
 from core.display import counted
 from core.language import parse
 from core.review.progress import heads_in_share
-from core.types import HeadId, HybridRequest, ModelInfo, Order, Split
+from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Split
 from core.ui.parts import jobs, state
 
 _ACCEPTED, _BEST = "Accepted programs", "Best programs, reviewed or not"
 _SHARE, _BUDGET = "A share of heads", "A budget"
-_ORDERS: dict[Order, str] = {
+_ORDERS: dict[HeadOrder, str] = {
     "cost": "cheapest first (estimated from gradients)",
     "greedy": "cheapest first, estimated anew after every tenth",
     "measured": "cheapest first (each head measured alone; slow)",
@@ -72,7 +72,7 @@ def _say_empty(which: str) -> None:
 def _candidates(model: ModelInfo, which: str) -> Candidates:
     workspace = state.owner().workspace
     best = workspace.library.best(model.id, Split.VALIDATION)
-    fits = {found.score.head: found.score.iou for found in best}
+    fits = {found.score.head: found.score.iou.value for found in best}
     if which == _ACCEPTED:
         sources = workspace.verdicts.accepted(model.id)
     else:

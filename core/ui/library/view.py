@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.errors import HeadscriptError
 from core.language import parse
-from core.scoring.examiner import Evidence
+from core.scoring import Evidence
 from core.types import HeadId, ModelInfo, Split
 from core.ui.parts import charts, frame, state
 from core.ui.parts.reviewer import in_address

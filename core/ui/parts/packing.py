@@ -1,4 +1,4 @@
-"""Attention maps as bytes for a canvas, and the same maps made small."""
+"""Attention maps as bytes for a canvas."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from core.maps import pack
 
 _SMALL = 96_000  # bytes up to which weights travel in 16 bits; larger maps take 8
 
@@ -19,7 +21,7 @@ def payload(header: Mapping[str, Any], maps: np.ndarray, is_causal: bool) -> byt
     in little-endian fixed point of `depth` bytes, so that small weights keep their digits.
     """
     count, n = len(maps), maps.shape[-1]
-    cells = maps[:, *np.tril_indices(n)] if is_causal else maps.reshape(count, -1)
+    cells = pack(maps, is_causal)
     depth = 2 if 2 * cells.size <= _SMALL else 1
     largest = 256**depth - 1
     fixed = np.rint(np.sqrt(np.clip(cells, 0, 1)) * largest).astype(f"<u{depth}")
@@ -27,13 +29,3 @@ def payload(header: Mapping[str, Any], maps: np.ndarray, is_causal: bool) -> byt
     text = json.dumps({**header, **shape}).encode()
     packed: bytes = len(text).to_bytes(4, "little") + text + fixed.tobytes()
     return packed
-
-
-def pooled(maps: np.ndarray, side: int) -> np.ndarray:
-    """Maps [..., query, key] of at most `side` rows and columns; a cell is the largest of those it covers."""
-    n = maps.shape[-1]
-    if n <= side:
-        return maps
-    edges = np.arange(side) * n // side
-    small: np.ndarray = np.maximum.reduceat(np.maximum.reduceat(maps, edges, axis=-1), edges, axis=-2)
-    return small

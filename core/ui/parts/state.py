@@ -16,7 +16,7 @@ from core.features import Features
 from core.jobs import JobRunner, Watch
 from core.jobs.kinds import KINDS
 from core.language import parse
-from core.scoring.scores import Patterns, patterns, sentence_ious
+from core.scoring import program_maps, sentence_ious
 from core.settings import Settings
 from core.store import JobRecord, Workspace
 from core.types import Failure, HeadId, ModelInfo, Sentence, Split
@@ -131,8 +131,8 @@ def ious_by_sentence(model: ModelInfo, head: HeadId, source: str, names: tuple[s
     present = [name for name in names if name in maps]
     if not present:
         return {}
-    produced: Patterns = patterns([parse(source)], features(model.id, tuple(present)), model.is_causal)
-    ious = sentence_ious(produced, maps, model.is_causal)[0, 0]
+    produced = program_maps([parse(source)], features(model.id, tuple(present)), model.is_causal)
+    ious = sentence_ious(produced, maps)[0, 0]
     return dict(zip(produced.sentences, (float(iou) for iou in ious), strict=True))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from core.display import CIVIDIS, PUOR
+from core.maps import pack
 
 _CANVAS = Path(__file__).parents[2] / "canvas"
 _groups = st.components.v2.component(
@@ -80,6 +81,6 @@ def draw_thumbnails(
 
 def packed(one: Map, is_causal: bool) -> str:
     """Cells as base64 bytes, 255 = 1: lower triangle row by row, or everything. Signed: 127 = 0."""
-    kept = one.weights[np.tril_indices(len(one.weights))] if is_causal else one.weights
+    kept = pack(one.weights, is_causal)
     scaled = kept * 127 + 127 if one.is_signed else kept * 255
     return base64.b64encode(np.clip(np.rint(scaled), 0, 255).astype(np.uint8).tobytes()).decode()

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import HeadscriptError
 from core.review.queue import pair
-from core.scoring.examiner import Evidence, Example, histogram
+from core.scoring import Evidence, Example, histogram
 from core.types import Action, Card, Split, Verdict
 from core.ui.parts import frame
 from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails
@@ -77,7 +77,7 @@ def _figures(desk: Desk, card: Card, hidden: bool) -> str:
         return f'<div class="card-figures">{"".join(parts)}</div>'
     for split in (Split.TEST, Split.VALIDATION, Split.TRAIN):
         fit = card.fits.get(split)
-        shown = "–" if fit is None else f"{fit.iou:.2f}</b> <small>[{fit.low:.2f}, {fit.high:.2f}]</small>"
+        shown = "–" if fit is None else f"{fit.value:.2f}</b> <small>[{fit.low:.2f}, {fit.high:.2f}]</small>"
         parts.append(f"<span><small>IoU {_SHORT[split]}</small> <b>{shown}</span>")
     parts.append(f"<span><small>lift, test</small> <b>{card.lift(Split.TEST):+.2f}</b></span>")
     if card.cost is not None:

@@ -201,7 +201,7 @@ class Desk:
 
 def figures_in_words(card: Card) -> str:
     """What blind mode hid, in a few words."""
-    fits = ", ".join(f"{split} {fit.iou:.2f}" for split, fit in card.fits.items())
+    fits = ", ".join(f"{split} {fit.value:.2f}" for split, fit in card.fits.items())
     return f"{card.head}: IoU {fits}; {card.origin}"
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import JobError, Problem, ProgramError, WorkspaceError
 from core.language import ParsedProgram, parse
 from core.review.queue import Pair, pair
-from core.types import Card, Fit, ModelInfo, Split
+from core.types import Card, Estimate, ModelInfo, Split
 from core.ui.parts import frame, state
 from core.ui.review.desk import Desk
 from core.ui.review.shelf import examiner
@@ -22,7 +22,7 @@ class Assessment:
     """A draft that is a program, with its fit on the head."""
 
     program: ParsedProgram
-    fits: dict[Split, Fit]
+    fits: dict[Split, Estimate]
     failures: int
 
 
@@ -116,8 +116,8 @@ def _draw_difference(card: Card, found: Assessment, hidden: bool) -> None:
         return
     parts = []
     for split, fit in found.fits.items():
-        change = fit.iou - card.iou(split)
-        figures = f"**{fit.iou:.3f}** \\[{fit.low:.2f}, {fit.high:.2f}\\] ({change:+.3f})"
+        change = fit.value - card.iou(split)
+        figures = f"**{fit.value:.3f}** \\[{fit.low:.2f}, {fit.high:.2f}\\] ({change:+.3f})"
         parts.append(f"{split} {_tendency(change) if hidden else figures}")
     failed = f" · fails on {'some' if hidden else found.failures} sentences" if found.failures else ""
     st.markdown(f"IoU {' · '.join(parts)} against {card.program.id[:6]}{failed}")

@@ -13,7 +13,7 @@ import streamlit as st
 from core.errors import HeadscriptError
 from core.language import parse
 from core.review.queue import Opinions, Pair, pair
-from core.scoring.examiner import Evidence, Examiner
+from core.scoring import Evidence, Examiner
 from core.store import Workspace
 from core.store.cards import Place
 from core.types import Card, HeadId, ModelInfo, Split

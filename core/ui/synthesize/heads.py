@@ -16,7 +16,7 @@ from core.ui.parts.head_picker import Cell, pick_heads
 def choose_heads(model: ModelInfo) -> list[HeadId]:
     """The heads to work on, worst first."""
     best = state.owner().workspace.library.best(model.id, Split.VALIDATION)
-    fits = {found.score.head: found.score.iou for found in best}
+    fits = {found.score.head: found.score.iou.value for found in best}
     accepted = set(state.owner().workspace.verdicts.accepted(model.id))
     picked = pick_heads(model, _cells(model, best, accepted), filtered(model, fits, accepted), "heads-map")
     total = model.layers * model.heads
@@ -71,7 +71,7 @@ def worst_first(heads: list[HeadId], fits: dict[HeadId, float]) -> list[HeadId]:
 def _cells(model: ModelInfo, best: Sequence[BestProgram], accepted: set[HeadId]) -> dict[HeadId, Cell]:
     cells = dict.fromkeys(model.head_ids(), Cell(text="no program yet"))
     for found in best:
-        head, iou = found.score.head, found.score.iou
+        head, iou = found.score.head, found.score.iou.value
         mark = " · ✓ accepted" if head in accepted else ""
         cells[head] = Cell(iou, f"IoU {iou:.2f} · lift {found.lift:+.2f}{mark}")
     return cells

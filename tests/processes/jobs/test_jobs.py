@@ -18,7 +18,9 @@ from core.jobs.kinds import KINDS
 from core.jobs.work.search import score_programs
 from core.jobs.worker import work
 from core.language import ParsedProgram
-from core.scoring.scores import BASELINES, MAX_CELLS, Patterns, count_cells, patterns
+from core.maps import cell_sum
+from core.scoring import BASELINES, ProgramMaps, program_maps
+from core.scoring.scores import MAX_CELLS
 from core.settings import Settings
 from core.store import AttentionWriter, TokenStore, Workspace
 from core.store.jobs import CANCELLED
@@ -328,7 +330,7 @@ def test_scores_do_not_depend_on_how_many_programs_and_heads_are_held_at_once(
     found, held = [], []
     for cells in (MAX_CELLS, 2 * workspace_cells(folder, info.id, sentences)):
         monkeypatch.setattr("core.scoring.scores.MAX_CELLS", cells)
-        monkeypatch.setattr("core.jobs.work.search.patterns", spying_on(patterns, held))
+        monkeypatch.setattr("core.jobs.work.search.program_maps", spying_on(program_maps, held))
         job = JobFolder.create(tmp_path / str(cells), "score", {"device": "cpu"})
         with EventWriter(job) as events:
             score_programs(job, folder, info, sentences, sources, "person", events)
@@ -342,11 +344,11 @@ def test_scores_do_not_depend_on_how_many_programs_and_heads_are_held_at_once(
 
 def workspace_cells(folder: Path, model: str, sentences: list[Sentence]) -> int:
     tokens = TokenStore(attention_folder(folder, model)).read([sentence.id for sentence in sentences])
-    return count_cells(tokens, is_causal=True)
+    return cell_sum(tokens.lengths, is_causal=True)
 
 
-def spying_on(function: Callable[..., Patterns], held: list[int]) -> Callable[..., Patterns]:
-    def spy(programs: Sequence[ParsedProgram], *arguments: Any) -> Patterns:
+def spying_on(function: Callable[..., ProgramMaps], held: list[int]) -> Callable[..., ProgramMaps]:
+    def spy(programs: Sequence[ParsedProgram], *arguments: Any) -> ProgramMaps:
         held.append(len(programs))
         return function(programs, *arguments)
 

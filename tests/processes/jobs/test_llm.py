@@ -236,7 +236,7 @@ def test_in_batches_a_head_fails_and_the_budget_ends_the_job_well(
         [{"kind": "refused", "detail": "the model declined to answer"}]
     ]
     assert sum(bool(one["proposals"]) for one in found) == len(found) - 1
-    fits = {b.score.head: b.score.iou for b in workspace.library.best(info.id, Split.VALIDATION)}
+    fits = {b.score.head: b.score.iou.value for b in workspace.library.best(info.id, Split.VALIDATION)}
     proposed = {name for name in folder.finished() if name.startswith("head-")}
     done = [head for head in heads if f"{result_name(head)}.json" in proposed]
     assert max(fits[head] for head in done) <= min(fits[head] for head in heads if head not in done)

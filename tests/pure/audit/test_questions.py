@@ -38,7 +38,7 @@ def test_the_answer_with_the_smaller_loss_is_preferred(tiny_loaded: TinyLoaded) 
     for answers in ([0, 0], [0, 1], [1, 1]):
         asked = [Question(q.goal, q.answers, right) for q, right in zip(QUESTIONS, answers, strict=True)]
         found = accuracy(loaded, HybridSpec.of(loaded.info.id, []), asked)
-        assert found.original == np.mean(chosen == np.array(answers))
+        assert found.original.value == np.mean(chosen == np.array(answers))
         assert found.changed == found.original
         assert found.agreement == 1
 
@@ -51,8 +51,7 @@ def test_a_hybrid_may_answer_otherwise(tiny_loaded: TinyLoaded) -> None:
     found = accuracy(loaded, spec, many)
     assert found.questions == 12
     assert found.agreement < 1
-    low, high = found.changed_interval
-    assert low <= found.changed <= high
+    assert found.changed.low <= found.changed.value <= found.changed.high
 
 
 def test_texts_on_which_a_program_fails_are_counted(tiny_loaded: TinyLoaded) -> None:

@@ -9,7 +9,7 @@ import torch
 from core.corpus import load_corpus
 from core.errors import HybridError
 from core.features import Features, annotate
-from core.hybrid import Patterns, ProgramPatterns
+from core.hybrid import HeadMaps, ProgramPatterns
 from core.hybrid.costs import measured_costs, scores
 from core.hybrid.order import (
     estimated_kl,
@@ -104,9 +104,9 @@ class Nudged:
         self.heads = loaded.info.head_ids()
         self.uniform = uniform(loaded)
 
-    def patterns(self, features: Features) -> Patterns:
+    def patterns(self, features: Features) -> HeadMaps:
         found = self.uniform.patterns(features)
-        return Patterns(found.heads, found.weights, torch.full(found.weights.shape[:2], self.step))
+        return HeadMaps(found.heads, found.weights, torch.full(found.weights.shape[:2], self.step))
 
 
 def test_the_estimate_is_the_kl_of_small_replacements(tiny_loaded: TinyLoaded) -> None:
@@ -135,12 +135,12 @@ def test_where_heads_are_replaced_already_the_slope_of_kl_counts(tiny_loaded: Ti
     head = HeadId(2, 2)
 
     class Mixed(Nudged):
-        def patterns(self, features: Features) -> Patterns:
+        def patterns(self, features: Features) -> HeadMaps:
             found = self.uniform.patterns(features)
             mix = torch.zeros(found.weights.shape[:2])
             mix[:, [heads.index(one) for one in taken]] = 1
             mix[:, heads.index(head)] = self.step
-            return Patterns(found.heads, found.weights, mix)
+            return HeadMaps(found.heads, found.weights, mix)
 
     losses = [
         measure(loaded, [Variant(Mixed(loaded, step), frozenset(heads))], features).kl.sum(dtype=float)
@@ -207,6 +207,29 @@ def test_rank_correlation_of_opposite_orders_is_minus_one() -> None:
     down = {head: -value for head, value in up.items()}
     assert rank_correlation(up, down) == pytest.approx(-1)
     assert math.isnan(rank_correlation({}, up))
+
+
+def test_equal_values_share_their_mean_rank() -> None:
+    heads = [HeadId(0, head) for head in range(5)]
+    one = dict(zip(heads, [1.0, 2.0, 2.0, 3.0, 4.0], strict=True))  # ranks 1, 2.5, 2.5, 4, 5
+    other = dict(zip(heads, [10.0, 30.0, 20.0, 20.0, 40.0], strict=True))  # ranks 1, 4, 2.5, 2.5, 5
+    # Deviations from 3: (-2, -.5, -.5, 1, 2) and (-2, 1, -.5, -.5, 2); products 7.25, squares 9.5 and 9.5.
+    assert rank_correlation(one, other) == pytest.approx(7.25 / 9.5)
+
+
+def test_infinite_costs_are_ties_whatever_order_their_heads_are_in() -> None:
+    heads = [HeadId(0, head) for head in range(4)]
+    one = dict(zip(heads, [0.1, 0.2, math.inf, math.inf], strict=True))  # ranks 1, 2, 3.5, 3.5
+    other = dict(zip(heads, [0.1, 0.2, math.inf, 0.3], strict=True))  # ranks 1, 2, 4, 3
+    assert rank_correlation(one, one) == pytest.approx(1)
+    assert rank_correlation(one, other) == pytest.approx(4.5 / math.sqrt(4.5 * 5))
+    swapped = other | {heads[2]: 0.3, heads[3]: math.inf}
+    assert rank_correlation(one, swapped) == pytest.approx(rank_correlation(one, other))
+
+
+def test_values_that_are_all_equal_have_no_rank_correlation() -> None:
+    level = dict.fromkeys(HEADS, math.inf)
+    assert math.isnan(rank_correlation(level, {head: float(head.head) for head in HEADS}))
 
 
 def test_the_evaluation_of_a_genre_is_of_its_tokens_alone(tiny_loaded: TinyLoaded) -> None:

@@ -10,7 +10,7 @@ import torch
 from core.corpus import load_corpus
 from core.errors import HybridError, ProgramError
 from core.features import Features, annotate
-from core.hybrid import IMPLEMENTATION, Patterns, hybrid, replaced
+from core.hybrid import IMPLEMENTATION, HeadMaps, hybrid, replaced
 from core.hybrid.attention import PATTERNS
 from core.hybrid.perplexity import evaluate_hybrid
 from core.models.attention import padded_ids
@@ -52,11 +52,11 @@ class OwnPatterns:
     def __init__(self, loaded: LoadedModel, heads: list[HeadId]) -> None:
         self.loaded, self.heads = loaded, heads
 
-    def patterns(self, features: Features) -> Patterns:
+    def patterns(self, features: Features) -> HeadMaps:
         ids, mask = padded_ids(features, range(len(features)), self.loaded.device)
         with torch.inference_mode():
             found = self.loaded.model(input_ids=ids, attention_mask=mask, output_attentions=True).attentions
-        return Patterns(self.heads, torch.stack([found[h.layer][:, h.head] for h in self.heads], 1))
+        return HeadMaps(self.heads, torch.stack([found[h.layer][:, h.head] for h in self.heads], 1))
 
 
 @pytest.mark.parametrize("count", [1, 5, tiny.LAYERS * tiny.HEADS])
@@ -251,10 +251,8 @@ def test_a_replaced_model_costs_and_its_interval_holds_the_increase(tiny_loaded:
     spec = HybridSpec.of(loaded.info.id, [(head, FIRST) for head in loaded.info.head_ids()])
     found = evaluate_hybrid(loaded, spec, features_of(loaded, 8))
     assert found.kl > 0.01
-    assert found.low <= found.increase <= found.high
-    assert found.kl_low is not None
-    assert found.kl_high is not None
-    assert found.kl_low < found.kl < found.kl_high
+    assert found.increase.low <= found.increase.value <= found.increase.high
+    assert found.kl.low < found.kl.value < found.kl.high
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import torch
 
 from core.corpus import from_passages
 from core.features import Features, annotate
-from core.models.attention import batches, extract, padded_ids
+from core.maps import like_batches
+from core.models.attention import MAP_BUDGET, extract, padded_ids
 from core.models.pretrained import LoadedModel
 from tests import tiny
 
@@ -93,26 +94,9 @@ def test_nothing_asked_for_gives_nothing(prepared):
 # Batches
 
 
-def cut(lengths: list[int], tokens: int, cells: int = 1) -> list[list[int]]:
-    return list(batches(np.array(lengths), range(len(lengths)), tokens, cells))
-
-
-def test_like_lengths_share_a_batch():
-    assert cut([9, 2, 8, 3], tokens=18) == [[1, 3], [2, 0]]
-
-
-def test_padded_tokens_stay_within_the_bound():
-    lengths = [7, 3, 12, 5, 5, 30, 1]
-    for batch in cut(lengths, tokens=24):
-        assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= 24
-
-
-def test_a_passage_longer_than_the_bound_goes_alone():
-    assert cut([50, 2, 60], tokens=10) == [[1], [0], [2]]
-
-
 def test_attention_maps_stay_within_a_quarter_billion_cells():
-    sizes = [len(batch) for batch in cut([512] * 5, tokens=10**9, cells=2**9)]
+    cut = like_batches([512] * 5, range(5), tokens=10**9, pairs=MAP_BUDGET // 2**9)
+    sizes = [len(batch) for batch in cut]
     assert sizes == [2, 2, 1]  # each passage gives 2**9 maps of 2**18 cells
 
 

@@ -13,7 +13,7 @@ from core.models.attention import extract
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
 from core.proposers.search.propose import prepare_search
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from core.types import HeadId, HybridSpec
 from tests import tiny
 from tests.conftest import TinyLoaded

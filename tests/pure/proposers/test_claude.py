@@ -25,7 +25,7 @@ from core.proposers.llm.prices import (
     price_of,
 )
 from core.proposers.llm.replies import MAX_REPLY, read_reply
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from core.settings import Settings
 from core.types import ClaudeLimits, Failure, HeadId
 from tests import planted

@@ -16,7 +16,7 @@ from core.language.vocabulary import FUNCTIONS
 from core.proposers.llm import guide
 from core.proposers.llm.prompt import behaviour, pair_line, quoted, task
 from core.proposers.llm.shown import Pair, extremes, strongest_pairs
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from tests import planted
 from tests.language_cases import build, row
 

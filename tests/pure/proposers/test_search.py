@@ -21,7 +21,7 @@ from core.proposers.search.refit import Fields, fields, ious, logits_of, refit, 
 from core.proposers.search.rule import Rule
 from core.proposers.search.select import select
 from core.proposers.search.write import written
-from core.scoring.scores import BASELINES, patterns, sentence_ious
+from core.scoring import BASELINES, program_maps, sentence_ious
 from core.types import SearchLimits, Sentence, Split
 from tests import tiny
 
@@ -103,9 +103,7 @@ def noisy(maps: dict[str, np.ndarray], seed: int = 0) -> dict[str, np.ndarray]:
 def fit(source: str, maps: dict[str, np.ndarray], head: int, is_causal: bool = True) -> float:
     """IoU on validation."""
     features = features_of(is_causal=is_causal)[Split.VALIDATION]
-    return float(
-        sentence_ious(patterns([parse(source)], features, is_causal), maps, is_causal)[0, head].mean()
-    )
+    return float(sentence_ious(program_maps([parse(source)], features, is_causal), maps)[0, head].mean())
 
 
 def some_rules(values: Values, count: int, seed: int = 0) -> list[Rule]:
@@ -407,6 +405,6 @@ def test_a_gpu_scores_and_finds_what_the_cpu_does() -> None:
         assert fit(program.source, maps, head) == pytest.approx(fit(other.source, maps, head), abs=0.03)
     validation = found[Split.VALIDATION]
     scores = [
-        sentence_ious(patterns(on_gpu, validation, True, device), maps, True) for device in ("cuda", "cpu")
+        sentence_ious(program_maps(on_gpu, validation, True, device), maps) for device in ("cuda", "cpu")
     ]
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)

@@ -4,7 +4,7 @@ import pytest
 
 from core.review.agreement import agreements, cohens_kappa
 from core.review.queue import Filter, Opinions, Order, Pile, View, pair, review_queue, successor
-from core.types import Action, Card, Fit, HeadId, Program, Split, Verdict
+from core.types import Action, Card, Estimate, HeadId, Program, Split, Verdict
 
 
 def card(
@@ -21,8 +21,8 @@ def card(
         origin=origin,
         parent=None,
         fits={
-            Split.VALIDATION: Fit(iou, iou - width / 2, iou + width / 2),
-            Split.TEST: Fit(test, test, test),
+            Split.VALIDATION: Estimate(iou, iou - width / 2, iou + width / 2),
+            Split.TEST: Estimate(test, test, test),
         },
         baselines={Split.VALIDATION: baseline},
         failures=0,
@@ -62,7 +62,9 @@ def test_the_queue_is_ordered_by_validation_figures(order: Order, expected: list
 
 
 def test_the_test_split_orders_and_filters_nothing() -> None:
-    other = [Card(**{**vars(one), "fits": {**one.fits, Split.TEST: Fit(0.0, 0.0, 0.0)}}) for one in THREE]
+    other = [
+        Card(**{**vars(one), "fits": {**one.fits, Split.TEST: Estimate(0.0, 0.0, 0.0)}}) for one in THREE
+    ]
     for order in Order:
         view = View(order=order, kept=Filter(least_iou=0.65))
         queues = [review_queue(cards, [], NOTHING, "ada", view) for cards in (THREE, other)]

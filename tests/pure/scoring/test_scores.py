@@ -10,18 +10,10 @@ from hypothesis import strategies as st
 
 from core.features import Features, annotate
 from core.language import ParsedProgram, parse
-from core.scoring.scores import (
-    BASELINES,
-    Patterns,
-    cell_count,
-    interval,
-    iou_from_l1,
-    js_distances,
-    pack_maps,
-    patterns,
-    sentence_ious,
-    summarise,
-)
+from core.maps import cell_count, iou_from_l1, pack_tensor
+from core.scoring import BASELINES, ProgramMaps, program_maps, score, sentence_ious
+from core.scoring.intervals import mean_interval
+from core.scoring.scores import js_distances, summarise
 from core.types import HeadId, Sentence, Split
 from tests import tiny
 
@@ -40,7 +32,7 @@ def read(*texts: str) -> Features:
 
 def attention(expression: str, text: str, is_causal: bool = True) -> list[list[float]]:
     """The map of one program on one passage."""
-    found = patterns([program(expression)], read(text), is_causal)
+    found = program_maps([program(expression)], read(text), is_causal)
     n = len(read(text).token_ids)
     if not is_causal:
         return found.cells[0][0].reshape(n, n).tolist()
@@ -66,15 +58,15 @@ def iou(some: np.ndarray, other: np.ndarray) -> float:
 
 def test_iou_of_a_head_by_hand():
     head = np.array([[[1, 0, 0], [0, 1, 0], [0.5, 0, 0.5]]], np.float32)
-    found = sentence_ious(patterns([program(FIRST)], read("a b c"), True), {"s0": head}, True)
+    found = sentence_ious(program_maps([program(FIRST)], read("a b c"), True), {"s0": head})
     assert found.tolist() == [[[pytest.approx(1.5 / 4.5)]]]  # minima 1 + 0 + 0.5, maxima 1 + 2 + 1.5
 
 
 def test_iou_is_one_for_the_same_map_and_zero_for_disjoint_ones():
     first, itself = np.eye(3)[[0, 0, 0]], np.eye(3)
     heads = np.stack([first, np.roll(itself, 1, axis=1)]).astype(np.float32)
-    produced = patterns([program(FIRST), program(ITSELF)], read("a b c"), False)
-    ious = sentence_ious(produced, {"s0": heads}, False)[..., 0]
+    produced = program_maps([program(FIRST), program(ITSELF)], read("a b c"), False)
+    ious = sentence_ious(produced, {"s0": heads})[..., 0]
     assert ious[0, 0] == 1
     assert ious[1, 1] == 0
 
@@ -92,8 +84,8 @@ def test_ious_have_a_value_for_each_program_head_and_sentence(is_causal):
     rng = np.random.default_rng(0)
     texts, expressions = ("a b c", "a b", "c b a c"), (FIRST, ITSELF)
     maps = {f"s{at}": stochastic(rng, 3, n, n, is_causal=is_causal) for at, n in enumerate((3, 2, 4))}
-    produced = patterns([program(e) for e in expressions], read(*texts), is_causal)
-    found = sentence_ious(produced, maps, is_causal)
+    produced = program_maps([program(e) for e in expressions], read(*texts), is_causal)
+    found = sentence_ious(produced, maps)
     expected = [
         [
             [
@@ -108,29 +100,22 @@ def test_ious_have_a_value_for_each_program_head_and_sentence(is_causal):
 
 
 def test_a_failed_sentence_scores_zero_and_is_counted():
-    produced = patterns([program("1 / (k.index - 3)"), program(FIRST)], read("a b", "a b c a"), True)
+    produced = program_maps([program("1 / (k.index - 3)"), program(FIRST)], read("a b", "a b c a"), True)
     maps = {"s0": np.eye(2, dtype=np.float32)[None], "s1": np.eye(4, dtype=np.float32)[None]}
-    ious = sentence_ious(produced, maps, True)
+    ious = sentence_ious(produced, maps)
     assert {at: failure.kind for at, failure in produced.failures.items()} == {(0, 1): "division"}
     assert ious[0, 0, 1] == 0
-    scores = summarise(produced, ious, layer=5, split=Split.TEST)
+    scores = score(produced, maps, [HeadId(5, 0)], Split.TEST)
     assert [(s.head, s.sentences, s.failures) for s in scores] == [(HeadId(5, 0), 2, 1), (HeadId(5, 0), 2, 0)]
-    assert scores[0].iou == pytest.approx(ious[0, 0, 0] / 2)
+    assert scores[0].iou.value == pytest.approx(ious[0, 0, 0] / 2)
 
 
-# Patterns
-
-
-def test_cells_are_the_lower_triangle_or_everything():
-    maps = torch.arange(9.0).reshape(1, 3, 3)
-    assert pack_maps(maps, True).tolist() == [[0, 3, 4, 6, 7, 8]]
-    assert pack_maps(maps, False).tolist() == [[*range(9)]]
-    assert (cell_count(3, True), cell_count(3, False)) == (6, 9)
+# Program maps
 
 
 @pytest.mark.parametrize("is_causal", [True, False])
-def test_patterns_have_a_row_for_each_program(is_causal):
-    produced = patterns([program(FIRST), program(ITSELF), program("1.0")], read("a b c", "a"), is_causal)
+def test_program_maps_have_a_row_for_each_program(is_causal):
+    produced = program_maps([program(FIRST), program(ITSELF), program("1.0")], read("a b c", "a"), is_causal)
     assert [cells.shape for cells in produced.cells] == [(3, cell_count(3, is_causal)), (3, 1)]
     assert produced.programs == (program(FIRST).id, program(ITSELF).id, program("1.0").id)
     assert produced.sentences == ("s0", "s1")
@@ -143,7 +128,7 @@ def test_an_encoder_sees_the_tokens_after():
 
 def test_many_passages_are_packed_in_their_own_order():
     features = read(*("a " * n + "b" for n in range(1, 60)))
-    produced = patterns([program("1.0")], features, True)
+    produced = program_maps([program("1.0")], features, True)
     assert [cells.shape[1] for cells in produced.cells] == [cell_count(n, True) for n in features.lengths]
     assert [float(cells.sum()) for cells in produced.cells] == pytest.approx(features.lengths.tolist())
 
@@ -153,9 +138,7 @@ def test_many_passages_are_packed_in_their_own_order():
 
 def js(expression: str, head: list[list[float]], is_causal: bool) -> float:
     maps = {"s0": np.array([head], np.float32)}
-    return float(
-        js_distances(patterns([program(expression)], read("a b c"), is_causal), maps, is_causal)[0, 0]
-    )
+    return float(js_distances(program_maps([program(expression)], read("a b c"), is_causal), maps)[0, 0])
 
 
 def test_js_distance_of_equal_maps_is_zero():
@@ -185,24 +168,24 @@ def test_js_distance_of_a_program_that_always_fails_is_one():
 
 def test_interval_contains_the_mean():
     values = np.random.default_rng(0).random((2, 3, 40)).astype(np.float32)
-    low, high = interval(values)
+    low, high = mean_interval(values)
     assert low.shape == high.shape == (2, 3)
     assert ((low < values.mean(-1)) & (values.mean(-1) < high)).all()
 
 
 def test_interval_is_the_same_every_time():
     values = np.random.default_rng(0).random((1, 20))
-    np.testing.assert_array_equal(interval(values), interval(values.copy()))
+    np.testing.assert_array_equal(mean_interval(values), mean_interval(values.copy()))
 
 
 def test_interval_of_equal_values_has_no_width():
-    low, high = interval(np.full((1, 10), 0.25, np.float32))
+    low, high = mean_interval(np.full((1, 10), 0.25, np.float32))
     assert (low.item(), high.item()) == (pytest.approx(0.25), pytest.approx(0.25))
 
 
 def test_interval_narrows_with_more_sentences():
     values = np.random.default_rng(0).random(1000)
-    widths = [np.subtract(*interval(values[:n])[::-1]) for n in (10, 100, 1000)]
+    widths = [np.subtract(*mean_interval(values[:n])[::-1]) for n in (10, 100, 1000)]
     assert widths[0] > widths[1] > widths[2]
     assert widths[2] == pytest.approx(2 * 1.96 * values.std() / np.sqrt(1000), rel=0.1)
 
@@ -220,12 +203,12 @@ def test_interval_narrows_with_more_sentences():
     ],
 )
 def test_baseline_does_what_it_says(name, expected):
-    found = patterns([parse(BASELINES[name])], read("a b a b"), True)
-    np.testing.assert_allclose(found.cells[0][0], pack_maps(torch.tensor(expected), True))
+    found = program_maps([parse(BASELINES[name])], read("a b a b"), True)
+    np.testing.assert_allclose(found.cells[0][0], pack_tensor(torch.tensor(expected), True))
 
 
 def test_random_baseline_chooses_one_earlier_token_and_varies():
-    found = patterns([parse(BASELINES["random token"])], read("a b c d e f g h"), True).cells[0][0]
+    found = program_maps([parse(BASELINES["random token"])], read("a b c d e f g h"), True).cells[0][0]
     weights = torch.zeros(8, 8)
     weights[tuple(torch.tril_indices(8, 8))] = found
     assert weights.sort(-1).values.tolist() == [[0] * 7 + [1]] * 8
@@ -240,6 +223,6 @@ def test_no_baseline_looks_ahead(name):
 
 
 def test_score_without_js_says_so():
-    produced = Patterns(("p",), ("s0",), (torch.ones(1, 1),), {})
-    score = summarise(produced, np.ones((1, 1, 1), np.float32), 0, Split.TRAIN)[0]
+    produced = ProgramMaps(("p",), ("s0",), (torch.ones(1, 1),), {}, True)
+    score = summarise(produced, np.ones((1, 1, 1), np.float32), [HeadId(0, 0)], Split.TRAIN)[0]
     assert np.isnan(score.js_distance)

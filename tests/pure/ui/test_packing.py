@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from core.ui.parts.packing import payload, pooled
+from core.ui.parts.packing import payload
 
 
 def random_maps(n: int, is_causal: bool) -> np.ndarray:
@@ -46,9 +46,3 @@ def test_small_weights_keep_their_digits_in_8_bits() -> None:
     maps[:, 1, 0] = 0.001
     _, weights = unpacked(payload({}, maps, True))
     assert weights[0, 1] == pytest.approx(0.001, rel=0.1)
-
-
-def test_pooling_keeps_the_largest_weight_and_the_empty_future() -> None:
-    small = pooled(np.array([[[9, 0, 0, 0], [1, 2, 0, 0], [3, 4, 5, 0], [0, 7, 6, 8]]]), 2)
-    assert small.tolist() == [[[9, 0], [7, 8]]]
-    assert pooled(small, 2) is small

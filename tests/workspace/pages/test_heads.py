@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core.language.scalar.trace import trace
 from core.store import Workspace
 from core.store.library import add_program, add_scores
-from core.types import Failure, HeadId, Score, Split
+from core.types import Estimate, Failure, HeadId, Score, Split
 from core.ui.heads.evidence import largest_weights, row_weights
 from core.ui.heads.passages import iou, worst_cell
 from core.ui.heads.why import conclusion, lines_of
@@ -94,7 +94,7 @@ def add_to_first_head(folder: Path, source: str) -> str:
     model = workspace.library.models()[0]
     with workspace.database.transaction() as cursor:
         name = add_program(cursor, source, "person")
-        scores = [Score(name, HeadId(0, 0), split, 0.5, 0.4, 0.6, 0.1, 8, 0) for split in Split]
+        scores = [Score(name, HeadId(0, 0), split, Estimate(0.5, 0.4, 0.6), 0.1, 8, 0) for split in Split]
         add_scores(cursor, model.id, scores)
     workspace.close()
     return name

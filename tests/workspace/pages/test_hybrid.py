@@ -8,7 +8,7 @@ import pandas as pd
 from core.language import parse
 from core.store import Workspace
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid
-from core.types import Evaluation, HeadId, Split
+from core.types import Estimate, Evaluation, HeadId, Split
 from core.ui.hybrid.curve import cheap_controls
 from core.ui.parts import state
 from tests import tiny
@@ -50,7 +50,7 @@ def test_every_evaluation_of_a_hybrid_can_be_opened(open_app: OpenApp, workspace
     rows = workspace.hybrids.frame(workspace.library.models()[0].id)
     hybrid = rows[rows.title == "three heads"].hybrid_id.iloc[0]
     with workspace.database.transaction() as cursor:
-        measured = Evaluation(10.0, 15.0, 0.5, 0.4, 0.6, 0.3, 90, 4, 0)
+        measured = Evaluation(10.0, 15.0, Estimate(0.5, 0.4, 0.6), Estimate(0.3), 90, 4, 0)
         add_evaluation(cursor, hybrid, "/home/ada/mine.txt", measured, {})
     workspace.close()
     app = go(open_app(workspace_copy), "hybrid")
@@ -120,7 +120,13 @@ def test_a_calibrated_program_names_the_one_it_was_fitted_from(
     ]
     with workspace.database.transaction() as cursor:
         hybrid = add_hybrid(cursor, model, {"programs": programs, "title": "two", "share": 1 / 6})
-        add_evaluation(cursor, hybrid, "test", Evaluation(10.0, 15.0, 0.5, 0.4, 0.6, 0.3, 90, 4, 0), {})
+        add_evaluation(
+            cursor,
+            hybrid,
+            "test",
+            Evaluation(10.0, 15.0, Estimate(0.5, 0.4, 0.6), Estimate(0.3), 90, 4, 0),
+            {},
+        )
     workspace.close()
     app = go(open_app(workspace_copy), "hybrid")
     (table,) = [found.value for found in app.dataframe if "fitted from" in found.value]

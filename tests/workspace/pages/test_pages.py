@@ -15,12 +15,12 @@ from streamlit.testing.v1 import AppTest
 from core.errors import WorkspaceError
 from core.language import parse
 from core.review.queue import Order
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from core.store import Workspace
 from core.store.gains import HeadGain
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid, spec_to_json
 from core.store.library import add_model, add_sentences
-from core.types import Action, Evaluation, HeadId, HybridSpec, ModelInfo, Score, Split
+from core.types import Action, Estimate, Evaluation, HeadId, HybridSpec, ModelInfo, Score, Split
 from core.ui.hybrid.damage import damage_html
 from core.ui.parts import state
 from core.ui.synthesize.run import climb
@@ -167,7 +167,7 @@ def keep_one_head(folder: Path, source: str) -> None:
     workspace = Workspace.open(folder)
     model = workspace.library.models()[0].id
     workspace.database.run("DELETE FROM scores WHERE layer > 0 OR head > 0")
-    scores = [Score("", HeadId(0, 0), split, 1.0, 1.0, 1.0, 0.0, 1, 0) for split in Split]
+    scores = [Score("", HeadId(0, 0), split, Estimate(1.0, 1.0, 1.0), 0.0, 1, 0) for split in Split]
     name = parse(source).id
     workspace.library.save_edit(model, source, "", [replace(score, program=name) for score in scores])
     workspace.close()
@@ -229,7 +229,7 @@ def add_hybrids(folder: Path) -> None:
             "calibration": [[0, 0.4], [10, 0.3]]}  # fmt: skip
     passage = {"tokens": ["<b>Once", " upon"], "base": [2.0], "changed": [4.5], "kl": [0.7]}
     strict = {"usual": {"increase": 0.1}, "strict": {"increase": 0.2, "passages": 4}}
-    measured = Evaluation(10.0, 12.0, 0.2, 0.1, 0.3, 0.15, 90, 4, 2)
+    measured = Evaluation(10.0, 12.0, Estimate(0.2, 0.1, 0.3), Estimate(0.15), 90, 4, 2)
     genres = {"story": asdict(measured)}
     rows = [
         {

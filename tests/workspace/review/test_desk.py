@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.language import parse
 from core.review.queue import Order, Pile, View, pair
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from core.store import Workspace
-from core.types import Action, Card, HeadId, Score, Split
+from core.types import Action, Card, Estimate, HeadId, Score, Split
 from core.ui.parts import state
 from core.ui.review.desk import Desk
 from tests.workspace.pages.test_pages import OpenApp, close_app, go, keep_one_head, open_app, select, text_of
@@ -42,7 +42,7 @@ def words(desk: Desk) -> dict[str, Action]:
 
 
 def save_weak_program(workspace: Workspace, model: str, head: HeadId, parent: str) -> str:
-    scores = [Score(parse(WEAK).id, head, split, 0.01, 0.0, 0.02, 0.0, 1, 0) for split in Split]
+    scores = [Score(parse(WEAK).id, head, split, Estimate(0.01, 0.0, 0.02), 0.0, 1, 0) for split in Split]
     return workspace.library.save_edit(model, WEAK, parent, scores)
 
 

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from core.language import parse
-from core.scoring import examiner
-from core.scoring.examiner import histogram
+from core.scoring import examiner, histogram
 from core.sharing.accepted import curated_report
 from core.sharing.report import png
 from core.store import Workspace
@@ -34,8 +33,8 @@ def test_a_cards_evidence_has_the_mean_and_interval_of_its_stored_score(
     for card in workspace.cards.cards(model.id, workspace.cards.best(model.id)):
         found = examiner.compare(card.head, parse(card.program.source)).fit
         stored = card.fits[split]
-        assert (found.iou, found.low, found.high) == pytest.approx(
-            (stored.iou, stored.low, stored.high), abs=1e-4
+        assert (found.value, found.low, found.high) == pytest.approx(
+            (stored.value, stored.low, stored.high), abs=1e-4
         )
 
 
@@ -59,7 +58,7 @@ def test_long_passages_are_compared_a_few_at_a_time_with_the_same_result(
     model = workspace.library.models()[0]
     source = "def attend(q, k):\n    return 1 / (q.index - 9) if q.index > 8 else k.index + 1\n"
     together = workspace.examiner(model, Split.VALIDATION).compare(model.head_ids()[5], parse(source))
-    monkeypatch.setattr(examiner, "_CHUNK_CELLS", 1)
+    monkeypatch.setattr(examiner, "_BATCH_PAIRS", 1)
     monkeypatch.setattr(examiner, "_MAP_BYTES_HELD", 1)
     split_up = workspace.examiner(model, Split.VALIDATION)
     for head in model.head_ids()[:6]:
@@ -73,7 +72,7 @@ def test_long_passages_are_compared_a_few_at_a_time_with_the_same_result(
 
 def test_what_is_evaluated_together_is_bounded_by_its_padded_cells() -> None:
     lengths = np.array([512] * 60 + [20] * 60 + [1500])
-    chunks = examiner._chunks(lengths)
+    chunks = examiner.batches_of(lengths)
     assert sorted(row for rows in chunks for row in rows) == list(range(121))
     padded = [len(rows) * int(lengths[rows].max()) ** 2 for rows in chunks]
     assert max(padded[:-1]) <= 2**19

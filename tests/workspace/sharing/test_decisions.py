@@ -9,7 +9,7 @@ import pytest
 from core.cli.app import main
 from core.errors import DecisionsError
 from core.language import parse
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from core.sharing.decisions import export_lines, import_lines
 from core.store import Workspace
 from core.store.library import add_model, add_program

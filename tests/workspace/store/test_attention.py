@@ -9,7 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import WorkspaceError
-from core.store.attention import CHUNK_SENTENCES, AttentionReader, AttentionWriter, layer_path, pack, unpack
+from core.store.attention import (
+    CHUNK_SENTENCES,
+    AttentionReader,
+    AttentionWriter,
+    from_bytes,
+    layer_path,
+    to_bytes,
+)
 from core.types import HeadId, SentenceAttention
 
 LAYERS, HEADS = 2, 3
@@ -55,14 +62,14 @@ def all_pairs(*numbers: int) -> list[tuple[int, str]]:
 
 def test_causal_map_is_packed_as_its_lower_triangle():
     weights = np.array([[1, 0, 0], [0.25, 0.75, 0], [0.5, 0, 0.5]])
-    assert np.frombuffer(pack(weights, True), "<f2").tolist() == [1, 0.25, 0.75, 0.5, 0, 0.5]
-    np.testing.assert_array_equal(unpack(pack(weights, True), 3, True), weights)
+    assert np.frombuffer(to_bytes(weights, True), "<f2").tolist() == [1, 0.25, 0.75, 0.5, 0, 0.5]
+    np.testing.assert_array_equal(from_bytes(to_bytes(weights, True), 3, True), weights)
 
 
 def test_encoder_map_is_packed_whole():
     weights = np.array([[0.25, 0.75], [0.5, 0.5]])
-    assert np.frombuffer(pack(weights, False), "<f2").tolist() == [0.25, 0.75, 0.5, 0.5]
-    np.testing.assert_array_equal(unpack(pack(weights, False), 2, False), weights)
+    assert np.frombuffer(to_bytes(weights, False), "<f2").tolist() == [0.25, 0.75, 0.5, 0.5]
+    np.testing.assert_array_equal(from_bytes(to_bytes(weights, False), 2, False), weights)
 
 
 # Reading

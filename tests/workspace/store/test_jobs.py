@@ -9,10 +9,10 @@ import pytest
 from core.jobs.folder import EventWriter, JobFolder
 from core.jobs.intake import Intake
 from core.language import parse
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from core.store import Workspace
 from core.store.gains import JobYield
-from core.types import HeadId, Score, Split
+from core.types import Estimate, HeadId, Score, Split
 
 JOB = "20260101-000000-synthesize-abc"
 
@@ -92,7 +92,7 @@ def test_an_event_counts_once(workspace: Workspace) -> None:
 def result(events: EventWriter, name: str, source: str, iou: float, origin: str) -> None:
     """A result as a worker writes it: one program, proposed for L0H1 unless it is a baseline."""
     program = parse(source).id
-    score = Score(program, HeadId(0, 1), Split.VALIDATION, iou, iou, iou, 0.5, 8, 0)
+    score = Score(program, HeadId(0, 1), Split.VALIDATION, Estimate(iou, iou, iou), 0.5, 8, 0)
     proposals = [] if origin == "baseline" else [{"layer": 0, "head": 1, "program": program}]
     content = {
         "model": "model",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.scoring.scores import BASELINES
+from core.scoring import BASELINES
 from core.store import Workspace
 from core.store.library import add_program
 from core.types import Action, HeadId
