@@ -147,7 +147,7 @@ def _print_table(
     for at, (share, name) in sorted(enumerate(names), key=lambda item: item[1][0]):
         found = evaluation(losses, at)
         interval = f"[{found.increase.low:+.1%}, {found.increase.high:+.1%}]"
-        print(f"{share:>6.0%}  {name:<24}{found.increase:>+10.1%}{interval:>22}{found.kl:>8.3f}")
+        print(f"{share:>6.0%}  {name:<24}{found.increase.value:>+10.1%}{interval:>22}{found.kl.value:>8.3f}")
     print(f"{len(losses.rows)} tokens; unmodified perplexity {evaluation(losses).base_ppl:.2f}", flush=True)
 
 

@@ -231,8 +231,8 @@ def test_a_head_keeps_its_attention_where_its_program_fails(tiny_loaded: TinyLoa
 def test_an_empty_hybrid_costs_nothing(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("mistral")
     found = evaluate_hybrid(loaded, HybridSpec.of(loaded.info.id, []), features_of(loaded))
-    assert abs(found.increase) < 1e-6
-    assert abs(found.kl) < 1e-6
+    assert abs(found.increase.value) < 1e-6
+    assert abs(found.kl.value) < 1e-6
 
 
 def test_perplexity_is_the_models_own(tiny_loaded: TinyLoaded) -> None:
@@ -250,7 +250,7 @@ def test_a_replaced_model_costs_and_its_interval_holds_the_increase(tiny_loaded:
     loaded = tiny_loaded("llama")
     spec = HybridSpec.of(loaded.info.id, [(head, FIRST) for head in loaded.info.head_ids()])
     found = evaluate_hybrid(loaded, spec, features_of(loaded, 8))
-    assert found.kl > 0.01
+    assert found.kl.value > 0.01
     assert found.increase.low <= found.increase.value <= found.increase.high
     assert found.kl.low < found.kl.value < found.kl.high
 

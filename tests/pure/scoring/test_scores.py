@@ -12,7 +12,6 @@ from core.features import Features, annotate
 from core.language import ParsedProgram, parse
 from core.maps import cell_count, iou_from_l1, pack_tensor
 from core.scoring import BASELINES, ProgramMaps, program_maps, score, sentence_ious
-from core.scoring.intervals import mean_interval
 from core.scoring.scores import js_distances, summarise
 from core.types import HeadId, Sentence, Split
 from tests import tiny
@@ -163,33 +162,6 @@ def test_js_distance_of_a_program_that_always_fails_is_one():
     assert js("1 / (k.index - 1)", [[1, 0, 0], [1, 0, 0], [1, 0, 0]], True) == 1
 
 
-# Intervals
-
-
-def test_interval_contains_the_mean():
-    values = np.random.default_rng(0).random((2, 3, 40)).astype(np.float32)
-    low, high = mean_interval(values)
-    assert low.shape == high.shape == (2, 3)
-    assert ((low < values.mean(-1)) & (values.mean(-1) < high)).all()
-
-
-def test_interval_is_the_same_every_time():
-    values = np.random.default_rng(0).random((1, 20))
-    np.testing.assert_array_equal(mean_interval(values), mean_interval(values.copy()))
-
-
-def test_interval_of_equal_values_has_no_width():
-    low, high = mean_interval(np.full((1, 10), 0.25, np.float32))
-    assert (low.item(), high.item()) == (pytest.approx(0.25), pytest.approx(0.25))
-
-
-def test_interval_narrows_with_more_sentences():
-    values = np.random.default_rng(0).random(1000)
-    widths = [np.subtract(*mean_interval(values[:n])[::-1]) for n in (10, 100, 1000)]
-    assert widths[0] > widths[1] > widths[2]
-    assert widths[2] == pytest.approx(2 * 1.96 * values.std() / np.sqrt(1000), rel=0.1)
-
-
 # Baselines
 
 
@@ -226,3 +198,27 @@ def test_score_without_js_says_so():
     produced = ProgramMaps(("p",), ("s0",), (torch.ones(1, 1),), {}, True)
     score = summarise(produced, np.ones((1, 1, 1), np.float32), [HeadId(0, 0)], Split.TRAIN)[0]
     assert np.isnan(score.js_distance)
+
+
+def test_scores_are_of_the_heads_given_and_measure_js_where_asked() -> None:
+    produced = program_maps([program(FIRST), program(ITSELF)], read("a b c", "a b"), False)
+    rng = np.random.default_rng(0)
+    maps = {name: stochastic(rng, 2, n, n, is_causal=False) for name, n in (("s0", 3), ("s1", 2))}
+    heads = [HeadId(4, 1), HeadId(2, 7)]
+    scores = score(produced, maps, heads, Split.TEST, with_js=True)
+    ious, js = sentence_ious(produced, maps), js_distances(produced, maps)
+    assert [(s.program, s.head) for s in scores] == [(p, head) for p in produced.programs for head in heads]
+    assert [s.iou.value for s in scores] == ious.mean(-1).ravel().tolist()
+    assert [s.js_distance for s in scores] == js.ravel().tolist()
+    assert all(s.iou.low <= s.iou.value <= s.iou.high for s in scores)
+
+
+def test_one_sentence_of_program_maps_keeps_its_failures() -> None:
+    produced = program_maps([program(FIRST), program("1 / (k.index - 3)")], read("a b c a", "a b"), True)
+    maps = {"s0": np.eye(4, dtype=np.float32)[None], "s1": np.eye(2, dtype=np.float32)[None]}
+    whole = sentence_ious(produced, maps)
+    for at, sentence in enumerate(produced.sentences):
+        alone = produced.of_sentence(at)
+        assert alone.sentences == (sentence,)
+        np.testing.assert_array_equal(sentence_ious(alone, maps)[:, :, 0], whole[:, :, at])
+    assert [len(produced.of_sentence(at).failures) for at in range(2)] == [1, 0]

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -230,7 +230,7 @@ def add_hybrids(folder: Path) -> None:
     passage = {"tokens": ["<b>Once", " upon"], "base": [2.0], "changed": [4.5], "kl": [0.7]}
     strict = {"usual": {"increase": 0.1}, "strict": {"increase": 0.2, "passages": 4}}
     measured = Evaluation(10.0, 12.0, Estimate(0.2, 0.1, 0.3), Estimate(0.15), 90, 4, 2)
-    genres = {"story": asdict(measured)}
+    genres = {"story": measured.figures()}
     rows = [
         {
             "order": name,

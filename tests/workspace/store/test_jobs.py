@@ -97,7 +97,7 @@ def result(events: EventWriter, name: str, source: str, iou: float, origin: str)
     content = {
         "model": "model",
         "programs": [{"source": source, "origin": origin}],
-        "scores": [asdict(score)],
+        "scores": [{**asdict(score), "iou": iou, "low": iou, "high": iou}],
     }
     events.result("programs", name, {**content, "proposals": proposals})
 
