@@ -38,7 +38,7 @@ class Chosen:
 
 
 @dataclass
-class Fit:
+class RuleFit:
     """The rules that one head has so far."""
 
     target: Tensor  # float32 [cell]
@@ -60,23 +60,23 @@ class Fit:
         self.constants, self.powers = self.constants[kept], self.powers[kept]
 
 
-def empty_fits(values: Values, targets: Tensor) -> list[Fit]:
+def empty_fits(values: Values, targets: Tensor) -> list[RuleFit]:
     """A fit without rules for each head."""
     none = targets.new_zeros(0)
-    return [Fit(target, [], none, targets.new_zeros(0, values.layout.cells)) for target in targets]
+    return [RuleFit(target, [], none, targets.new_zeros(0, values.layout.cells)) for target in targets]
 
 
-def fits_of(values: Values, targets: Tensor, like: list[Fit]) -> list[Fit]:
+def fits_of(values: Values, targets: Tensor, like: list[RuleFit]) -> list[RuleFit]:
     """The same rules and constants on other sentences."""
     fits = []
     for fit, target in zip(like, targets, strict=True):
         powers = [values.of(rule) for rule in fit.rules]
         stacked = torch.stack(powers) if powers else target.new_zeros(0, len(target))
-        fits.append(Fit(target, fit.rules, fit.constants, stacked))
+        fits.append(RuleFit(target, fit.rules, fit.constants, stacked))
     return fits
 
 
-def _stacked(fits: list[Fit]) -> tuple[Tensor, Tensor, Tensor]:
+def _stacked(fits: list[RuleFit]) -> tuple[Tensor, Tensor, Tensor]:
     """Constants [fit, rule], powers [fit, rule, cell] and targets [fit, cell]; 0 beyond a fit's rules."""
     pad = torch.nn.utils.rnn.pad_sequence
     return (
@@ -86,7 +86,7 @@ def _stacked(fits: list[Fit]) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def _refit(layout: Layout, fits: list[Fit], steps: int) -> None:
+def _refit(layout: Layout, fits: list[RuleFit], steps: int) -> None:
     """Move the constants of these fits, each of which has rules, to where they fit better."""
     if fits:
         best, reached = refit(layout, *_stacked(fits), steps)
@@ -94,7 +94,9 @@ def _refit(layout: Layout, fits: list[Fit], steps: int) -> None:
             fit.constants, fit.iou = row[: len(fit.rules)].clone(), iou
 
 
-def _worth(layout: Layout, fits: list[Fit], held_out: list[Fit], which: list[int]) -> list[list[float]]:
+def _worth(
+    layout: Layout, fits: list[RuleFit], held_out: list[RuleFit], which: list[int]
+) -> list[list[float]]:
     """IoU on other sentences that each rule of `which` fits adds to all its others."""
     if not which:
         return []
@@ -125,7 +127,7 @@ def select(
     return [_ordered(fit, row) for fit, row in zip(fits, worth, strict=True)]
 
 
-def _ordered(fit: Fit, worth: list[float]) -> Chosen:
+def _ordered(fit: RuleFit, worth: list[float]) -> Chosen:
     order = sorted(range(len(worth)), key=lambda at: -worth[at])
     logs = fit.constants.tolist()
     return Chosen(
@@ -135,7 +137,7 @@ def _ordered(fit: Fit, worth: list[float]) -> Chosen:
     )
 
 
-def _grow(screen: Screen, fits: list[Fit], limits: SearchLimits) -> None:
+def _grow(screen: Screen, fits: list[RuleFit], limits: SearchLimits) -> None:
     """Add rules to every fit until it has a few too many or gains no more, even from faint tokens."""
     most = limits.rules + _SURPLUS
     _grow_while_it_pays(screen, fits, most, faint=False)
@@ -144,7 +146,7 @@ def _grow(screen: Screen, fits: list[Fit], limits: SearchLimits) -> None:
     _grow_while_it_pays(screen, stalled, most, faint=True)
 
 
-def _grow_while_it_pays(screen: Screen, fits: list[Fit], most: int, faint: bool) -> None:
+def _grow_while_it_pays(screen: Screen, fits: list[RuleFit], most: int, faint: bool) -> None:
     """Add rules to each fit, round by round; with `faint` the first round looks at faint tokens too."""
     reached = [fit.iou for fit in fits]
     shortlists: list[list[Rule]] = [[] for _ in fits]
@@ -170,7 +172,7 @@ def _grow_while_it_pays(screen: Screen, fits: list[Fit], most: int, faint: bool)
         turn += 1
 
 
-def _add(screen: Screen, fit: Fit, ranked: list[Rule], weights: Tensor) -> bool:
+def _add(screen: Screen, fit: RuleFit, ranked: list[Rule], weights: Tensor) -> bool:
     """Give a fit the first of these rules, unlike each other and those it has; whether there was any."""
     scale = (weights * screen.layout.share).sqrt()
     added: list[Rule] = []
@@ -194,7 +196,7 @@ def _add(screen: Screen, fit: Fit, ranked: list[Rule], weights: Tensor) -> bool:
     return bool(added)
 
 
-def _start(screen: Screen, fit: Fit, values: Tensor, weights: Tensor) -> float:
+def _start(screen: Screen, fit: RuleFit, values: Tensor, weights: Tensor) -> float:
     """Where a rule's log constant starts: at 0, unless its tokens have next to none of what they should."""
     share = (values > 0) * screen.layout.share
     wanted, held = float(share @ fit.target), float(share @ weights)
@@ -202,7 +204,9 @@ def _start(screen: Screen, fit: Fit, values: Tensor, weights: Tensor) -> float:
     return math.log(wanted / max(held, 1e-9)) if is_faint else 0.0
 
 
-def _prune(layout: Layout, fits: list[Fit], other: Layout, held_out: list[Fit], limits: SearchLimits) -> None:
+def _prune(
+    layout: Layout, fits: list[RuleFit], other: Layout, held_out: list[RuleFit], limits: SearchLimits
+) -> None:
     """Drop the rule that validation misses least, refit, and so on, until every one is worth its line."""
     active = [at for at, fit in enumerate(fits) if fit.rules]
     while active:
