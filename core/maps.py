@@ -37,13 +37,12 @@ def pack_tensor(maps: Tensor, is_causal: bool) -> Tensor:
 
 
 def unpack(cells: np.ndarray, n: int, is_causal: bool) -> np.ndarray:
-    """The maps [..., query, key] of n tokens whose cells [..., cell] `pack` gave; zero in the future."""
-    shape = (*cells.shape[:-1], n, n)
+    """The map [query, key] of n tokens whose cells [cell] `pack` gave; zero in the future."""
     if not is_causal:
-        return cells.reshape(shape)
-    maps = np.zeros((*cells.shape[:-1], n * n), cells.dtype)
-    maps[..., _triangle(n)] = cells
-    return maps.reshape(shape)
+        return cells.reshape(n, n)
+    flat = np.zeros(n * n, cells.dtype)
+    flat[_triangle(n)] = cells
+    return flat.reshape(n, n)
 
 
 def places(n: int, is_causal: bool) -> tuple[np.ndarray, np.ndarray]:
