@@ -7,6 +7,7 @@ HeadscriptError            2  anything the user can put right; the message says 
 ├── ClaudeError            2  no API key, a refused one, or a model without a price
 ├── HybridError            2  a hybrid that cannot be built or measured
 ├── PluginError            2  an entry that is not there, or an installed package that brings a wrong one
+├── WireError              2  a file that does not spell the value it should
 ├── DecisionsError         2  a file of decisions that is not one, or does not fit the workspace
 ├── WorkspaceError         2  a workspace folder that cannot be opened or written
 │   ├── WorkspaceBusy      3  another process holds the database
@@ -44,6 +45,10 @@ class ClaudeError(HeadscriptError):
 
 class PluginError(HeadscriptError):
     """A table has no entry of this name, or an installed package cannot add the one that it brings."""
+
+
+class WireError(HeadscriptError):
+    """Text that does not spell a value of the type it should; names the place."""
 
 
 class DecisionsError(HeadscriptError):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
 
 _HEAD_NAME = re.compile(r"L(\d+)H(\d+)", re.IGNORECASE)
 
@@ -39,6 +42,26 @@ class HeadId:
         if match is None:
             raise ValueError(f"{name!r} is not a head; write it as L3H7")
         return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def read(cls, given: object) -> HeadId:
+        """The head that a file names: as "L3H7", or as older ones do; raises ValueError."""
+        match given:
+            case HeadId():
+                return given
+            case str():
+                return cls.parse(given)
+            case {"layer": int(layer), "head": int(head)} | [int(layer), int(head)]:
+                return cls(layer, head)
+        raise ValueError(f"{given!r} is not a head; write it as L3H7")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(
+            cls.read, serialization=core_schema.to_string_ser_schema()
+        )
 
 
 CardId = tuple[HeadId, str]  # a head and Program.id: what a reviewer decides on
@@ -236,6 +259,34 @@ class HybridSpec:
         return cls(model, tuple(sorted(programs)))
 
 
+@dataclass(frozen=True)
+class HybridProgram:
+    """The program of one head of a hybrid."""
+
+    head: HeadId
+    source: str
+    parent: str | None = None  # Program.id that it was fitted from; None where that is not known
+
+
+Calibration = tuple[tuple[int, float], ...] | None  # (step, KL per token on validation)
+
+
+@dataclass(frozen=True)
+class MadeHybrid:
+    """A hybrid, and how it was chosen."""
+
+    programs: tuple[HybridProgram, ...]  # in the order of heads
+    title: str
+    share: float  # of all heads
+    order: str | None = None
+    budget: float | None = None  # increase of perplexity on validation, 0.05 = +5 %
+    calibration: Calibration = None  # how fitting its constants through the model went
+
+    def spec(self, model: str) -> HybridSpec:
+        """Which heads of the model it replaces, by which programs."""
+        return HybridSpec.of(model, ((program.head, program.source) for program in self.programs))
+
+
 HeadOrder = Literal["cost", "greedy", "measured", "iou", "random"]
 ORDERS: tuple[HeadOrder, ...] = get_args(HeadOrder)
 
@@ -286,15 +337,103 @@ class Evaluation:
         """The evaluation that has these figures; raises KeyError for a missing one."""
         kl_bounds = (figures.get(name) for name in ("kl_low", "kl_high"))
         return cls(
-            base_ppl=figures["base_ppl"],
-            ppl=figures["ppl"],
-            increase=Estimate(figures["increase"], figures["low"], figures["high"]),
-            kl=Estimate(figures["kl"], *(math.nan if bound is None else bound for bound in kl_bounds)),
+            base_ppl=float(figures["base_ppl"]),
+            ppl=float(figures["ppl"]),
+            increase=Estimate(*(float(figures[name]) for name in ("increase", "low", "high"))),
+            kl=Estimate(
+                float(figures["kl"]), *(math.nan if bound is None else float(bound) for bound in kl_bounds)
+            ),
             tokens=figures["tokens"],
             passages=figures["passages"],
             kept=figures["kept"],
         )
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        def read(given: object) -> Evaluation:
+            if isinstance(given, Evaluation):
+                return given
+            try:
+                return cls.of(given)  # type: ignore[arg-type]  # a TypeError says that it is no mapping
+            except (KeyError, TypeError) as error:
+                raise ValueError(f"not the figures of an evaluation ({error})") from error
+
+        written = core_schema.plain_serializer_function_ser_schema(cls.figures)
+        return core_schema.no_info_plain_validator_function(read, serialization=written)
+
 
 FIGURES = ("base_ppl", "ppl", "increase", "low", "high", "kl", "kl_low", "kl_high")  # of `Evaluation.figures`
 COUNTS = ("tokens", "passages", "kept")
+
+
+@dataclass(frozen=True)
+class StrictCost:
+    """A hybrid's cost where programs see no further than the query, beside the usual one on the same."""
+
+    usual: Evaluation
+    strict: Evaluation
+
+
+@dataclass(frozen=True)
+class TokenDamage:
+    """Of one passage every token with its loss in both models, nats; the first token has none."""
+
+    tokens: tuple[str, ...]
+    base: tuple[float, ...]
+    changed: tuple[float, ...]
+    kl: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class EvaluationDetails:
+    """What lies behind an evaluation; empty in older results."""
+
+    genres: dict[str, Evaluation] = field(default_factory=dict)
+    strict: StrictCost | None = None
+    damage: tuple[TokenDamage, ...] = ()
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A number of heads replaced in an order, or by a control on the heads of the first order."""
+
+    order: str  # or the control's name
+    control: bool
+    heads: int
+    share: float  # of all heads
+    increase: float  # of perplexity, 0.12 = +12 %
+    low: float  # 95 % bootstrap interval over passages
+    high: float
+    kl: float  # nats per token
+    kept: int
+    beyond: tuple[float, float] | None = None  # interval of the KL beyond that of the programs, of a control
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Perplexity against share of heads."""
+
+    model: str  # ModelInfo.id
+    title: str
+    passages_from: str
+    passages: int
+    tokens: int
+    rows: tuple[CurvePoint, ...]
+    programs: dict[HeadId, str] | None = None  # Program.id of every head; None in older results
+
+
+@dataclass(frozen=True)
+class TaskAccuracy:
+    """How often a model and a hybrid are right on one task."""
+
+    hybrid: str
+    task: str
+    questions: int
+    original: float
+    original_interval: tuple[float, float]
+    changed: float
+    changed_interval: tuple[float, float]
+    agreement: float | None
+    kept: int = 0

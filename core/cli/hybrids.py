@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from core import wire
 from core.cli.programs import Json, Session
 from core.corpus import load_corpus
 from core.display import counted
@@ -60,19 +60,19 @@ def measure(now: Session, model: str | None, hybrid_id: str, passages: str | Non
 
 def _report(now: Session, info: ModelInfo, row: pd.Series) -> Json:
     """An evaluation of a hybrid in the form of design §6."""
-    spec, made = now.workspace.hybrids.spec(row.hybrid_id), json.loads(row.made)
-    assert spec is not None
-    strict = now.workspace.hybrids.details(row.hybrid_id, row.passages_from).get("strict")
+    made = now.workspace.hybrids.made(row.hybrid_id)
+    assert made is not None
+    strict = now.workspace.hybrids.details(row.hybrid_id, row.passages_from).strict
     return {
         "model": info.title,
         "hybrid": row.hybrid_id,
         "share": float(row.share),
-        "order": made["order"],
-        "calibrated": bool(made["calibration"]),
+        "order": made.order,
+        "calibrated": bool(made.calibration),
         **{name: float(row[name]) for name in FIGURES},
         **{name: int(row[name]) for name in COUNTS},
-        **({} if strict is None else {"strict": strict["strict"], "usual": strict["usual"]}),
-        "heads": [str(head) for head, _ in spec.programs],
+        **({} if strict is None else {"strict": strict.strict.figures(), "usual": strict.usual.figures()}),
+        "heads": [str(program.head) for program in made.programs],
     }
 
 
@@ -100,7 +100,7 @@ def curve(
     now.follow(now.runner.start_curve(info, sources, text[:limit], label, title, orders))
     found = now.workspace.hybrids.curve(info.id)
     assert found is not None
-    return {**found, "model": info.title}
+    return {**wire.plain(found), "model": info.title}
 
 
 def downstream(
@@ -118,7 +118,7 @@ def downstream(
     chosen = str(_stored(now, info, hybrid_id).hybrid_id)
     now.follow(now.runner.start_downstream(info, chosen, questions, tasks, limit))
     names = tasks or [questions.name if questions else ""]
-    found = [row for row in now.workspace.hybrids.downstream(chosen) if row["task"] in names]
+    found = [wire.plain(row) for row in now.workspace.hybrids.downstream(chosen) if row.task in names]
     return {"model": info.title, "hybrid": chosen, "rows": found}
 
 

@@ -13,7 +13,7 @@ from core.cli.terminal import Terminal
 from core.corpus import load_corpus
 from core.display import counted
 from core.errors import ModelError, ProgramError, WorkspaceError
-from core.jobs import JobRunner
+from core.jobs import Jobs
 from core.language import parse
 from core.proposers.llm.prices import PRICES_OF, estimate_cost
 from core.review.progress import heads_named
@@ -29,7 +29,7 @@ class Session:
     """An open workspace, its jobs, and a terminal to report to."""
 
     workspace: Workspace
-    runner: JobRunner
+    runner: Jobs
     settings: Settings
     terminal: Terminal
 
@@ -67,7 +67,7 @@ def session(settings: Settings) -> Iterator[Session]:
     """The workspace of `settings`, held until the block ends."""
     workspace = Workspace.open(settings.workspace)
     try:
-        yield Session(workspace, JobRunner(workspace, settings), settings, Terminal())
+        yield Session(workspace, Jobs(workspace, settings), settings, Terminal())
     finally:
         workspace.close()
 

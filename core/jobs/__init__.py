@@ -1,6 +1,6 @@
 """Background jobs: a worker process computes, the workspace's owner takes in what it found."""
 
-from core.jobs.ask import JobRunner
+from core.jobs.ask import Jobs
 from core.jobs.watch import Watch
 
-__all__ = ["JobRunner", "Watch"]
+__all__ = ["Jobs", "Watch"]

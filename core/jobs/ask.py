@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from core.audit.piqa import read_questions
-from core.corpus import is_dataset, load_corpus, require_splits, there
+from core.corpus import CORPORA, is_dataset, load_corpus, require_splits, there
 from core.errors import HybridError
-from core.jobs.folder import Json
 from core.jobs.queue import JobQueue
+from core.jobs.tasks import (
+    BuildTask,
+    Candidate,
+    ClaudeTask,
+    CurveTask,
+    DownstreamTask,
+    ExtractTask,
+    HybridTask,
+    MeasureTask,
+    ScoreTask,
+    SearchTask,
+)
 from core.language import parse
 from core.proposers.llm.prices import price_of
-from core.store.hybrids import spec_to_json
+from core.store.passages import keep_passages
 from core.types import (
     ClaudeLimits,
     HeadId,
@@ -28,7 +39,7 @@ from core.types import (
 SHARES = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 
 
-class JobRunner(JobQueue):
+class Jobs(JobQueue):
     """The jobs of an open workspace: ask for one, watch it, stop it, go on with it."""
 
     def start_build(self, model: str, corpus: str, limit: int | None = None, search: bool = True) -> str:
@@ -40,10 +51,10 @@ class JobRunner(JobQueue):
             read = load_corpus(corpus, limit)
             if search:
                 require_splits(read.sentences)
-        kind = "build" if search else "extract"
-        corpus = corpus if corpus == "bundled" or not there(Path(corpus)) else str(Path(corpus).resolve())
+        is_file = corpus not in CORPORA and there(Path(corpus))
+        corpus = str(Path(corpus).resolve()) if is_file else corpus
         model = str(Path(model).resolve()) if there(Path(model)) else model
-        return self._start(kind, {"model": model, "corpus": corpus, "limit": limit})
+        return self._start((BuildTask if search else ExtractTask)(model, corpus, limit))
 
     def start_or_resume_demo(self) -> str:
         """Build the demo workspace, or go on with the build that was interrupted; the job's id."""
@@ -56,13 +67,8 @@ class JobRunner(JobQueue):
 
         Raises CorpusError if a split has no passage.
         """
-        spec = {
-            "info": asdict(info),
-            "sentences": self._split_sentences(info),
-            "heads": _names(info, info.head_ids() if heads is None else heads),
-            "limits": asdict(limits or SearchLimits()),
-        }
-        return self._start("synthesize", spec)
+        passages = self._passages(info, needs_splits=True)
+        return self._start(SearchTask(info, passages, _chosen(info, heads), limits or SearchLimits()))
 
     def start_claude(
         self,
@@ -83,21 +89,19 @@ class JobRunner(JobQueue):
         best = {b.score.head: b for b in self._workspace.library.best(info.id, Split.VALIDATION)}
         known = {head: best[head] for head in chosen if head in best}
         worst_first = sorted(chosen, key=lambda head: known[head].score.iou.value if head in known else -1.0)
-        spec = {
-            "info": asdict(info),
-            "sentences": self._split_sentences(info),
-            "heads": _names(info, chosen),
-            "limits": asdict(limits),
-            "known": {str(head): found.program.source for head, found in known.items()},
-            # In this order a budget that does not hold for all is spent.
-            "order": [str(head) for head in worst_first],
-        }
-        return self._start("claude", spec, key)
+        task = ClaudeTask(
+            info,
+            self._passages(info, needs_splits=True),
+            _chosen(info, heads),
+            limits,
+            known={head: program.program.source for head, program in known.items()},
+            order=tuple(worst_first),
+        )
+        return self._start(task, key)
 
     def start_scoring(self, info: ModelInfo, sources: list[str]) -> str:
         """Score programs on every head of a model."""
-        spec = {"info": asdict(info), "sentences": self._sentences(info), "programs": sources}
-        return self._start("score", spec)
+        return self._start(ScoreTask(info, self._passages(info), tuple(sources)))
 
     def start_hybrid(
         self,
@@ -117,9 +121,9 @@ class JobRunner(JobQueue):
                 f"{request.count} heads were asked for, but only {len(sources)} have a program to choose "
                 "from; accept more in Review, or use the best programs (--programs best)"
             )
-        return self._start(
-            "hybrid", {**self._choice(info, sources, passages, passages_from), **asdict(request)}
-        )
+        candidates = self._candidates(info, sources)
+        chosen_on, measured_on = self._kept_apart(info, passages)
+        return self._start(HybridTask(info, candidates, chosen_on, measured_on, passages_from, request))
 
     def start_measuring(
         self,
@@ -137,15 +141,8 @@ class JobRunner(JobQueue):
         if made is None:
             raise HybridError(f"the workspace holds no hybrid {hybrid}")
         _require_causal(info)
-        asked = {
-            "given": made,
-            "title": made["title"],
-            "sentences": [asdict(sentence) for sentence in passages],
-            "passages": [sentence.id for sentence in passages],
-            "passages_from": passages_from,
-            "strict": strict,
-        }
-        return self._start("measure", {"model": info.name, "model_id": info.id, **asked})
+        measured_on = keep_passages(self._workspace.folder, passages)
+        return self._start(MeasureTask(info, made, measured_on, passages_from, made.title, strict))
 
     def start_curve(
         self,
@@ -163,14 +160,21 @@ class JobRunner(JobQueue):
         Raises HybridError if there is no program, or the model is an encoder.
         """
         _require_candidates(info, sources)
-        asked = {
-            "title": title,
-            "orders": list(orders),
-            "shares": list(shares),
-            "controls": True,
-            "seed": seed,
-        }
-        return self._start("curve", {**self._choice(info, sources, passages, passages_from), **asked})
+        candidates = self._candidates(info, sources)
+        chosen_on, measured_on = self._kept_apart(info, passages)
+        return self._start(
+            CurveTask(
+                info,
+                candidates,
+                chosen_on,
+                measured_on,
+                passages_from,
+                title,
+                tuple(orders),
+                tuple(shares),
+                seed=seed,
+            )
+        )
 
     def start_downstream(
         self,
@@ -191,62 +195,40 @@ class JobRunner(JobQueue):
             raise HybridError(f"the workspace holds no hybrid {hybrid}")
         if questions is not None:
             read_questions(questions)
-        asked = {
-            "hybrid": hybrid,
-            "programs": spec_to_json(spec),
-            "questions": None if questions is None else str(questions.resolve()),
-            "tasks": list(tasks),
-            "limit": limit,
-            "title": ", ".join(tasks) if questions is None else questions.name,
-        }
-        return self._start("downstream", {"model": info.name, "model_id": info.id, **asked})
+        title = ", ".join(tasks) if questions is None else questions.name
+        path = None if questions is None else questions.resolve()
+        return self._start(DownstreamTask(info, hybrid, spec.programs, path, tuple(tasks), limit, title))
 
-    def _choice(
-        self,
-        info: ModelInfo,
-        sources: Mapping[HeadId, str],
-        passages: Sequence[Sentence],
-        passages_from: str,
-    ) -> Json:
-        """What a worker needs to choose among programs and to measure its choice."""
+    def _candidates(self, info: ModelInfo, sources: Mapping[HeadId, str]) -> tuple[Candidate, ...]:
+        """The programs to choose among, with what is known of each."""
         best = self._workspace.library.best(info.id, Split.VALIDATION)
-        fits = {found.score.head: found.score.iou.value for found in best}
+        fits = {program.score.head: program.score.iou.value for program in best}
         costs = self._workspace.hybrids.costs(info.id)
-        candidates = [
-            {
-                "layer": head.layer,
-                "head": head.head,
-                "source": source,
-                "iou": fits.get(head, 0.0),
-                "cost": costs.get((head, parse(source).id)),
-            }
+        return tuple(
+            Candidate(head, source, fits.get(head, 0.0), costs.get((head, parse(source).id)))
             for head, source in sorted(sources.items())
-        ]
-        chosen_on = [s for s in self._workspace.library.sentences(info.id) if s.split != Split.TEST]
+        )
+
+    def _kept_apart(self, info: ModelInfo, passages: Sequence[Sentence]) -> tuple[str, str]:
+        """The passages to choose on, of train and validation, and those to measure on; none is both."""
         measured_on = {sentence.id: sentence for sentence in passages}
-        sentences = [s for s in chosen_on if s.id not in measured_on]
-        return {
-            "model": info.name,
-            "model_id": info.id,
-            "candidates": candidates,
-            "sentences": [asdict(sentence) for sentence in (*sentences, *measured_on.values())],
-            "passages": list(measured_on),
-            "passages_from": passages_from,
-        }
+        known = self._workspace.library.sentences(info.id, Split.TRAIN, Split.VALIDATION)
+        chosen_on = [sentence for sentence in known if sentence.id not in measured_on]
+        folder = self._workspace.folder
+        return keep_passages(folder, chosen_on), keep_passages(folder, list(measured_on.values()))
 
-    def _sentences(self, info: ModelInfo) -> list[Json]:
-        return [asdict(sentence) for sentence in self._workspace.library.sentences(info.id)]
-
-    def _split_sentences(self, info: ModelInfo) -> list[Json]:
+    def _passages(self, info: ModelInfo, needs_splits: bool = False) -> str:
+        """All passages of a model; raises CorpusError if it `needs_splits` and one has no passage."""
         sentences = self._workspace.library.sentences(info.id)
-        require_splits(sentences)
-        return [asdict(sentence) for sentence in sentences]
+        if needs_splits:
+            require_splits(sentences)
+        return keep_passages(self._workspace.folder, sentences)
 
 
-def _names(info: ModelInfo, heads: Sequence[HeadId]) -> list[str] | None:
+def _chosen(info: ModelInfo, heads: Sequence[HeadId] | None) -> tuple[HeadId, ...] | None:
     """The heads that a job is about, the same however it was asked; None for all of the model's."""
-    chosen = sorted(set(heads))
-    return None if chosen == info.head_ids() else [str(head) for head in chosen]
+    chosen = sorted(set(info.head_ids() if heads is None else heads))
+    return None if chosen == info.head_ids() else tuple(chosen)
 
 
 def _require_causal(info: ModelInfo) -> None:

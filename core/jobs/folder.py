@@ -1,8 +1,9 @@
 """A job's folder, the only thing that owner and worker share.
 
-`spec.json` says what to do and never changes. `events.jsonl` only grows, one flushed line an event,
-numbered from 1; a result event names a file in `results/` that was complete before the event was
-written. `worker.json` says which process works on it, and that process holds `worker.lock`.
+`spec.json` says what to do (a Task, its kind, where to work) and never changes. `events.jsonl` only
+grows, one flushed line an event, numbered from 1; a result event names a file in `results/` that was
+complete before the event was written. `worker.json` says which process works on it, and that process holds
+`worker.lock`.
 """
 
 from __future__ import annotations
@@ -11,19 +12,44 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import psutil
 from filelock import FileLock, Timeout
 
-from core.files import disk_errors, write_json
+from core import wire
+from core.errors import JobError, WireError
+from core.files import disk_errors, write_json, write_whole
+from core.jobs.results import NAME_OF, RESULTS
+from core.jobs.tasks import Task
+from core.store.scores import write_scores
+from core.types import Score
 
 Json = dict[str, Any]
+AnyTask = TypeVar("AnyTask", bound=Task, covariant=True)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job works."""
+
+    workspace: Path
+    models: Path  # where downloaded models are kept
+    device: str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What `spec.json` holds; the task as plain values, since its kind says its type."""
+
+    kind: str
+    place: Place
+    task: Json
 
 
 @dataclass(frozen=True)
@@ -33,12 +59,13 @@ class JobFolder:
     path: Path
 
     @classmethod
-    def create(cls, jobs: Path, kind: str, spec: Mapping[str, Any]) -> JobFolder:
+    def create(cls, jobs: Path, kind: str, place: Place, task: Task) -> JobFolder:
         """A new folder under `jobs` whose spec says what to do."""
         folder = cls(jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}-{uuid.uuid4().hex[:6]}")
         with disk_errors(jobs):
             (folder.path / "results").mkdir(parents=True)
-            write_json(folder.path / "spec.json", {"kind": kind, **spec})
+            spec = Spec(kind, place, wire.plain(task))
+            write_whole(folder.path / "spec.json", wire.dump(spec))
         return folder
 
     @property
@@ -46,18 +73,16 @@ class JobFolder:
         """The job's id."""
         return self.path.name
 
-    @property
-    def spec(self) -> Json:
-        """What to do."""
-        found: Json = json.loads((self.path / "spec.json").read_text())
-        return found
-
-    def spec_if_readable(self) -> Json:
-        """What to do; nothing if that is damaged."""
+    def spec(self) -> Spec:
+        """What to do; raises JobError if that is damaged, or an older version of Headscript wrote it."""
+        path = self.path / "spec.json"
         try:
-            return self.spec
-        except (OSError, ValueError):
-            return {}
+            return wire.load(Spec, path.read_bytes(), str(path))
+        except (OSError, WireError) as error:
+            raise JobError(
+                f"what the job was asked cannot be read ({error}); if an older version of Headscript asked "
+                "it, start it anew: what it finished is kept"
+            ) from error
 
     @property
     def log(self) -> Path:
@@ -83,9 +108,14 @@ class JobFolder:
         """Names of the result files that were announced."""
         return {event["file"] for _, event in self.events() if event["event"] == "result"}
 
-    def result(self, name: str) -> Any:
-        """The content of a result file."""
-        return json.loads((self.path / "results" / name).read_text())
+    def result(self, what: str, name: str) -> Any:
+        """The value in a result file, of the type that RESULTS gives for `what`; raises WireError."""
+        path = self.path / "results" / name
+        return wire.load(RESULTS[what], path.read_bytes(), str(path))
+
+    def scores(self, name: str) -> Path:
+        """The Parquet file of scores that a result names."""
+        return self.path / "results" / Path(name).name
 
     def log_tail(self, lines: int = 40) -> str:
         """The last lines that the worker printed."""
@@ -177,17 +207,22 @@ class EventWriter:
         """How far the current stage is."""
         self._append({"event": "progress", "stage": stage, "done": done, "total": total})
 
-    def result(self, what: str, name: str, content: Any) -> None:
-        """Something finished: written whole to a file of its own, then announced."""
-        write_json(self._folder.path / "results" / f"{name}.json", content)
-        self._append({"event": "result", "what": what, "file": f"{name}.json"})
+    def result(self, name: str, value: object) -> None:
+        """Something finished, of a type in RESULTS: written whole to a file of its own, then announced."""
+        write_whole(self._folder.path / "results" / f"{name}.json", wire.dump(value))
+        self._append({"event": "result", "what": NAME_OF[type(value)], "file": f"{name}.json"})
 
-    def result_anew(self, what: str, name: str, content: Any) -> None:
+    def result_anew(self, name: str, value: object) -> None:
         """What every start of the job finds anew: a result, unless it was announced and is the same."""
         file = f"{name}.json"
-        known = file in self._folder.finished() and self._folder.result(file)
-        if known != json.loads(json.dumps(content)):
-            self.result(what, name, content)
+        if file not in self._folder.finished() or self._folder.result(NAME_OF[type(value)], file) != value:
+            self.result(name, value)
+
+    def scores(self, name: str, scores: Sequence[Score]) -> str:
+        """Write the scores that a result will name; what it names them."""
+        file = f"{name}.parquet"
+        write_scores(self._folder.scores(file), scores)
+        return file
 
     def note(self, message: str) -> None:
         """Something the user should know."""
@@ -228,3 +263,13 @@ def _drop_unfinished_line(path: Path) -> None:
 def _start_time(pid: int) -> float:
     started: float = psutil.Process(pid).create_time()
     return started
+
+
+@dataclass(frozen=True)
+class Job(Generic[AnyTask]):
+    """A job as its worker has it."""
+
+    folder: JobFolder
+    place: Place
+    task: AnyTask
+    events: EventWriter

@@ -1,109 +1,122 @@
 """The kinds of jobs, and the work of each in the worker's process. Each skips what is already done.
 
-To add a kind: write a function of (folder, workspace, events) below that imports what it needs itself
-(transformers and spaCy take longer than a small search) and reads what it was asked from `folder.spec`; add a
-line to `KINDS`; give JobRunner a `start_...` method that writes such a spec. If it announces results of a new
-sort (`events.result(what, ...)`), add a case for `what` to `intake.py`.
+To add a kind: give it a Task in `tasks.py`, write a function of a Job below that imports what it needs
+(transformers and spaCy take longer than a small search), and add a line to KINDS. If it announces results
+of a new sort, add its type to RESULTS in `results.py` and a case to `intake.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from core.corpus import require_splits, sentence_from_json
-from core.jobs.folder import EventWriter, JobFolder, Json
-from core.types import ModelInfo, Sentence
-
-Run = Callable[[JobFolder, Path, EventWriter], None]  # of a job's folder, the workspace's, and its events
+from core.corpus import require_splits
+from core.doors import Door
+from core.jobs.folder import Job
+from core.jobs.tasks import (
+    BuildTask,
+    ClaudeTask,
+    CurveTask,
+    DownstreamTask,
+    ExtractTask,
+    HybridTask,
+    MeasureTask,
+    ScoreTask,
+    SearchTask,
+    Task,
+)
+from core.store.passages import read_passages
 
 
 @dataclass(frozen=True)
-class Kind:
+class JobKind:
     """A kind of job."""
 
     name: str
     title: str  # for people
-    needs_device: bool  # one such job runs at a time; others run beside it and are handed the API key
-    run: Run  # everything a job's spec asks for; what its folder shows as finished is not done again
+    task: type[Task]  # what it is asked
+    run: Callable[[Job[Any]], None]  # what its folder shows as finished is not done again
+    needs_device: bool = True  # one such job runs at a time; others run beside it and are handed the API key
 
 
-def _extract(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+def _extract(job: Job[ExtractTask]) -> None:
     from core.jobs.work.extract import annotate_and_extract, load_model, read_corpus
 
-    corpus = read_corpus(folder.spec, events)
-    annotate_and_extract(workspace, load_model(folder.spec, events), corpus, events)
+    corpus = read_corpus(job)
+    annotate_and_extract(job, load_model(job, job.task.model), corpus)
 
 
-def _build(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+def _build(job: Job[BuildTask]) -> None:
     from core.jobs.work.extract import annotate_and_extract, load_model, read_corpus
 
-    corpus = read_corpus(folder.spec, events)
+    corpus = read_corpus(job)
     require_splits(corpus.sentences)
-    loaded = load_model(folder.spec, events)
-    sentences = annotate_and_extract(workspace, loaded, corpus, events)
+    loaded = load_model(job, job.task.model)
+    passages = annotate_and_extract(job, loaded, corpus)
 
     from core.jobs.work.search import find_programs
 
-    find_programs(folder, workspace, loaded.info, sentences, events)
+    find_programs(job, SearchTask(loaded.info, ""), passages)
 
 
-def _synthesize(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+def _search(job: Job[SearchTask]) -> None:
     from core.jobs.work.search import find_programs
 
-    spec = folder.spec
-    find_programs(folder, workspace, ModelInfo(**spec["info"]), _sentences(spec), events)
+    find_programs(job, job.task, read_passages(job.place.workspace, job.task.passages))
 
 
-def _claude(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+def _claude(job: Job[ClaudeTask]) -> None:
     from core.jobs.work.llm import propose_programs
 
-    spec = folder.spec
-    propose_programs(folder, workspace, ModelInfo(**spec["info"]), _sentences(spec), events)
+    propose_programs(job, read_passages(job.place.workspace, job.task.passages))
 
 
-def _score(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+def _score(job: Job[ScoreTask]) -> None:
     from core.jobs.work.search import score_programs
 
-    spec = folder.spec
-    info = ModelInfo(**spec["info"])
-    score_programs(folder, workspace, info, _sentences(spec), spec["programs"], "person", events)
+    passages = read_passages(job.place.workspace, job.task.passages)
+    score_programs(job, job.task.info, passages, job.task.programs, "person")
 
 
-def _hybrid(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
-    from core.jobs.work.hybrid import measure_hybrid
+def _hybrid(job: Job[HybridTask]) -> None:
+    from core.jobs.work.hybrid import build_hybrid
 
-    measure_hybrid(folder, workspace, _sentences(folder.spec), events)
+    build_hybrid(job)
 
 
-def _curve(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+def _measure(job: Job[MeasureTask]) -> None:
+    from core.jobs.work.hybrid import measure_again
+
+    measure_again(job)
+
+
+def _curve(job: Job[CurveTask]) -> None:
     from core.jobs.work.curve import measure_curve
 
-    measure_curve(folder, workspace, _sentences(folder.spec), events)
+    measure_curve(job)
 
 
-def _downstream(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+def _downstream(job: Job[DownstreamTask]) -> None:
     from core.jobs.work.hybrid import measure_downstream
 
-    measure_downstream(folder, workspace, events)
+    measure_downstream(job)
 
 
-def _sentences(spec: Json) -> list[Sentence]:
-    return [sentence_from_json(row) for row in spec["sentences"]]
+KINDS = Door(
+    "kind of job",
+    JobKind("build", "Build a workspace", BuildTask, _build),
+    JobKind("extract", "Extract attention", ExtractTask, _extract),
+    JobKind("synthesize", "Search for programs", SearchTask, _search),
+    JobKind("claude", "Ask Claude", ClaudeTask, _claude, needs_device=False),
+    JobKind("score", "Score programs", ScoreTask, _score),
+    JobKind("hybrid", "Build and measure a hybrid", HybridTask, _hybrid),
+    JobKind("measure", "Measure a hybrid", MeasureTask, _measure),
+    JobKind("curve", "Measure a curve", CurveTask, _curve),
+    JobKind("downstream", "Answer questions", DownstreamTask, _downstream),
+)
 
 
-KINDS = {
-    kind.name: kind
-    for kind in (
-        Kind("build", "Build a workspace", needs_device=True, run=_build),
-        Kind("extract", "Extract attention", needs_device=True, run=_extract),
-        Kind("synthesize", "Search for programs", needs_device=True, run=_synthesize),
-        Kind("claude", "Ask Claude", needs_device=False, run=_claude),
-        Kind("score", "Score programs", needs_device=True, run=_score),
-        Kind("hybrid", "Build and measure a hybrid", needs_device=True, run=_hybrid),
-        Kind("measure", "Measure a hybrid", needs_device=True, run=_hybrid),
-        Kind("curve", "Measure a curve", needs_device=True, run=_curve),
-        Kind("downstream", "Answer questions", needs_device=True, run=_downstream),
-    )
-}
+def kind_of(task: Task) -> JobKind:
+    """The kind of job that is asked this."""
+    return next(kind for kind in KINDS.values() if kind.task is type(task))

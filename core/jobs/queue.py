@@ -6,28 +6,26 @@ the device runs at a time. All of this is in the database and the job folders, s
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from threading import RLock
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import duckdb
 
 from core.errors import HeadscriptError, JobError, WorkspaceError
-from core.jobs.folder import JobFolder
+from core.jobs.folder import JobFolder, Place
 from core.jobs.intake import Intake
-from core.jobs.kinds import KINDS
+from core.jobs.kinds import KINDS, JobKind, kind_of
 from core.jobs.runners.local import Workers
+from core.jobs.tasks import Task
 from core.settings import Settings
 from core.store.jobs import CANCELLED, JobRecord
 from core.store.workspace import Workspace
 
 T = TypeVar("T")
 
-_TOLD = ("model", "corpus", "limit", "heads", "limits", "title", "share")  # of a spec, what its record shows
-_PASSING = ("known", "order")  # of a spec: how things stood when it was asked, no part of the question
 _EVENTS_AT_ONCE = 50  # taken in within one transaction
 
 
@@ -128,45 +126,47 @@ class JobQueue:
                 self.start_next()
             time.sleep(poll)
 
-    def _start(self, kind: str, spec: Mapping[str, Any], api_key: str | None = None) -> str:
+    def _start(self, task: Task, api_key: str | None = None) -> str:
         """Queue a job; its id. One that was asked the very same and is not done is gone on with instead.
 
         An API key, this or the settings' own, reaches only workers of kinds that do not need the device,
         through their environment.
         """
+        kind = kind_of(task)
         with self._lock:
-            same = self._unfinished(kind, spec)
+            same = self._unfinished(kind, task)
             if same is not None:
                 self.resume(same, api_key)
                 return same
-            place = {
-                "workspace": str(self._workspace.folder.resolve()),
-                "models": str(self._settings.models_folder.resolve()),
-                "device": self._device(kind),
-            }
-            folder = JobFolder.create(self._workspace.folder / "jobs", kind, {**spec, **place})
-            told = {name: spec[name] for name in _TOLD if spec.get(name) is not None}
-            model = spec["info"]["id"] if "info" in spec else spec.get("model_id", "")
+            folder = JobFolder.create(self._workspace.folder / "jobs", kind.name, self._place(kind), task)
             self._api_key = api_key or self._api_key
-            self._workspace.jobs.add(folder.id, kind, model, told)
+            self._workspace.jobs.add(folder.id, kind.name, task.model_id, task.told())
             self.start_next()
             return folder.id
 
-    def _unfinished(self, kind: str, spec: Mapping[str, Any]) -> str | None:
+    def _unfinished(self, kind: JobKind, task: Task) -> str | None:
         """The latest job of this kind that was asked this, for this device, and is not done."""
-        asked = {name: value for name, value in json.loads(json.dumps(spec)).items() if name not in _PASSING}
-        asked["device"] = self._device(kind)
+        asked, device = task.question(), self._place(kind).device
         for record in self.refresh():
             folder = self.folder(record.id)
-            if record.kind == kind and record.state != "done" and folder.path.is_dir():
-                held = folder.spec_if_readable()
-                if all(name in held and held[name] == value for name, value in asked.items()):
+            if record.kind == kind.name and record.state != "done" and folder.path.is_dir():
+                try:
+                    held = folder.spec()
+                except JobError:  # damaged, or of an older version
+                    continue
+                if held.place.device == device and all(
+                    held.task.get(name) == value for name, value in asked.items()
+                ):
                     return record.id
         return None
 
-    def _device(self, kind: str) -> str:
+    def _place(self, kind: JobKind) -> Place:
         """Where a job of this kind works; those that run beside others leave the device to them."""
-        return self._settings.device if KINDS[kind].needs_device else "cpu"
+        return Place(
+            self._workspace.folder.resolve(),
+            self._settings.models_folder.resolve(),
+            self._settings.device if kind.needs_device else "cpu",
+        )
 
     def _follow_up(self, job: str) -> None:
         """Take in what a running job wrote, and notice its end."""
@@ -178,7 +178,7 @@ class JobQueue:
         new = folder.events(after=jobs.last_event(job))
         for events in _in_lots(new, _EVENTS_AT_ONCE):
             try:
-                jobs.ingest(job, events, Intake(folder))
+                jobs.ingest(job, events, Intake(folder, self._workspace.folder))
             except WorkspaceError as error:  # the disk is full; the worker goes on
                 self._unwritten = str(error)
                 return

@@ -7,8 +7,9 @@ import sys
 import traceback
 from pathlib import Path
 
+from core import wire
 from core.errors import HeadscriptError
-from core.jobs.folder import EventWriter, JobFolder
+from core.jobs.folder import EventWriter, Job, JobFolder
 from core.jobs.kinds import KINDS
 
 
@@ -25,7 +26,10 @@ def work(path: Path) -> int:
     with claim, EventWriter(folder) as events:
         events.start()
         try:
-            KINDS[folder.spec["kind"]].run(folder, Path(folder.spec["workspace"]), events)
+            spec = folder.spec()
+            kind = KINDS.named(spec.kind)
+            task = wire.read(kind.task, spec.task, f"{folder.path / 'spec.json'}: task")
+            kind.run(Job(folder, spec.place, task, events))
         except HeadscriptError as error:
             events.end("failed", str(error))
             return error.exit_code

@@ -5,19 +5,21 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from core import wire
 from core.corpus import whole_characters
 from core.errors import HybridError
 from core.hybrid import read_spec, ship
 from core.hybrid.patched import parsed
 from core.language import parse
-from core.store.hybrids import add_hybrid, hybrid_id, spec_to_json
+from core.store.hybrids import add_hybrid, hybrid_id
 from core.store.workspace import Workspace
-from core.types import COUNTS, FIGURES, HeadId, ModelInfo
+from core.types import COUNTS, FIGURES, Calibration, HeadId, HybridProgram, MadeHybrid, ModelInfo
 
 _SHOWN = (*FIGURES[2:], *FIGURES[:2])  # what was asked for first, perplexities last
 _HOW = ("order", "budget", "calibration")
@@ -32,8 +34,9 @@ def export_hybrid(workspace: Workspace, info: ModelInfo, hybrid: str, folder: Pa
     if spec is None:
         raise HybridError(f"the workspace holds no hybrid {hybrid}")
     rows = workspace.hybrids.frame(info.id)
-    made = workspace.hybrids.made(hybrid) or {}
-    found = _parents(made)
+    made = workspace.hybrids.made(hybrid)
+    assert made is not None
+    parents = _parents(made)
     ship(
         folder,
         info,
@@ -42,32 +45,34 @@ def export_hybrid(workspace: Workspace, info: ModelInfo, hybrid: str, folder: Pa
         _curve(
             workspace,
             info,
-            {str(head): found.get(str(head), parse(source).id) for head, source in spec.programs},
+            {head: parents.get(str(head), parse(source).id) for head, source in spec.programs},
         ),
         workspace.hybrids.weights(info.id),
-        {"parents": found, **{name: made.get(name) for name in _HOW}},
+        {"parents": parents, **{name: getattr(made, name) for name in _HOW}},
     )
     return len(spec.programs)
 
 
-def _parents(made: Mapping[str, Any]) -> dict[str, str]:
+def _parents(made: MadeHybrid) -> dict[str, str]:
     """The program that each head's was fitted from, by head, where that is another."""
     return {
-        str(HeadId(row["layer"], row["head"])): row["parent"]
-        for row in made.get("programs", ())
-        if row.get("parent") and row["parent"] != parse(row["source"]).id
+        str(program.head): program.parent
+        for program in made.programs
+        if program.parent and program.parent != parse(program.source).id
     }
 
 
-def _curve(workspace: Workspace, info: ModelInfo, programs: Mapping[str, str]) -> dict[str, Any] | None:
+def _curve(workspace: Workspace, info: ModelInfo, programs: Mapping[HeadId, str]) -> dict[str, Any] | None:
     """The model's latest curve, unless it is known to be of other programs than these, by head."""
     curve = workspace.hybrids.curve(info.id)
-    if curve is None or not curve["rows"]:
+    if curve is None or not curve.rows:
         return None
-    of = curve.pop("programs", None)
+    of = curve.programs
     if of is not None and any(of.get(head) != program for head, program in programs.items()):
         return None
-    return {**curve, "passages_from": Path(curve["passages_from"]).name}
+    shown: dict[str, Any] = wire.plain(replace(curve, passages_from=Path(curve.passages_from).name))
+    del shown["programs"]
+    return shown
 
 
 def _figures(row: pd.Series) -> dict[str, Any]:
@@ -106,15 +111,20 @@ def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:
     spec = shipped.spec_of(info.id)
     parsed(info, spec)
     parents = shipped.made["parents"]
-    made = {
-        "programs": [
-            {**row, "parent": parents.get(str(head), parse(source).id)}
-            for row, (head, source) in zip(spec_to_json(spec), spec.programs, strict=True)
-        ],
-        "title": whole_characters(str(shipped.figures.get("title", folder.name)))[:200],
-        "share": len(spec.programs) / (info.layers * info.heads),
-        **{name: shipped.made[name] for name in _HOW},
-    }
+    calibration = wire.read(
+        Calibration, shipped.made["calibration"], f"{folder / 'hybrid.json'}: calibration"
+    )
+    made = MadeHybrid(
+        tuple(
+            HybridProgram(head, source, parents.get(str(head), parse(source).id))
+            for head, source in spec.programs
+        ),
+        whole_characters(str(shipped.figures.get("title", folder.name)))[:200],
+        len(spec.programs) / (info.layers * info.heads),
+        shipped.made["order"],
+        shipped.made["budget"],
+        calibration,
+    )
     with workspace.database.transaction() as cursor:
         add_hybrid(cursor, info.id, made)
     return hybrid_id(spec), len(spec.programs)

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import duckdb
 import pandas as pd
 
+from core import wire
 from core.store.database import Database
-from core.types import Evaluation, HeadId, HybridSpec
+from core.types import (
+    Calibration,
+    CardId,
+    Curve,
+    Evaluation,
+    EvaluationDetails,
+    HeadId,
+    HybridProgram,
+    HybridSpec,
+    MadeHybrid,
+    TaskAccuracy,
+)
 
 
 class HybridTable:
@@ -37,26 +48,28 @@ class HybridTable:
         if not rows:
             return None
         model, programs = rows[0]
-        return spec_from_json(model, json.loads(programs))
+        return HybridSpec.of(model, ((program.head, program.source) for program in _programs(programs)))
 
-    def made(self, hybrid: str) -> dict[str, Any] | None:
-        """A hybrid as `add_hybrid` took it: programs, title, share, and how it was chosen."""
+    def made(self, hybrid: str) -> MadeHybrid | None:
+        """A hybrid as `add_hybrid` took it."""
         rows = self._database.rows(
             "SELECT programs, title, share, made FROM hybrids WHERE hybrid_id = ?", [hybrid]
         )
         if not rows:
             return None
         programs, title, share, made = rows[0]
-        return {"programs": json.loads(programs), "title": title, "share": share, **json.loads(made)}
+        choice = wire.load(_Choice, made, "the stored choice of a hybrid")
+        return MadeHybrid(_programs(programs), title, share, choice.order, choice.budget, choice.calibration)
 
-    def details(self, hybrid: str, passages_from: str) -> dict[str, Any]:
+    def details(self, hybrid: str, passages_from: str) -> EvaluationDetails:
         """Genres, strict figures and the damage to tokens of an evaluation."""
         rows = self._database.rows(
             "SELECT details FROM evaluations WHERE hybrid_id = ? AND passages_from = ?",
             [hybrid, passages_from],
         )
-        found: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
-        return found
+        if not rows:
+            return EvaluationDetails()
+        return wire.load(EvaluationDetails, rows[0][0], "the stored details of an evaluation")
 
     def weights(self, model: str) -> str:
         """The fingerprint of a model's weights; empty until a job has loaded it."""
@@ -84,20 +97,32 @@ class HybridTable:
         )
         return found.most_common(1)[0][0] if found else None
 
-    def curve(self, model: str) -> dict[str, Any] | None:
+    def curve(self, model: str) -> Curve | None:
         """The latest curve."""
         rows = self._database.rows(
             "SELECT content FROM curves WHERE model_id = ? ORDER BY curve DESC LIMIT 1", [model]
         )
-        found: dict[str, Any] | None = json.loads(rows[0][0]) if rows else None
-        return found
+        return wire.load(Curve, rows[0][0], "a stored curve") if rows else None
 
-    def downstream(self, hybrid: str) -> list[dict[str, Any]]:
+    def downstream(self, hybrid: str) -> list[TaskAccuracy]:
         """Accuracies on every task that a hybrid was tried on, newest first."""
         rows = self._database.rows(
             "SELECT content FROM downstream WHERE hybrid_id = ? ORDER BY made_at DESC", [hybrid]
         )
-        return [json.loads(content) for (content,) in rows]
+        return [wire.load(TaskAccuracy, content, "a stored accuracy") for (content,) in rows]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """How a hybrid was chosen."""
+
+    order: str | None = None
+    budget: float | None = None
+    calibration: Calibration = None
+
+
+def _programs(stored: str) -> tuple[HybridProgram, ...]:
+    return wire.load(tuple[HybridProgram, ...], stored, "the stored programs of a hybrid")
 
 
 def hybrid_id(spec: HybridSpec) -> str:
@@ -105,38 +130,25 @@ def hybrid_id(spec: HybridSpec) -> str:
     return hashlib.sha256(repr(spec).encode()).hexdigest()[:16]
 
 
-def spec_to_json(spec: HybridSpec) -> list[dict[str, object]]:
-    """The programs of a spec as plain objects."""
-    return [{"layer": h.layer, "head": h.head, "source": source} for h, source in spec.programs]
-
-
-def spec_from_json(model: str, programs: list[dict[str, object]]) -> HybridSpec:
-    """The spec that `spec_to_json` wrote."""
-    return HybridSpec.of(
-        model, ((HeadId(int(str(p["layer"])), int(str(p["head"]))), str(p["source"])) for p in programs)
-    )
-
-
 def add_weights(cursor: duckdb.DuckDBPyConnection, model: str, fingerprint: str) -> None:
     """Remember a model's weights; adding them again changes nothing."""
     cursor.execute("INSERT INTO model_weights VALUES (?, ?) ON CONFLICT DO NOTHING", [model, fingerprint])
 
 
-def add_hybrid(cursor: duckdb.DuckDBPyConnection, model: str, made: dict[str, Any]) -> str:
+def add_hybrid(cursor: duckdb.DuckDBPyConnection, model: str, made: MadeHybrid) -> str:
     """Store a hybrid as a job or a shipped folder describes it, unless it is there; its id."""
-    spec = spec_from_json(model, made["programs"])
-    told = {name: made.get(name) for name in ("order", "budget", "calibration")}
+    spec = made.spec(model)
     cursor.execute(
         "INSERT INTO hybrids (hybrid_id, model_id, title, heads, share, programs, made) "
         "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [
             hybrid_id(spec),
             model,
-            made["title"],
+            made.title,
             len(spec.programs),
-            made["share"],
-            json.dumps(made["programs"]),
-            json.dumps(told),
+            made.share,
+            wire.dump(made.programs, tuple[HybridProgram, ...]),
+            wire.dump(_Choice(made.order, made.budget, made.calibration)),
         ],
     )
     return hybrid_id(spec)
@@ -147,7 +159,7 @@ def add_evaluation(
     hybrid: str,
     passages_from: str,
     found: Evaluation,
-    details: dict[str, Any],
+    details: EvaluationDetails,
 ) -> None:
     """Store an evaluation, replacing an older one on the same passages."""
     figures = {name: None if math.isnan(figure) else figure for name, figure in found.figures().items()}
@@ -156,37 +168,33 @@ def add_evaluation(
         "kl, tokens, passages, kept, kl_low, kl_high, details, made_at) "
         "VALUES ($hybrid, $passages_from, $base_ppl, $ppl, $increase, $low, $high, $kl, $tokens, $passages, "
         "$kept, $kl_low, $kl_high, $details, make_timestamp(epoch_us(now())))",
-        {"hybrid": hybrid, "passages_from": passages_from, **figures, "details": json.dumps(details)},
+        {"hybrid": hybrid, "passages_from": passages_from, **figures, "details": wire.dump(details)},
     )
 
 
-def add_costs(cursor: duckdb.DuckDBPyConnection, content: dict[str, Any]) -> None:
-    """Store what heads cost, replacing older estimates of the same programs."""
+def add_costs(
+    cursor: duckdb.DuckDBPyConnection,
+    model: str,
+    costs: Mapping[CardId, float],
+    passages: int,
+    agreement: float | None,
+) -> None:
+    """Store what heads cost, nats of KL per token, replacing older estimates of the same programs."""
     rows = [
-        [
-            content["model"],
-            row["layer"],
-            row["head"],
-            row["program"],
-            row["kl"],
-            content["passages"],
-            content.get("agreement"),
-        ]
-        for row in content["heads"]
+        [model, head.layer, head.head, program, kl, passages, agreement]
+        for (head, program), kl in costs.items()
     ]
     cursor.executemany("INSERT OR REPLACE INTO head_costs VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-def add_curve(cursor: duckdb.DuckDBPyConnection, content: dict[str, Any]) -> None:
+def add_curve(cursor: duckdb.DuckDBPyConnection, curve: Curve) -> None:
     """Store a curve."""
-    cursor.execute(
-        "INSERT INTO curves (model_id, content) VALUES (?, ?)", [content["model"], json.dumps(content)]
-    )
+    cursor.execute("INSERT INTO curves (model_id, content) VALUES (?, ?)", [curve.model, wire.dump(curve)])
 
 
-def add_downstream(cursor: duckdb.DuckDBPyConnection, content: dict[str, Any]) -> None:
+def add_downstream(cursor: duckdb.DuckDBPyConnection, accuracy: TaskAccuracy) -> None:
     """Store a hybrid's accuracy on a task, replacing an older one."""
     cursor.execute(
         "INSERT OR REPLACE INTO downstream (hybrid_id, task, content) VALUES (?, ?, ?)",
-        [content["hybrid"], content["task"], json.dumps(content)],
+        [accuracy.hybrid, accuracy.task, wire.dump(accuracy)],
     )

@@ -12,6 +12,7 @@ import pandas as pd
 
 from core.language import Description, ParsedProgram, describe, parse
 from core.store.database import Database
+from core.store.scores import add_scores
 from core.types import BestProgram, Estimate, HeadId, ModelInfo, Program, Score, Sentence, Split
 
 _MODEL_COLUMNS = "model_id, name, architecture, layers, heads, is_causal, parameters, max_length"
@@ -225,42 +226,6 @@ def add_proposals(
             "INSERT INTO proposals VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [model, head.layer, head.head, program],
         )
-
-
-def add_scores(cursor: duckdb.DuckDBPyConnection, model: str, scores: Sequence[Score]) -> None:
-    """Store scores, replacing older ones; a JS distance that was not measured again stays."""
-    if not scores:
-        return
-    rows = pd.DataFrame([_score_row(model, score) for score in scores])
-    cursor.register("new_scores", rows)
-    same = "s.model_id = n.model_id AND s.program_id = n.program_id AND s.layer = n.layer " + (
-        "AND s.head = n.head AND s.split = n.split"
-    )
-    cursor.execute(
-        "CREATE OR REPLACE TEMP TABLE taken_in AS SELECT n.* REPLACE "
-        "(CASE WHEN isnan(n.js_distance) THEN s.js_distance ELSE n.js_distance END AS js_distance) "
-        f"FROM new_scores n LEFT JOIN scores s ON {same}"
-    )
-    cursor.execute(f"DELETE FROM scores s USING taken_in n WHERE {same}")
-    cursor.execute("INSERT INTO scores BY NAME SELECT * FROM taken_in")
-    cursor.execute("DROP TABLE taken_in")
-    cursor.unregister("new_scores")
-
-
-def _score_row(model: str, score: Score) -> dict[str, Any]:
-    return {
-        "model_id": model,
-        "program_id": score.program,
-        "layer": score.head.layer,
-        "head": score.head.head,
-        "split": str(score.split),
-        "iou": score.iou.value,
-        "low": score.iou.low,
-        "high": score.iou.high,
-        "js_distance": score.js_distance,
-        "sentences": score.sentences,
-        "failures": score.failures,
-    }
 
 
 def _score(row: Mapping[Any, Any], split: Split) -> Score:

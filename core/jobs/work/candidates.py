@@ -1,36 +1,40 @@
-"""The programs that a job chooses among, as its spec names them."""
+"""The programs that a job chooses among, as its task names them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.features import Features
 from core.hybrid.choose import Chooser, CostEstimate
-from core.jobs.folder import EventWriter, Json
+from core.jobs.folder import EventWriter
+from core.jobs.results import CostsEstimated, HeadCost
+from core.jobs.tasks import Candidate
 from core.language import parse
 from core.models.pretrained import LoadedModel
-from core.types import HeadId
 
 
-def chooser_of(spec: Json, loaded: LoadedModel, validation: Features, events: EventWriter) -> Chooser:
-    """The candidates that a job's spec names; costs that were not known become a result."""
-    heads = {HeadId(row["layer"], row["head"]): row for row in spec["candidates"]}
-    parsed = {source: parse(source) for source in {row["source"] for row in heads.values()}}
-    programs = {head: parsed[row["source"]] for head, row in heads.items()}
+def chooser_of(
+    candidates: Sequence[Candidate],
+    loaded: LoadedModel,
+    validation: Features,
+    events: EventWriter,
+    seed: int,
+) -> Chooser:
+    """The candidates to choose among on these passages; costs that were not known become a result."""
+    parsed = {source: parse(source) for source in {candidate.source for candidate in candidates}}
+    programs = {candidate.head: parsed[candidate.source] for candidate in candidates}
 
     def announce(costs: CostEstimate) -> None:
-        rows = [
-            {"layer": head.layer, "head": head.head, "program": programs[head].id, "kl": kl}
-            for head, kl in costs.kl.items()
-        ]
-        content = {"model": loaded.info.id, "passages": costs.passages, "agreement": costs.agreement}
-        events.result("costs", "costs", content | {"heads": rows})
+        heads = tuple(HeadCost(head, programs[head].id, kl) for head, kl in costs.kl.items())
+        events.result("costs", CostsEstimated(loaded.info.id, costs.passages, costs.agreement, heads))
 
     return Chooser(
         loaded,
         programs,
-        {head: row["iou"] for head, row in heads.items()},
+        {candidate.head: candidate.iou for candidate in candidates},
         validation,
         events,
-        {head: row["cost"] for head, row in heads.items() if row.get("cost") is not None},
-        spec["seed"],
+        {candidate.head: candidate.cost for candidate in candidates if candidate.cost is not None},
+        seed,
         announce,
     )

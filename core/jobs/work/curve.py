@@ -3,66 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 from core.audit.controls import controls
+from core.features import Features
 from core.hybrid import require_patchable
-from core.hybrid.perplexity import Variant, evaluation, kl_beyond, measure, predictable
-from core.jobs.folder import EventWriter, JobFolder
+from core.hybrid.perplexity import Losses, Variant, evaluation, kl_beyond, measure, predictable
+from core.jobs.folder import Job
+from core.jobs.tasks import CurveTask
 from core.jobs.work.candidates import chooser_of
 from core.jobs.work.extract import load_model
 from core.jobs.work.hybrid import features_of
 from core.models.device import Halving
-from core.types import Sentence, Split
+from core.store.passages import read_passages
+from core.types import Curve, CurvePoint, Split
 
 
-def measure_curve(folder: JobFolder, workspace: Path, sentences: list[Sentence], events: EventWriter) -> None:
-    """Orders and shares as the spec names them; controls replace the heads of the first order."""
-    spec = folder.spec
-    loaded = load_model(spec, events)
+@dataclass(frozen=True)
+class _Point:
+    """A variant of the curve: where it stands."""
+
+    order: str
+    is_control: bool
+    count: int
+    variant: Variant
+
+
+def measure_curve(job: Job[CurveTask]) -> None:
+    """Orders and shares as the task names them; controls replace the heads of the first order."""
+    task, events, workspace = job.task, job.events, job.place.workspace
+    loaded = load_model(job, task.info.name, task.info.id)
     require_patchable(loaded)
-    passages = [sentence for sentence in sentences if sentence.id in set(spec["passages"])]
-    others = [sentence for sentence in sentences if sentence.id not in set(spec["passages"])]
+    passages, others = (read_passages(workspace, name) for name in (task.measured_on, task.chosen_on))
     features = features_of(workspace, loaded, passages, events)
     predictable(loaded, features)  # refuses passages that are too short before any work
-    validation = features_of(workspace, loaded, [s for s in others if s.split == Split.VALIDATION], events)
-    chooser = chooser_of(spec, loaded, validation, events)
+
+    def features_of_split(split: Split) -> Features:
+        return features_of(workspace, loaded, [p for p in others if p.split == split], events)
+
+    chooser = chooser_of(task.candidates, loaded, features_of_split(Split.VALIDATION), events, task.seed)
     total = loaded.info.layers * loaded.info.heads
-    counts = curve_counts(spec["shares"], total, len(chooser.programs))
-    rows, variants = [], []
-    for at, order in enumerate(spec["orders"]):
-        heads = chooser.order(order, counts[-1])
-        for count in counts:
-            rows.append({"order": order, "control": False, "heads": count, "share": count / total})
-            variants.append(Variant(chooser.source, frozenset(heads[:count])))
-        if at == 0 and spec["controls"]:
-            first = heads
-    if spec["controls"]:
-        donors = features_of(workspace, loaded, [s for s in others if s.split == Split.TRAIN], events)
-        for name, source in controls(loaded, first, donors, spec["seed"]).items():
-            for count in counts:
-                rows.append({"order": name, "control": True, "heads": count, "share": count / total})
-                variants.append(Variant(source, frozenset(first[:count])))
+    counts = curve_counts(task.shares, total, len(chooser.programs))
+    ordered = {order: chooser.order(order, counts[-1]) for order in task.orders}
+    points = [
+        _Point(order, False, count, Variant(chooser.source, frozenset(heads[:count])))
+        for order, heads in ordered.items()
+        for count in counts
+    ]
+    if task.controls:
+        first = ordered[task.orders[0]]
+        named = controls(loaded, first, features_of_split(Split.TRAIN), task.seed)
+        points += [
+            _Point(name, True, count, Variant(source, frozenset(first[:count])))
+            for name, source in named.items()
+            for count in counts
+        ]
 
     def tell(done: int, total: int) -> None:
-        events.progress(f"measuring {len(variants)} hybrids", done, total)
+        events.progress(f"measuring {len(points)} hybrids", done, total)
 
-    losses = measure(loaded, variants, features, tell, Halving(events.note))
-    for at, row in enumerate(rows):
-        figures = evaluation(losses, at).figures()
-        row |= {name: figures[name] for name in ("increase", "low", "high", "kl", "kept")}
-        if row["control"]:  # beside the programs on the same heads, which come first
-            row["beyond"] = kl_beyond(losses, at, counts.index(row["heads"]))
-    content = {
-        "model": loaded.info.id,
-        "title": spec["title"],
-        "passages_from": spec["passages_from"],
-        "passages": len(features),
-        "tokens": len(losses.rows),
-        "programs": {str(head): program.id for head, program in sorted(chooser.programs.items())},
-        "rows": rows,
-    }
-    events.result("curve", "curve", content)
+    losses = measure(loaded, [p.variant for p in points], features, tell, Halving(events.note))
+    rows = tuple(_row(losses, at, point, counts, total) for at, point in enumerate(points))
+    programs = {head: program.id for head, program in sorted(chooser.programs.items())}
+    curve = Curve(
+        loaded.info.id, task.title, task.passages_from, len(features), len(losses.rows), rows, programs
+    )
+    events.result("curve", curve)
+
+
+def _row(losses: Losses, at: int, point: _Point, counts: Sequence[int], total: int) -> CurvePoint:
+    measured = evaluation(losses, at)
+    return CurvePoint(
+        point.order,
+        point.is_control,
+        point.count,
+        point.count / total,
+        measured.increase.value,
+        measured.increase.low,
+        measured.increase.high,
+        measured.kl.value,
+        measured.kept,
+        # Beside the programs on the same heads, which come first.
+        kl_beyond(losses, at, counts.index(point.count)) if point.is_control else None,
+    )
 
 
 def curve_counts(shares: Sequence[float], total: int, programs: int) -> list[int]:

@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
-
 import transformers
 
 from core.corpus import Corpus, load_corpus
 from core.features import Features, annotate
-from core.jobs.folder import EventWriter, Json
+from core.jobs.folder import Job
+from core.jobs.results import SentencesRead, WeightsRead
+from core.jobs.tasks import ExtractTask, Task
 from core.models.attention import extract
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel, load
 from core.store.attention import AttentionWriter
+from core.store.passages import keep_passages
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
-from core.types import ModelInfo, Sentence
+from core.types import ModelInfo, Sentence, Told
 
 
-def load_model(spec: Json, events: EventWriter) -> LoadedModel:
-    """The model a job names, announced as a result; raises ModelError if it is another one by now."""
+def load_model(job: Job[Task], name: str, model: str | None = None) -> LoadedModel:
+    """The model of this name, announced as a result; raises ModelError if its id is not `model` by now."""
+    events = job.events
     events.progress("loading the model", 0, 0)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     loaded = load(
-        spec["model"],
-        Path(spec["models"]),
-        spec["device"],
+        name,
+        job.place.models,
+        job.place.device,
         lambda text: events.progress(text, 0, 0),
-        spec.get("model_id"),
+        model,
     )
-    events.result_anew("model", "model", asdict(loaded.info))
-    events.result_anew("weights", "weights", {"model": loaded.info.id, "fingerprint": loaded.weights()})
+    events.result_anew("model", loaded.info)
+    events.result_anew("weights", WeightsRead(loaded.info.id, loaded.weights()))
     events.note(f"{loaded.info.title} on {loaded.device}")
     return loaded
 
 
-def read_corpus(spec: Json, events: EventWriter) -> Corpus:
+def read_corpus(job: Job[ExtractTask]) -> Corpus:
     """The corpus a job names."""
-    corpus = load_corpus(spec["corpus"], spec.get("limit"))
+    corpus = load_corpus(job.task.corpus, job.task.limit)
     if corpus.notice:
-        events.note(corpus.notice)
+        job.events.note(corpus.notice)
     return corpus
 
 
-def annotate_and_extract(
-    workspace: Path, loaded: LoadedModel, corpus: Corpus, events: EventWriter
-) -> list[Sentence]:
+def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus) -> list[Sentence]:
     """Token features and attention of every sentence that has none yet; the sentences there are now."""
+    events, workspace = job.events, job.place.workspace
     folder = attention_folder(workspace, loaded.info.id)
     tokens = TokenStore(folder)
     events.progress("reading the corpus", 0, len(corpus.sentences))
@@ -69,14 +69,12 @@ def annotate_and_extract(
         done += added
         events.progress("extracting attention", done, len(features))
     writer.finish()
-    stored = [asdict(sentence) for sentence in kept]
-    events.result_anew(
-        "sentences", "sentences", {"model": loaded.info.id, "corpus": corpus.name, "sentences": stored}
-    )
+    passages = keep_passages(workspace, kept)
+    events.result_anew("sentences", SentencesRead(loaded.info.id, corpus.name, passages))
     return kept
 
 
-def _with_tokens(corpus: Corpus, tokens: TokenStore, events: EventWriter) -> list[Sentence]:
+def _with_tokens(corpus: Corpus, tokens: TokenStore, events: Told) -> list[Sentence]:
     """The passages the tokenizer found anything in; a lone control character may come to nothing."""
     held = tokens.sentences()
     kept = [sentence for sentence in corpus.sentences if sentence.id in held]
@@ -87,7 +85,7 @@ def _with_tokens(corpus: Corpus, tokens: TokenStore, events: EventWriter) -> lis
     return kept
 
 
-def note_shortcomings(features: Features, info: ModelInfo, events: EventWriter) -> None:
+def note_shortcomings(features: Features, info: ModelInfo, events: Told) -> None:
     """Say what the features lack: passages that were cut, no parts of speech."""
     if features.truncated:
         events.note(f"{features.truncated} passages were cut to the model's {info.max_length} tokens")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,110 +13,132 @@ from core.audit.questions import accuracy
 from core.features import Features, annotate, annotate_prefixes
 from core.hybrid import PrefixPatterns, ProgramPatterns, parsed, require_patchable
 from core.hybrid.perplexity import Losses, Variant, evaluation, measure, predictable
-from core.jobs.folder import EventWriter, JobFolder, Json
+from core.jobs.folder import EventWriter, Job
+from core.jobs.results import HybridMeasured
+from core.jobs.tasks import DownstreamTask, HybridTask, MeasureTask, Task
 from core.jobs.work.calibrate import TRAIN_PASSAGES, as_they_are, calibrated, calibrated_within
 from core.jobs.work.candidates import chooser_of
 from core.jobs.work.extract import load_model, note_shortcomings
 from core.language import ParsedProgram, describe
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
-from core.store.hybrids import spec_from_json, spec_to_json
+from core.store.passages import read_passages
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
-from core.types import HeadId, Sentence, Split
+from core.types import (
+    EvaluationDetails,
+    HeadId,
+    HybridProgram,
+    HybridSpec,
+    MadeHybrid,
+    ModelInfo,
+    Sentence,
+    Split,
+    StrictCost,
+    TaskAccuracy,
+    TokenDamage,
+    Told,
+)
 
 _SHOWN_PASSAGES = 60  # with the damage to each token
 _STRICT_PASSAGES = 20  # they take as many evaluations as they have tokens
 
 
-def measure_hybrid(
-    folder: JobFolder, workspace: Path, sentences: list[Sentence], events: EventWriter
-) -> None:
-    """Choose heads, calibrate if that was asked for, and measure perplexity and KL on passages.
-
-    A hybrid that the spec gives is measured as it is.
-    """
-    spec = folder.spec
-    loaded = load_model(spec, events)
-    require_patchable(loaded)
-    passages = [sentence for sentence in sentences if sentence.id in set(spec["passages"])]
-    features = features_of(workspace, loaded, passages, events)
-    predictable(loaded, features)  # refuses passages that are too short before any work
-    if "given" in spec:
-        made = spec["given"]
-    elif "hybrid.json" in folder.finished():
-        made = folder.result("hybrid.json")
+def build_hybrid(job: Job[HybridTask]) -> None:
+    """Choose heads, calibrate if that was asked for, and measure perplexity and KL on passages."""
+    task = job.task
+    measured = _Measured.on(job, task.info, task.measured_on)
+    if "hybrid.json" in job.folder.finished():
+        made = job.folder.result("hybrid", "hybrid.json")
     else:
-        made = _made(spec, workspace, loaded, sentences, events)
-        events.result("hybrid", "hybrid", made)
-    hybrid = spec_from_json(loaded.info.id, made["programs"])
-    programs = parsed(loaded.info, hybrid)
+        made = _made(job, measured.loaded)
+        job.events.result("hybrid", made)
+    _measure(job, measured, made, task.passages_from, task.request.strict)
+
+
+def measure_again(job: Job[MeasureTask]) -> None:
+    """Measure perplexity and KL of a hybrid as it is."""
+    task = job.task
+    measured = _Measured.on(job, task.info, task.measured_on)
+    _measure(job, measured, task.given, task.passages_from, task.strict)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A model and the passages that a hybrid of it is measured on."""
+
+    loaded: LoadedModel
+    passages: list[Sentence]
+    features: Features
+
+    @classmethod
+    def on(cls, job: Job[Task], info: ModelInfo, passages: str) -> _Measured:
+        """Raises HybridError if the model cannot be patched or the passages are too short to predict."""
+        loaded = load_model(job, info.name, info.id)
+        require_patchable(loaded)
+        read = read_passages(job.place.workspace, passages)
+        features = features_of(job.place.workspace, loaded, read, job.events)
+        predictable(loaded, features)
+        return cls(loaded, read, features)
+
+
+def _measure(
+    job: Job[Task], measured: _Measured, made: MadeHybrid, passages_from: str, is_strict: bool
+) -> None:
+    """Perplexity and KL of a hybrid, by genre and token, as a result."""
+    loaded, features, events = measured.loaded, measured.features, job.events
+    programs = parsed(loaded.info, made.spec(loaded.info.id))
     source = ProgramPatterns(programs, loaded.info.is_causal, loaded.device)
 
     def tell(done: int, total: int) -> None:
         events.progress("measuring the hybrid", done, total)
 
     losses = measure(loaded, [Variant(source, frozenset(source.heads))], features, tell, Halving(events.note))
-    genre_of = {sentence.id: sentence.genre for sentence in passages}
+    genre_of = {passage.id: passage.genre for passage in measured.passages}
     genres = np.array([genre_of[features.sentences[row]] for row in losses.rows])
-    details = {
-        "genres": {
-            genre: evaluation(losses, tokens=genres == genre).figures() for genre in sorted(set(genres))
-        },
-        "strict": _strict(loaded, programs, features, passages, events) if spec["strict"] else None,
-        "damage": _damage(losses, features),
-    }
-    content = {
-        "model": hybrid.model,
-        "hybrid": made,
-        "passages_from": spec["passages_from"],
-        "evaluation": evaluation(losses).figures(),
-        "details": details,
-    }
-    events.result("evaluation", "evaluation", content)
+    details = EvaluationDetails(
+        genres={genre: evaluation(losses, tokens=genres == genre) for genre in sorted(set(genres.tolist()))},
+        strict=_strict(measured, programs, events) if is_strict else None,
+        damage=_damage(losses, features),
+    )
+    result = HybridMeasured(loaded.info.id, made, passages_from, evaluation(losses), details)
+    events.result("evaluation", result)
 
 
-def _made(
-    spec: Json, workspace: Path, loaded: LoadedModel, sentences: list[Sentence], events: EventWriter
-) -> Json:
+def _made(job: Job[HybridTask], loaded: LoadedModel) -> MadeHybrid:
     """The hybrid: its programs, and how they were chosen."""
-    splits = {
-        split: [s for s in sentences if s.split == split and s.id not in set(spec["passages"])]
-        for split in Split
-    }
-    validation = features_of(workspace, loaded, splits[Split.VALIDATION], events)
-    chooser = chooser_of(spec, loaded, validation, events)
-    count, budget = spec["count"], spec["budget"]
-    heads = chooser.order(spec["order"], len(chooser.programs) if count is None else count)
+    events, request, workspace = job.events, job.task.request, job.place.workspace
+    known = read_passages(workspace, job.task.chosen_on)
+    validation = [passage for passage in known if passage.split == Split.VALIDATION]
+    chooser = chooser_of(
+        job.task.candidates, loaded, features_of(workspace, loaded, validation, events), events, request.seed
+    )
+    count = request.count
+    heads = chooser.order(request.order, len(chooser.programs) if count is None else count)
     if count is None:
-        count = chooser.within(budget, heads)
-    chosen = as_they_are(chooser, heads[:count])
-    history: Sequence[tuple[int, float]] = ()
-    if spec["calibrate"]:
-        train = features_of(workspace, loaded, splits[Split.TRAIN][:TRAIN_PASSAGES], events)
+        assert request.budget is not None
+        count = chooser.within(request.budget, heads)
+    chosen, history = as_they_are(chooser, heads[:count]), None
+    if request.calibrate:
+        fitted_on = [passage for passage in known if passage.split == Split.TRAIN][:TRAIN_PASSAGES]
+        train = features_of(workspace, loaded, fitted_on, events)
         fitted = (
             calibrated(chooser, heads[:count], train)
-            if budget is None
-            else calibrated_within(chooser, budget, heads, count, train)
+            if request.budget is None
+            else calibrated_within(chooser, request.budget, heads, count, train)
         )
         chosen, history = fitted.spec, fitted.history
-    parents = {head: chooser.programs[head].id for head, _ in chosen.programs}
-    return {
-        "programs": [
-            {**row, "parent": parents[head]}
-            for row, (head, _) in zip(spec_to_json(chosen), chosen.programs, strict=True)
-        ],
-        "title": spec["title"],
-        "share": len(chosen.programs) / (loaded.info.layers * loaded.info.heads),
-        "order": spec["order"],
-        "budget": budget,
-        "calibration": history,
-    }
+    return MadeHybrid(
+        tuple(HybridProgram(head, source, chooser.programs[head].id) for head, source in chosen.programs),
+        request.title,
+        len(chosen.programs) / (loaded.info.layers * loaded.info.heads),
+        request.order,
+        request.budget,
+        history,
+    )
 
 
-def features_of(
-    workspace: Path, loaded: LoadedModel, sentences: list[Sentence], events: EventWriter
-) -> Features:
+def features_of(workspace: Path, loaded: LoadedModel, sentences: list[Sentence], events: Told) -> Features:
     """Token features of these sentences: from the workspace where it holds them all, else read afresh."""
     tokens = TokenStore(attention_folder(workspace, loaded.info.id))
     if {sentence.id for sentence in sentences} <= tokens.sentences():
@@ -126,15 +149,12 @@ def features_of(
 
 
 def _strict(
-    loaded: LoadedModel,
-    programs: Mapping[HeadId, ParsedProgram],
-    features: Features,
-    passages: list[Sentence],
-    events: EventWriter,
-) -> Json | None:
+    measured: _Measured, programs: Mapping[HeadId, ParsedProgram], events: EventWriter
+) -> StrictCost | None:
     """The cost where programs see no further than the query, beside the usual one on the same passages."""
     if not any(describe(program).lookahead for program in programs.values()):
         return None
+    loaded, features, passages = measured.loaded, measured.features, measured.passages
     few = passages[:_STRICT_PASSAGES]
     embeddings = loaded.embeddings()
     prefixes = {}
@@ -154,43 +174,44 @@ def _strict(
         lambda done, total: events.progress("measuring without lookahead", done, total),
         Halving(events.note),
     )
-    return {"usual": evaluation(losses, 0).figures(), "strict": evaluation(losses, 1).figures()}
+    return StrictCost(usual=evaluation(losses, 0), strict=evaluation(losses, 1))
 
 
-def _damage(losses: Losses, features: Features) -> list[Json]:
-    """Of the first passages every token with its loss in both models, nats; the first token has none."""
-    found: list[Json] = []
-    for row in np.unique(losses.rows)[:_SHOWN_PASSAGES]:
-        tokens = losses.rows == row
-        found.append(
-            {
-                "tokens": list(features.surfaces[features.span(row)]),
-                "base": [round(float(loss), 3) for loss in losses.base[tokens]],
-                "changed": [round(float(loss), 3) for loss in losses.changed[0, tokens]],
-                "kl": [round(float(kl), 3) for kl in losses.kl[0, tokens]],
-            }
+def _damage(losses: Losses, features: Features) -> tuple[TokenDamage, ...]:
+    """The first passages, token by token."""
+
+    def rounded(values: np.ndarray) -> tuple[float, ...]:
+        return tuple(round(float(value), 3) for value in values)
+
+    return tuple(
+        TokenDamage(
+            tuple(features.surfaces[features.span(row)]),
+            rounded(losses.base[losses.rows == row]),
+            rounded(losses.changed[0, losses.rows == row]),
+            rounded(losses.kl[0, losses.rows == row]),
         )
-    return found
+        for row in np.unique(losses.rows)[:_SHOWN_PASSAGES]
+    )
 
 
-def measure_downstream(folder: JobFolder, workspace: Path, events: EventWriter) -> None:
+def measure_downstream(job: Job[DownstreamTask]) -> None:
     """How often the model and a hybrid are right: on a PIQA-format file, or on tasks of lm-eval."""
-    spec = folder.spec
-    questions = read_questions(Path(spec["questions"]), spec["limit"]) if spec["questions"] else []
-    loaded = load_model(spec, events)
+    task, events = job.task, job.events
+    questions = [] if task.questions is None else read_questions(task.questions, task.limit)
+    loaded = load_model(job, task.info.name, task.info.id)
     require_patchable(loaded)
-    hybrid = spec_from_json(loaded.info.id, spec["programs"])
-    if spec["tasks"]:
+    hybrid = HybridSpec.of(loaded.info.id, task.programs)
+    if task.tasks:
         from core.audit.harness import task_accuracies
 
-        events.progress(f"answering {', '.join(spec['tasks'])}", 0, 0)
-        found = task_accuracies(loaded, hybrid, spec["tasks"], spec["limit"])
+        events.progress(f"answering {', '.join(task.tasks)}", 0, 0)
+        accuracies = task_accuracies(loaded, hybrid, task.tasks, task.limit)
     else:
-        found = {
-            spec["title"]: accuracy(
+        accuracies = {
+            task.title: accuracy(
                 loaded, hybrid, questions, lambda done, total: events.progress("answering", done, total)
             )
         }
-    for task, reached in found.items():
-        content = {"hybrid": spec["hybrid"], "task": task, **reached.figures()}
-        events.result("downstream", f"downstream-{len(folder.finished())}", content)
+    for name, reached in accuracies.items():
+        told = TaskAccuracy(hybrid=task.hybrid, task=name, **reached.figures())
+        events.result(f"downstream-{len(job.folder.finished())}", told)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +17,8 @@ import torch
 from core.display import counted
 from core.errors import ClaudeError
 from core.features import Features
-from core.jobs.folder import EventWriter, JobFolder
+from core.jobs.folder import Job
+from core.jobs.tasks import ClaudeTask
 from core.jobs.work.llm_results import BASELINE_PROGRAMS, Teller, result_name
 from core.jobs.work.search import device_of, score_programs, split_features
 from core.language import parse
@@ -31,35 +31,33 @@ from core.proposers.llm.shown import HeadData
 from core.settings import Settings
 from core.store.attention import AttentionReader
 from core.store.workspace import attention_folder
-from core.types import ClaudeLimits, Failure, HeadId, ModelInfo, Sentence, Split
+from core.types import Failure, HeadId, Sentence, Split
 
 _AT_ONCE = 4  # heads whose conversations go on side by side
 
 
-def propose_programs(
-    folder: JobFolder, workspace: Path, info: ModelInfo, sentences: list[Sentence], events: EventWriter
-) -> None:
+def propose_programs(job: Job[ClaudeTask], passages: list[Sentence]) -> None:
     """Programs for the heads the job names, then every program found scored on every head."""
-    heads = [HeadId.parse(name) for name in folder.spec["order"]]
+    folder, events, info, heads = job.folder, job.events, job.task.info, job.task.order
     unanswered = 0
     left = [head for head in heads if f"{result_name(head)}.json" not in folder.finished()]
     if left:
-        place = attention_folder(workspace, info.id)
-        features = {split: split_features(place, sentences, split) for split in Split}
+        place = attention_folder(job.place.workspace, info.id)
+        features = {split: split_features(place, passages, split) for split in Split}
         attention = AttentionReader(place)
-        limits = ClaudeLimits(**folder.spec["limits"])
+        limits = job.task.limits
         teller = Teller(events, info, limits, features, attention, len(heads))
         teller.done = len(heads) - len(left)
-        shown = attention.restricted({s.id for s in sentences if s.split != Split.TEST})
-        starts = _Starts(info, limits, features, shown, folder)
+        shown = attention.restricted({p.id for p in passages if p.split != Split.TEST})
+        starts = _Starts(job.task, features, shown, device_of(job.place))
         _ask_about(left, starts, CallLog(folder.path), teller)
         unanswered = teller.unanswered
     finished = folder.finished()
     names = [f"{result_name(head)}.json" for head in heads]
-    contents = [folder.result(name) for name in names if name in finished]
-    sources = dict.fromkeys(program["source"] for content in contents for program in content["programs"])
+    results = [folder.result("programs", name) for name in names if name in finished]
+    sources = dict.fromkeys(program.source for result in results for program in result.programs)
     if sources:
-        score_programs(folder, workspace, info, sentences, list(sources), "claude", events)
+        score_programs(job, info, passages, list(sources), "claude")
     if unanswered:
         raise ClaudeError(
             f"{counted(unanswered, 'head')} got no answer, as the notes say; what was found is kept, and "
@@ -105,23 +103,21 @@ class _Head:
 class _Starts:
     """What every conversation of a job starts from; its reader has no test sentence."""
 
-    info: ModelInfo
-    limits: ClaudeLimits
+    task: ClaudeTask
     features: Mapping[Split, Features]
     shown: AttentionReader
-    folder: JobFolder
+    device: torch.device
 
     def begin(self, head: HeadId) -> _Head:
         """A conversation, not yet under way."""
         maps = _Maps(self.shown, head)
         train, validation = (self.features[split] for split in (Split.TRAIN, Split.VALIDATION))
-        spec = self.folder.spec
-        data = HeadData(head, self.info.is_causal, train, validation, maps, device_of(spec))
+        data = HeadData(head, self.task.info.is_causal, train, validation, maps, self.device)
 
         def talk() -> Conversation:
-            known = spec["known"].get(str(head))
+            known = self.task.known.get(head)
             start = parse(known) if known else None
-            return (yield from converse(data, self.limits, BASELINE_PROGRAMS, start))
+            return (yield from converse(data, self.task.limits, BASELINE_PROGRAMS, start))
 
         return _Head(head, maps, talk())
 
@@ -131,14 +127,14 @@ def _ask_about(heads: Sequence[HeadId], starts: _Starts, log: CallLog, teller: T
     settings = Settings.read(os.environ)
     with closing(connect(settings.require_api_key(), settings.base_url)) as client:
         teller.progress("asking Claude")
-        claude = Claude(client, starts.limits)
+        claude = Claude(client, starts.task.limits)
         with suppress(Fault):  # what keeps the service from counting, the calls will meet too, and report
             teller.estimate(claude.count(next(starts.begin(heads[0]).talk)))
-        if starts.limits.batches:
+        if starts.task.limits.batches:
             signal.signal(signal.SIGTERM, _end_once)
         try:
-            asker = Asker(claude, starts.limits, log, teller.paid)
-            (_in_batches if starts.limits.batches else _side_by_side)(heads, starts, asker, teller)
+            asker = Asker(claude, starts.task.limits, log, teller.paid)
+            (_in_batches if starts.task.limits.batches else _side_by_side)(heads, starts, asker, teller)
         except Ended as end:
             if end.note:
                 teller.note(end.note)

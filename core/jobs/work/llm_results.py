@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 from core.display import counted
 from core.features import Features
-from core.jobs.folder import EventWriter, Json
-from core.jobs.work.search import program_content
+from core.jobs.folder import EventWriter
+from core.jobs.results import ProgramsFound, Talk
+from core.jobs.work.search import new_programs
 from core.language import ParsedProgram, parse
 from core.proposers.llm.calls import BUDGET
 from core.proposers.llm.conversation import Outcome
@@ -85,7 +85,7 @@ class Teller:
                 if failure.kind != BUDGET:
                     self._events.note(f"{head}: {failure.kind}: {failure.detail}")
             if has_ended:
-                self._events.result("programs", result_name(head), self._content(head, outcome))
+                self._events.result(result_name(head), self._result(head, outcome))
         self.done += 1
 
     def paid(self, budget: Budget) -> None:
@@ -122,21 +122,20 @@ class Teller:
             parts.append(f"heads not asked about because the budget could not hold: {self._unasked}")
         self.note("; ".join(parts))
 
-    def _content(self, head: HeadId, outcome: Outcome) -> Json:
+    def _result(self, head: HeadId, outcome: Outcome) -> ProgramsFound:
         """A head's best program and the baselines, scored on it on every split, and how it came about."""
         best = outcome.best.program if outcome.best else None
         programs = {
             program.id: program for program in [*BASELINE_PROGRAMS.values(), *([best] if best else [])]
         }
-        proposals = [{"layer": head.layer, "head": head.head, "program": best.id}] if best else []
         scores = self._scores(head, list(programs.values()))
-        return {
-            **program_content(self._info, list(programs.values()), "claude", scores),
-            "proposals": proposals,
-            "read": outcome.programs,
-            "ious": outcome.ious,
-            "failures": [asdict(failure) for failure in outcome.failures],
-        }
+        return ProgramsFound(
+            self._info.id,
+            new_programs(list(programs.values()), "claude"),
+            ((head, best.id),) if best else (),
+            self._events.scores(result_name(head), scores),
+            Talk(outcome.programs, tuple(outcome.ious), tuple(outcome.failures)),
+        )
 
     def _scores(self, head: HeadId, programs: Sequence[ParsedProgram]) -> list[Score]:
         maps = self._attention.layer(head.layer, [head.head])

@@ -15,18 +15,18 @@ from core.ui.parts import charts, state
 def draw_curve(model: ModelInfo) -> None:
     """The latest curve, and what its controls say."""
     curve = state.owner().workspace.hybrids.curve(model.id)
-    if curve is None or not curve["rows"]:
+    if curve is None or not curve.rows:
         st.info(
             "No curve yet. It replaces 5 to 100 % of the heads in three orders, and puts four controls "
             "in the place of the same heads.",
             icon=":material/show_chart:",
         )
         return
-    rows = pd.DataFrame(curve["rows"])
+    rows = pd.DataFrame(curve.rows)
     st.altair_chart(charts.curve_chart(rows), width="stretch")
     st.caption(
-        f"{curve['title']} · {curve['passages']} passages, {curve['tokens']:,} tokens, "
-        f"{Path(curve['passages_from']).name}. "
+        f"{curve.title} · {curve.passages} passages, {curve.tokens:,} tokens, "
+        f"{Path(curve.passages_from).name}. "
         "Controls (dashed) stand in the place of the heads that go first by cost. "
         "The vertical scale is logarithmic above 10 %."
     )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from core.display import PUOR
+from core.types import EvaluationDetails, TokenDamage
 
 _SHOWN = 8  # passages
 
 
-def draw_damage(details: dict[str, Any]) -> None:
+def draw_damage(details: EvaluationDetails) -> None:
     """Passages with every token shaded by how much more surprising it became."""
-    passages = details.get("damage", [])
+    passages = details.damage
     if not passages:
         st.info(
             "Measure the hybrid again (*Details*) to see the damage to each token.", icon=":material/info:"
@@ -24,7 +24,7 @@ def draw_damage(details: dict[str, Any]) -> None:
     order = st.segmented_control(
         "Passages", ["most damaged first", "as measured"], default="most damaged first", key="damage-order"
     )
-    added = [float(np.mean(p["changed"]) - np.mean(p["base"])) for p in passages]
+    added = [float(np.mean(passage.changed) - np.mean(passage.base)) for passage in passages]
     places = list(range(len(passages)))
     if order == "most damaged first":
         places.sort(key=lambda place: -added[place])
@@ -42,14 +42,13 @@ def damage_colour(change: float) -> tuple[str, str]:
     return background, "#ffffff" if steps == 4 else "#1a1a1a"
 
 
-def damage_html(passage: dict[str, Any], added: float) -> str:
+def damage_html(passage: TokenDamage, added: float) -> str:
     """A passage as spans, every character of it escaped."""
-    changes = [0.0, *(b - a for a, b in zip(passage["base"], passage["changed"], strict=True))]
+    changes = [0.0, *(b - a for a, b in zip(passage.base, passage.changed, strict=True))]
     spans = []
-    for at, (token, change) in enumerate(zip(passage["tokens"], changes, strict=True)):
+    for at, (token, change) in enumerate(zip(passage.tokens, changes, strict=True)):
         told = (
-            f"loss {passage['base'][at - 1]:.2f} to {passage['changed'][at - 1]:.2f}, "
-            f"KL {passage['kl'][at - 1]:.2f}"
+            f"loss {passage.base[at - 1]:.2f} to {passage.changed[at - 1]:.2f}, KL {passage.kl[at - 1]:.2f}"
             if at
             else "context only"
         )

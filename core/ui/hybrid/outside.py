@@ -19,14 +19,14 @@ def draw_downstream(model: ModelInfo, hybrid: str) -> None:
     if done:
         rows = [
             {
-                "task": found["task"],
-                "questions": found["questions"],
-                "model": found["original"],
-                "hybrid": found["changed"],
-                "same answer": found["agreement"],
-                "kept": found.get("kept"),
+                "task": accuracy.task,
+                "questions": accuracy.questions,
+                "model": accuracy.original,
+                "hybrid": accuracy.changed,
+                "same answer": accuracy.agreement,
+                "kept": accuracy.kept,
             }
-            for found in done
+            for accuracy in done
         ]
         percent = st.column_config.NumberColumn(format="percent")
         st.dataframe(
@@ -37,8 +37,8 @@ def draw_downstream(model: ModelInfo, hybrid: str) -> None:
         latest = done[0]
         st.caption(
             "95 % intervals of the latest: model "
-            f"[{latest['original_interval'][0]:.0%}, {latest['original_interval'][1]:.0%}], hybrid "
-            f"[{latest['changed_interval'][0]:.0%}, {latest['changed_interval'][1]:.0%}]."
+            f"[{latest.original_interval[0]:.0%}, {latest.original_interval[1]:.0%}], hybrid "
+            f"[{latest.changed_interval[0]:.0%}, {latest.changed_interval[1]:.0%}]."
         )
     uploaded = st.file_uploader(
         "Questions in PIQA's format: JSON lines of goal, sol1, sol2, label",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from core.display import counted
 from core.language import describe, parse
-from core.types import HeadId
+from core.types import EvaluationDetails, HybridProgram
 from core.ui.parts import state
 
 _CHANGE = st.column_config.NumberColumn("increase", format="percent")
@@ -44,10 +43,10 @@ def _kl_note(row: pd.Series) -> str:
     return f"[{row.kl_low:.3f}, {row.kl_high:.3f}] nats" if known else "nats, original ‖ hybrid"
 
 
-def draw_details(row: pd.Series, details: dict[str, Any]) -> None:
+def draw_details(row: pd.Series, details: EvaluationDetails) -> None:
     """Genres, lookahead and calibration."""
     left, right = st.columns(2, gap="large")
-    genres = pd.DataFrame([{"genre": name, **found} for name, found in details.get("genres", {}).items()])
+    genres = pd.DataFrame([{"genre": name, **cost.figures()} for name, cost in details.genres.items()])
     if not genres.empty:
         left.markdown("**By genre**")
         left.dataframe(
@@ -55,31 +54,28 @@ def draw_details(row: pd.Series, details: dict[str, Any]) -> None:
             hide_index=True,
             column_config={"increase": _CHANGE, "kl": _KL, "kept": KEPT},
         )
-    strict = details.get("strict")
-    if strict:
+    if details.strict is not None:
+        strict, usual = details.strict.strict, details.strict.usual
         right.markdown("**Without lookahead**")
         right.markdown(
-            f"On {strict['strict']['passages']} passages: {strict['usual']['increase']:+.1%} where programs "
-            f"read the whole passage, **{strict['strict']['increase']:+.1%}** where they see no further "
-            "than the query."
+            f"On {strict.passages} passages: {usual.increase.value:+.1%} where programs read the whole "
+            f"passage, **{strict.increase.value:+.1%}** where they see no further than the query."
         )
     made = state.owner().workspace.hybrids.made(row.hybrid_id)
     assert made is not None
-    history = made.get("calibration") or []
-    if history:
+    if made.calibration:
         right.markdown("**Calibration**, KL per token on validation")
-        right.line_chart(
-            pd.DataFrame(history, columns=["step", "KL"]), x="step", y="KL", height=160, width="stretch"
-        )
+        history = pd.DataFrame(list(made.calibration), columns=["step", "KL"])
+        right.line_chart(history, x="step", y="KL", height=160, width="stretch")
     with st.expander(f"Its {counted(int(row.heads), 'program')}"):
-        st.dataframe(pd.DataFrame([_program_row(found) for found in made["programs"]]), hide_index=True)
+        st.dataframe(pd.DataFrame([_program_row(program) for program in made.programs]), hide_index=True)
 
 
-def _program_row(found: dict[str, Any]) -> dict[str, str]:
-    program, sentence = _told(found["source"])
-    parent = found.get("parent") or program
+def _program_row(replaced: HybridProgram) -> dict[str, str]:
+    program, sentence = _told(replaced.source)
+    parent = replaced.parent or program
     return {
-        "head": str(HeadId(found["layer"], found["head"])),
+        "head": str(replaced.head),
         "program": sentence,
         "fitted from": "" if parent == program else parent,
     }

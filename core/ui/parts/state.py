@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from core.features import Features
-from core.jobs import JobRunner, Watch
+from core.jobs import Jobs, Watch
 from core.jobs.kinds import KINDS
 from core.language import parse
 from core.scoring import program_maps, sentence_ious
@@ -30,7 +30,7 @@ class Owner:
 
     settings: Settings
     workspace: Workspace
-    runner: JobRunner
+    runner: Jobs
     watch: Watch
 
     def close(self) -> None:
@@ -44,7 +44,7 @@ def owner() -> Owner:
     """The open workspace, shared by all sessions of this server; raises WorkspaceError."""
     settings = Settings.read(os.environ)
     workspace = Workspace.open(settings.workspace)
-    runner = JobRunner(workspace, settings)
+    runner = Jobs(workspace, settings)
     held = Owner(settings, workspace, runner, Watch(runner))
     atexit.register(held.close)
     gc.freeze()  # what was imported stays; collections need not look at it again and again

@@ -9,7 +9,8 @@ import torch
 from core.features import annotate
 from core.hybrid import parsed
 from core.hybrid.choose import Chooser
-from core.jobs.folder import EventWriter, JobFolder
+from core.jobs.folder import EventWriter, JobFolder, Place
+from core.jobs.tasks import Task
 from core.jobs.work.calibrate import as_they_are, calibrated_within
 from core.language import parse
 from core.models.attention import padded_ids
@@ -36,7 +37,9 @@ def chooser(tmp_path: Path) -> Iterator[Chooser]:
         optimizer.step()
     loaded.model.requires_grad_(False)
     programs = dict.fromkeys(loaded.info.head_ids(), parse(TOO_MUCH))
-    with EventWriter(JobFolder.create(tmp_path, "hybrid", {})) as events:
+    with EventWriter(
+        JobFolder.create(tmp_path, "hybrid", Place(tmp_path, tmp_path, "cpu"), Task())
+    ) as events:
         yield Chooser(loaded, programs, {}, features, events)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core.jobs import JobRunner
+from core.jobs import Jobs
 from core.jobs.folder import JobFolder
 from core.settings import Settings
 from core.store import Workspace
@@ -74,7 +74,7 @@ def kill_if_there(folder: JobFolder) -> None:
         wait_for(lambda: folder.worker() is None)
 
 
-def kill_again_and_again(runner: JobRunner, job: str, points: list[int]) -> None:
+def kill_again_and_again(runner: Jobs, job: str, points: list[int]) -> None:
     """Kill a job's worker at each point and resume it; every worker gets a little further than the last."""
     killed, last = 0, 0
     for events in points:
@@ -104,7 +104,7 @@ def check_units(workspace: Workspace, job: str, heads: int) -> None:
 @seeds
 def test_a_killed_worker_goes_on_where_it_stopped(seed: int, workspace_copy: Path) -> None:
     workspace = Workspace.open(workspace_copy)
-    runner = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+    runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
     job = runner.start_search(workspace.library.models()[0], None, SearchLimits(rules=2))
     kill_again_and_again(runner, job, kill_points(random.Random(seed), LAST_EVENTS))
     assert runner.wait(job).state == "done"
@@ -127,7 +127,7 @@ def test_a_killed_owner_loses_nothing_and_the_same_command_goes_on(seed: int, wo
             kill_if_there(folder)
     assert killed > 0
     workspace = Workspace.open(workspace_copy)
-    runner = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+    runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
     searches = [record for record in runner.refresh() if record.settings.get("limits", {}).get("rules") == 2]
     for record in searches:
         if record.state != "done":
@@ -155,7 +155,7 @@ def newest_search(workspace: Path) -> JobFolder | None:
     found = sorted(
         (workspace / "jobs").glob("*-synthesize-*/spec.json"), key=lambda spec: spec.stat().st_mtime
     )
-    limited = [spec.parent for spec in found if json.loads(spec.read_text())["limits"]["rules"] == 2]
+    limited = [spec.parent for spec in found if json.loads(spec.read_text())["task"]["limits"]["rules"] == 2]
     return JobFolder(limited[-1]) if limited else None
 
 
@@ -168,7 +168,7 @@ def test_a_killed_build_goes_on_from_extraction_to_scores(
     rows = [{"text": s.text, "genre": s.genre} for s in tiny.short_passages(PASSAGES)]
     corpus.write_text("\n".join(json.dumps(row) for row in rows))
     workspace = Workspace.open(tmp_path / "workspace")
-    runner = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+    runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
     job = runner.start_build(str(tiny_model("gpt2")), str(corpus))
     kill_again_and_again(runner, job, kill_points(random.Random(seed), 28))
     runner.wait(job)

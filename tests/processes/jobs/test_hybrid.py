@@ -10,16 +10,15 @@ import pytest
 import transformers
 
 from core.errors import HybridError, JobError
-from core.jobs import JobRunner
-from core.jobs.folder import Json
+from core.jobs import Jobs
 from core.jobs.work.curve import curve_counts
 from core.language import parse
 from core.models.pretrained import load
 from core.settings import Settings
 from core.sharing.hybrid_folder import export_hybrid, import_hybrid
 from core.store import Workspace
-from core.store.hybrids import add_hybrid, spec_to_json
-from core.types import HeadId, HybridRequest, HybridSpec, ModelInfo, Sentence, Split
+from core.store.hybrids import add_hybrid
+from core.types import HeadId, HybridProgram, HybridRequest, MadeHybrid, ModelInfo, Sentence, Split
 from tests import tiny
 from tests.conftest import TinyModel
 
@@ -31,7 +30,7 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace.open(folder)
-        self.runner = JobRunner(self.workspace, Settings(folder, device="cpu"))
+        self.runner = Jobs(self.workspace, Settings(folder, device="cpu"))
         (self.model,) = self.workspace.library.models()
 
     @property
@@ -59,14 +58,15 @@ def test_a_curve_of_few_programs_ends_with_all_of_them(desk: Desk) -> None:
     desk.runner.wait(job)
     curve = desk.workspace.hybrids.curve(desk.model.id)
     assert curve is not None
-    assert {row["heads"] for row in curve["rows"]} == {2}
-    assert {row["order"] for row in curve["rows"] if not row["control"]} == {"iou"}
-    (programs,) = (row["kl"] for row in curve["rows"] if not row["control"])
-    for row in curve["rows"]:
-        if row["control"]:
-            low, high = row["beyond"]
-            assert low <= row["kl"] - programs + 1e-6
-            assert row["kl"] - programs - 1e-6 <= high
+    assert {row.heads for row in curve.rows} == {2}
+    assert {row.order for row in curve.rows if not row.control} == {"iou"}
+    (programs,) = (row.kl for row in curve.rows if not row.control)
+    for row in curve.rows:
+        if row.control:
+            assert row.beyond is not None
+            low, high = row.beyond
+            assert low <= row.kl - programs + 1e-6
+            assert row.kl - programs - 1e-6 <= high
 
 
 def test_a_card_shows_the_curve_of_its_own_programs_only(desk: Desk, tmp_path: Path) -> None:
@@ -118,11 +118,9 @@ def passage(text: str) -> Sentence:
 
 def store(desk: Desk, sources: dict[HeadId, str], title: str = "from a stranger") -> str:
     """A hybrid that was never measured, as an import leaves it."""
-    spec = HybridSpec.of(desk.model.id, sources.items())
+    programs = tuple(HybridProgram(head, source) for head, source in sorted(sources.items()))
     with desk.workspace.database.transaction() as cursor:
-        return add_hybrid(
-            cursor, desk.model.id, {"programs": spec_to_json(spec), "title": title, "share": 0.25}
-        )
+        return add_hybrid(cursor, desk.model.id, MadeHybrid(programs, title, share=0.25))
 
 
 def test_a_stored_hybrid_is_measured_as_often_as_asked(desk: Desk) -> None:
@@ -139,16 +137,17 @@ def test_a_stored_hybrid_is_measured_as_often_as_asked(desk: Desk) -> None:
     assert (rows.kl <= rows.kl_high).all()
     assert rows.passages.to_dict() == {"test": len(desk.held_out), "mine.txt": 2}
     details = desk.workspace.hybrids.details(hybrid, "mine.txt")
-    usual, strict = details["strict"]["usual"], details["strict"]["strict"]
-    assert usual["kl"] == pytest.approx(rows.kl["mine.txt"], rel=1e-3)  # the same passages
-    assert abs(strict["kl"] - usual["kl"]) > 1e-4
-    damage = details["damage"]
+    assert details.strict is not None
+    usual, strict = details.strict.usual, details.strict.strict
+    assert usual.kl.value == pytest.approx(rows.kl["mine.txt"], rel=1e-3)  # the same passages
+    assert abs(strict.kl.value - usual.kl.value) > 1e-4
+    damage = details.damage
     read = load(desk.model.name, device="cpu").tokenizer
     for found, text in zip(damage, texts, strict=True):
-        assert len(found["tokens"]) == len(read(text.text)["input_ids"])
-        assert len(found["tokens"]) - 1 == len(found["base"]) == len(found["changed"]) == len(found["kl"])
-    base = np.concatenate([found["base"] for found in damage])
-    changed = np.concatenate([found["changed"] for found in damage])
+        assert len(found.tokens) == len(read(text.text)["input_ids"])
+        assert len(found.tokens) - 1 == len(found.base) == len(found.changed) == len(found.kl)
+    base = np.concatenate([found.base for found in damage])
+    changed = np.concatenate([found.changed for found in damage])
     assert np.exp(base.mean()) == pytest.approx(rows.base_ppl["mine.txt"], rel=1e-3)
     assert np.exp(changed.mean()) == pytest.approx(rows.ppl["mine.txt"], rel=1e-3)
 
@@ -167,14 +166,15 @@ def test_heads_measured_one_by_one_are_calibrated_and_keep_their_parents(desk: D
     assert any("costs of 2 heads from" in note for note in desk.runner.notes(job))
     made = desk.workspace.hybrids.made(desk.workspace.hybrids.frame(desk.model.id).hybrid_id[0])
     assert made is not None
-    assert {row["parent"] for row in made["programs"]} == {parse(near).id}
-    assert any(row["source"] != near for row in made["programs"])
-    assert made["calibration"][0][0] == 0
+    assert {program.parent for program in made.programs} == {parse(near).id}
+    assert any(program.source != near for program in made.programs)
+    assert made.calibration is not None
+    assert made.calibration[0][0] == 0
     (hybrid,) = desk.workspace.hybrids.frame(desk.model.id).hybrid_id
     assert made == exported_and_imported(desk, hybrid, tmp_path / "shipped")
 
 
-def exported_and_imported(desk: Desk, hybrid: str, folder: Path) -> Json | None:
+def exported_and_imported(desk: Desk, hybrid: str, folder: Path) -> MadeHybrid | None:
     """How a hybrid was made, after its maker, who calls the model otherwise, has shipped it."""
     export_hybrid(desk.workspace, desk.model, hybrid, folder)
     desk.workspace.database.run("DELETE FROM hybrids")

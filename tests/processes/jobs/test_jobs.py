@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from core.errors import JobError
-from core.jobs import JobRunner, Watch
-from core.jobs.folder import EventWriter, JobFolder
+from core.jobs import Jobs, Watch
+from core.jobs.folder import EventWriter, Job, JobFolder, Place
 from core.jobs.kinds import KINDS
+from core.jobs.results import ProgramsFound
+from core.jobs.tasks import BuildTask, ScoreTask
 from core.jobs.work.search import score_programs
 from core.jobs.worker import work
 from core.language import ParsedProgram
@@ -32,6 +36,9 @@ from tests.conftest import TinyModel
 HEADS = tiny.LAYERS * tiny.HEADS
 PASSAGES = 24
 
+PLACE = Place(Path("workspace"), Path("models"), "cpu")
+INFO = ModelInfo("model", "model", "llama", 1, 1, True, 1, 512)
+
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
@@ -41,8 +48,8 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def runner(workspace: Workspace) -> JobRunner:
-    return JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+def runner(workspace: Workspace) -> Jobs:
+    return Jobs(workspace, Settings(workspace.folder, device="cpu"))
 
 
 @pytest.fixture
@@ -67,7 +74,7 @@ def check_complete(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("architecture", ["llama", "bert"])
 def test_a_build_gives_every_head_a_scored_program(
-    architecture: str, workspace: Workspace, runner: JobRunner, tiny_model: TinyModel, corpus: str
+    architecture: str, workspace: Workspace, runner: Jobs, tiny_model: TinyModel, corpus: str
 ) -> None:
     job = runner.start_build(str(tiny_model(architecture)), corpus)
     assert runner.wait(job).state == "done"
@@ -76,20 +83,20 @@ def test_a_build_gives_every_head_a_scored_program(
 
 
 def test_a_dead_owner_loses_nothing_and_reading_again_doubles_nothing(
-    workspace: Workspace, runner: JobRunner, tiny_model: TinyModel, corpus: str
+    workspace: Workspace, runner: Jobs, tiny_model: TinyModel, corpus: str
 ) -> None:
     job = runner.start_build(str(tiny_model("gpt2")), corpus)
     while not any(event["event"] == "end" for _, event in runner.folder(job).events()):
         time.sleep(0.05)
     for _ in range(2):  # an owner that never saw the job run, then another
-        other = JobRunner(workspace, Settings(workspace.folder))
+        other = Jobs(workspace, Settings(workspace.folder))
         assert other.refresh()[0].state == "done"
         check_complete(workspace)
     runner.wait(job)
 
 
 def test_a_failed_job_says_why_and_leaves_the_workspace_usable(
-    workspace: Workspace, runner: JobRunner, tmp_path: Path
+    workspace: Workspace, runner: Jobs, tmp_path: Path
 ) -> None:
     job = runner.start_build(str(tmp_path / "nowhere"), "bundled")
     for _ in range(2):  # the first worker may not have left when the job is tried again
@@ -101,7 +108,7 @@ def test_a_failed_job_says_why_and_leaves_the_workspace_usable(
 
 
 def test_a_cancelled_job_stops_and_can_be_resumed(
-    workspace: Workspace, runner: JobRunner, tiny_model: TinyModel, corpus: str
+    workspace: Workspace, runner: Jobs, tiny_model: TinyModel, corpus: str
 ) -> None:
     job = runner.start_build(str(tiny_model("gpt2")), corpus)
     while runner.folder(job).worker() is None:
@@ -113,10 +120,10 @@ def test_a_cancelled_job_stops_and_can_be_resumed(
     check_complete(workspace)
 
 
-def scoring(workspace_copy: Path) -> tuple[Workspace, JobRunner, ModelInfo]:
+def scoring(workspace_copy: Path) -> tuple[Workspace, Jobs, ModelInfo]:
     """An owner of a finished workspace, where scoring a program is a job of a few seconds."""
     workspace = Workspace.open(workspace_copy)
-    runner = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+    runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
     return workspace, runner, workspace.library.models()[0]
 
 
@@ -144,7 +151,7 @@ def test_a_queued_job_is_started_by_the_next_owner(workspace_copy: Path) -> None
     workspace, runner, model = scoring(workspace_copy)
     first = runner.start_scoring(model, [BASELINES["uniform"]])
     second = runner.start_scoring(model, [BASELINES["same token"]])
-    other = JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+    other = Jobs(workspace, Settings(workspace.folder, device="cpu"))
     assert other.wait(second).state == "done"
     assert workspace.jobs.get(first).state == "done"
     runner.wait(first)
@@ -155,10 +162,10 @@ def test_a_job_that_needs_no_device_runs_beside_the_others_and_alone_gets_the_ke
     workspace_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace, _, model = scoring(workspace_copy)
-    runner = JobRunner(workspace, Settings(workspace.folder, device="cpu", api_key="sk-secret"))
+    runner = Jobs(workspace, Settings(workspace.folder, device="cpu", api_key="sk-secret"))
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
     with_device = runner.start_search(model, None, SearchLimits(rules=3))
-    monkeypatch.setitem(KINDS, "score", replace(KINDS["score"], needs_device=False))
+    monkeypatch.setitem(KINDS._entries, "score", replace(KINDS["score"], needs_device=False))
     beside = runner.start_scoring(model, [BASELINES["uniform"]])
     assert [workspace.jobs.get(job).state for job in (with_device, beside)] == ["running", "running"]
     environments = {}
@@ -182,7 +189,7 @@ def test_asking_the_same_again_goes_on_with_the_job_that_is_not_done(workspace_c
     runner.cancel(job)
     assert runner.start_search(model, [HeadId(1, 1)]) == job
     assert runner.start_search(model, [HeadId(1, 2)]) != job
-    elsewhere = JobRunner(workspace, Settings(workspace.folder, device="auto"))
+    elsewhere = Jobs(workspace, Settings(workspace.folder, device="auto"))
     assert elsewhere.start_search(model, [HeadId(1, 1)]) != job
     for record in runner.refresh():
         runner.cancel(record.id)
@@ -198,9 +205,7 @@ def test_a_cancelled_job_stops_within_two_seconds_even_before_its_worker_is_up(w
     workspace.close()
 
 
-def test_a_job_whose_folder_is_gone_is_an_error_not_a_traceback(
-    workspace: Workspace, runner: JobRunner
-) -> None:
+def test_a_job_whose_folder_is_gone_is_an_error_not_a_traceback(workspace: Workspace, runner: Jobs) -> None:
     for state in ("running", "queued"):
         workspace.jobs.add(f"gone-{state}", "score")
     workspace.jobs.set_state("gone-running", "running")
@@ -211,7 +216,7 @@ def test_a_job_whose_folder_is_gone_is_an_error_not_a_traceback(
 
 
 def test_a_second_worker_on_the_same_job_does_nothing(tmp_path: Path) -> None:
-    folder = JobFolder.create(tmp_path, "score", {})
+    folder = JobFolder.create(tmp_path, "score", PLACE, ScoreTask(INFO, "", ()))
     claim = folder.claim()
     assert claim is not None
     assert folder.claim() is None
@@ -223,7 +228,7 @@ def test_a_second_worker_on_the_same_job_does_nothing(tmp_path: Path) -> None:
 def test_a_worker_that_starts_after_its_job_was_called_off_does_nothing(workspace_copy: Path) -> None:
     """Its owner died while it started it, and the next one knows neither process nor claim."""
     workspace, runner, _ = scoring(workspace_copy)
-    folder = JobFolder.create(workspace.folder / "jobs", "score", {"programs": []})
+    folder = JobFolder.create(workspace.folder / "jobs", "score", PLACE, ScoreTask(INFO, "", ()))
     workspace.jobs.add(folder.id, "score")
     workspace.jobs.set_state(folder.id, "running")
     runner.cancel(folder.id)
@@ -233,7 +238,7 @@ def test_a_worker_that_starts_after_its_job_was_called_off_does_nothing(workspac
 
 
 def test_a_half_written_event_is_read_once_it_is_whole(tmp_path: Path) -> None:
-    folder = JobFolder.create(tmp_path, "build", {})
+    folder = JobFolder.create(tmp_path, "build", PLACE, BuildTask("model", "bundled"))
     events = folder.path / "events.jsonl"
     events.write_text('{"event": "note", "message": "a"}\n{"event": "no')
     assert [number for number, _ in folder.events()] == [1]
@@ -243,7 +248,7 @@ def test_a_half_written_event_is_read_once_it_is_whole(tmp_path: Path) -> None:
 
 
 def test_a_process_with_a_recycled_number_is_not_the_worker(tmp_path: Path) -> None:
-    folder = JobFolder.create(tmp_path, "build", {})
+    folder = JobFolder.create(tmp_path, "build", PLACE, BuildTask("model", "bundled"))
     claim = folder.claim()
     assert claim is not None
     assert folder.worker() is not None
@@ -277,24 +282,29 @@ def test_a_worker_that_does_not_listen_is_killed(workspace_copy: Path) -> None:
 @pytest.mark.parametrize("damage", ["result", "event", "spec", "text", "program"])
 def test_a_damaged_job_fails_alone(damage: str, workspace_copy: Path) -> None:
     workspace, runner, model = scoring(workspace_copy)
-    folder = JobFolder.create(workspace.folder / "jobs", "score", {"programs": []})
+    folder = JobFolder.create(workspace.folder / "jobs", "score", PLACE, ScoreTask(INFO, "", ()))
     workspace.jobs.add(folder.id, "score")
     workspace.jobs.set_state(folder.id, "running")
     with EventWriter(folder) as events:
         events.note("before")
-        events.result("programs", "scores", {})
+        events.result("scores", ProgramsFound(model.id))
     if damage == "result":
         (folder.path / "results" / "scores.json").write_text("")
     elif damage == "text":  # that a database cannot hold
         program = {"source": "def attend(q, k):\n    return 1.0\n", "origin": "\ud800"}
-        (folder.path / "results" / "scores.json").write_text(json.dumps({"programs": [program]}))
+        (folder.path / "results" / "scores.json").write_text(
+            json.dumps({"model": model.id, "programs": [program]})
+        )
     elif damage == "program":  # of a later version of the language, say
         program = {"source": "def attend(q, k):\n    return q.aura\n", "origin": "person"}
-        (folder.path / "results" / "scores.json").write_text(json.dumps({"programs": [program]}))
+        (folder.path / "results" / "scores.json").write_text(
+            json.dumps({"model": model.id, "programs": [program]})
+        )
     elif damage == "event":
         (folder.path / "events.jsonl").write_text("\0\0\0\n")
     else:
         (folder.path / "spec.json").write_text("")
+        (folder.path / "results" / "scores.json").write_text("{}")
     runner.refresh()
     job = workspace.jobs.get(folder.id)
     assert job.state == "failed"
@@ -305,7 +315,7 @@ def test_a_damaged_job_fails_alone(damage: str, workspace_copy: Path) -> None:
 
 
 def test_the_choice_of_programs_does_not_depend_on_the_test_split(
-    workspace: Workspace, runner: JobRunner, tiny_model: TinyModel, corpus: str
+    workspace: Workspace, runner: Jobs, tiny_model: TinyModel, corpus: str
 ) -> None:
     """Corrupt the attention of every test sentence, choose again: the same programs."""
     runner.wait(runner.start_build(str(tiny_model("llama")), corpus))
@@ -331,11 +341,15 @@ def test_scores_do_not_depend_on_how_many_programs_and_heads_are_held_at_once(
     for cells in (MAX_CELLS, 2 * workspace_cells(folder, info.id, sentences)):
         monkeypatch.setattr("core.scoring.scores.MAX_CELLS", cells)
         monkeypatch.setattr("core.jobs.work.search.program_maps", spying_on(program_maps, held))
-        job = JobFolder.create(tmp_path / str(cells), "score", {"device": "cpu"})
-        with EventWriter(job) as events:
-            score_programs(job, folder, info, sentences, sources, "person", events)
-        scores = [row for name in job.finished() for row in job.result(name)["scores"]]
-        found.append({(row["program"], str(row["head"]), row["split"]): row["iou"] for row in scores})
+        place, task = Place(folder, folder, "cpu"), ScoreTask(info, "", tuple(sources))
+        held_in = JobFolder.create(tmp_path / str(cells), "score", place, task)
+        with EventWriter(held_in) as events:
+            score_programs(Job(held_in, place, task, events), info, sentences, sources, "person")
+        tables = [pq.read_table(path) for path in (held_in.path / "results").glob("*.parquet")]
+        rows = pa.concat_tables(tables).to_pylist()
+        found.append(
+            {(row["program_id"], row["layer"], row["head"], row["split"]): row["iou"] for row in rows}
+        )
     assert found[0] == pytest.approx(found[1])
     assert len(found[0]) == 5 * info.layers * info.heads * 3
     assert max(held[:3]) == 5

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,13 @@ import pandas as pd
 import psutil
 import pytest
 
+from core import wire
 from core.cli.programs import Session, synthesize_with_claude
 from core.cli.terminal import Terminal
 from core.errors import JobError
-from core.jobs import JobRunner
-from core.jobs.folder import JobFolder, Json
+from core.jobs import Jobs
+from core.jobs.folder import JobFolder
+from core.jobs.results import ProgramsFound
 from core.jobs.work.llm_results import result_name
 from core.language import Evaluator, parse
 from core.proposers.llm.batches import Batches
@@ -32,7 +35,7 @@ from core.proposers.llm.ledger import CallLog, Submission
 from core.proposers.llm.prompt import quoted
 from core.settings import Settings
 from core.store import AttentionWriter, Workspace
-from core.types import ClaudeLimits, HeadId, SentenceAttention, Split
+from core.types import ClaudeLimits, Failure, HeadId, SentenceAttention, Split
 from tests import tiny
 from tests.conftest import call_core, run_core
 from tests.pure.proposers.test_search import PLANTED
@@ -87,13 +90,13 @@ def workspace(folder: Path) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def runner(workspace: Workspace) -> JobRunner:
-    return JobRunner(workspace, Settings(workspace.folder, device="cpu"))
+def runner(workspace: Workspace) -> Jobs:
+    return Jobs(workspace, Settings(workspace.folder, device="cpu"))
 
 
-def results(job: JobFolder) -> list[Json]:
+def results(job: JobFolder) -> list[ProgramsFound]:
     """What came of each head that is done."""
-    return [job.result(name) for name in sorted(job.finished()) if name.startswith("head-")]
+    return [job.result("programs", name) for name in sorted(job.finished()) if name.startswith("head-")]
 
 
 def replies(job: JobFolder) -> set[str]:
@@ -126,7 +129,7 @@ def test_the_command_line_proposes_scores_and_accounts(
     assert "3 heads may cost about $" in result.stderr
     assert f"{len(server.calls)} calls for $" in result.stderr
     (job,) = (folder / "jobs").glob("*-claude-*")
-    climbs = [one["ious"] for one in results(JobFolder(job))]
+    climbs = [one.talk.ious for one in results(JobFolder(job))]
     assert len(climbs) == 3
     assert all(ious == sorted(ious) for ious in climbs)
     assert any(ious[-1] > ious[0] + 0.01 for ious in climbs)
@@ -182,7 +185,7 @@ def test_limits_that_cannot_be_exit_with_2(arguments: list[str], folder: Path) -
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
 def test_a_killed_run_goes_on_by_the_same_command_and_pays_for_no_reply_twice(
-    seed: int, server: ClaudeServer, runner: JobRunner, workspace: Workspace
+    seed: int, server: ClaudeServer, runner: Jobs, workspace: Workspace
 ) -> None:
     (info,) = workspace.library.models()
     server.delay = 0.4
@@ -206,7 +209,7 @@ def test_a_killed_run_goes_on_by_the_same_command_and_pays_for_no_reply_twice(
     assert answer["usd"] < server.dollars <= answer["usd"] + answer["lost"]
 
 
-def kill_with_a_call_under_way(runner: JobRunner, job: str, server: ClaudeServer, after: int) -> None:
+def kill_with_a_call_under_way(runner: Jobs, job: str, server: ClaudeServer, after: int) -> None:
     """Kill -9 the worker once it has so many replies and waits for another; return when it is gone."""
     folder = runner.folder(job)
     while len(replies(folder)) < after or server.arrived == len(replies(folder)):
@@ -220,7 +223,7 @@ def kill_with_a_call_under_way(runner: JobRunner, job: str, server: ClaudeServer
 
 
 def test_in_batches_a_head_fails_and_the_budget_ends_the_job_well(
-    server: ClaudeServer, runner: JobRunner, workspace: Workspace
+    server: ClaudeServer, runner: Jobs, workspace: Workspace
 ) -> None:
     """The worst heads come first: those it leaves out have the best programs already."""
     (info,) = workspace.library.models()
@@ -232,10 +235,10 @@ def test_in_batches_a_head_fails_and_the_budget_ends_the_job_well(
     folder = runner.folder(job)
     found = results(folder)
     assert 1 < len(found) < len(heads)
-    assert [one["failures"] for one in found if one["failures"]] == [
-        [{"kind": "refused", "detail": "the model declined to answer"}]
+    assert [one.talk.failures for one in found if one.talk and one.talk.failures] == [
+        (Failure("refused", "the model declined to answer"),)
     ]
-    assert sum(bool(one["proposals"]) for one in found) == len(found) - 1
+    assert sum(bool(one.proposals) for one in found) == len(found) - 1
     fits = {b.score.head: b.score.iou.value for b in workspace.library.best(info.id, Split.VALIDATION)}
     proposed = {name for name in folder.finished() if name.startswith("head-")}
     done = [head for head in heads if f"{result_name(head)}.json" in proposed]
@@ -248,7 +251,7 @@ def test_in_batches_a_head_fails_and_the_budget_ends_the_job_well(
     assert f"the budget could not hold: {len(heads) - len(found)}" in last
 
 
-def kill(runner: JobRunner, job: str) -> None:
+def kill(runner: Jobs, job: str) -> None:
     worker = runner.folder(job).worker()
     assert worker is not None
     os.kill(worker.pid, signal.SIGKILL)
@@ -281,7 +284,7 @@ def test_calls_of_a_batch_that_a_kill_kept_from_being_submitted_cost_nothing(
 
 
 @pytest.mark.slow
-def test_a_batch_survives_a_kill(server: ClaudeServer, runner: JobRunner, workspace: Workspace) -> None:
+def test_a_batch_survives_a_kill(server: ClaudeServer, runner: Jobs, workspace: Workspace) -> None:
     (info,) = workspace.library.models()
     job = runner.start_claude(info, HEADS, ClaudeLimits(candidates=2, rounds=1, batches=True), api_key=KEY)
     folder = runner.folder(job)
@@ -299,7 +302,7 @@ def test_a_batch_survives_a_kill(server: ClaudeServer, runner: JobRunner, worksp
 
 @pytest.mark.parametrize("is_resumed", [False, True])
 def test_a_cancelled_run_cancels_its_batch_and_reads_what_that_had_answered(
-    is_resumed: bool, server: ClaudeServer, runner: JobRunner, workspace: Workspace
+    is_resumed: bool, server: ClaudeServer, runner: Jobs, workspace: Workspace
 ) -> None:
     (info,) = workspace.library.models()
     server.looks = 10**6
@@ -335,7 +338,7 @@ def test_a_cancelled_run_cancels_its_batch_and_reads_what_that_had_answered(
 
 @pytest.mark.parametrize("batches", [False, True])
 def test_heads_that_a_passing_fault_left_out_are_asked_about_again(
-    batches: bool, server: ClaudeServer, runner: JobRunner, workspace: Workspace
+    batches: bool, server: ClaudeServer, runner: Jobs, workspace: Workspace
 ) -> None:
     """By the same button; and the same question in another order is the same run."""
     (info,) = workspace.library.models()
@@ -354,7 +357,7 @@ def test_heads_that_a_passing_fault_left_out_are_asked_about_again(
 
 @pytest.mark.parametrize("batches", [False, True])
 def test_a_head_that_breaks_down_does_not_end_the_run(
-    batches: bool, server: ClaudeServer, runner: JobRunner, workspace: Workspace
+    batches: bool, server: ClaudeServer, runner: Jobs, workspace: Workspace
 ) -> None:
     """Its best program is one of a later version of the language, say."""
     (info,) = workspace.library.models()
@@ -362,16 +365,18 @@ def test_a_head_that_breaks_down_does_not_end_the_run(
     job = runner.start_claude(info, HEADS, limits, api_key=KEY)
     runner.cancel(job)
     folder = runner.folder(job)
-    known = {**folder.spec["known"], "L0H1": "def attend(q, k):\n    return q.aura\n"}
-    (folder.path / "spec.json").write_text(json.dumps({**folder.spec, "known": known}))
+    spec = folder.spec()
+    known = {**spec.task["known"], "L0H1": "def attend(q, k):\n    return q.aura\n"}
+    spec = replace(spec, task={**spec.task, "known": known})
+    (folder.path / "spec.json").write_text(wire.dump(spec))
     runner.resume(job)
     runner.wait(job)
-    assert sum(bool(one["proposals"]) for one in results(folder)) == len(HEADS) - 1
+    assert sum(bool(one.proposals) for one in results(folder)) == len(HEADS) - 1
     assert any(note.startswith("L0H1: error: ProgramError: line 2") for note in runner.notes(job))
 
 
 def test_the_key_is_nowhere_but_in_the_environment_of_the_worker_that_asks(
-    server: ClaudeServer, workspace: Workspace, runner: JobRunner
+    server: ClaudeServer, workspace: Workspace, runner: Jobs
 ) -> None:
     (info,) = workspace.library.models()
     server.delay = 0.3
@@ -401,9 +406,7 @@ def test_a_worker_that_does_not_ask_gets_no_key(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-    runner = JobRunner(
-        workspace, Settings.read({**os.environ, "HEADSCRIPT_WORKSPACE": str(workspace.folder)})
-    )
+    runner = Jobs(workspace, Settings.read({**os.environ, "HEADSCRIPT_WORKSPACE": str(workspace.folder)}))
     (info,) = workspace.library.models()
     job = runner.start_search(info, HEADS[:1])
     while (worker := runner.folder(job).worker()) is None:

@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.language.scalar.trace import trace
 from core.store import Workspace
-from core.store.library import add_program, add_scores
+from core.store.library import add_program
+from core.store.scores import add_scores
 from core.types import Estimate, Failure, HeadId, Score, Split
 from core.ui.heads.evidence import largest_weights, row_weights
 from core.ui.heads.passages import iou, worst_cell

@@ -8,7 +8,16 @@ import pandas as pd
 from core.language import parse
 from core.store import Workspace
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid
-from core.types import Estimate, Evaluation, HeadId, Split
+from core.types import (
+    Curve,
+    Estimate,
+    Evaluation,
+    EvaluationDetails,
+    HeadId,
+    HybridProgram,
+    MadeHybrid,
+    Split,
+)
 from core.ui.hybrid.curve import cheap_controls
 from core.ui.parts import state
 from tests import tiny
@@ -21,8 +30,7 @@ def test_a_curve_without_points_is_no_curve(open_app: OpenApp, workspace_copy: P
     workspace = Workspace.open(workspace_copy)
     model = workspace.library.models()[0].id
     with workspace.database.transaction() as cursor:
-        curve = {"model": model, "title": "none", "passages_from": "test", "passages": 0, "tokens": 0}
-        add_curve(cursor, {**curve, "rows": []})
+        add_curve(cursor, Curve(model, "none", "test", passages=0, tokens=0, rows=()))
     workspace.close()
     app = go(open_app(workspace_copy), "hybrid")
     assert not app.exception
@@ -51,7 +59,7 @@ def test_every_evaluation_of_a_hybrid_can_be_opened(open_app: OpenApp, workspace
     hybrid = rows[rows.title == "three heads"].hybrid_id.iloc[0]
     with workspace.database.transaction() as cursor:
         measured = Evaluation(10.0, 15.0, Estimate(0.5, 0.4, 0.6), Estimate(0.3), 90, 4, 0)
-        add_evaluation(cursor, hybrid, "/home/ada/mine.txt", measured, {})
+        add_evaluation(cursor, hybrid, "/home/ada/mine.txt", measured, EvaluationDetails())
     workspace.close()
     app = go(open_app(workspace_copy), "hybrid")
     for label, increase in (
@@ -66,12 +74,9 @@ def know_costs(folder: Path, costs: dict[HeadId, float]) -> None:
     workspace = Workspace.open(folder)
     model = workspace.library.models()[0].id
     programs = {b.score.head: b.program.id for b in workspace.library.best(model, Split.VALIDATION)}
-    heads = [
-        {"layer": head.layer, "head": head.head, "program": programs[head], "kl": kl}
-        for head, kl in costs.items()
-    ]
+    known = {(head, programs[head]): kl for head, kl in costs.items()}
     with workspace.database.transaction() as cursor:
-        add_costs(cursor, {"model": model, "passages": 9, "heads": heads})
+        add_costs(cursor, model, known, passages=9, agreement=None)
     workspace.close()
 
 
@@ -114,18 +119,18 @@ def test_a_calibrated_program_names_the_one_it_was_fitted_from(
     model = workspace.library.models()[0].id
     near = "def attend(q, k):\n    return {} ** (q.index - k.index)\n"
     parent = parse(near.format(0.5)).id
-    programs = [
-        {"layer": 0, "head": 1, "source": near.format(0.7), "parent": parent},
-        {"layer": 2, "head": 0, "source": near.format(0.5), "parent": parent},
-    ]
+    programs = (
+        HybridProgram(HeadId(0, 1), near.format(0.7), parent),
+        HybridProgram(HeadId(2, 0), near.format(0.5), parent),
+    )
     with workspace.database.transaction() as cursor:
-        hybrid = add_hybrid(cursor, model, {"programs": programs, "title": "two", "share": 1 / 6})
+        hybrid = add_hybrid(cursor, model, MadeHybrid(programs, "two", 1 / 6))
         add_evaluation(
             cursor,
             hybrid,
             "test",
             Evaluation(10.0, 15.0, Estimate(0.5, 0.4, 0.6), Estimate(0.3), 90, 4, 0),
-            {},
+            EvaluationDetails(),
         )
     workspace.close()
     app = go(open_app(workspace_copy), "hybrid")

@@ -18,9 +18,24 @@ from core.review.queue import Order
 from core.scoring import BASELINES
 from core.store import Workspace
 from core.store.gains import HeadGain
-from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid, spec_to_json
+from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid
 from core.store.library import add_model, add_sentences
-from core.types import Action, Estimate, Evaluation, HeadId, HybridSpec, ModelInfo, Score, Split
+from core.types import (
+    Action,
+    Curve,
+    CurvePoint,
+    Estimate,
+    Evaluation,
+    EvaluationDetails,
+    HeadId,
+    HybridProgram,
+    MadeHybrid,
+    ModelInfo,
+    Score,
+    Split,
+    StrictCost,
+    TokenDamage,
+)
 from core.ui.hybrid.damage import damage_html
 from core.ui.parts import state
 from core.ui.synthesize.run import climb
@@ -224,39 +239,26 @@ def add_hybrids(folder: Path) -> None:
     workspace = Workspace.open(folder)
     model = workspace.library.models()[0]
     best = workspace.library.best(model.id, Split.VALIDATION)
-    programs = spec_to_json(HybridSpec.of(model.id, [(b.score.head, b.program.source) for b in best[:3]]))
-    made = {"programs": programs, "title": "three heads", "share": 0.25, "order": "cost",
-            "calibration": [[0, 0.4], [10, 0.3]]}  # fmt: skip
-    passage = {"tokens": ["<b>Once", " upon"], "base": [2.0], "changed": [4.5], "kl": [0.7]}
-    strict = {"usual": {"increase": 0.1}, "strict": {"increase": 0.2, "passages": 4}}
+    programs = tuple(HybridProgram(b.score.head, b.program.source) for b in best[:3])
+    made = MadeHybrid(programs, "three heads", 0.25, order="cost", calibration=((0, 0.4), (10, 0.3)))
+    passage = TokenDamage(("<b>Once", " upon"), (2.0,), (4.5,), (0.7,))
     measured = Evaluation(10.0, 12.0, Estimate(0.2, 0.1, 0.3), Estimate(0.15), 90, 4, 2)
-    genres = {"story": measured.figures()}
-    rows = [
-        {
-            "order": name,
-            "control": name == "uniform",
-            "heads": 6,
-            "share": share,
-            "increase": kl,
-            "low": kl,
-            "high": kl,
-            "kl": kl,
-            "kept": 0,
-        }
+    strict = StrictCost(usual=replace(measured, increase=Estimate(0.1)), strict=measured)
+    rows = tuple(
+        CurvePoint(name, name == "uniform", 6, share, kl, kl, kl, kl, kept=0)
         for name, share, kl in (
             ("cost", 0.25, 0.1),
             ("cost", 0.5, 0.3),
             ("uniform", 0.25, 0.9),
             ("uniform", 0.5, 0.2),
         )
-    ]
+    )
     with workspace.database.transaction() as cursor:
         added = add_hybrid(cursor, model.id, made)
-        details = {"genres": genres, "strict": strict, "damage": [passage]}
+        details = EvaluationDetails({"story": measured}, strict, (passage,))
         add_evaluation(cursor, added, "test", measured, details)
-        curve = {"model": model.id, "title": "best", "passages_from": "test", "passages": 4, "tokens": 90}
-        add_curve(cursor, {**curve, "rows": rows})
-        add_hybrid(cursor, model.id, {**made, "programs": programs[:1], "title": "from a stranger"})
+        add_curve(cursor, Curve(model.id, "best", "test", 4, 90, rows))
+        add_hybrid(cursor, model.id, replace(made, programs=programs[:1], title="from a stranger"))
     workspace.close()
 
 
@@ -287,7 +289,7 @@ def test_an_imported_hybrid_says_that_it_is_not_measured_here(
 
 
 def test_tokens_of_the_damage_view_are_text() -> None:
-    passage = {"tokens": ["<b>", '" onclick="x'], "base": [1.0], "changed": [3.0], "kl": [0.2]}
+    passage = TokenDamage(("<b>", '" onclick="x'), (1.0,), (3.0,), (0.2,))
     found = damage_html(passage, 2.0)
     assert "<b>" not in found
     assert 'onclick="x' not in found
@@ -300,12 +302,9 @@ def test_what_heads_are_expected_to_cost_is_said_before_anything_runs(
     workspace = Workspace.open(workspace_copy)
     model = workspace.library.models()[0]
     best = workspace.library.best(model.id, Split.VALIDATION)
-    heads = [
-        {"layer": b.score.head.layer, "head": b.score.head.head, "program": b.program.id, "kl": 0.01}
-        for b in best
-    ]
+    costs = {(b.score.head, b.program.id): 0.01 for b in best}
     with workspace.database.transaction() as cursor:
-        add_costs(cursor, {"model": model.id, "passages": 9, "heads": heads})
+        add_costs(cursor, model.id, costs, passages=9, agreement=None)
     workspace.close()
     app = go(open_app(workspace_copy), "hybrid")
     assert "Expected: KL 0.030 nats per token" in text_of(app)  # a quarter of twelve heads

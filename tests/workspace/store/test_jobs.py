@@ -1,13 +1,13 @@
 """The record of jobs: state, pace and yield, from events with hand-written times."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from core.jobs.folder import EventWriter, JobFolder
 from core.jobs.intake import Intake
+from core.jobs.results import NewProgram, ProgramsFound
 from core.language import parse
 from core.scoring import BASELINES
 from core.store import Workspace
@@ -93,13 +93,9 @@ def result(events: EventWriter, name: str, source: str, iou: float, origin: str)
     """A result as a worker writes it: one program, proposed for L0H1 unless it is a baseline."""
     program = parse(source).id
     score = Score(program, HeadId(0, 1), Split.VALIDATION, Estimate(iou, iou, iou), 0.5, 8, 0)
-    proposals = [] if origin == "baseline" else [{"layer": 0, "head": 1, "program": program}]
-    content = {
-        "model": "model",
-        "programs": [{"source": source, "origin": origin}],
-        "scores": [{**asdict(score), "iou": iou, "low": iou, "high": iou}],
-    }
-    events.result("programs", name, {**content, "proposals": proposals})
+    proposals = () if origin == "baseline" else ((HeadId(0, 1), program),)
+    written = events.scores(name, [score])
+    events.result(name, ProgramsFound("model", (NewProgram(source, origin),), proposals, written))
 
 
 def test_what_a_run_gained_is_counted_from_the_best_there_was(workspace: Workspace) -> None:
@@ -112,7 +108,7 @@ def test_what_a_run_gained_is_counted_from_the_best_there_was(workspace: Workspa
         result(events, "c", "def attend(q, k):\n    return 3 + k.is_first\n", 0.5, "search")
         result(events, "d", "def attend(q, k):\n    return 4 + k.is_first\n", 0.7, "search")
     for _ in range(2):
-        workspace.jobs.ingest(JOB, folder.events(), Intake(folder))
+        workspace.jobs.ingest(JOB, folder.events(), Intake(folder, workspace.folder))
     steps = [(step.before, step.after) for step in workspace.gains.of_job(JOB)]
     assert steps == [pytest.approx(step) for step in [(0.4, 0.6), (0.6, 0.6), (0.6, 0.7)]]
     found = workspace.gains.by_job("model")[JOB]

@@ -1,0 +1,108 @@
+"""What a job finds: one frozen type a sort of result, announced by its name in RESULTS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.types import (
+    CardId,
+    Curve,
+    Evaluation,
+    EvaluationDetails,
+    Failure,
+    HeadId,
+    MadeHybrid,
+    ModelInfo,
+    TaskAccuracy,
+)
+
+
+@dataclass(frozen=True)
+class WeightsRead:
+    """The fingerprint of a model's weights."""
+
+    model: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class SentencesRead:
+    """The passages whose attention is there now."""
+
+    model: str
+    corpus: str
+    passages: str  # the name of their set
+
+
+@dataclass(frozen=True)
+class NewProgram:
+    """A program's source, and who wrote it."""
+
+    source: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How a head's conversation with a language model went."""
+
+    read: int  # programs
+    ious: tuple[float, ...]  # on validation, round by round
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class ProgramsFound:
+    """Programs, which heads they were found for, and scores."""
+
+    model: str
+    programs: tuple[NewProgram, ...] = ()
+    proposals: tuple[CardId, ...] = ()
+    scores: str | None = None  # the Parquet file of their scores, beside this result
+    talk: Talk | None = None
+
+
+@dataclass(frozen=True)
+class HeadCost:
+    """What replacing one head alone costs."""
+
+    head: HeadId
+    program: str  # Program.id
+    kl: float  # nats per token
+
+
+@dataclass(frozen=True)
+class CostsEstimated:
+    """What replacing each head alone costs."""
+
+    model: str
+    passages: int
+    agreement: float | None
+    heads: tuple[HeadCost, ...]
+
+
+@dataclass(frozen=True)
+class HybridMeasured:
+    """A hybrid and what it costs on passages."""
+
+    model: str
+    hybrid: MadeHybrid
+    passages_from: str
+    evaluation: Evaluation
+    details: EvaluationDetails
+
+
+RESULTS: Mapping[str, type[Any]] = {
+    "model": ModelInfo,
+    "weights": WeightsRead,
+    "sentences": SentencesRead,
+    "programs": ProgramsFound,
+    "costs": CostsEstimated,
+    "hybrid": MadeHybrid,  # stored with its evaluation; until then a resumed job need not choose again
+    "evaluation": HybridMeasured,
+    "curve": Curve,
+    "downstream": TaskAccuracy,
+}
+NAME_OF = {kind: name for name, kind in RESULTS.items()}

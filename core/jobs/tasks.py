@@ -1,0 +1,148 @@
+"""What a job is asked: one frozen type a kind, from which its spec is written and read.
+
+A field marked as passing says how things stood when the job was asked and is no part of the question: a job
+that was asked the same otherwise is gone on with. Passages are named, as `core.store.passages` keeps them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from core import wire
+from core.types import ClaudeLimits, HeadId, HeadOrder, HybridRequest, MadeHybrid, ModelInfo, SearchLimits
+
+_PASSING = {"passing": True}
+_TOLD = ("corpus", "limit", "heads", "limits", "title", "share")  # of a task, what its record shows
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every kind of job is asked."""
+
+    @property
+    def model_id(self) -> str:
+        """The model it is about; empty where that is not known yet."""
+        info = getattr(self, "info", None)
+        return info.id if isinstance(info, ModelInfo) else ""
+
+    def told(self) -> dict[str, Any]:
+        """What the job's record shows of it."""
+        written = wire.plain(self)
+        written |= written.pop("request", {})
+        return {name: written[name] for name in _TOLD if written.get(name) is not None}
+
+    def question(self) -> dict[str, Any]:
+        """It without what is passing."""
+        asked = {one.name for one in fields(self) if one.metadata != _PASSING}
+        return {name: value for name, value in wire.plain(self).items() if name in asked}
+
+
+@dataclass(frozen=True)
+class ExtractTask(Task):
+    """A model's attention on a corpus."""
+
+    model: str  # a hub id, a path or "demo"
+    corpus: str  # a name or a path
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class BuildTask(ExtractTask):
+    """The same, and a program for every head."""
+
+
+@dataclass(frozen=True)
+class SearchTask(Task):
+    """Programs of the search for heads of a model whose attention is extracted."""
+
+    info: ModelInfo
+    passages: str
+    heads: tuple[HeadId, ...] | None = None  # None: all
+    limits: SearchLimits = field(default_factory=SearchLimits)
+
+
+@dataclass(frozen=True)
+class ClaudeTask(Task):
+    """Programs that Claude proposes."""
+
+    info: ModelInfo
+    passages: str
+    heads: tuple[HeadId, ...] | None = None  # None: all
+    limits: ClaudeLimits = field(default_factory=ClaudeLimits)
+    # The best program so far, and the order in which a budget that does not hold for all is spent.
+    known: dict[HeadId, str] = field(default_factory=dict, metadata=_PASSING)
+    order: tuple[HeadId, ...] = field(default=(), metadata=_PASSING)
+
+
+@dataclass(frozen=True)
+class ScoreTask(Task):
+    """Given programs on every head."""
+
+    info: ModelInfo
+    passages: str
+    programs: tuple[str, ...]  # sources
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A program that a head may be replaced by."""
+
+    head: HeadId
+    source: str
+    iou: float  # on validation
+    cost: float | None  # nats of KL per token, where it was estimated before
+
+
+@dataclass(frozen=True)
+class HybridTask(Task):
+    """A hybrid chosen among candidates, and what it costs on passages."""
+
+    info: ModelInfo
+    candidates: tuple[Candidate, ...]
+    chosen_on: str  # passages of train and validation
+    measured_on: str
+    passages_from: str
+    request: HybridRequest
+
+
+@dataclass(frozen=True)
+class MeasureTask(Task):
+    """What a hybrid that is there costs on passages."""
+
+    info: ModelInfo
+    given: MadeHybrid
+    measured_on: str
+    passages_from: str
+    title: str
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class CurveTask(Task):
+    """Perplexity by share of heads, for orders and for controls on the heads of the first."""
+
+    info: ModelInfo
+    candidates: tuple[Candidate, ...]
+    chosen_on: str
+    measured_on: str
+    passages_from: str
+    title: str
+    orders: tuple[HeadOrder, ...]
+    shares: tuple[float, ...]
+    controls: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class DownstreamTask(Task):
+    """Questions that a model and a hybrid of it answer."""
+
+    info: ModelInfo
+    hybrid: str
+    programs: tuple[tuple[HeadId, str], ...]
+    questions: Path | None
+    tasks: tuple[str, ...]
+    limit: int | None
+    title: str
