@@ -111,7 +111,7 @@ def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:
     spec = shipped.spec_of(info.id)
     parsed(info, spec)
     parents = shipped.made["parents"]
-    calibration = wire.read(
+    calibration: Calibration = wire.read(
         Calibration, shipped.made["calibration"], f"{folder / 'hybrid.json'}: calibration"
     )
     made = MadeHybrid(
