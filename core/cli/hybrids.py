@@ -13,7 +13,7 @@ from core.cli.programs import Json, Session
 from core.corpus import load_corpus
 from core.display import counted
 from core.errors import HybridError
-from core.review.progress import heads_in_share
+from core.review import heads_in_share
 from core.types import (
     COUNTS,
     FIGURES,

@@ -16,7 +16,7 @@ from core.errors import ModelError, ProgramError, WorkspaceError
 from core.jobs import JobRunner
 from core.language import parse
 from core.proposers.llm.prices import PRICES_OF, estimate_cost
-from core.review.progress import heads_named
+from core.review import heads_named
 from core.settings import Settings
 from core.store import JobRecord, Workspace
 from core.types import BestProgram, ClaudeLimits, ModelInfo, SearchLimits, Split

@@ -3,6 +3,7 @@
 from core.store.attention import AttentionReader, AttentionWriter
 from core.store.jobs import JobRecord
 from core.store.tokens import TokenStore
+from core.store.verdicts import VerdictLog
 from core.store.workspace import Workspace, attention_folder
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "AttentionWriter",
     "JobRecord",
     "TokenStore",
+    "VerdictLog",
     "Workspace",
     "attention_folder",
 ]

@@ -9,13 +9,13 @@ from core.store.attention import AttentionReader
 from core.store.cards import CardTable
 from core.store.catalogue import Catalogue
 from core.store.database import Database, open_database
-from core.store.decisions import DecisionTable
 from core.store.gains import Gains
 from core.store.hybrids import HybridTable
 from core.store.jobs import JobTable
 from core.store.library import Library
 from core.store.reviewers import ReviewerTable
 from core.store.tokens import TokenStore
+from core.store.verdict_rows import VerdictRows
 from core.store.verdicts import VerdictLog
 from core.types import ModelInfo, Split
 
@@ -28,9 +28,9 @@ class Workspace:
         self.database = database
         self.library = Library(database)
         self.cards = CardTable(database)
-        self.verdicts = VerdictLog(database)
+        self.verdicts = VerdictLog(database, self.library)
         self.catalogue = Catalogue(database)
-        self.decisions = DecisionTable(database)
+        self.verdict_rows = VerdictRows(database)
         self.reviewers = ReviewerTable(database)
         self.hybrids = HybridTable(database)
         self.jobs = JobTable(database)

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.maps import first_within
-from core.scoring import head_ious
+from core.scoring import FITS, head_ious
 from core.types import HeadId, ModelInfo, Split
 from core.ui.heads import address
 from core.ui.parts import state
@@ -22,7 +22,6 @@ from core.ui.parts.verdict_row import WORDS
 _COMPARED_SENTENCES = 32  # enough for a ranking; all of them would take seconds more
 _COMPARED_CELLS = 2**25  # float32, of all heads: 134 MB
 _NEIGHBOURS = 12
-_FITS = 0.5  # validation IoU from which a program is said to fit another head
 
 
 def draw_programs(scores: pd.DataFrame, shown: str, model: ModelInfo, head: HeadId) -> None:
@@ -83,9 +82,9 @@ def draw_similar(model: ModelInfo, head: HeadId, program: str) -> None:
         order = [at for at in np.argsort(-row) if heads[at] != head][:_NEIGHBOURS]
         st.caption("Heads with similar attention: IoU between the heads on validation sentences")
         _head_buttons("similar", ((heads[at], float(row[at])) for at in order))
-    fits = state.owner().workspace.library.heads_fitted(model.id, program, _FITS)
+    fits = state.owner().workspace.library.heads_fitted(model.id, program, FITS)
     others = [(other, iou) for other, iou in fits if other != head]
-    st.caption(f"This program fits {len(others)} other heads with a validation IoU of {_FITS} or more")
+    st.caption(f"This program fits {len(others)} other heads with a validation IoU of {FITS} or more")
     _head_buttons("fits", others[:_NEIGHBOURS])
 
 

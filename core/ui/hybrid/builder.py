@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.display import counted
 from core.language import parse
-from core.review.progress import heads_in_share
+from core.review import heads_in_share
 from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Split
 from core.ui.parts import jobs, state
 

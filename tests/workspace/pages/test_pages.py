@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import WorkspaceError
 from core.language import parse
-from core.review.queue import Order
+from core.review import QueueOrder
 from core.scoring import BASELINES
 from core.store import Workspace
 from core.store.gains import HeadGain
@@ -134,12 +134,12 @@ def test_when_everything_is_reviewed_the_page_leads_to_the_hybrid(
 
 def test_a_new_session_takes_up_the_reviewers_last_settings(open_app: OpenApp, workspace_copy: Path) -> None:
     app = go(open_app(workspace_copy), "review")
-    select(app, "Order", Order.CATEGORY)
+    select(app, "Order", QueueOrder.CATEGORY)
     first = app.title[0].value
     close_app()
     app = go(open_app(workspace_copy), "review")
     assert app.title[0].value == first
-    assert next(box for box in app.selectbox if box.label == "Order").value == Order.CATEGORY
+    assert next(box for box in app.selectbox if box.label == "Order").value == QueueOrder.CATEGORY
 
 
 def select(app: AppTest, label: str, value: str) -> None:

@@ -30,7 +30,7 @@ def test_a_cards_evidence_has_the_mean_and_interval_of_its_stored_score(
 ) -> None:
     model = workspace.library.models()[0]
     examiner = workspace.examiner(model, split)
-    for card in workspace.cards.cards(model.id, workspace.cards.best(model.id)):
+    for card in workspace.cards.cards(model.id, workspace.library.best_programs(model.id)):
         found = examiner.compare(card.head, parse(card.program.source)).fit
         stored = card.fits[split]
         assert (found.value, found.low, found.high) == pytest.approx(
@@ -40,7 +40,7 @@ def test_a_cards_evidence_has_the_mean_and_interval_of_its_stored_score(
 
 def test_the_worst_sentences_come_first_and_the_median_is_typical(workspace: Workspace) -> None:
     model = workspace.library.models()[0]
-    card = workspace.cards.cards(model.id, workspace.cards.best(model.id)[:1])[0]
+    card = workspace.cards.cards(model.id, workspace.library.best_programs(model.id)[:1])[0]
     examiner = workspace.examiner(model, Split.VALIDATION)
     found = examiner.compare(card.head, parse(card.program.source))
     ordered = sorted(found.ious.tolist())
@@ -91,7 +91,7 @@ def test_a_program_that_fails_everywhere_scores_0_and_says_why(workspace: Worksp
 
 def test_a_cards_figures_are_those_of_the_head_scores(workspace: Workspace) -> None:
     model = workspace.library.models()[0]
-    for card in workspace.cards.cards(model.id, workspace.cards.best(model.id)[:3]):
+    for card in workspace.cards.cards(model.id, workspace.library.best_programs(model.id)[:3]):
         scores = workspace.library.head_scores(model.id, card.head)
         row = scores[scores.program_id == card.program.id].iloc[0]
         baseline = scores[scores.origin == "baseline"].test.max()
@@ -115,7 +115,7 @@ def test_a_png_has_a_pixel_a_cell_and_nothing_in_the_future() -> None:
 
 def test_the_report_names_what_was_accepted_and_asks_for_nothing_from_outside(workspace: Workspace) -> None:
     model = workspace.library.models()[0]
-    best = workspace.cards.best(model.id)
+    best = workspace.library.best_programs(model.id)
     for head, program in best[:2]:
         workspace.verdicts.record(model.id, head, program, Action.ACCEPT, "<b>ada</b>")
     other = workspace.cards.candidates(model.id, best[0][0], 9)[-1]

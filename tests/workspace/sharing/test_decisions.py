@@ -135,7 +135,7 @@ def test_undo_takes_back_what_was_decided_here_before_what_came_with_a_file(
 def test_which_programs_are_baselines_is_not_said_by_a_file(here: Workspace, there: Workspace) -> None:
     decided(here)
     import_lines(there, changed(list(export_lines(here)), 1, origin="person"))
-    assert [row["origin"] for row in there.decisions.programs()] == ["baseline"]
+    assert [row["origin"] for row in there.verdict_rows.programs()] == ["baseline"]
 
 
 def changed(lines: list[str], at: int, **fields: object) -> list[str]:
@@ -188,7 +188,7 @@ def test_the_command_line_exports_and_imports(
 ) -> None:
     workspace = Workspace.open(workspace_copy)
     model = workspace.library.models()[0]
-    pairs = workspace.cards.best(model.id)[:2]
+    pairs = workspace.library.best_programs(model.id)[:2]
     workspace.verdicts.record_all(model.id, pairs, Action.ACCEPT, "ada")
     workspace.close()
     decisions, page = str(tmp_path / "decisions.jsonl"), str(tmp_path / "report.html")
