@@ -46,7 +46,7 @@ class Session:
 
     def model(self, name: str | None) -> ModelInfo:
         """The model called `name` (or with that id), else the latest; raises ModelError if there is none."""
-        models = self.workspace.library.models()
+        models = self.workspace.models.all()
         if not models:
             raise ModelError(
                 "the workspace holds no model yet; run `demo`, or `extract --model M --corpus FILE`"
@@ -82,7 +82,7 @@ def extract(now: Session, model: str, corpus: str, limit: int | None) -> Json:
     """Add a model and its attention on a corpus."""
     now.follow(now.runner.start_build(model, corpus, limit, search=False))
     info = now.model(model)
-    count = len(now.workspace.library.sentences(info.id))
+    count = len(now.workspace.models.sentences(info.id))
     return {
         "model": info.title,
         "id": info.id,

@@ -222,7 +222,7 @@ class JobRunner(JobQueue):
             }
             for head, source in sorted(sources.items())
         ]
-        chosen_on = [s for s in self._workspace.library.sentences(info.id) if s.split != Split.TEST]
+        chosen_on = [s for s in self._workspace.models.sentences(info.id) if s.split != Split.TEST]
         measured_on = {sentence.id: sentence for sentence in passages}
         sentences = [s for s in chosen_on if s.id not in measured_on]
         return {
@@ -235,10 +235,10 @@ class JobRunner(JobQueue):
         }
 
     def _sentences(self, info: ModelInfo) -> list[Json]:
-        return [asdict(sentence) for sentence in self._workspace.library.sentences(info.id)]
+        return [asdict(sentence) for sentence in self._workspace.models.sentences(info.id)]
 
     def _split_sentences(self, info: ModelInfo) -> list[Json]:
-        sentences = self._workspace.library.sentences(info.id)
+        sentences = self._workspace.models.sentences(info.id)
         require_splits(sentences)
         return [asdict(sentence) for sentence in sentences]
 

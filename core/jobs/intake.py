@@ -11,7 +11,8 @@ from core.jobs.folder import JobFolder, Json
 from core.store.gains import add_gains, best_fits
 from core.store.hybrids import add_costs, add_curve, add_downstream, add_evaluation, add_hybrid, add_weights
 from core.store.jobs import set_job_model, set_job_state
-from core.store.library import add_model, add_program, add_proposals, add_scores, add_sentences
+from core.store.library import add_program, add_proposals, add_scores
+from core.store.models import add_model, add_sentences
 from core.types import Estimate, Evaluation, HeadId, ModelInfo, Score, Split
 
 

@@ -65,7 +65,7 @@ def import_lines(workspace: Workspace, lines: Iterable[str]) -> TakenIn:
     """Take in what `export_lines` gave, here or elsewhere; raises DecisionsError, having changed nothing."""
     events, programs = workspace.verdict_rows.known()
     here = len(events)
-    models = {model.id: model for model in workspace.library.models()}
+    models = {model.id: model for model in workspace.models.all()}
     new_programs: list[Row] = []
     known = 0
     for number, row in _rows(lines):

@@ -1,4 +1,4 @@
-"""Models, sentences, programs and their scores."""
+"""Programs and how well they fit heads."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ import pandas as pd
 
 from core.language import Description, ParsedProgram, describe, parse
 from core.store.database import Database
-from core.types import BestProgram, CardId, Estimate, HeadId, ModelInfo, Program, Score, Sentence, Split
-
-_MODEL_COLUMNS = "model_id, name, architecture, layers, heads, is_causal, parameters, max_length"
+from core.types import BestProgram, CardId, Estimate, HeadId, Program, Score, Split
 
 # Every head's best program with its score and its best baseline's on the split asked for.
 _BEST = """
@@ -36,27 +34,12 @@ ORDER BY layer, head
 
 
 class Library:
-    """What is known about a workspace's models, programs and how well they fit."""
+    """A workspace's programs, and how well they fit its models' heads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._best: dict[tuple[str, Split], tuple[int, pd.DataFrame]] = {}
         self._best_ids: dict[str, tuple[int, list[CardId]]] = {}
-
-    def models(self) -> list[ModelInfo]:
-        """Every model, the latest first."""
-        rows = self._database.rows(f"SELECT {_MODEL_COLUMNS} FROM models ORDER BY added_at DESC")
-        return [ModelInfo(*row) for row in rows]
-
-    def sentences(self, model: str, *splits: Split) -> list[Sentence]:
-        """The sentences a model was run on, in corpus order; of all splits if none is named."""
-        rows = self._database.rows(
-            "SELECT sentence_id, text, genre, split FROM sentences JOIN model_sentences USING (sentence_id) "
-            "WHERE model_id = ? ORDER BY corpus, position",
-            [model],
-        )
-        found = [Sentence(name, text, genre, Split(split)) for name, text, genre, split in rows]
-        return [sentence for sentence in found if not splits or sentence.split in splits]
 
     def program(self, program: str) -> Program | None:
         """The program with this id."""
@@ -165,38 +148,6 @@ class Library:
         )
         share: float | None = rows[0][0]
         return share
-
-
-def add_model(cursor: duckdb.DuckDBPyConnection, info: ModelInfo) -> None:
-    """Remember a model; adding it again changes nothing."""
-    cursor.execute(
-        f"INSERT INTO models ({_MODEL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [
-            info.id,
-            info.name,
-            info.architecture,
-            info.layers,
-            info.heads,
-            info.is_causal,
-            info.parameters,
-            info.max_length,
-        ],
-    )
-
-
-def add_sentences(
-    cursor: duckdb.DuckDBPyConnection, model: str, corpus: str, sentences: Iterable[Sentence]
-) -> None:
-    """Remember that a model was run on these sentences."""
-    for position, sentence in enumerate(sentences):
-        cursor.execute(
-            "INSERT INTO sentences VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [sentence.id, sentence.text, sentence.genre, str(sentence.split)],
-        )
-        cursor.execute(
-            "INSERT INTO model_sentences VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [model, sentence.id, corpus, position],
-        )
 
 
 def add_program(

@@ -13,6 +13,7 @@ from core.store.gains import Gains
 from core.store.hybrids import HybridTable
 from core.store.jobs import JobTable
 from core.store.library import Library
+from core.store.models import ModelTable
 from core.store.reviewers import ReviewerTable
 from core.store.tokens import TokenStore
 from core.store.verdict_rows import VerdictRows
@@ -26,6 +27,7 @@ class Workspace:
     def __init__(self, folder: Path, database: Database) -> None:
         self.folder = folder
         self.database = database
+        self.models = ModelTable(database)
         self.library = Library(database)
         self.cards = CardTable(database)
         self.verdicts = VerdictLog(database, self.library)
@@ -54,7 +56,7 @@ class Workspace:
 
         Raises WorkspaceError if attention or token features are not there.
         """
-        sentences = self.library.sentences(model.id, split)
+        sentences = self.models.sentences(model.id, split)
         features = self.tokens(model.id).read([sentence.id for sentence in sentences])
         return Examiner(features, sentences, self.attention(model.id), model.is_causal)
 

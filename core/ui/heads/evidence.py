@@ -16,7 +16,7 @@ from core.ui.heads import address
 from core.ui.parts import state
 from core.ui.parts.attention_view import Pins
 from core.ui.parts.charts import iou_bars
-from core.ui.parts.state import Comparison
+from core.ui.parts.state import SideBySide
 from core.ui.parts.verdict_row import WORDS
 
 _COMPARED_SENTENCES = 32  # enough for a ranking; all of them would take seconds more
@@ -107,7 +107,7 @@ def draw_distribution(ious: Mapping[str, float], here: float) -> None:
     )
 
 
-def draw_weights(compared: Comparison, pins: Pins) -> None:
+def draw_weights(compared: SideBySide, pins: Pins) -> None:
     """The attention view as a table: all weights of the pinned queries, or the largest of all."""
     if pins.queries:
         words = " + ".join(f"“{compared.tokens[query].strip()}”" for query in pins.queries)
@@ -123,7 +123,7 @@ def draw_weights(compared: Comparison, pins: Pins) -> None:
     st.dataframe(table[["query", "key", *numbers]], hide_index=True, height=300, column_config=numbers)
 
 
-def row_weights(compared: Comparison, queries: tuple[int, ...]) -> pd.DataFrame:
+def row_weights(compared: SideBySide, queries: tuple[int, ...]) -> pd.DataFrame:
     """Every key's weight summed over these queries, the head's largest first."""
     head, program = (one[list(queries)].sum(0) for one in (compared.head, compared.program))
     keys = np.flatnonzero((head > 0) | (program > 0))
@@ -134,7 +134,7 @@ def row_weights(compared: Comparison, queries: tuple[int, ...]) -> pd.DataFrame:
     )
 
 
-def largest_weights(compared: Comparison, count: int) -> pd.DataFrame:
+def largest_weights(compared: SideBySide, count: int) -> pd.DataFrame:
     """The head's largest weights, each with its query and key."""
     order = np.argsort(-compared.head, axis=None, kind="stable")[:count]
     queries, keys = np.unravel_index(order, compared.head.shape)

@@ -19,7 +19,7 @@ from core.scoring import BASELINES
 from core.store import Workspace
 from core.store.gains import HeadGain
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid, spec_to_json
-from core.store.library import add_model, add_sentences
+from core.store.models import add_model, add_sentences
 from core.types import Action, Estimate, Evaluation, HeadId, HybridSpec, ModelInfo, Score, Split
 from core.ui.hybrid.damage import damage_html
 from core.ui.parts import state
@@ -104,7 +104,7 @@ def test_the_overview_counts_heads_and_verdicts(open_app: OpenApp, workspace_cop
 
 def accept_first(folder: Path, count: int) -> list[HeadId]:
     workspace = Workspace.open(folder)
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     best = workspace.library.best(model.id, Split.TEST)[:count]
     for found in best:
         workspace.verdicts.record(model.id, found.score.head, found.program.id, Action.ACCEPT, "ada")
@@ -165,7 +165,7 @@ def test_a_program_whose_features_are_not_there_says_so_on_its_card(
 def keep_one_head(folder: Path, source: str) -> None:
     """Leave one head with a program, this one, which no baseline beats."""
     workspace = Workspace.open(folder)
-    model = workspace.library.models()[0].id
+    model = workspace.models.all()[0].id
     workspace.database.run("DELETE FROM scores WHERE layer > 0 OR head > 0")
     scores = [Score("", HeadId(0, 0), split, Estimate(1.0, 1.0, 1.0), 0.0, 1, 0) for split in Split]
     name = parse(source).id
@@ -222,7 +222,7 @@ def test_a_share_larger_than_what_the_filter_leaves_is_cut(open_app: OpenApp, wo
 def add_hybrids(folder: Path) -> None:
     """A measured hybrid, a curve whose uniform control costs nothing at half, and an imported hybrid."""
     workspace = Workspace.open(folder)
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     best = workspace.library.best(model.id, Split.VALIDATION)
     programs = spec_to_json(HybridSpec.of(model.id, [(b.score.head, b.program.source) for b in best[:3]]))
     made = {"programs": programs, "title": "three heads", "share": 0.25, "order": "cost",
@@ -298,7 +298,7 @@ def test_what_heads_are_expected_to_cost_is_said_before_anything_runs(
     open_app: OpenApp, workspace_copy: Path
 ) -> None:
     workspace = Workspace.open(workspace_copy)
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     best = workspace.library.best(model.id, Split.VALIDATION)
     heads = [
         {"layer": b.score.head.layer, "head": b.score.head.head, "program": b.program.id, "kl": 0.01}
@@ -399,7 +399,7 @@ def test_a_failed_run_shows_its_reason_its_cost_and_a_button_to_try_again(
     open_app: OpenApp, workspace_copy: Path
 ) -> None:
     workspace = Workspace.open(workspace_copy)
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     workspace.jobs.add("20990101-000000-synthesize-abc", "synthesize", model.id, {"heads": ["L0H1"]})
     paid = [(1, {"event": "cost", "usd": 1.25, "at": 1.0})]
     workspace.jobs.ingest("20990101-000000-synthesize-abc", paid, lambda cursor, number, event: None)

@@ -24,7 +24,7 @@ def workspace(workspace_copy: Path) -> Iterator[Workspace]:
 
 
 def model_of(workspace: Workspace) -> ModelInfo:
-    return workspace.library.models()[0]
+    return workspace.models.all()[0]
 
 
 def second_program(workspace: Workspace) -> tuple[HeadId, str]:

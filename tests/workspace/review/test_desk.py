@@ -182,7 +182,7 @@ def test_another_models_queue_stays_as_it_was(open_app: OpenApp, workspace_copy:
         workspace.database.run(
             f"INSERT INTO {table} SELECT * REPLACE ('second-0000' AS model_id) FROM {table}"
         )
-    first = next(model.id for model in workspace.library.models() if model.id != "second-0000")
+    first = next(model.id for model in workspace.models.all() if model.id != "second-0000")
     workspace.close()
     app = go(open_app(workspace_copy), "review")
     app.session_state["reviewer"] = "ada"

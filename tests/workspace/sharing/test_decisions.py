@@ -12,7 +12,8 @@ from core.language import parse
 from core.scoring import BASELINES
 from core.sharing.decisions import export_lines, import_lines
 from core.store import Workspace
-from core.store.library import add_model, add_program
+from core.store.library import add_program
+from core.store.models import add_model
 from core.types import Action, HeadId, ModelInfo
 
 HEAD = HeadId(0, 1)
@@ -187,7 +188,7 @@ def test_the_command_line_exports_and_imports(
     workspace_copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace = Workspace.open(workspace_copy)
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     pairs = workspace.library.best_programs(model.id)[:2]
     workspace.verdicts.record_all(model.id, pairs, Action.ACCEPT, "ada")
     workspace.close()
