@@ -3,17 +3,18 @@
 Shelf(cards, model)                             a model's programs as cards, read when asked for
 Opinions(verdicts, decided)                     every reviewer's word, and which heads are decided
 review_queue(best, second, opinions, reviewer, view)    the cards that wait, in order
-Desk(records, reviewer, view).press(...)        what each key does
+Desk(model, records, reviewer, view).press(...)         what each key does
 progress(heads, proposed, decided)              how far a model is
 
 What is read from a workspace and written to it is handed in: `CardReader`, `Records`.
 """
 
 from core.review.agreement import Agreement, agreements, cohens_kappa
-from core.review.desk import Desk, Records, VerdictWriter
+from core.review.desk import Desk
 from core.review.opinions import DECISIONS, REASONS, Opinions
 from core.review.progress import Progress, heads_in_share, heads_named, progress
 from core.review.queue import Filter, Pile, QueueOrder, View, review_queue, successor
+from core.review.records import Records, VerdictWriter
 from core.review.shelf import CardReader, Place, Shelf
 
 __all__ = [

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from core.language import parse
 from core.scoring import FITS
-from core.store import Workspace
-from core.store.library import add_scores
+from core.store import Workspace, add_scores
 from core.types import Estimate, HeadId, ModelInfo, Score, Split
 from core.ui.library import view
 from core.ui.review.shelf import current_shelf

@@ -7,8 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.language.scalar.trace import trace
-from core.store import Workspace
-from core.store.library import add_program, add_scores
+from core.store import Workspace, add_program, add_scores
 from core.types import Estimate, Failure, HeadId, Score, Split
 from core.ui.heads.evidence import largest_weights, row_weights
 from core.ui.heads.passages import iou, worst_cell

@@ -16,10 +16,9 @@ from core.errors import WorkspaceError
 from core.language import parse
 from core.review import QueueOrder
 from core.scoring import BASELINES
-from core.store import Workspace
+from core.store import Workspace, add_model, add_sentences
 from core.store.gains import HeadGain
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid, spec_to_json
-from core.store.models import add_model, add_sentences
 from core.types import Action, Estimate, Evaluation, HeadId, HybridSpec, ModelInfo, Score, Split
 from core.ui.hybrid.damage import damage_html
 from core.ui.parts import state

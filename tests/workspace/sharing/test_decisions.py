@@ -11,9 +11,7 @@ from core.errors import DecisionsError
 from core.language import parse
 from core.scoring import BASELINES
 from core.sharing.decisions import export_lines, import_lines
-from core.store import Workspace
-from core.store.library import add_program
-from core.store.models import add_model
+from core.store import Workspace, add_model, add_program
 from core.types import Action, HeadId, ModelInfo
 
 HEAD = HeadId(0, 1)

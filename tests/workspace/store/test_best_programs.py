@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.language import parse
-from core.store import Workspace
-from core.store.library import add_program, add_proposals, add_scores
+from core.store import Workspace, add_program, add_proposals, add_scores
 from core.types import Estimate, HeadId, Score, Split
 
 HEAD = HeadId(1, 2)
