@@ -215,6 +215,11 @@ class Card:
     failures: int  # sentences of all splits on which the program failed
     cost: float | None  # nats of KL per token of replacing this head alone; None where it was not estimated
 
+    @property
+    def id(self) -> CardId:
+        """What names a card."""
+        return self.head, self.program.id
+
     def iou(self, split: Split) -> float:
         """Mean IoU on a split; 0 where it was not scored."""
         return self.fits[split].value if split in self.fits else 0.0

@@ -13,7 +13,7 @@ from core.ui.heads.passages import OWN, Passage
 from core.ui.parts import frame, state
 from core.ui.parts.attention_view import Pins, draw_attention
 from core.ui.parts.head_sprites import draw_head_sprites
-from core.ui.parts.state import Comparison
+from core.ui.parts.state import SideBySide
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -96,7 +96,7 @@ def draw_program(row: pd.Series, head: HeadId) -> None:
 
 def draw_evidence(
     model: ModelInfo, head: HeadId, scores: pd.DataFrame, row: pd.Series, ious: dict[str, float],
-    compared: Comparison, pins: Pins,
+    compared: SideBySide, pins: Pins,
 ) -> None:  # fmt: skip
     """Only the tab that is open is worked out."""
     programs, similar, distribution, weights = st.tabs(
@@ -121,7 +121,7 @@ def draw_evidence(
 @st.fragment
 def draw_touchable(
     model: ModelInfo, head: HeadId, scores: pd.DataFrame, row: pd.Series, passage: Passage,
-    compared: Comparison, ious: dict[str, float],
+    compared: SideBySide, ious: dict[str, float],
 ) -> None:  # fmt: skip
     """Everything that answers to a pin: the maps, the reasons, the tables."""
     if address.is_left():

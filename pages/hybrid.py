@@ -9,8 +9,9 @@ from core.types import ModelInfo, Split
 from core.ui.hybrid.builder import draw_builder, draw_curve_button
 from core.ui.hybrid.curve import draw_comparison, draw_curve
 from core.ui.hybrid.damage import draw_damage
+from core.ui.hybrid.export import draw_export
 from core.ui.hybrid.measure import draw_measure
-from core.ui.hybrid.outside import draw_downstream, draw_export
+from core.ui.hybrid.questions import draw_downstream
 from core.ui.hybrid.results import draw_details, draw_figures
 from core.ui.hybrid.text import draw_generation
 from core.ui.parts import frame, state

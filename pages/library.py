@@ -6,7 +6,7 @@ from hashlib import sha256
 import pandas as pd
 import streamlit as st
 
-from core.errors import HeadscriptError, JobError
+from core.errors import HeadscriptError
 from core.sharing.accepted import curated_report
 from core.sharing.decisions import export_lines, import_lines
 from core.types import ModelInfo
@@ -92,11 +92,8 @@ def take_in(model: ModelInfo, content: bytes) -> None:
         f"{found.verdicts} verdicts and {found.programs} programs taken in; {found.known} were here already."
     )
     if found.unscored:
-        try:
-            owner.runner.start_scoring(model, list(found.unscored))
-            st.caption("The new programs are being scored.")
-        except JobError:
-            st.caption("A job is running; score the new programs later with `python -m core score`.")
+        owner.runner.start_scoring(model, list(found.unscored))
+        st.caption("The new programs are being scored.")
 
 
 def draw_picked(model: ModelInfo, programs: pd.DataFrame, picked: list[str]) -> None:

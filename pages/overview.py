@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.display import counted
-from core.review.progress import decisions, progress
+from core.review import progress
 from core.types import Action, HeadId, ModelInfo, Verdict
 from core.ui.parts import charts, frame, jobs, state
 from core.ui.parts.reviewer import in_address
@@ -18,7 +18,7 @@ _BAR = (
     '<div title="{title}" style="height:.35rem;border-radius:.2rem;background:#8886">'
     '<div style="height:100%;border-radius:.2rem;width:{share};background:#4a6ed0"></div></div>'
 )
-Standing = dict[tuple[HeadId, str], Verdict]
+Decided = dict[HeadId, Verdict]
 _MARKS = {"accepted": "✓", "rejected": "✕", "undecided": ""}
 
 
@@ -62,38 +62,26 @@ def draw_building() -> None:
     if model is None or not state.has_programs(model):
         st.caption("Heads appear here layer by layer, as soon as each layer has its programs.")
     else:
-        standing = decisions(state.owner().workspace.verdicts.standing(model.id))
-        draw_map(model, state.best_frame(model), standing, live=True)
+        decided = state.owner().workspace.verdicts.decided(model.id)
+        draw_map(model, state.best_frame(model), decided, live=True)
 
 
-def best_pairs(heads: pd.DataFrame) -> list[tuple[HeadId, str]]:
-    """Each head with its best program."""
-    return [
-        (HeadId(layer, head), program)
-        for layer, head, program in zip(heads["layer"], heads["head"], heads["program_id"], strict=True)
-    ]
-
-
-def heads_table(model: ModelInfo, heads: pd.DataFrame, standing: Standing) -> pd.DataFrame:
+def heads_table(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> pd.DataFrame:
     """The best program of each head with the verdict on it."""
     words = {Action.ACCEPT: "accepted", Action.REJECT: "rejected"}
-    keys = best_pairs(heads)
-    accepted = {head for (head, _), verdict in standing.items() if verdict.action == Action.ACCEPT}
-    verdicts = [
-        "accepted" if key[0] in accepted else words[standing[key].action] if key in standing else "undecided"
-        for key in keys
-    ]
+    names = [HeadId(layer, head) for layer, head in zip(heads["layer"], heads["head"], strict=True)]
+    verdicts = [words[decided[name].action] if name in decided else "undecided" for name in names]
     return heads.assign(
-        name=[str(head) for head, _ in keys], verdict=verdicts, mark=[_MARKS[verdict] for verdict in verdicts]
+        name=list(map(str, names)), verdict=verdicts, mark=[_MARKS[verdict] for verdict in verdicts]
     )
 
 
-def draw_map(model: ModelInfo, heads: pd.DataFrame, standing: Standing, live: bool = False) -> None:
+def draw_map(model: ModelInfo, heads: pd.DataFrame, decided: Decided, live: bool = False) -> None:
     colour = st.segmented_control(
         "Colour by", ["IoU", "Lift", "Category", "Verdict"], default="IoU", key="colour", required=True
     )
     columns = ["layer", "head", "name", "iou", "lift", "category", "verdict", "mark", "summary"]
-    table = heads_table(model, heads, standing)[columns]
+    table = heads_table(model, heads, decided)[columns]
     chart = charts.head_map(table, colour or "IoU", model.layers, model.heads)
     if live:
         st.altair_chart(chart, key="live-map")
@@ -107,10 +95,10 @@ def draw_map(model: ModelInfo, heads: pd.DataFrame, standing: Standing, live: bo
         st.switch_page("pages/heads.py", query_params=place | in_address())
 
 
-def draw_funnel(model: ModelInfo, heads: pd.DataFrame, standing: Standing) -> None:
+def draw_funnel(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> None:
     """How many heads got how far, each number with its share of all heads."""
     hybrids = state.owner().workspace.hybrids.frame(model.id)
-    reached = progress(model.layers * model.heads, best_pairs(heads), standing)
+    reached = progress(model.layers * model.heads, len(heads), decided)
     counts = {
         "Heads": reached.heads,
         "With a program": reached.proposed,
@@ -150,10 +138,10 @@ def draw_next_step(undecided: int, accepted: int, hybrids: int) -> None:
 
 def draw_overview(model: ModelInfo) -> None:
     heads = state.best_frame(model)
-    standing = decisions(state.owner().workspace.verdicts.standing(model.id))
+    decided = state.owner().workspace.verdicts.decided(model.id)
     st.title(f"Overview · {model.title}")
-    draw_funnel(model, heads, standing)
-    draw_map(model, heads, standing)
+    draw_funnel(model, heads, decided)
+    draw_map(model, heads, decided)
     builds = [found for found in state.owner().workspace.jobs.all() if found.kind in _BUILDS]
     if builds:
         jobs.draw_notes(builds[0])

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from core.review.queue import Filter
+from core.review import Desk, Filter
 from core.types import Card
 from core.ui.parts import frame
 from core.ui.parts.reviewer import account, has_accounts
 from core.ui.parts.verdict_row import WORDS, draw_verdict_row
 from core.ui.review.card import STYLE, draw_card
 from core.ui.review.controls import draw_controls
-from core.ui.review.desk import Desk, open_desk
+from core.ui.review.desk import act, open_desk
 from core.ui.review.shelf import evidence_shelf
 
 _AHEAD = 3  # cards fetched before they are needed
@@ -45,7 +45,7 @@ def draw_verdicts(desk: Desk, card: Card | None) -> None:
         disabled = {"flip"}
     with st.container(key="verdicts", gap="xsmall"):
         counts = desk.opinions.reasons()
-        draw_verdict_row(desk.ticket, counts, desk.is_editing, frozenset(disabled), desk.act)
+        draw_verdict_row(desk.ticket, counts, desk.is_editing, frozenset(disabled), lambda: act(desk))
         draw_recent(desk)
 
 
@@ -55,7 +55,7 @@ def review() -> None:
     queue = desk.queue()
     card = desk.card(queue)
     shelf, opinions = desk.shelf, desk.opinions
-    decided = sum(opinions.is_decided(one) for one in shelf.best)
+    decided = sum(opinions.is_decided(best.head) for best in shelf.best)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="card-title"):
         title = "everything is decided" if card is None else str(card.head)
         st.title(f"Review · {title}", width="content", anchor=False)

@@ -60,7 +60,7 @@ for job in active:
 for job in run.interrupted(runs, drawn=active or runs[:1]):
     with st.container(border=True):
         run.draw_interrupted(job)
-if not state.owner().workspace.library.sentences(model.id):
+if not state.owner().workspace.models.sentences(model.id):
     st.info(
         "The attention of this model is still being extracted; then programs can be found for its heads.",
         icon=":material/hourglass_top:",

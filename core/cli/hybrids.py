@@ -13,7 +13,7 @@ from core.cli.programs import Json, Session
 from core.corpus import load_corpus
 from core.display import counted
 from core.errors import HybridError
-from core.review.progress import heads_in_share
+from core.review import heads_in_share
 from core.types import (
     COUNTS,
     FIGURES,
@@ -162,7 +162,7 @@ def _stored(now: Session, info: ModelInfo, hybrid_id: str | None) -> pd.Series:
 def _passages(now: Session, info: ModelInfo, source: str | None) -> tuple[list[Sentence], str]:
     if source is not None:
         return _fresh(now, info, source), source
-    held_out = now.workspace.library.sentences(info.id, Split.TEST)
+    held_out = now.workspace.models.sentences(info.id, Split.TEST)
     if not held_out:
         raise HybridError("the corpus has no test passage to measure on; give passages with --eval FILE")
     return held_out, str(Split.TEST)
@@ -170,7 +170,7 @@ def _passages(now: Session, info: ModelInfo, source: str | None) -> tuple[list[S
 
 def _fresh(now: Session, info: ModelInfo, source: str) -> list[Sentence]:
     """The passages of a file that no program was found, chosen or calibrated on."""
-    known = {s.id for s in now.workspace.library.sentences(info.id, Split.TRAIN, Split.VALIDATION)}
+    known = {s.id for s in now.workspace.models.sentences(info.id, Split.TRAIN, Split.VALIDATION)}
     found = load_corpus(source).sentences
     fresh = [sentence for sentence in found if sentence.id not in known]
     if not fresh:

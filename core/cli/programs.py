@@ -16,7 +16,7 @@ from core.errors import ModelError, ProgramError, WorkspaceError
 from core.jobs import Jobs
 from core.language import parse
 from core.proposers.llm.prices import PRICES_OF, estimate_cost
-from core.review.progress import heads_named
+from core.review import heads_named
 from core.settings import Settings
 from core.store import JobRecord, Workspace
 from core.types import BestProgram, ClaudeLimits, ModelInfo, SearchLimits, Split
@@ -46,7 +46,7 @@ class Session:
 
     def model(self, name: str | None) -> ModelInfo:
         """The model called `name` (or with that id), else the latest; raises ModelError if there is none."""
-        models = self.workspace.library.models()
+        models = self.workspace.models.all()
         if not models:
             raise ModelError(
                 "the workspace holds no model yet; run `demo`, or `extract --model M --corpus FILE`"
@@ -82,7 +82,7 @@ def extract(now: Session, model: str, corpus: str, limit: int | None) -> Json:
     """Add a model and its attention on a corpus."""
     now.follow(now.runner.start_build(model, corpus, limit, search=False))
     info = now.model(model)
-    count = len(now.workspace.library.sentences(info.id))
+    count = len(now.workspace.models.sentences(info.id))
     return {
         "model": info.title,
         "id": info.id,

@@ -212,14 +212,14 @@ class Jobs(JobQueue):
     def _kept_apart(self, info: ModelInfo, passages: Sequence[Sentence]) -> tuple[str, str]:
         """The passages to choose on, of train and validation, and those to measure on; none is both."""
         measured_on = {sentence.id: sentence for sentence in passages}
-        known = self._workspace.library.sentences(info.id, Split.TRAIN, Split.VALIDATION)
+        known = self._workspace.models.sentences(info.id, Split.TRAIN, Split.VALIDATION)
         chosen_on = [sentence for sentence in known if sentence.id not in measured_on]
         folder = self._workspace.folder
         return keep_passages(folder, chosen_on), keep_passages(folder, list(measured_on.values()))
 
     def _passages(self, info: ModelInfo, needs_splits: bool = False) -> str:
         """All passages of a model; raises CorpusError if it `needs_splits` and one has no passage."""
-        sentences = self._workspace.library.sentences(info.id)
+        sentences = self._workspace.models.sentences(info.id)
         if needs_splits:
             require_splits(sentences)
         return keep_passages(self._workspace.folder, sentences)

@@ -18,7 +18,8 @@ from core.jobs.results import (
 from core.store.gains import add_gains, best_fits
 from core.store.hybrids import add_costs, add_curve, add_downstream, add_evaluation, add_hybrid, add_weights
 from core.store.jobs import set_job_model, set_job_state
-from core.store.library import add_model, add_program, add_proposals, add_sentences
+from core.store.library import add_program, add_proposals
+from core.store.models import add_model, add_sentences
 from core.store.passages import read_passages
 from core.store.scores import read_scores
 from core.types import Curve, ModelInfo, TaskAccuracy

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 
-from core.review.queue import DECISIONS, Opinions, Pair
-from core.types import Action, Verdict
+from core.review.opinions import DECISIONS, Opinions
+from core.types import Action, CardId, Verdict
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,19 @@ class Agreement:
 
 def agreements(opinions: Opinions) -> list[Agreement]:
     """Every pair of reviewers that decided on a program both."""
-    decided: dict[str, dict[Pair, Verdict]] = {}
-    for found, words in opinions.of.items():
+    decided: dict[str, dict[CardId, Verdict]] = {}
+    for card, words in opinions.of.items():
         for reviewer, word in words.items():
             if word.action in DECISIONS:
-                decided.setdefault(reviewer, {})[found] = word
+                decided.setdefault(reviewer, {})[card] = word
     pairs = (_agreement(a, b, decided[a], decided[b]) for a, b in combinations(sorted(decided), 2))
-    return [found for found in pairs if found.both]
+    return [agreement for agreement in pairs if agreement.both]
 
 
-def _agreement(a: str, b: str, of_a: dict[Pair, Verdict], of_b: dict[Pair, Verdict]) -> Agreement:
+def _agreement(a: str, b: str, of_a: dict[CardId, Verdict], of_b: dict[CardId, Verdict]) -> Agreement:
     shared = sorted(of_a.keys() & of_b.keys())
-    differ = tuple((of_a[one], of_b[one]) for one in shared if of_a[one].action != of_b[one].action)
-    kappa = cohens_kappa([(of_a[one].action, of_b[one].action) for one in shared])
+    differ = tuple((of_a[card], of_b[card]) for card in shared if of_a[card].action != of_b[card].action)
+    kappa = cohens_kappa([(of_a[card].action, of_b[card].action) for card in shared])
     return Agreement(a, b, len(shared), len(shared) - len(differ), kappa, differ)
 
 
@@ -50,7 +50,7 @@ def cohens_kappa(ratings: Iterable[tuple[Action, Action]]) -> float | None:
         return None
     n = len(pairs)
     observed = sum(a == b for a, b in pairs) / n
-    kinds = {kind for one in pairs for kind in one}
+    kinds = {kind for pair in pairs for kind in pair}
     expected = (
         sum(sum(a == kind for a, _ in pairs) * sum(b == kind for _, b in pairs) for kind in kinds) / n**2
     )

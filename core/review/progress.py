@@ -1,8 +1,8 @@
-"""Curation: how far a model's heads are, and which programs go into a hybrid."""
+"""How far a model's heads are, and which heads a name or a share means."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.errors import HybridError, WorkspaceError
@@ -19,31 +19,18 @@ class Progress:
     accepted: int
 
 
-def progress(
-    heads: int, best: Collection[tuple[HeadId, str]], standing: Mapping[tuple[HeadId, str], Verdict]
-) -> Progress:
+def progress(heads: int, proposed: int, decided: Mapping[HeadId, Verdict]) -> Progress:
     """Counts of heads that have a program, a decision, and an accepted program.
 
-    `best` names each head's best program. Its head is decided with it, or with any program accepted in its
-    place; a head of which only another program was rejected still waits.
+    `decided` holds the verdict that decides each head that is decided.
     """
-    accepted = {head for (head, _), verdict in standing.items() if verdict.action == Action.ACCEPT}
-    decided = accepted | {head for head, program in best if (head, program) in standing}
-    return Progress(heads, len(best), len(decided), len(accepted))
-
-
-def decisions(verdicts: Iterable[Verdict]) -> dict[tuple[HeadId, str], Verdict]:
-    """Accepts and rejects by (head, program); a skip or a flag decides nothing."""
-    return {
-        (verdict.head, verdict.program): verdict
-        for verdict in verdicts
-        if verdict.action in (Action.ACCEPT, Action.REJECT)
-    }
+    accepted = sum(verdict.action == Action.ACCEPT for verdict in decided.values())
+    return Progress(heads, proposed, len(decided), accepted)
 
 
 def heads_named(names: str, info: ModelInfo) -> list[HeadId]:
     """The heads that `L0H1,L3H*` names, in order; raises WorkspaceError for one that is not in the model."""
-    found: set[HeadId] = set()
+    heads: set[HeadId] = set()
     for name in map(str.strip, names.split(",")):
         is_whole_layer = name.endswith("*")
         try:
@@ -56,8 +43,8 @@ def heads_named(names: str, info: ModelInfo) -> list[HeadId]:
                 f"of heads 0 to {info.heads - 1}"
             )
         every = range(info.heads) if is_whole_layer else [head.head]
-        found.update(HeadId(head.layer, one) for one in every)
-    return sorted(found)
+        heads.update(HeadId(head.layer, number) for number in every)
+    return sorted(heads)
 
 
 def heads_in_share(share: float, heads: int) -> int:

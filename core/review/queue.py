@@ -5,39 +5,25 @@ Only figures of the validation split order and filter cards; the test split is s
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from core.types import Action, Card, HeadId, Split, Verdict
-
-DECISIONS = (Action.ACCEPT, Action.REJECT)
-REASONS = (
-    "trivial",
-    "wrong here",
-    "overfitted",
-    "unreadable",
-    "false docstring",
-    "too weak",
-    "too long",
-    "redundant",
-    "other",
-)
-Pair = tuple[HeadId, str]  # a head and Program.id
+from core.review.opinions import Opinions
+from core.types import Card, CardId, HeadId, Split
 
 
 class Pile(StrEnum):
     """Which cards a reviewer goes through."""
 
     NEW = "new"  # heads that nobody has decided
-    SECOND = "second opinion"  # programs that others decided and this reviewer did not
+    SECOND = "second opinion"  # programs that others judged and this reviewer did not
     FLAGGED = "flagged"  # by anyone, and not decided since
     ALL = "all heads"
 
 
-class Order(StrEnum):
+class QueueOrder(StrEnum):
     """What comes first."""
 
     LIFT = "highest lift first"
@@ -72,10 +58,10 @@ class View:
     """A reviewer's settings, and the card in front of them."""
 
     pile: Pile = Pile.NEW
-    order: Order = Order.LIFT
+    order: QueueOrder = QueueOrder.LIFT
     kept: Filter = field(default_factory=Filter)
     is_blind: bool = False
-    card: Pair | None = None
+    card: CardId | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -99,7 +85,7 @@ class View:
         layers = kept["layers"]
         return cls(
             pile=Pile(found["pile"]),
-            order=Order(found["order"]),
+            order=QueueOrder(found["order"]),
             kept=replace(
                 Filter(**kept),
                 categories=frozenset(kept["categories"]),
@@ -111,71 +97,23 @@ class View:
         )
 
 
-def pair(card: Card) -> Pair:
-    """What names a card."""
-    return card.head, card.program.id
-
-
-class Opinions:
-    """Every reviewer's word on each program of each head."""
-
-    def __init__(self, verdicts: Iterable[Verdict]) -> None:
-        self.of: dict[Pair, dict[str, Verdict]] = {}
-        self._put_off: dict[tuple[HeadId, str], int] = {}
-        for verdict in verdicts:
-            self.of.setdefault((verdict.head, verdict.program), {})[verdict.reviewer] = verdict
-            if verdict.action not in DECISIONS:
-                of_head = verdict.head, verdict.reviewer
-                self._put_off[of_head] = max(verdict.event, self._put_off.get(of_head, 0))
-        actions = {found: {word.action for word in words.values()} for found, words in self.of.items()}
-        self.accepted = {head for (head, _), taken in actions.items() if Action.ACCEPT in taken}
-        self.decided = {found for found, taken in actions.items() if taken & set(DECISIONS)}
-        self.flagged = {found for found, taken in actions.items() if Action.FLAG in taken} - self.decided
-
-    def reasons(self) -> Counter[str]:
-        """How often each reason stands behind a reject."""
-        words = (word for found in self.of.values() for word in found.values())
-        return Counter(word.reason for word in words if word.action == Action.REJECT and word.reason)
-
-    def by(self, reviewer: str, card: Card) -> Verdict | None:
-        """The reviewer's own word on a card."""
-        return self.of.get(pair(card), {}).get(reviewer)
-
-    def put_off(self, reviewer: str, head: HeadId) -> int:
-        """The reviewer's latest skip or flag of a program of the head, as an event; 0 if there is none."""
-        return self._put_off.get((head, reviewer), 0)
-
-    def is_decided(self, card: Card) -> bool:
-        """Whether anyone accepted or rejected the card, or accepted another program of its head."""
-        return pair(card) in self.decided or card.head in self.accepted
-
-    def decided_by_others(self, reviewer: str) -> list[Pair]:
-        """What others accepted or rejected and this reviewer did not."""
-        return [
-            found
-            for found in self.of
-            if found in self.decided
-            and not (reviewer in self.of[found] and self.of[found][reviewer].action in DECISIONS)
-        ]
-
-
 def review_queue(
     best: Sequence[Card], second: Sequence[Card], opinions: Opinions, reviewer: str, view: View
 ) -> list[Card]:
     """The cards of a view in order; heads that the reviewer skipped or flagged come last, in that order.
 
-    `best` holds every head's best program, `second` the cards of `opinions.decided_by_others(reviewer)`.
+    `best` holds every head's best program, `second` the cards of `opinions.judged_by_others(reviewer)`.
     """
     match view.pile:
         case Pile.NEW:
-            found = [card for card in best if not opinions.is_decided(card)]
+            waiting = [card for card in best if not opinions.is_decided(card.head)]
         case Pile.SECOND:
-            found = list(second)
+            waiting = list(second)
         case Pile.FLAGGED:
-            found = [card for card in best if pair(card) in opinions.flagged]
+            waiting = [card for card in best if card.id in opinions.flagged]
         case Pile.ALL:
-            found = list(best)
-    kept = sorted((card for card in found if view.kept.keeps(card)), key=_KEYS[view.order])
+            waiting = list(best)
+    kept = sorted((card for card in waiting if view.kept.keeps(card)), key=_KEYS[view.order])
     if view.pile in (Pile.ALL, Pile.FLAGGED) or not opinions.of:
         return kept
     return sorted(kept, key=lambda card: opinions.put_off(reviewer, card.head))
@@ -192,10 +130,10 @@ def _price(card: Card) -> tuple[bool, float]:
 
 
 _KEYS = {
-    Order.LIFT: lambda card: (-card.lift(Split.VALIDATION), card.head),
-    Order.UNCERTAIN: lambda card: (-_spread(card), card.head),
-    Order.CHEAP: lambda card: (*_price(card), card.head),
-    Order.CATEGORY: lambda card: (card.category, -card.lift(Split.VALIDATION), card.head),
+    QueueOrder.LIFT: lambda card: (-card.lift(Split.VALIDATION), card.head),
+    QueueOrder.UNCERTAIN: lambda card: (-_spread(card), card.head),
+    QueueOrder.CHEAP: lambda card: (*_price(card), card.head),
+    QueueOrder.CATEGORY: lambda card: (card.category, -card.lift(Split.VALIDATION), card.head),
 }
 
 

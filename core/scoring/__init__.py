@@ -8,11 +8,12 @@ fresh.rescore(loaded, best, sentences)                   the same on passages ou
 
 from core.scoring.baselines import BASELINES
 from core.scoring.examiner import Evidence, Examiner, Example, HeadReader, histogram
-from core.scoring.scores import ProgramMaps, in_blocks, program_maps, score, sentence_ious
+from core.scoring.scores import FITS, ProgramMaps, in_blocks, program_maps, score, sentence_ious
 from core.scoring.similar_heads import head_ious
 
 __all__ = [
     "BASELINES",
+    "FITS",
     "Evidence",
     "Examiner",
     "Example",

@@ -27,6 +27,7 @@ from core.types import Estimate, Failure, HeadId, Score, Split
 
 Item = TypeVar("Item")
 
+FITS = 0.5  # IoU on validation from which a program is said to fit a head: half of what both weigh is shared
 MAX_CELLS = 2**27  # float32 cells that are held at once, of programs and of heads: 512 MB each
 _BATCH_TOKENS = 2048  # padded tokens that are evaluated together
 

@@ -55,17 +55,17 @@ class TakenIn:
 def export_lines(workspace: Workspace) -> Iterator[str]:
     """The programs that verdicts are about and the whole log, a line each, with line ends."""
     yield _line(_HEADER)
-    for program in workspace.decisions.programs():
+    for program in workspace.verdict_rows.programs():
         yield _line({"kind": "program", **program})
-    for event in workspace.decisions.events():
+    for event in workspace.verdict_rows.events():
         yield _line({"kind": "verdict", **event})
 
 
 def import_lines(workspace: Workspace, lines: Iterable[str]) -> TakenIn:
     """Take in what `export_lines` gave, here or elsewhere; raises DecisionsError, having changed nothing."""
-    events, programs = workspace.decisions.known()
+    events, programs = workspace.verdict_rows.known()
     here = len(events)
-    models = {model.id: model for model in workspace.library.models()}
+    models = {model.id: model for model in workspace.models.all()}
     new_programs: list[Row] = []
     known = 0
     for number, row in _rows(lines):
@@ -86,7 +86,7 @@ def import_lines(workspace: Workspace, lines: Iterable[str]) -> TakenIn:
             _fits(event, programs, events.keys(), models, where)
             events[event["uid"]] = event
     new_events = list(events.values())[here:]
-    workspace.decisions.add(new_programs, new_events)
+    workspace.verdict_rows.add(new_programs, new_events)
     sources = tuple(str(program["source"]) for program in new_programs)
     return TakenIn(len(new_programs), len(new_events), known, sources)
 

@@ -101,7 +101,7 @@ def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:
     the folder is damaged or its model is not in the workspace.
     """
     shipped = read_spec(folder)
-    models = workspace.library.models()
+    models = workspace.models.all()
     info = next((m for m in models if shipped.fits(m.id, workspace.hybrids.weights(m.id))), None)
     if info is None:
         raise HybridError(

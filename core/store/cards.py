@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.store.database import Database
-from core.types import Card, Estimate, HeadId, Program, Split
+from core.types import Card, CardId, Estimate, HeadId, Program, Split
 
 # Programs on heads, given as three lists of equal length, with their figures on every split; costs are of
 # validation passages.
@@ -41,7 +41,6 @@ LEFT JOIN cost USING (layer, head, program_id)
 ORDER BY layer, head
 """
 
-Pair = tuple[HeadId, str]
 Place = tuple[HeadId, float]  # a head and the IoU on it
 
 
@@ -50,16 +49,6 @@ class CardTable:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def best(self, model: str) -> list[Pair]:
-        """Every head with its best program on validation, in order."""
-        rows = self._database.rows(
-            "SELECT layer, head, arg_min(program_id, (-iou, nodes, program_id)) "
-            "FROM scores JOIN programs USING (program_id) WHERE model_id = ? AND split = 'validation' "
-            "GROUP BY layer, head ORDER BY layer, head",
-            [model],
-        )
-        return [(HeadId(layer, head), program) for layer, head, program in rows]
 
     def candidates(self, model: str, head: HeadId, count: int) -> list[str]:
         """The programs that fit a head best on validation and those a person wrote for it, best first.
@@ -83,7 +72,8 @@ class CardTable:
         """Each baseline's summary and IoU on a head, the best first."""
         rows = self._database.rows(
             "SELECT summary, iou FROM scores JOIN programs USING (program_id) WHERE model_id = ? "
-            "AND layer = ? AND head = ? AND split = ? AND origin = 'baseline' ORDER BY iou DESC",
+            "AND layer = ? AND head = ? AND split = ? AND origin = 'baseline' "
+            "ORDER BY iou DESC, nodes, program_id",
             [model, head.layer, head.head, str(split)],
         )
         return [(str(summary), float(iou)) for summary, iou in rows]
@@ -101,7 +91,7 @@ class CardTable:
             for program, places in rows
         }
 
-    def cards(self, model: str, pairs: Sequence[Pair]) -> list[Card]:
+    def cards(self, model: str, pairs: Sequence[CardId]) -> list[Card]:
         """These programs on these heads, by head; one that is not scored on its head is left out."""
         if not pairs:
             return []

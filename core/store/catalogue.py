@@ -30,7 +30,7 @@ class Catalogue:
             "coalesce(f.heads, 0) AS heads, f.best, f.place[1] AS best_layer, f.place[2] AS best_head "
             "FROM programs p LEFT JOIN ("
             "  SELECT program_id, count(*) FILTER (iou >= ?) AS heads, max(iou) AS best, "
-            "  arg_max([layer, head], iou) AS place "
+            "  arg_min([layer, head], (-iou, layer, head)) AS place "
             "  FROM scores WHERE model_id = ? AND split = 'validation' GROUP BY program_id"
             ") f USING (program_id) ORDER BY best DESC NULLS LAST, nodes, p.program_id",
             [fits, model],

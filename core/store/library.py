@@ -1,4 +1,4 @@
-"""Models, sentences, programs and their scores."""
+"""Programs and how well they fit heads."""
 
 from __future__ import annotations
 
@@ -13,24 +13,11 @@ import pandas as pd
 from core.language import Description, ParsedProgram, describe, parse
 from core.store.database import Database
 from core.store.scores import add_scores
-from core.types import BestProgram, Estimate, HeadId, ModelInfo, Program, Score, Sentence, Split
+from core.types import BestProgram, CardId, Estimate, HeadId, Program, Score, Split
 
-_MODEL_COLUMNS = "model_id, name, architecture, layers, heads, is_causal, parameters, max_length"
-
-# Every head's best program on validation.
-_BEST_CHOICE = """
-WITH choice AS (
-    SELECT layer, head, arg_min(program_id, (-iou, nodes, program_id)) AS program_id, max(iou) AS iou
-    FROM scores JOIN programs USING (program_id)
-    WHERE model_id = $model AND split = 'validation'
-    GROUP BY layer, head
-)
-"""
-
-# The same with its score and its best baseline's on the split asked for.
-_BEST = (
-    _BEST_CHOICE
-    + """, baseline AS (
+# Every head's best program with its score and its best baseline's on the split asked for.
+_BEST = """
+WITH baseline AS (
     SELECT layer, head, max(iou) AS baseline
     FROM scores JOIN programs USING (program_id)
     WHERE model_id = $model AND split = $split AND origin = 'baseline'
@@ -38,37 +25,22 @@ _BEST = (
 )
 SELECT s.*, p.source, p.category, p.summary, p.lookahead, p.nodes, p.origin,
        b.baseline, s.iou - b.baseline AS lift, c.iou AS validation
-FROM choice c
-JOIN scores s USING (layer, head, program_id)
+FROM best_programs c
+JOIN scores s USING (model_id, layer, head, program_id)
 JOIN programs p USING (program_id)
 JOIN baseline b USING (layer, head)
-WHERE s.model_id = $model AND s.split = $split
+WHERE c.model_id = $model AND s.model_id = $model AND s.split = $split
 ORDER BY layer, head
 """
-)
 
 
 class Library:
-    """What is known about a workspace's models, programs and how well they fit."""
+    """A workspace's programs, and how well they fit its models' heads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._best: dict[tuple[str, Split], tuple[int, pd.DataFrame]] = {}
-
-    def models(self) -> list[ModelInfo]:
-        """Every model, the latest first."""
-        rows = self._database.rows(f"SELECT {_MODEL_COLUMNS} FROM models ORDER BY added_at DESC")
-        return [ModelInfo(*row) for row in rows]
-
-    def sentences(self, model: str, *splits: Split) -> list[Sentence]:
-        """The sentences a model was run on, in corpus order; of all splits if none is named."""
-        rows = self._database.rows(
-            "SELECT sentence_id, text, genre, split FROM sentences JOIN model_sentences USING (sentence_id) "
-            "WHERE model_id = ? ORDER BY corpus, position",
-            [model],
-        )
-        found = [Sentence(name, text, genre, Split(split)) for name, text, genre, split in rows]
-        return [sentence for sentence in found if not splits or sentence.split in splits]
+        self._best_ids: dict[str, tuple[int, list[CardId]]] = {}
 
     def program(self, program: str) -> Program | None:
         """The program with this id."""
@@ -87,6 +59,22 @@ class Library:
                 "SELECT 1 FROM scores WHERE model_id = ? AND split = ? LIMIT 1", [model, str(Split.TEST)]
             )
         )
+
+    def best_programs(self, model: str) -> list[CardId]:
+        """Every head with its best program on validation, in order.
+
+        Asked again before anything changed, it is answered from memory.
+        """
+        revision = self.revision()
+        known = self._best_ids.get(model)
+        if known is None or known[0] != revision:
+            rows = self._database.rows(
+                "SELECT layer, head, program_id FROM best_programs WHERE model_id = ? ORDER BY layer, head",
+                [model],
+            )
+            known = revision, [(HeadId(layer, head), program) for layer, head, program in rows]
+            self._best_ids[model] = known
+        return list(known[1])
 
     def best_frame(self, model: str, split: Split) -> pd.DataFrame:
         """The best program of each head, chosen on validation, as a table with its score on `split`.
@@ -121,7 +109,7 @@ class Library:
             "max(js_distance) FILTER (split = 'test') AS js_distance, "
             "max(failures) FILTER (split = 'test') AS failures "
             "FROM scores JOIN programs USING (program_id) WHERE model_id = ? AND layer = ? AND head = ? "
-            "GROUP BY ALL ORDER BY validation DESC, nodes",
+            "GROUP BY ALL ORDER BY validation DESC, nodes, program_id",
             [model, head.layer, head.head],
         )
 
@@ -129,7 +117,7 @@ class Library:
         """The heads that a program fits on validation with at least this IoU, best first."""
         rows = self._database.rows(
             "SELECT layer, head, iou FROM scores WHERE model_id = ? AND program_id = ? "
-            "AND split = 'validation' AND iou >= ? ORDER BY iou DESC",
+            "AND split = 'validation' AND iou >= ? ORDER BY iou DESC, layer, head",
             [model, program, at_least],
         )
         return [(HeadId(layer, head), iou) for layer, head, iou in rows]
@@ -153,45 +141,14 @@ class Library:
     def borrowed(self, model: str) -> float | None:
         """Share of heads with a proposal whose best program is another; None if nothing was proposed."""
         rows = self._database.rows(
-            _BEST_CHOICE + "SELECT avg(CASE WHEN own.program_id IS NULL THEN 1.0 ELSE 0.0 END) FROM choice "
+            "SELECT avg(CASE WHEN own.program_id IS NULL THEN 1.0 ELSE 0.0 END) FROM best_programs "
             "JOIN (SELECT DISTINCT layer, head FROM proposals WHERE model_id = $model) USING (layer, head) "
-            "LEFT JOIN (SELECT * FROM proposals WHERE model_id = $model) own USING (layer, head, program_id)",
+            "LEFT JOIN (SELECT * FROM proposals WHERE model_id = $model) own USING (layer, head, program_id) "
+            "WHERE best_programs.model_id = $model",
             {"model": model},
         )
         share: float | None = rows[0][0]
         return share
-
-
-def add_model(cursor: duckdb.DuckDBPyConnection, info: ModelInfo) -> None:
-    """Remember a model; adding it again changes nothing."""
-    cursor.execute(
-        f"INSERT INTO models ({_MODEL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [
-            info.id,
-            info.name,
-            info.architecture,
-            info.layers,
-            info.heads,
-            info.is_causal,
-            info.parameters,
-            info.max_length,
-        ],
-    )
-
-
-def add_sentences(
-    cursor: duckdb.DuckDBPyConnection, model: str, corpus: str, sentences: Iterable[Sentence]
-) -> None:
-    """Remember that a model was run on these sentences."""
-    for position, sentence in enumerate(sentences):
-        cursor.execute(
-            "INSERT INTO sentences VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [sentence.id, sentence.text, sentence.genre, str(sentence.split)],
-        )
-        cursor.execute(
-            "INSERT INTO model_sentences VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [model, sentence.id, corpus, position],
-        )
 
 
 def add_program(

@@ -10,19 +10,36 @@ import duckdb
 import pandas as pd
 
 from core.store.database import Database
-from core.types import Action, HeadId, Verdict
+from core.store.library import Library
+from core.types import Action, CardId, HeadId, Verdict
 
 _COLUMNS = "event, layer, head, program_id, action, reviewer, reason, strftime(made_at, '%Y-%m-%dT%H:%M:%SZ')"
 _UNDONE = "(SELECT undoes FROM verdicts WHERE undoes IS NOT NULL)"
 _LATEST = "is_imported, event DESC"
-Pair = tuple[HeadId, str]  # a head and Program.id
+
+# One verdict for each head that is decided: the accept that stands and was made last; where no program of
+# the head stands accepted, the reject that stands on its best one. The best programs are handed in, as the
+# library remembers them: a pass over all scores after every key would be felt.
+_DECIDED = """
+WITH best AS (
+    SELECT unnest($layers::INTEGER[]) AS layer, unnest($heads::INTEGER[]) AS head,
+           unnest($programs::TEXT[]) AS program_id
+)
+FROM standing_verdicts
+WHERE model_id = $model
+  AND (action = 'accept' OR (action = 'reject' AND (layer, head, program_id) IN (FROM best)))
+QUALIFY row_number() OVER (
+    PARTITION BY layer, head ORDER BY action = 'reject', made_at DESC, event DESC) = 1
+ORDER BY made_at, event
+"""
 
 
 class VerdictLog:
     """Reviewers' decisions; the standing ones are views over the log."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, library: Library) -> None:
         self._database = database
+        self._library = library
 
     def record(
         self,
@@ -43,7 +60,7 @@ class VerdictLog:
         return True
 
     def record_all(
-        self, model: str, pairs: Sequence[Pair], action: Action, reviewer: str, reason: str = ""
+        self, model: str, pairs: Sequence[CardId], action: Action, reviewer: str, reason: str = ""
     ) -> None:
         """Append the same decision on many programs; one undo takes all of them back."""
         batch = uuid.uuid4().hex
@@ -101,14 +118,33 @@ class VerdictLog:
         )
         return [_verdict(row) for row in rows]
 
+    def decided(self, model: str) -> dict[HeadId, Verdict]:
+        """The verdict that decides each head that is decided, the oldest first.
+
+        A head is decided once any of its programs stands accepted, or its best program rejected. Which of
+        several accepts counts: the latest.
+        """
+        rows = self._database.rows(f"SELECT {_COLUMNS} FROM ({_DECIDED})", self._asked(model))
+        return {verdict.head: verdict for verdict in map(_verdict, rows)}
+
     def accepted(self, model: str) -> dict[HeadId, str]:
         """Each head with an accepted program, and that program's source (the latest accepted)."""
         rows = self._database.rows(
-            "SELECT layer, head, source FROM standing_verdicts JOIN programs USING (program_id) "
-            "WHERE model_id = ? AND action = 'accept' ORDER BY made_at, event",
-            [model],
+            f"SELECT layer, head, source FROM ({_DECIDED}) JOIN programs USING (program_id) "
+            "WHERE action = 'accept' ORDER BY made_at, event",
+            self._asked(model),
         )
         return {HeadId(layer, head): source for layer, head, source in rows}
+
+    def _asked(self, model: str) -> dict[str, Any]:
+        """What `_DECIDED` is given."""
+        best = self._library.best_programs(model)
+        return {
+            "model": model,
+            "layers": [head.layer for head, _ in best],
+            "heads": [head.head for head, _ in best],
+            "programs": [program for _, program in best],
+        }
 
     def revision(self) -> int:
         """A number that changes with every event."""
@@ -123,7 +159,7 @@ class VerdictLog:
 def _append(
     cursor: duckdb.DuckDBPyConnection,
     model: str,
-    pair: Pair,
+    pair: CardId,
     action: str,
     reviewer: str,
     reason: str = "",

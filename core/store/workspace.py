@@ -9,13 +9,14 @@ from core.store.attention import AttentionReader
 from core.store.cards import CardTable
 from core.store.catalogue import Catalogue
 from core.store.database import Database, open_database
-from core.store.decisions import DecisionTable
 from core.store.gains import Gains
 from core.store.hybrids import HybridTable
 from core.store.jobs import JobTable
 from core.store.library import Library
+from core.store.models import ModelTable
 from core.store.reviewers import ReviewerTable
 from core.store.tokens import TokenStore
+from core.store.verdict_rows import VerdictRows
 from core.store.verdicts import VerdictLog
 from core.types import ModelInfo, Split
 
@@ -26,11 +27,12 @@ class Workspace:
     def __init__(self, folder: Path, database: Database) -> None:
         self.folder = folder
         self.database = database
+        self.models = ModelTable(database)
         self.library = Library(database)
         self.cards = CardTable(database)
-        self.verdicts = VerdictLog(database)
+        self.verdicts = VerdictLog(database, self.library)
         self.catalogue = Catalogue(database)
-        self.decisions = DecisionTable(database)
+        self.verdict_rows = VerdictRows(database)
         self.reviewers = ReviewerTable(database)
         self.hybrids = HybridTable(database)
         self.jobs = JobTable(database)
@@ -54,7 +56,7 @@ class Workspace:
 
         Raises WorkspaceError if attention or token features are not there.
         """
-        sentences = self.library.sentences(model.id, split)
+        sentences = self.models.sentences(model.id, split)
         features = self.tokens(model.id).read([sentence.id for sentence in sentences])
         return Examiner(features, sentences, self.attention(model.id), model.is_causal)
 

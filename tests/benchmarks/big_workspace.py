@@ -19,7 +19,8 @@ from core.corpus import load_corpus
 from core.features import Features, annotate
 from core.scoring import BASELINES
 from core.store import AttentionWriter, Workspace, attention_folder
-from core.store.library import add_model, add_program, add_sentences
+from core.store.library import add_program
+from core.store.models import add_model, add_sentences
 from core.types import ModelInfo, SentenceAttention
 from tests import tiny
 

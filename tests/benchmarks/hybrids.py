@@ -47,7 +47,7 @@ SPEED_PASSAGES, ROUNDS = 24, 5
 def main() -> None:
     options = _options()
     workspace = Workspace.open(options.workspace)
-    info = workspace.library.models()[0]
+    info = workspace.models.all()[0]
     best = workspace.library.best(info.id, Split.VALIDATION)
     workspace.close()
     programs = {found.score.head: parse(found.program.source) for found in best}

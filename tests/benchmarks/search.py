@@ -40,9 +40,9 @@ Programs = dict[int, list[ParsedProgram]]  # layer -> a program for each head
 def main() -> None:
     options = _options()
     workspace = Workspace.open(options.workspace)
-    models = workspace.library.models()
+    models = workspace.models.all()
     info = next(model for model in models if options.model in (None, model.title, model.name))
-    sentences = workspace.library.sentences(info.id)
+    sentences = workspace.models.sentences(info.id)
     reader = workspace.attention(info.id)
     workspace.close()
     tokens = TokenStore(reader.folder)

@@ -48,7 +48,7 @@ def accept_as(page: Page, account: str) -> str:
 def decided(folder: Path) -> dict[str, str]:
     """Each reviewer's one decision."""
     workspace = Workspace.open(folder)
-    found = workspace.verdicts.opinions(workspace.library.models()[0].id)
+    found = workspace.verdicts.opinions(workspace.models.all()[0].id)
     workspace.close()
     assert len(found) == len(ACCOUNTS)
     return {verdict.reviewer: str(verdict.head) for verdict in found}

@@ -37,7 +37,7 @@ def test_best_gives_every_head_with_interval_and_lift(built: Path) -> None:
 
 def test_best_on_fresh_passages_agrees_with_the_split_they_are(built: Path, tmp_path: Path) -> None:
     workspace = Workspace.open(built)
-    held_out = workspace.library.sentences(workspace.library.models()[0].id, Split.TEST)
+    held_out = workspace.models.sentences(workspace.models.all()[0].id, Split.TEST)
     workspace.close()
     fresh = tmp_path / "fresh.jsonl"
     fresh.write_text("\n".join(json.dumps({"text": sentence.text}) for sentence in held_out))
@@ -66,7 +66,7 @@ def test_hybrid_measures_a_share_of_the_heads(workspace_copy: Path) -> None:
 
 def test_hybrid_of_accepted_programs_replaces_just_those(workspace_copy: Path) -> None:
     workspace = Workspace.open(workspace_copy)
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     best = workspace.library.best(model.id, Split.TEST)[5]
     workspace.verdicts.record(model.id, best.score.head, best.program.id, Action.ACCEPT, "ada")
     workspace.close()
@@ -122,7 +122,7 @@ def test_hybrids_that_cannot_be_measured_exit_with_2(arguments: list[str], messa
 
 def test_passages_that_programs_were_fitted_on_are_left_out(workspace_copy: Path, tmp_path: Path) -> None:
     workspace = Workspace.open(workspace_copy)
-    fitted = workspace.library.sentences(workspace.library.models()[0].id, Split.TRAIN, Split.VALIDATION)
+    fitted = workspace.models.sentences(workspace.models.all()[0].id, Split.TRAIN, Split.VALIDATION)
     workspace.close()
     path = tmp_path / "mine.jsonl"
     texts = [*(sentence.text for sentence in fitted[:3]), "Once upon a time there was a red fox."]
@@ -164,7 +164,7 @@ def test_score_lists_the_heads_that_a_program_from_a_file_fits_well(
 def test_synthesize_takes_heads_and_limits(workspace_copy: Path) -> None:
     workspace = Workspace.open(workspace_copy)
     before = {program.id for program in workspace.library.programs()}
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     workspace.close()
     found = answer(
         call_core("synthesize", "--heads", "l0h1, L2H*", "--rules", "2", "--json", workspace=workspace_copy)

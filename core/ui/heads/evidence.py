@@ -10,19 +10,18 @@ import pandas as pd
 import streamlit as st
 
 from core.maps import first_within
-from core.scoring import head_ious
+from core.scoring import FITS, head_ious
 from core.types import HeadId, ModelInfo, Split
 from core.ui.heads import address
 from core.ui.parts import state
 from core.ui.parts.attention_view import Pins
 from core.ui.parts.charts import iou_bars
-from core.ui.parts.state import Comparison
+from core.ui.parts.state import SideBySide
 from core.ui.parts.verdict_row import WORDS
 
 _COMPARED_SENTENCES = 32  # enough for a ranking; all of them would take seconds more
 _COMPARED_CELLS = 2**25  # float32, of all heads: 134 MB
 _NEIGHBOURS = 12
-_FITS = 0.5  # validation IoU from which a program is said to fit another head
 
 
 def draw_programs(scores: pd.DataFrame, shown: str, model: ModelInfo, head: HeadId) -> None:
@@ -83,9 +82,9 @@ def draw_similar(model: ModelInfo, head: HeadId, program: str) -> None:
         order = [at for at in np.argsort(-row) if heads[at] != head][:_NEIGHBOURS]
         st.caption("Heads with similar attention: IoU between the heads on validation sentences")
         _head_buttons("similar", ((heads[at], float(row[at])) for at in order))
-    fits = state.owner().workspace.library.heads_fitted(model.id, program, _FITS)
+    fits = state.owner().workspace.library.heads_fitted(model.id, program, FITS)
     others = [(other, iou) for other, iou in fits if other != head]
-    st.caption(f"This program fits {len(others)} other heads with a validation IoU of {_FITS} or more")
+    st.caption(f"This program fits {len(others)} other heads with a validation IoU of {FITS} or more")
     _head_buttons("fits", others[:_NEIGHBOURS])
 
 
@@ -108,7 +107,7 @@ def draw_distribution(ious: Mapping[str, float], here: float) -> None:
     )
 
 
-def draw_weights(compared: Comparison, pins: Pins) -> None:
+def draw_weights(compared: SideBySide, pins: Pins) -> None:
     """The attention view as a table: all weights of the pinned queries, or the largest of all."""
     if pins.queries:
         words = " + ".join(f"“{compared.tokens[query].strip()}”" for query in pins.queries)
@@ -124,7 +123,7 @@ def draw_weights(compared: Comparison, pins: Pins) -> None:
     st.dataframe(table[["query", "key", *numbers]], hide_index=True, height=300, column_config=numbers)
 
 
-def row_weights(compared: Comparison, queries: tuple[int, ...]) -> pd.DataFrame:
+def row_weights(compared: SideBySide, queries: tuple[int, ...]) -> pd.DataFrame:
     """Every key's weight summed over these queries, the head's largest first."""
     head, program = (one[list(queries)].sum(0) for one in (compared.head, compared.program))
     keys = np.flatnonzero((head > 0) | (program > 0))
@@ -135,7 +134,7 @@ def row_weights(compared: Comparison, queries: tuple[int, ...]) -> pd.DataFrame:
     )
 
 
-def largest_weights(compared: Comparison, count: int) -> pd.DataFrame:
+def largest_weights(compared: SideBySide, count: int) -> pd.DataFrame:
     """The head's largest weights, each with its query and key."""
     order = np.argsort(-compared.head, axis=None, kind="stable")[:count]
     queries, keys = np.unravel_index(order, compared.head.shape)

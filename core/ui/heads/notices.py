@@ -13,7 +13,7 @@ from core.types import HeadId, ModelInfo, Sentence
 from core.ui.heads import passages
 from core.ui.heads.passages import OWN, Passage
 from core.ui.parts import frame, state
-from core.ui.parts.state import Comparison
+from core.ui.parts.state import SideBySide
 
 _SYNTAX = frozenset(name for name, attribute in ATTRIBUTES.items() if attribute.lookahead and name != "next")
 
@@ -42,7 +42,7 @@ def ious_or_stop(
     return ious
 
 
-def warn_of_shortcomings(program: ParsedProgram, passage: Passage, compared: Comparison) -> None:
+def warn_of_shortcomings(program: ParsedProgram, passage: Passage, compared: SideBySide) -> None:
     """What stands between this program and this passage."""
     if compared.failure is not None:
         words = frame.as_text(compared.failure.detail)

@@ -16,7 +16,7 @@ from core.maps import iou_of, pooled
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui.parts import state
 from core.ui.parts.live import live_model
-from core.ui.parts.state import Comparison
+from core.ui.parts.state import SideBySide
 
 OWN = "own"  # the id of the text of one's own
 MAX_OWN_TOKENS = 512  # of which all heads of a large model fit into memory
@@ -100,10 +100,10 @@ def _read(model: ModelInfo, text: str) -> OwnText:
         return OwnText(features, next(extract(loaded, features, [0])).weights)
 
 
-def compare(model: ModelInfo, head: HeadId, source: str, passage: Passage) -> Comparison:
+def compare(model: ModelInfo, head: HeadId, source: str, passage: Passage) -> SideBySide:
     """The head's map and the program's on a passage."""
     result = Evaluator(passage.features, model.is_causal).run(parsed(source))
-    return Comparison(
+    return SideBySide(
         list(passage.features.surfaces),
         passage.attention(head),
         result.weights[0].numpy(),
@@ -111,14 +111,14 @@ def compare(model: ModelInfo, head: HeadId, source: str, passage: Passage) -> Co
     )
 
 
-def iou(compared: Comparison) -> float:
+def iou(compared: SideBySide) -> float:
     """IoU of head and program on the passage compared; 0 if the program failed."""
     if compared.failure is not None:
         return 0.0
     return iou_of(compared.head, compared.program)
 
 
-def worst_cell(compared: Comparison) -> tuple[int, int]:
+def worst_cell(compared: SideBySide) -> tuple[int, int]:
     """The query whose row the program gets most wrong, and the key it errs most on."""
     wrong = np.abs(compared.head - compared.program)
     query = int(wrong.sum(1).argmax())

@@ -10,7 +10,7 @@ from core.types import HeadId
 from core.ui.heads import address
 from core.ui.heads.passages import MAX_OWN_TOKENS, OWN, worst_cell
 from core.ui.parts.attention_view import Pins
-from core.ui.parts.state import Comparison
+from core.ui.parts.state import SideBySide
 
 _FIND = "heads-find"  # the worst token is to be pinned
 _FOUND = "heads-found"  # (head, program, place in the order of the last counterexample)
@@ -47,7 +47,7 @@ def _next_counterexample(ordered: Sequence[str], head: HeadId, program: str) -> 
     st.session_state[_FIND] = True
 
 
-def pin_if_asked(compared: Comparison, sentence: str) -> None:
+def pin_if_asked(compared: SideBySide, sentence: str) -> None:
     """After the counterexample button: pin the token where the program is most wrong."""
     if st.session_state.pop(_FIND, False):
         query, key = worst_cell(compared)

@@ -13,7 +13,7 @@ from core.language.scalar.reference import Scalar
 from core.language.scalar.trace import Contribution, Trace, row_total, trace
 from core.ui.heads.passages import Passage
 from core.ui.parts.attention_view import Pins
-from core.ui.parts.state import Comparison
+from core.ui.parts.state import SideBySide
 
 _CANVAS = Path(__file__).parents[2] / "canvas"
 _view = st.components.v2.component(
@@ -25,7 +25,7 @@ _SYMBOLS = {"*": "×", "/": "÷", "-": "−"}
 
 
 def draw_why(
-    program: ParsedProgram, passage: Passage, compared: Comparison, is_causal: bool, pins: Pins, key: str
+    program: ParsedProgram, passage: Passage, compared: SideBySide, is_causal: bool, pins: Pins, key: str
 ) -> None:
     """The lines that fired for the pinned cell and what each contributed; a hint while nothing is pinned."""
     if pins.cell is None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.display import counted
 from core.language import parse
-from core.review.progress import heads_in_share
+from core.review import heads_in_share
 from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Split
 from core.ui.parts import jobs, state
 
@@ -172,7 +172,7 @@ def _draw_expected(model: ModelInfo, candidates: Candidates, request: HybridRequ
 
 def _start(model: ModelInfo, candidates: Candidates, request: HybridRequest) -> None:
     owner = state.owner()
-    passages = owner.workspace.library.sentences(model.id, Split.TEST)
+    passages = owner.workspace.models.sentences(model.id, Split.TEST)
     jobs.start(
         lambda: owner.runner.start_hybrid(model, candidates.sources, passages, str(Split.TEST), request)
     )
@@ -186,7 +186,7 @@ def draw_curve_button(model: ModelInfo, candidates: Candidates) -> None:
         count = st.selectbox("Passages", _CURVE_PASSAGES, index=1, key="curve-passages", width=110)
         if st.button("Measure the curve", icon=":material/show_chart:", key="measure-curve"):
             owner = state.owner()
-            passages = owner.workspace.library.sentences(model.id, Split.TEST)[:count]
+            passages = owner.workspace.models.sentences(model.id, Split.TEST)[:count]
             title = candidates.which.split(",")[0].lower()
             jobs.start(
                 lambda: owner.runner.start_curve(model, candidates.sources, passages, str(Split.TEST), title)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from core.audit.cheap_controls import cheap_controls
 from core.types import ModelInfo
 from core.ui.hybrid.results import KEPT
 from core.ui.parts import charts, state
@@ -47,22 +48,6 @@ def draw_curve(model: ModelInfo) -> None:
             }
             | {"kl": st.column_config.NumberColumn("KL", format="%.3f"), "kept": KEPT},
         )
-
-
-def cheap_controls(rows: pd.DataFrame) -> dict[str, list[float]]:
-    """Controls with the shares at which the programs on the same heads do not clearly cost less KL.
-
-    Clearly: the 95 % interval of the difference lies above 0; in older curves the KL itself is lower.
-    """
-    programs = rows[~rows.control]
-    first = programs[programs.order == programs.order.iloc[0]].set_index("share").kl
-    found: dict[str, list[float]] = {}
-    for row in rows[rows.control].sort_values("share").to_dict("records"):
-        beyond = row.get("beyond")
-        least = beyond[0] if isinstance(beyond, list | tuple) else row["kl"] - first[row["share"]]
-        if least <= 0:
-            found.setdefault(row["order"], []).append(row["share"])
-    return found
 
 
 def draw_comparison(hybrids: pd.DataFrame) -> None:

@@ -23,7 +23,7 @@ def draw_measure(model: ModelInfo, row: pd.Series, label: str) -> None:
     )
     if pressed:
         owner = state.owner()
-        passages = owner.workspace.library.sentences(model.id, Split.TEST)
+        passages = owner.workspace.models.sentences(model.id, Split.TEST)
         jobs.start(
             lambda: owner.runner.start_measuring(model, row.hybrid_id, passages, str(Split.TEST), strict)
         )

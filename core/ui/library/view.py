@@ -10,12 +10,12 @@ import streamlit as st
 
 from core.errors import HeadscriptError
 from core.language import parse
-from core.scoring import Evidence
+from core.scoring import FITS, Evidence
 from core.types import HeadId, ModelInfo, Split
 from core.ui.parts import charts, frame, state
 from core.ui.parts.reviewer import in_address
 from core.ui.parts.thumbnails import Group, Map, draw_thumbnails
-from core.ui.review.shelf import FITS, examiner
+from core.ui.review.shelf import examiner
 
 PAGE_ROWS = 50
 SORTS = {

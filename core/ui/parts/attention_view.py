@@ -12,7 +12,7 @@ import streamlit as st
 
 from core.display import CIVIDIS, PUOR
 from core.ui.parts.packing import payload
-from core.ui.parts.state import Comparison
+from core.ui.parts.state import SideBySide
 
 _CANVAS = Path(__file__).parents[2] / "canvas"
 _view = st.components.v2.component(
@@ -33,7 +33,7 @@ class Pins:
 
 
 def draw_attention(
-    compared: Comparison,
+    compared: SideBySide,
     title: str,
     is_causal: bool,
     pins: Pins,

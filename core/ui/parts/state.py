@@ -77,7 +77,7 @@ def _secret(name: str) -> str | None:
 
 def models() -> list[ModelInfo]:
     """The models of the workspace, the latest first."""
-    return owner().workspace.library.models()
+    return owner().workspace.models.all()
 
 
 def chosen_model() -> ModelInfo | None:
@@ -96,7 +96,7 @@ def features(model: str, sentences: tuple[str, ...]) -> Features:
 @st.cache_data(show_spinner=False, max_entries=4)
 def sentences(model: str, version: int) -> list[Sentence]:
     """The sentences a model was run on; `version` changes when jobs end."""
-    return owner().workspace.library.sentences(model)
+    return owner().workspace.models.sentences(model)
 
 
 def version() -> int:
@@ -115,7 +115,7 @@ def best_frame(model: ModelInfo, split: Split = Split.TEST) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SideBySide:
     """A head and a program on one sentence."""
 
     tokens: list[str]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.review.queue import REASONS
+from core.review import REASONS
 from core.types import Action
 
 _CANVAS = Path(__file__).parents[2] / "canvas"

@@ -8,15 +8,14 @@ import math
 import streamlit as st
 
 from core.errors import HeadscriptError
-from core.review.queue import pair
-from core.scoring import Evidence, Example, histogram
-from core.types import Action, Card, Split, Verdict
+from core.review import DECISIONS, Desk
+from core.scoring import FITS, Evidence, Example, histogram
+from core.types import Card, Split, Verdict
 from core.ui.parts import frame
 from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails
 from core.ui.parts.verdict_row import WORDS
-from core.ui.review.desk import Desk
 from core.ui.review.editor import drafts, draw_editor
-from core.ui.review.shelf import FITS, evidence_shelf, examiner
+from core.ui.review.shelf import evidence_shelf, examiner
 
 _SHORT = {Split.TEST: "test", Split.VALIDATION: "val", Split.TRAIN: "train"}
 _OTHERS = 8  # heads named that the program fits too
@@ -49,7 +48,7 @@ STYLE = """
 
 def is_hidden(desk: Desk, word: Verdict | None) -> bool:
     """Whether blind mode hides the card's numbers."""
-    return desk.view.is_blind and (word is None or word.action not in (Action.ACCEPT, Action.REJECT))
+    return desk.view.is_blind and (word is None or word.action not in DECISIONS)
 
 
 def draw_card(desk: Desk, card: Card) -> None:
@@ -93,12 +92,10 @@ def _line(desk: Desk, card: Card, word: Verdict | None) -> str:
     marks = [card.category, *(["lookahead"] if card.lookahead else []), f"{card.origin}, {card.nodes} nodes"]
     if card.parent is not None:
         marks.append(f"edited from {card.parent[:6]}")
-    others = [
-        name for name in desk.opinions.of.get((card.head, card.program.id), {}) if name != desk.reviewer
-    ]
+    others = [name for name in desk.opinions.of.get(card.id, {}) if name != desk.reviewer]
     if others:
         marks.append(f"seen by {', '.join(sorted(others))}")
-    if pair(card) in drafts(desk.model) and not desk.is_editing:
+    if card.id in drafts(desk.model) and not desk.is_editing:
         marks.append("unsaved edit, e goes on with it")
     if word is not None:
         marks.append(f"yours: {WORDS[word.action]}")

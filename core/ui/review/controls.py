@@ -7,11 +7,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.review.agreement import Agreement, agreements
-from core.review.queue import REASONS, Filter, Order, Pile
+from core.review import REASONS, Agreement, Desk, Filter, Pile, QueueOrder, agreements
 from core.types import Action, Card, Verdict
 from core.ui.parts.frame import as_text
-from core.ui.review.desk import Desk
 
 
 def draw_controls(desk: Desk, queue: Sequence[Card]) -> None:
@@ -23,7 +21,7 @@ def draw_controls(desk: Desk, queue: Sequence[Card]) -> None:
             label_visibility="collapsed",
         )  # fmt: skip
         chosen_order = st.selectbox(
-            "Order", list(Order), index=list(Order).index(view.order), key=f"order-{desk.key}",
+            "Order", list(QueueOrder), index=list(QueueOrder).index(view.order), key=f"order-{desk.key}",
             width=215, label_visibility="collapsed",
         )  # fmt: skip
         with st.popover(_filter_label(view.kept), icon=":material/filter_list:"):
@@ -78,7 +76,7 @@ def _draw_bulk(desk: Desk, count: int) -> None:
     st.markdown(f"Decide on **all {count}** cards of this queue at once. One undo takes all of them back.")
     reason = st.selectbox("Reason, for rejecting", ["", *REASONS], key="bulk-reason")
     # Asked anew after every decision.
-    asked = f"bulk-sure-{count}-{desk.workspace.verdicts.revision()}"
+    asked = f"bulk-sure-{count}-{desk.records.verdicts.revision()}"
     confirmed = st.checkbox(f"Yes, all {count}", key=asked)
     with st.container(horizontal=True):
         accept = st.button(f"✓ Accept {count}", key="bulk-accept", disabled=not confirmed)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.errors import JobError, Problem, ProgramError, WorkspaceError
+from core.errors import Problem, ProgramError, WorkspaceError
 from core.language import ParsedProgram, parse
-from core.review.queue import Pair, pair
-from core.types import Card, Estimate, ModelInfo, Split
+from core.review import Desk
+from core.types import Card, CardId, Estimate, ModelInfo, Split
 from core.ui.parts import frame, state
-from core.ui.review.desk import Desk
 from core.ui.review.shelf import examiner
 
 _PARTS = (Split.TRAIN, Split.VALIDATION)  # the test split is scored when an edit is saved, not before
@@ -41,26 +40,23 @@ def save(desk: Desk, card: Card, found: Assessment) -> None:
               if examiner(model, split).sentences]  # fmt: skip
     workspace = state.owner().workspace
     workspace.library.save_edit(model.id, program.source, card.program.id, scores)
-    drafts(model).pop(pair(card), None)
+    drafts(model).pop(card.id, None)
     desk.go_to((card.head, program.id))
-    try:
-        state.owner().runner.start_scoring(model, [program.source])
-        desk.notice = "Saved as a new program; it is being scored on the other heads."
-    except JobError:
-        desk.notice = "Saved as a new program, scored on this head; a job is running, so score others later."
+    state.owner().runner.start_scoring(model, [program.source])
+    desk.notice = "Saved as a new program; it is being scored on the other heads."
 
 
-def drafts(model: ModelInfo) -> dict[Pair, str]:
+def drafts(model: ModelInfo) -> dict[CardId, str]:
     """This session's changed programs that are not saved yet."""
-    found: dict[Pair, str] = st.session_state.setdefault(f"drafts-{model.id}", {})
+    found: dict[CardId, str] = st.session_state.setdefault(f"drafts-{model.id}", {})
     return found
 
 
 def keep_draft(model: ModelInfo, card: Card, field: str) -> None:
     """Hold on to what was typed, also if the same click leaves the card."""
-    drafts(model)[pair(card)] = st.session_state[field]
+    drafts(model)[card.id] = st.session_state[field]
     if st.session_state[field] == card.program.source:
-        del drafts(model)[pair(card)]
+        del drafts(model)[card.id]
 
 
 def draw_editor(desk: Desk, card: Card, hidden: bool) -> None:
@@ -69,7 +65,7 @@ def draw_editor(desk: Desk, card: Card, hidden: bool) -> None:
     with st.container(key="program-editor"):
         field = f"draft-{desk.ticket}"
         draft = st.text_area(
-            "Program", drafts(desk.model).get(pair(card), card.program.source), key=field, height="stretch",
+            "Program", drafts(desk.model).get(card.id, card.program.source), key=field, height="stretch",
             label_visibility="collapsed", on_change=keep_draft, args=(desk.model, card, field),
         )  # fmt: skip
     found: Assessment | None = None
@@ -91,7 +87,7 @@ def draw_editor(desk: Desk, card: Card, hidden: bool) -> None:
             save(desk, card, found)
             st.rerun()
         if st.button("Cancel", key="cancel-draft", help="Throw the change away"):
-            drafts(desk.model).pop(pair(card), None)
+            drafts(desk.model).pop(card.id, None)
             desk.is_editing = False
             desk.change(desk.view)
             st.rerun()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Lock
@@ -12,70 +12,19 @@ import streamlit as st
 
 from core.errors import HeadscriptError
 from core.language import parse
-from core.review.queue import Opinions, Pair, pair
+from core.review import Opinions, Shelf
 from core.scoring import Evidence, Examiner
-from core.store import Workspace
-from core.store.cards import Place
 from core.types import Card, HeadId, ModelInfo, Split
 from core.ui.parts import state
 
-CANDIDATES = 4  # programs of a head to flip through, besides those that a person wrote for it
-FITS = 0.6  # validation IoU from which a program is said to fit another head
 _EVIDENCE_BYTES_HELD = 2**26
-
-
-class Shelf:
-    """A model's cards as they are at one revision of the library."""
-
-    def __init__(self, workspace: Workspace, model: ModelInfo) -> None:
-        self._workspace = workspace
-        self._model = model
-        self.best = workspace.cards.cards(model.id, workspace.cards.best(model.id))
-        self._known: dict[Pair, Card] = {pair(card): card for card in self.best}
-        self._best_of = {card.head: pair(card) for card in self.best}
-        self._candidates: dict[HeadId, list[Card]] = {}
-        self._fits: dict[str, list[Place]] = {}
-        self._baselines: dict[HeadId, list[tuple[str, float]]] = {}
-
-    def cards(self, pairs: Iterable[Pair]) -> list[Card]:
-        """These cards in this order; those that are not scored are left out."""
-        wanted = list(pairs)
-        missing = [one for one in wanted if one not in self._known]
-        for card in self._workspace.cards.cards(self._model.id, missing):
-            self._known[pair(card)] = card
-        return [self._known[one] for one in wanted if one in self._known]
-
-    def candidates(self, card: Card) -> list[Card]:
-        """The programs that fit the card's head best and those written for it, the card's own among them."""
-        head = card.head
-        if head not in self._candidates:
-            names = self._workspace.cards.candidates(self._model.id, head, CANDIDATES)
-            pairs = [self._best_of.get(head, pair(card)), *((head, name) for name in names)]
-            self._candidates[head] = self.cards(dict.fromkeys(pairs))
-        found = self._candidates[head]
-        return found if card in found else [*found, card]
-
-    def fits(self, program: str) -> list[Place]:
-        """The heads that a program fits well on validation, the best first."""
-        if program not in self._fits:
-            # Finding them takes one pass over all scores, so the best programs' are found together.
-            wanted = [program] if self._fits else [program, *(card.program.id for card in self.best)]
-            found = self._workspace.cards.fits(self._model.id, wanted, FITS)
-            self._fits |= {name: found.get(name, []) for name in wanted}
-        return self._fits[program]
-
-    def baselines(self, head: HeadId) -> list[tuple[str, float]]:
-        """The head's baselines on validation, the best first."""
-        if head not in self._baselines:
-            found = self._workspace.cards.baselines(self._model.id, head, Split.VALIDATION)
-            self._baselines[head] = found
-        return self._baselines[head]
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def shelf(model: ModelInfo, revision: int) -> Shelf:
     """The model's cards; `revision` is `Library.revision()`."""
-    return Shelf(state.owner().workspace, model)
+    workspace = state.owner().workspace
+    return Shelf(workspace.cards, model, workspace.library.best_programs(model.id))
 
 
 def current_shelf(model: ModelInfo) -> Shelf:
@@ -84,14 +33,15 @@ def current_shelf(model: ModelInfo) -> Shelf:
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def opinions(model: str, revision: int) -> Opinions:
-    """Every reviewer's latest word; `revision` is `VerdictLog.revision()`."""
-    return Opinions(state.owner().workspace.verdicts.opinions(model))
+def opinions(model: str, verdicts: int, library: int) -> Opinions:
+    """Every reviewer's latest word and the decided heads; asked for are the revisions of both."""
+    log = state.owner().workspace.verdicts
+    return Opinions(log.opinions(model), log.decided(model))
 
 
 def current_opinions(model: ModelInfo) -> Opinions:
-    """Every reviewer's latest word as it is now."""
-    return opinions(model.id, state.owner().workspace.verdicts.revision())
+    """Every reviewer's latest word, and which heads are decided, as it is now."""
+    return opinions(model.id, state.owner().workspace.verdicts.revision(), state.version())
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
@@ -114,7 +64,7 @@ class EvidenceShelf:
 
     def get(self, model: ModelInfo, found: Examiner, card: Card) -> Evidence:
         """The card's evidence on validation; raises WorkspaceError if attention or features are not there."""
-        name = (model.id, len(found.sentences), *pair(card))
+        name = (model.id, len(found.sentences), *card.id)
         with self._lock:
             held = self._held.get(name)
         if held is None:

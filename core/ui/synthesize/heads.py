@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.errors import WorkspaceError
-from core.review.progress import heads_named
+from core.review import heads_named
 from core.types import BestProgram, HeadId, ModelInfo, Split
 from core.ui.parts import state
 from core.ui.parts.head_picker import Cell, pick_heads

@@ -9,8 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.display import counted
-from core.store import JobRecord
-from core.store.gains import HeadGain
+from core.store import HeadGain, JobRecord
 from core.types import HeadId, ModelInfo
 from core.ui.parts import charts, jobs, state
 from core.ui.parts.head_picker import Cell, draw_heads

@@ -95,7 +95,7 @@ def check_units(workspace: Workspace, job: str, heads: int) -> None:
     assert workspace.jobs.last_event(job) == events_in(folder)
     gains = [gain.head for gain in workspace.gains.of_job(job)]
     assert len(gains) == len(set(gains)) == heads
-    (model,) = workspace.library.models()
+    (model,) = workspace.models.all()
     proposed = {p["program"] for name in announced for p in folder.result(name).get("proposals", [])}
     assert proposed <= {program.id for program in workspace.library.programs()}
     assert len(workspace.library.best(model.id, Split.TEST)) == heads
@@ -105,7 +105,7 @@ def check_units(workspace: Workspace, job: str, heads: int) -> None:
 def test_a_killed_worker_goes_on_where_it_stopped(seed: int, workspace_copy: Path) -> None:
     workspace = Workspace.open(workspace_copy)
     runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
-    job = runner.start_search(workspace.library.models()[0], None, SearchLimits(rules=2))
+    job = runner.start_search(workspace.models.all()[0], None, SearchLimits(rules=2))
     kill_again_and_again(runner, job, kill_points(random.Random(seed), LAST_EVENTS))
     assert runner.wait(job).state == "done"
     check_units(workspace, job, HEADS)
@@ -173,7 +173,7 @@ def test_a_killed_build_goes_on_from_extraction_to_scores(
     kill_again_and_again(runner, job, kill_points(random.Random(seed), 28))
     runner.wait(job)
     check_units(workspace, job, HEADS)
-    (model,) = workspace.library.models()
+    (model,) = workspace.models.all()
     for layer in range(model.layers):
         assert len(workspace.attention(model.id).layer(layer)) == PASSAGES
     sentences = workspace.tokens(model.id).read().sentences

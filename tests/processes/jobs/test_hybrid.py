@@ -31,7 +31,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace.open(folder)
         self.runner = Jobs(self.workspace, Settings(folder, device="cpu"))
-        (self.model,) = self.workspace.library.models()
+        (self.model,) = self.workspace.models.all()
 
     @property
     def sources(self) -> dict[HeadId, str]:
@@ -40,7 +40,7 @@ class Desk:
 
     @property
     def held_out(self) -> list[Sentence]:
-        return self.workspace.library.sentences(self.model.id, Split.TEST)
+        return self.workspace.models.sentences(self.model.id, Split.TEST)
 
     def few(self, count: int) -> dict[HeadId, str]:
         return dict(list(self.sources.items())[:count])
@@ -86,7 +86,7 @@ def test_a_card_shows_the_curve_of_its_own_programs_only(desk: Desk, tmp_path: P
         assert "/home/ada" not in card + (tmp_path / name / "hybrid.json").read_text()
     ids = {head: parse(source).id for head, source in sources.items()}
     passages, agreement = desk.workspace.hybrids.agreement(desk.model.id, ids) or (0, 0)
-    assert passages == len(desk.workspace.library.sentences(desk.model.id, Split.VALIDATION))
+    assert passages == len(desk.workspace.models.sentences(desk.model.id, Split.VALIDATION))
     assert -1 <= agreement <= 1
     assert desk.workspace.hybrids.agreement(desk.model.id, {head: parse(UNLIKELY).id}) is None
 
@@ -195,7 +195,7 @@ def test_another_model_in_the_same_place_is_refused(desk: Desk, tiny_model: Tiny
     ):
         with pytest.raises(JobError, match=f"is now gpt2-.*, but the workspace's programs are of {moved.id}"):
             desk.runner.wait(job)
-    assert desk.workspace.library.models() == [desk.model]
+    assert desk.workspace.models.all() == [desk.model]
 
 
 def test_text_too_short_to_predict_is_refused_before_heads_are_chosen(desk: Desk) -> None:

@@ -61,8 +61,8 @@ def corpus(tmp_path: Path) -> str:
 
 
 def check_complete(workspace: Workspace) -> None:
-    (model,) = workspace.library.models()
-    assert len(workspace.library.sentences(model.id)) == PASSAGES
+    (model,) = workspace.models.all()
+    assert len(workspace.models.sentences(model.id)) == PASSAGES
     assert len(workspace.library.best(model.id, Split.TEST)) == HEADS
     for layer in range(model.layers):
         maps = workspace.attention(model.id).layer(layer)
@@ -104,7 +104,7 @@ def test_a_failed_job_says_why_and_leaves_the_workspace_usable(
             runner.wait(job)
         runner.resume(job)
     runner.cancel(job)
-    assert workspace.library.models() == []
+    assert workspace.models.all() == []
 
 
 def test_a_cancelled_job_stops_and_can_be_resumed(
@@ -124,7 +124,7 @@ def scoring(workspace_copy: Path) -> tuple[Workspace, Jobs, ModelInfo]:
     """An owner of a finished workspace, where scoring a program is a job of a few seconds."""
     workspace = Workspace.open(workspace_copy)
     runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
-    return workspace, runner, workspace.library.models()[0]
+    return workspace, runner, workspace.models.all()[0]
 
 
 def test_a_second_job_waits_its_turn_and_starts_without_anyone_looking(workspace_copy: Path) -> None:
@@ -319,7 +319,7 @@ def test_the_choice_of_programs_does_not_depend_on_the_test_split(
 ) -> None:
     """Corrupt the attention of every test sentence, choose again: the same programs."""
     runner.wait(runner.start_build(str(tiny_model("llama")), corpus))
-    (model,) = workspace.library.models()
+    (model,) = workspace.models.all()
     before = {b.score.head: b.program.id for b in workspace.library.best(model.id, Split.VALIDATION)}
     corrupt_test_attention(workspace, model.id, model.layers)
     runner.wait(runner.start_search(model))
@@ -332,8 +332,8 @@ def test_scores_do_not_depend_on_how_many_programs_and_heads_are_held_at_once(
 ) -> None:
     """With room for two programs and one head at a time the scores are those of all at once."""
     workspace = Workspace.open(Path(shutil.copytree(built, tmp_path / "workspace")))
-    info = workspace.library.models()[0]
-    sentences = workspace.library.sentences(info.id)
+    info = workspace.models.all()[0]
+    sentences = workspace.models.sentences(info.id)
     sources = [program.source for program in workspace.library.programs()][:5]
     folder = workspace.folder
     workspace.close()
@@ -370,7 +370,7 @@ def spying_on(function: Callable[..., ProgramMaps], held: list[int]) -> Callable
 
 
 def corrupt_test_attention(workspace: Workspace, model: str, layers: int) -> None:
-    held_out = {s.id for s in workspace.library.sentences(model, Split.TEST)}
+    held_out = {s.id for s in workspace.models.sentences(model, Split.TEST)}
     reader = workspace.attention(model)
     stacks = {layer: reader.layer(layer) for layer in range(layers)}
     for path in reader.folder.glob("layer=*.parquet"):

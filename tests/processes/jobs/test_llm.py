@@ -50,7 +50,7 @@ def planted_workspace(built: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """The tiny workspace with attention that programs made, a different one a head; for reading only."""
     folder = Path(shutil.copytree(built, tmp_path_factory.mktemp("planted") / "workspace"))
     workspace = Workspace.open(folder)
-    (info,) = workspace.library.models()
+    (info,) = workspace.models.all()
     tokens = workspace.tokens(info.id)
     features = tokens.read(sorted(tokens.sentences()))
     evaluator = Evaluator(features)
@@ -146,7 +146,7 @@ def test_the_command_line_proposes_scores_and_accounts(
 
 def best_programs(folder: Path) -> dict[HeadId, str]:
     workspace = Workspace.open(folder)
-    (info,) = workspace.library.models()
+    (info,) = workspace.models.all()
     found = {b.score.head: b.program.source for b in workspace.library.best(info.id, Split.VALIDATION)}
     workspace.close()
     return found
@@ -154,14 +154,14 @@ def best_programs(folder: Path) -> dict[HeadId, str]:
 
 def texts_of(folder: Path, split: Split) -> list[str]:
     workspace = Workspace.open(folder)
-    found = workspace.library.sentences(workspace.library.models()[0].id, split)
+    found = workspace.models.sentences(workspace.models.all()[0].id, split)
     workspace.close()
     return [sentence.text for sentence in found]
 
 
 def scores_of(folder: Path, head: HeadId) -> pd.DataFrame:
     workspace = Workspace.open(folder)
-    found = workspace.library.head_scores(workspace.library.models()[0].id, head)
+    found = workspace.library.head_scores(workspace.models.all()[0].id, head)
     workspace.close()
     return found
 
@@ -187,7 +187,7 @@ def test_limits_that_cannot_be_exit_with_2(arguments: list[str], folder: Path) -
 def test_a_killed_run_goes_on_by_the_same_command_and_pays_for_no_reply_twice(
     seed: int, server: ClaudeServer, runner: Jobs, workspace: Workspace
 ) -> None:
-    (info,) = workspace.library.models()
+    (info,) = workspace.models.all()
     server.delay = 0.4
     draw = random.Random(seed)
     limits = ClaudeLimits(candidates=2, rounds=1)
@@ -226,7 +226,7 @@ def test_in_batches_a_head_fails_and_the_budget_ends_the_job_well(
     server: ClaudeServer, runner: Jobs, workspace: Workspace
 ) -> None:
     """The worst heads come first: those it leaves out have the best programs already."""
-    (info,) = workspace.library.models()
+    (info,) = workspace.models.all()
     server.faults.extend(["", "refusal"])
     limits = ClaudeLimits(candidates=2, rounds=0, batches=True, budget=0.05)
     heads = info.head_ids()[:6]
@@ -285,7 +285,7 @@ def test_calls_of_a_batch_that_a_kill_kept_from_being_submitted_cost_nothing(
 
 @pytest.mark.slow
 def test_a_batch_survives_a_kill(server: ClaudeServer, runner: Jobs, workspace: Workspace) -> None:
-    (info,) = workspace.library.models()
+    (info,) = workspace.models.all()
     job = runner.start_claude(info, HEADS, ClaudeLimits(candidates=2, rounds=1, batches=True), api_key=KEY)
     folder = runner.folder(job)
     while not (folder.path / "batches.jsonl").is_file():
@@ -304,7 +304,7 @@ def test_a_batch_survives_a_kill(server: ClaudeServer, runner: Jobs, workspace: 
 def test_a_cancelled_run_cancels_its_batch_and_reads_what_that_had_answered(
     is_resumed: bool, server: ClaudeServer, runner: Jobs, workspace: Workspace
 ) -> None:
-    (info,) = workspace.library.models()
+    (info,) = workspace.models.all()
     server.looks = 10**6
     limits = ClaudeLimits(candidates=2, rounds=0, batches=True)
     job = runner.start_claude(info, HEADS, limits, api_key=KEY)
@@ -341,7 +341,7 @@ def test_heads_that_a_passing_fault_left_out_are_asked_about_again(
     batches: bool, server: ClaudeServer, runner: Jobs, workspace: Workspace
 ) -> None:
     """By the same button; and the same question in another order is the same run."""
-    (info,) = workspace.library.models()
+    (info,) = workspace.models.all()
     limits = ClaudeLimits(candidates=2, rounds=0, batches=batches)
     server.faults.append("")
     server.always = "529"
@@ -360,7 +360,7 @@ def test_a_head_that_breaks_down_does_not_end_the_run(
     batches: bool, server: ClaudeServer, runner: Jobs, workspace: Workspace
 ) -> None:
     """Its best program is one of a later version of the language, say."""
-    (info,) = workspace.library.models()
+    (info,) = workspace.models.all()
     limits = ClaudeLimits(candidates=2, rounds=0, batches=batches)
     job = runner.start_claude(info, HEADS, limits, api_key=KEY)
     runner.cancel(job)
@@ -378,7 +378,7 @@ def test_a_head_that_breaks_down_does_not_end_the_run(
 def test_the_key_is_nowhere_but_in_the_environment_of_the_worker_that_asks(
     server: ClaudeServer, workspace: Workspace, runner: Jobs
 ) -> None:
-    (info,) = workspace.library.models()
+    (info,) = workspace.models.all()
     server.delay = 0.3
     server.faults.extend(["400", "529"])  # both quote the key
     job = runner.start_claude(info, HEADS[:3], ClaudeLimits(candidates=1, rounds=0), api_key=KEY)
@@ -407,7 +407,7 @@ def test_a_worker_that_does_not_ask_gets_no_key(
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     runner = Jobs(workspace, Settings.read({**os.environ, "HEADSCRIPT_WORKSPACE": str(workspace.folder)}))
-    (info,) = workspace.library.models()
+    (info,) = workspace.models.all()
     job = runner.start_search(info, HEADS[:1])
     while (worker := runner.folder(job).worker()) is None:
         time.sleep(0.01)

@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import HybridError
-from core.review.progress import decisions, heads_in_share, progress
+from core.review import heads_in_share, progress
 from core.types import Action, HeadId, Verdict
 
 
@@ -11,22 +11,10 @@ def verdict(event: int, head: str, action: Action) -> Verdict:
     return Verdict(event, HeadId.parse(head), f"p-{head}", action, "ada", "", "2026-01-01T00:00:00Z")
 
 
-def test_skips_and_flags_are_not_decisions() -> None:
-    found = decisions([verdict(1, "L0H0", Action.SKIP), verdict(2, "L0H1", Action.FLAG)])
-    assert not found
-
-
 def test_progress_counts_heads_proposed_decided_accepted() -> None:
     verdicts = [verdict(1, "L0H0", Action.ACCEPT), verdict(2, "L0H1", Action.REJECT)]
-    best = [(HeadId.parse(head), f"p-{head}") for head in ("L0H0", "L0H1", "L0H2")]
-    counts = progress(270, best, decisions(verdicts))
+    counts = progress(270, 3, {word.head: word for word in verdicts})
     assert (counts.heads, counts.proposed, counts.decided, counts.accepted) == (270, 3, 2, 1)
-
-
-def test_a_head_waits_while_only_another_than_its_best_program_is_rejected() -> None:
-    best = [(HeadId(0, 0), "best"), (HeadId(0, 1), "best")]
-    verdicts = [verdict(1, "L0H0", Action.REJECT), verdict(2, "L0H1", Action.ACCEPT)]
-    assert progress(2, best, decisions(verdicts)).decided == 1
 
 
 def test_a_share_is_rounded_to_heads_and_must_lie_between_0_and_1() -> None:

@@ -7,14 +7,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.language.scalar.trace import trace
-from core.store import Workspace
-from core.store.library import add_program
-from core.store.scores import add_scores
+from core.store import Workspace, add_program, add_scores
 from core.types import Estimate, Failure, HeadId, Score, Split
 from core.ui.heads.evidence import largest_weights, row_weights
 from core.ui.heads.passages import iou, worst_cell
 from core.ui.heads.why import conclusion, lines_of
-from core.ui.parts.state import Comparison
+from core.ui.parts.state import SideBySide
 from tests.conftest import TinyModel, call_core
 from tests.language_cases import CAT, cat_tokens, program
 from tests.workspace.pages.test_pages import OpenApp, go, open_app, text_of
@@ -92,7 +90,7 @@ def test_a_program_whose_features_are_not_available_fails_in_words(
 def add_to_first_head(folder: Path, source: str) -> str:
     """A program scored on L0H0 of the workspace's model; its id."""
     workspace = Workspace.open(folder)
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     with workspace.database.transaction() as cursor:
         name = add_program(cursor, source, "person")
         scores = [Score(name, HeadId(0, 0), split, Estimate(0.5, 0.4, 0.6), 0.1, 8, 0) for split in Split]
@@ -143,12 +141,12 @@ def test_an_encoders_cell_ahead_of_its_query_can_be_pinned(
     assert address(app)["at"] == "1.3"  # an encoder looks ahead
 
 
-def compared() -> Comparison:
+def compared() -> SideBySide:
     head = np.tril(np.full((5, 5), 0.2, np.float32))
     head[4] = [0.7, 0.3, 0, 0, 0]
     produced = np.tril(np.full((5, 5), 0.2, np.float32))
     produced[4] = [0, 0.4, 0.6, 0, 0]
-    return Comparison(WORDS, head, produced, None)
+    return SideBySide(WORDS, head, produced, None)
 
 
 def test_the_worst_cell_is_where_the_worst_row_errs_most() -> None:
@@ -158,7 +156,7 @@ def test_the_worst_cell_is_where_the_worst_row_errs_most() -> None:
 def test_iou_of_a_failed_program_is_0() -> None:
     found = compared()
     assert iou(found) == pytest.approx((5 - 0.7) / (5 + 0.7))
-    assert iou(Comparison(WORDS, found.head, found.program, Failure("domain", "line 1"))) == 0
+    assert iou(SideBySide(WORDS, found.head, found.program, Failure("domain", "line 1"))) == 0
 
 
 def test_weights_as_a_table_sum_the_pinned_queries() -> None:

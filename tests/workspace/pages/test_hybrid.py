@@ -3,8 +3,6 @@
 import math
 from pathlib import Path
 
-import pandas as pd
-
 from core.language import parse
 from core.store import Workspace
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid
@@ -18,7 +16,6 @@ from core.types import (
     MadeHybrid,
     Split,
 )
-from core.ui.hybrid.curve import cheap_controls
 from core.ui.parts import state
 from tests import tiny
 from tests.workspace.pages.test_pages import OpenApp, add_hybrids, button, go, open_app, text_of
@@ -28,7 +25,7 @@ __all__ = ["open_app"]
 
 def test_a_curve_without_points_is_no_curve(open_app: OpenApp, workspace_copy: Path) -> None:
     workspace = Workspace.open(workspace_copy)
-    model = workspace.library.models()[0].id
+    model = workspace.models.all()[0].id
     with workspace.database.transaction() as cursor:
         add_curve(cursor, Curve(model, "none", "test", passages=0, tokens=0, rows=()))
     workspace.close()
@@ -55,7 +52,7 @@ def test_an_imported_hybrid_is_measured_with_a_button(open_app: OpenApp, workspa
 def test_every_evaluation_of_a_hybrid_can_be_opened(open_app: OpenApp, workspace_copy: Path) -> None:
     add_hybrids(workspace_copy)
     workspace = Workspace.open(workspace_copy)
-    rows = workspace.hybrids.frame(workspace.library.models()[0].id)
+    rows = workspace.hybrids.frame(workspace.models.all()[0].id)
     hybrid = rows[rows.title == "three heads"].hybrid_id.iloc[0]
     with workspace.database.transaction() as cursor:
         measured = Evaluation(10.0, 15.0, Estimate(0.5, 0.4, 0.6), Estimate(0.3), 90, 4, 0)
@@ -72,7 +69,7 @@ def test_every_evaluation_of_a_hybrid_can_be_opened(open_app: OpenApp, workspace
 
 def know_costs(folder: Path, costs: dict[HeadId, float]) -> None:
     workspace = Workspace.open(folder)
-    model = workspace.library.models()[0].id
+    model = workspace.models.all()[0].id
     programs = {b.score.head: b.program.id for b in workspace.library.best(model, Split.VALIDATION)}
     known = {(head, programs[head]): kl for head, kl in costs.items()}
     with workspace.database.transaction() as cursor:
@@ -116,7 +113,7 @@ def test_a_calibrated_program_names_the_one_it_was_fitted_from(
     open_app: OpenApp, workspace_copy: Path
 ) -> None:
     workspace = Workspace.open(workspace_copy)
-    model = workspace.library.models()[0].id
+    model = workspace.models.all()[0].id
     near = "def attend(q, k):\n    return {} ** (q.index - k.index)\n"
     parent = parse(near.format(0.5)).id
     programs = (
@@ -137,12 +134,3 @@ def test_a_calibrated_program_names_the_one_it_was_fitted_from(
     (table,) = [found.value for found in app.dataframe if "fitted from" in found.value]
     assert table["head"].tolist() == ["L0H1", "L2H0"]
     assert table["fitted from"].tolist() == [parent, ""]
-
-
-def test_a_control_is_cheap_unless_it_clearly_costs_more() -> None:
-    """At a quarter `uniform` costs more, but not clearly; at half it does. Older curves have no interval."""
-    rows = [("cost", False, 0.25, 0.10, None), ("cost", False, 0.5, 0.30, None)]
-    rows += [("uniform", True, 0.25, 0.11, [-0.01, 0.03]), ("uniform", True, 0.5, 0.90, [0.5, 0.7])]
-    rows += [("shuffled", True, 0.25, 0.10, None), ("shuffled", True, 0.5, 0.31, None)]
-    frame = pd.DataFrame(rows, columns=["order", "control", "share", "kl", "beyond"])
-    assert cheap_controls(frame) == {"uniform": [0.25], "shuffled": [0.25]}

@@ -14,12 +14,11 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import WorkspaceError
 from core.language import parse
-from core.review.queue import Order
+from core.review import QueueOrder
 from core.scoring import BASELINES
-from core.store import Workspace
+from core.store import Workspace, add_model, add_sentences
 from core.store.gains import HeadGain
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid
-from core.store.library import add_model, add_sentences
 from core.types import (
     Action,
     Curve,
@@ -119,7 +118,7 @@ def test_the_overview_counts_heads_and_verdicts(open_app: OpenApp, workspace_cop
 
 def accept_first(folder: Path, count: int) -> list[HeadId]:
     workspace = Workspace.open(folder)
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     best = workspace.library.best(model.id, Split.TEST)[:count]
     for found in best:
         workspace.verdicts.record(model.id, found.score.head, found.program.id, Action.ACCEPT, "ada")
@@ -149,12 +148,12 @@ def test_when_everything_is_reviewed_the_page_leads_to_the_hybrid(
 
 def test_a_new_session_takes_up_the_reviewers_last_settings(open_app: OpenApp, workspace_copy: Path) -> None:
     app = go(open_app(workspace_copy), "review")
-    select(app, "Order", Order.CATEGORY)
+    select(app, "Order", QueueOrder.CATEGORY)
     first = app.title[0].value
     close_app()
     app = go(open_app(workspace_copy), "review")
     assert app.title[0].value == first
-    assert next(box for box in app.selectbox if box.label == "Order").value == Order.CATEGORY
+    assert next(box for box in app.selectbox if box.label == "Order").value == QueueOrder.CATEGORY
 
 
 def select(app: AppTest, label: str, value: str) -> None:
@@ -180,7 +179,7 @@ def test_a_program_whose_features_are_not_there_says_so_on_its_card(
 def keep_one_head(folder: Path, source: str) -> None:
     """Leave one head with a program, this one, which no baseline beats."""
     workspace = Workspace.open(folder)
-    model = workspace.library.models()[0].id
+    model = workspace.models.all()[0].id
     workspace.database.run("DELETE FROM scores WHERE layer > 0 OR head > 0")
     scores = [Score("", HeadId(0, 0), split, Estimate(1.0, 1.0, 1.0), 0.0, 1, 0) for split in Split]
     name = parse(source).id
@@ -237,7 +236,7 @@ def test_a_share_larger_than_what_the_filter_leaves_is_cut(open_app: OpenApp, wo
 def add_hybrids(folder: Path) -> None:
     """A measured hybrid, a curve whose uniform control costs nothing at half, and an imported hybrid."""
     workspace = Workspace.open(folder)
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     best = workspace.library.best(model.id, Split.VALIDATION)
     programs = tuple(HybridProgram(b.score.head, b.program.source) for b in best[:3])
     made = MadeHybrid(programs, "three heads", 0.25, order="cost", calibration=((0, 0.4), (10, 0.3)))
@@ -300,7 +299,7 @@ def test_what_heads_are_expected_to_cost_is_said_before_anything_runs(
     open_app: OpenApp, workspace_copy: Path
 ) -> None:
     workspace = Workspace.open(workspace_copy)
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     best = workspace.library.best(model.id, Split.VALIDATION)
     costs = {(b.score.head, b.program.id): 0.01 for b in best}
     with workspace.database.transaction() as cursor:
@@ -398,7 +397,7 @@ def test_a_failed_run_shows_its_reason_its_cost_and_a_button_to_try_again(
     open_app: OpenApp, workspace_copy: Path
 ) -> None:
     workspace = Workspace.open(workspace_copy)
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     workspace.jobs.add("20990101-000000-synthesize-abc", "synthesize", model.id, {"heads": ["L0H1"]})
     paid = [(1, {"event": "cost", "usd": 1.25, "at": 1.0})]
     workspace.jobs.ingest("20990101-000000-synthesize-abc", paid, lambda cursor, number, event: None)

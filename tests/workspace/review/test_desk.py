@@ -9,12 +9,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.language import parse
-from core.review.queue import Order, Pile, View, pair
+from core.review import Desk, Pile, QueueOrder, View
 from core.scoring import BASELINES
 from core.store import Workspace
 from core.types import Action, Card, Estimate, HeadId, Score, Split
 from core.ui.parts import state
-from core.ui.review.desk import Desk
+from core.ui.review.desk import OpenRecords
 from tests.workspace.pages.test_pages import OpenApp, close_app, go, keep_one_head, open_app, select, text_of
 
 __all__ = ["open_app"]
@@ -25,7 +25,8 @@ WEAK = "def attend(q, k):\n    return k.index + 0.5\n"
 def desk(workspace_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """A desk before all heads."""
     monkeypatch.setenv("HEADSCRIPT_WORKSPACE", str(workspace_copy))
-    yield Desk(state.models()[0], "ada", View(pile=Pile.ALL))
+    model = state.models()[0]
+    yield Desk(model, OpenRecords(model), "ada", View(pile=Pile.ALL))
     close_app()
 
 
@@ -38,7 +39,7 @@ def on_screen(desk: Desk) -> Card:
 
 
 def words(desk: Desk) -> dict[str, Action]:
-    return {word.program: word.action for word in desk.workspace.verdicts.opinions(desk.model.id)}
+    return {word.program: word.action for word in state.owner().workspace.verdicts.opinions(desk.model.id)}
 
 
 def save_weak_program(workspace: Workspace, model: str, head: HeadId, parent: str) -> str:
@@ -50,7 +51,7 @@ def save_weak_program(workspace: Workspace, model: str, head: HeadId, parent: st
 def test_a_flag_or_skip_on_what_is_accepted_changes_nothing(action: Action, desk: Desk) -> None:
     accepted = on_screen(desk)
     desk.decide(Action.ACCEPT, "")
-    desk.go_to(pair(accepted))
+    desk.go_to(accepted.id)
     on_screen(desk)
     desk.decide(action, "")
     assert words(desk) == {accepted.program.id: Action.ACCEPT}
@@ -61,7 +62,7 @@ def test_a_flag_or_skip_on_what_is_accepted_changes_nothing(action: Action, desk
 def test_a_skip_is_about_the_candidate_on_the_screen_and_undo_returns_to_it(desk: Desk) -> None:
     best = on_screen(desk)
     desk.decide(Action.REJECT, "")
-    desk.go_to(pair(best))
+    desk.go_to(best.id)
     desk.flip()
     other = on_screen(desk)
     assert (other.head, other != best) == (best.head, True)
@@ -72,7 +73,7 @@ def test_a_skip_is_about_the_candidate_on_the_screen_and_undo_returns_to_it(desk
 
 
 def test_a_skipped_candidate_puts_its_head_off(desk: Desk) -> None:
-    desk.change(View(order=Order.LIFT))
+    desk.change(View(order=QueueOrder.LIFT))
     first = on_screen(desk)
     desk.flip()
     on_screen(desk)
@@ -82,7 +83,7 @@ def test_a_skipped_candidate_puts_its_head_off(desk: Desk) -> None:
 
 def test_every_saved_edit_of_a_head_is_among_its_candidates_and_so_is_its_best(desk: Desk) -> None:
     best = on_screen(desk)
-    saved = save_weak_program(desk.workspace, desk.model.id, best.head, best.program.id)
+    saved = save_weak_program(state.owner().workspace, desk.model.id, best.head, best.program.id)
     desk.refresh()
     desk.go_to((best.head, saved))
     edit = on_screen(desk)
@@ -181,19 +182,19 @@ def test_another_models_queue_stays_as_it_was(open_app: OpenApp, workspace_copy:
         workspace.database.run(
             f"INSERT INTO {table} SELECT * REPLACE ('second-0000' AS model_id) FROM {table}"
         )
-    first = next(model.id for model in workspace.library.models() if model.id != "second-0000")
+    first = next(model.id for model in workspace.models.all() if model.id != "second-0000")
     workspace.close()
     app = go(open_app(workspace_copy), "review")
     app.session_state["reviewer"] = "ada"
-    for model, order in ((first, Order.CATEGORY), ("second-0000", Order.CHEAP)):
+    for model, order in ((first, QueueOrder.CATEGORY), ("second-0000", QueueOrder.CHEAP)):
         app.session_state["model"] = model
         app.run()
         select(app, "Order", order)
     app.session_state["model"] = first
     app.run()
-    assert next(box for box in app.selectbox if box.label == "Order").value == Order.CATEGORY
+    assert next(box for box in app.selectbox if box.label == "Order").value == QueueOrder.CATEGORY
     saved = [state.owner().workspace.reviewers.view(model, "ada") for model in (first, "second-0000")]
-    assert [view and view["order"] for view in saved] == [Order.CATEGORY, Order.CHEAP]
+    assert [view and view["order"] for view in saved] == [QueueOrder.CATEGORY, QueueOrder.CHEAP]
 
 
 def test_where_accounts_are_configured_the_account_reviews(open_app: OpenApp, workspace_copy: Path) -> None:
@@ -211,7 +212,7 @@ def test_where_accounts_are_configured_the_account_reviews(open_app: OpenApp, wo
 def test_an_imported_reason_is_text(open_app: OpenApp, workspace_copy: Path) -> None:
     app = go(open_app(workspace_copy), "review")
     workspace, model = state.owner().workspace, state.models()[0]
-    head, program = workspace.cards.best(model.id)[0]
+    head, program = workspace.library.best_programs(model.id)[0]
     app.session_state["reviewer"] = "ada"
     workspace.verdicts.record(model.id, head, program, Action.REJECT, "ada", "![x](http://y)")
     app.run()
@@ -221,7 +222,7 @@ def test_an_imported_reason_is_text(open_app: OpenApp, workspace_copy: Path) -> 
 def test_a_baseline_that_fits_best_is_flipped_back_to(desk: Desk) -> None:
     best = on_screen(desk)
     name = parse(BASELINES["random token"]).id
-    desk.workspace.database.run(
+    state.owner().workspace.database.run(
         "UPDATE scores SET iou = 1 WHERE program_id = ? AND layer = ? AND head = ?",
         [name, best.head.layer, best.head.head],
     )

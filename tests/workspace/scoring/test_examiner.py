@@ -28,9 +28,9 @@ def workspace(workspace_copy: Path) -> Iterator[Workspace]:
 def test_a_cards_evidence_has_the_mean_and_interval_of_its_stored_score(
     split: Split, workspace: Workspace
 ) -> None:
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     examiner = workspace.examiner(model, split)
-    for card in workspace.cards.cards(model.id, workspace.cards.best(model.id)):
+    for card in workspace.cards.cards(model.id, workspace.library.best_programs(model.id)):
         found = examiner.compare(card.head, parse(card.program.source)).fit
         stored = card.fits[split]
         assert (found.value, found.low, found.high) == pytest.approx(
@@ -39,8 +39,8 @@ def test_a_cards_evidence_has_the_mean_and_interval_of_its_stored_score(
 
 
 def test_the_worst_sentences_come_first_and_the_median_is_typical(workspace: Workspace) -> None:
-    model = workspace.library.models()[0]
-    card = workspace.cards.cards(model.id, workspace.cards.best(model.id)[:1])[0]
+    model = workspace.models.all()[0]
+    card = workspace.cards.cards(model.id, workspace.library.best_programs(model.id)[:1])[0]
     examiner = workspace.examiner(model, Split.VALIDATION)
     found = examiner.compare(card.head, parse(card.program.source))
     ordered = sorted(found.ious.tolist())
@@ -55,7 +55,7 @@ def test_the_worst_sentences_come_first_and_the_median_is_typical(workspace: Wor
 def test_long_passages_are_compared_a_few_at_a_time_with_the_same_result(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     source = "def attend(q, k):\n    return 1 / (q.index - 9) if q.index > 8 else k.index + 1\n"
     together = workspace.examiner(model, Split.VALIDATION).compare(model.head_ids()[5], parse(source))
     monkeypatch.setattr(examiner, "_BATCH_PAIRS", 1)
@@ -80,7 +80,7 @@ def test_what_is_evaluated_together_is_bounded_by_its_padded_cells() -> None:
 
 
 def test_a_program_that_fails_everywhere_scores_0_and_says_why(workspace: Workspace) -> None:
-    model = workspace.library.models()[0]
+    model = workspace.models.all()[0]
     examiner = workspace.examiner(model, Split.VALIDATION)
     found = examiner.compare(
         model.head_ids()[0], parse("def attend(q, k):\n    return 1 / (k.index - k.index)\n")
@@ -90,8 +90,8 @@ def test_a_program_that_fails_everywhere_scores_0_and_says_why(workspace: Worksp
 
 
 def test_a_cards_figures_are_those_of_the_head_scores(workspace: Workspace) -> None:
-    model = workspace.library.models()[0]
-    for card in workspace.cards.cards(model.id, workspace.cards.best(model.id)[:3]):
+    model = workspace.models.all()[0]
+    for card in workspace.cards.cards(model.id, workspace.library.best_programs(model.id)[:3]):
         scores = workspace.library.head_scores(model.id, card.head)
         row = scores[scores.program_id == card.program.id].iloc[0]
         baseline = scores[scores.origin == "baseline"].test.max()
@@ -114,8 +114,8 @@ def test_a_png_has_a_pixel_a_cell_and_nothing_in_the_future() -> None:
 
 
 def test_the_report_names_what_was_accepted_and_asks_for_nothing_from_outside(workspace: Workspace) -> None:
-    model = workspace.library.models()[0]
-    best = workspace.cards.best(model.id)
+    model = workspace.models.all()[0]
+    best = workspace.library.best_programs(model.id)
     for head, program in best[:2]:
         workspace.verdicts.record(model.id, head, program, Action.ACCEPT, "<b>ada</b>")
     other = workspace.cards.candidates(model.id, best[0][0], 9)[-1]

@@ -11,8 +11,7 @@ from core.errors import DecisionsError
 from core.language import parse
 from core.scoring import BASELINES
 from core.sharing.decisions import export_lines, import_lines
-from core.store import Workspace
-from core.store.library import add_model, add_program
+from core.store import Workspace, add_model, add_program
 from core.types import Action, HeadId, ModelInfo
 
 HEAD = HeadId(0, 1)
@@ -135,7 +134,7 @@ def test_undo_takes_back_what_was_decided_here_before_what_came_with_a_file(
 def test_which_programs_are_baselines_is_not_said_by_a_file(here: Workspace, there: Workspace) -> None:
     decided(here)
     import_lines(there, changed(list(export_lines(here)), 1, origin="person"))
-    assert [row["origin"] for row in there.decisions.programs()] == ["baseline"]
+    assert [row["origin"] for row in there.verdict_rows.programs()] == ["baseline"]
 
 
 def changed(lines: list[str], at: int, **fields: object) -> list[str]:
@@ -187,8 +186,8 @@ def test_the_command_line_exports_and_imports(
     workspace_copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace = Workspace.open(workspace_copy)
-    model = workspace.library.models()[0]
-    pairs = workspace.cards.best(model.id)[:2]
+    model = workspace.models.all()[0]
+    pairs = workspace.library.best_programs(model.id)[:2]
     workspace.verdicts.record_all(model.id, pairs, Action.ACCEPT, "ada")
     workspace.close()
     decisions, page = str(tmp_path / "decisions.jsonl"), str(tmp_path / "report.html")

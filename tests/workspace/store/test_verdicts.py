@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.scoring import BASELINES
-from core.store import Workspace
-from core.store.library import add_program
+from core.store import Workspace, add_program
 from core.types import Action, HeadId
 
 HEAD = HeadId(0, 1)

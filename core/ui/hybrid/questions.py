@@ -1,8 +1,7 @@
-"""What leaves the app: questions answered, and the hybrid as a folder."""
+"""How model and hybrid answer questions."""
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -46,32 +45,9 @@ def draw_downstream(model: ModelInfo, hybrid: str) -> None:
         key="questions",
     )
     if uploaded is not None and st.button("Answer", icon=":material/quiz:"):
-        held = state.owner().workspace.folder / "questions"
-        held.mkdir(exist_ok=True)
-        path = held / Path(uploaded.name).name
+        folder = state.owner().workspace.folder / "questions"
+        folder.mkdir(exist_ok=True)
+        path = folder / Path(uploaded.name).name
         path.write_bytes(uploaded.getvalue())
         jobs.start(lambda: state.owner().runner.start_downstream(model, hybrid, path))
     st.caption("Tasks of lm-eval by name: see the README, *Hybrids*.")
-
-
-def draw_export(model: ModelInfo, row: pd.Series) -> None:
-    """The hybrid as a folder, zipped."""
-    st.markdown(
-        "A folder with the programs, the figures, a model card and how to load it: "
-        "`core.hybrid.load_hybrid(folder)` gives the same logits."
-    )
-    if st.button("Prepare the folder", icon=":material/folder_zip:"):
-        from core.sharing.hybrid_folder import export_hybrid, zipped  # imports transformers
-
-        with tempfile.TemporaryDirectory() as scratch, st.spinner("Writing the folder"):
-            folder = Path(scratch) / "hybrid"
-            export_hybrid(state.owner().workspace, model, row.hybrid_id, folder)
-            packed = zipped(folder)
-        st.download_button(
-            "Download",
-            packed,
-            f"headscript-{row.hybrid_id}.zip",
-            "application/zip",
-            icon=":material/download:",
-            on_click="ignore",
-        )

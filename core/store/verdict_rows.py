@@ -12,7 +12,7 @@ _TIME = "'%Y-%m-%dT%H:%M:%S.%fZ'"
 Row = dict[str, Any]
 
 
-class DecisionTable:
+class VerdictRows:
     """Verdict events under names that hold in every workspace."""
 
     def __init__(self, database: Database) -> None:

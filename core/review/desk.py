@@ -1,0 +1,204 @@
+"""A reviewer's place at the queue: the settings, the card on the screen, and what each key does to them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from core.review.opinions import DECISIONS, REASONS
+from core.review.queue import Pile, View, review_queue, successor
+from core.review.records import Records
+from core.types import Action, Card, CardId, ModelInfo, Verdict
+
+HISTORY = 50  # decided cards that the left arrow walks back through
+
+
+@dataclass
+class Desk:
+    """What one session holds of a reviewer's work on a model."""
+
+    model: ModelInfo
+    records: Records
+    reviewer: str
+    view: View
+    ticket: str = field(default_factory=lambda: uuid.uuid4().hex)  # names the card that is on the screen
+    is_editing: bool = False
+    seen: int | None = None  # the reviewer's own event on the card when it was drawn
+    notice: str = ""  # said once, above the card
+    revealed: str = ""  # figures of the card just decided, in blind mode
+
+    def __post_init__(self) -> None:
+        self.refresh()
+
+    @property
+    def key(self) -> str:
+        """What names the model and the reviewer in the keys of widgets."""
+        return f"{self.model.id}-{self.reviewer}"
+
+    def refresh(self) -> None:
+        """Read anew what the workspace holds; once a run and after each change."""
+        self.shelf = self.records.shelf()
+        self.opinions = self.records.opinions()
+        self._queues: dict[View, list[Card]] = {}
+
+    def queue(self) -> list[Card]:
+        """The cards that wait, in order."""
+        view = replace(self.view, card=None, is_blind=False)
+        if view not in self._queues:
+            second: Sequence[Card] = ()
+            if view.pile == Pile.SECOND:
+                second = self.shelf.cards(self.opinions.judged_by_others(self.reviewer))
+            self._queues[view] = review_queue(self.shelf.best, second, self.opinions, self.reviewer, view)
+        return self._queues[view]
+
+    def card(self, queue: Sequence[Card]) -> Card | None:
+        """The card on the screen: the one last gone to, else the first of the queue."""
+        if self.view.card is not None:
+            chosen = self.shelf.cards([self.view.card])
+            if chosen:
+                return chosen[0]
+        return queue[0] if queue else None
+
+    def show(self, card: Card) -> None:
+        """Note that this card is now on the screen; a key counts for it alone."""
+        word = self.own_word(card)
+        self.seen = word.event if word is not None else None
+        if self.view.card != card.id:
+            self.ticket = uuid.uuid4().hex
+            self.view = replace(self.view, card=card.id)
+
+    def own_word(self, card: Card) -> Verdict | None:
+        """The reviewer's own standing word on a card."""
+        return self.opinions.by(self.reviewer, card)
+
+    def candidates(self, card: Card) -> list[Card]:
+        """The programs to flip through; in blind mode in an order that tells nothing of how they fit."""
+        candidates = self.shelf.candidates(card)
+        return sorted(candidates, key=lambda other: other.program.id) if self.view.is_blind else candidates
+
+    def recent(self, count: int) -> list[Verdict]:
+        """The reviewer's latest words, in the order in which undo takes them back."""
+        return self.records.verdicts.recent(self.model.id, count, self.reviewer)
+
+    def go_to(self, card: CardId | None) -> None:
+        """Put a card on the screen; None for the first of the queue."""
+        self.change(replace(self.view, card=card))
+
+    def change(self, view: View) -> None:
+        """Take other settings, and keep them for the next session; another card ends editing this one."""
+        self.ticket = uuid.uuid4().hex
+        self.is_editing = self.is_editing and view.card == self.view.card
+        if view != self.view:
+            self.view = view
+            self.records.keep(self.reviewer, view)
+
+    def decide(self, action: Action, reason: str) -> None:
+        """Record a verdict on the card on the screen, and go to the next."""
+        before = self.queue()
+        card = self.card(before)
+        if card is None:
+            return
+        word = self.own_word(card)
+        if word is not None and word.event != self.seen:
+            self.notice = f"You decided {card.head} in another tab: {word.action}. This key changed nothing."
+        elif action in DECISIONS or word is None or word.action not in DECISIONS:
+            self.records.verdicts.record(
+                self.model.id, card.head, card.program.id, action, self.reviewer, reason, uid=self.ticket
+            )
+            self.revealed = figures_in_words(card) if action in DECISIONS else ""
+        elif action == Action.FLAG:
+            self.notice = f"Your {word.action} of {card.head} stands; only what is undecided can be flagged."
+        self.refresh()
+        after = self.queue()
+        waiting = next((left for left in after if left.head == card.head), None)
+        if action in DECISIONS and waiting is not None and waiting != card and self.view.pile != Pile.ALL:
+            self.go_to(waiting.id)  # another candidate was decided, the head was not
+            return
+        following = successor(before, after, card.head)
+        self.go_to(following.id if following else None)
+
+    def decide_all(self, action: Action, reason: str = "") -> None:
+        """Record the same verdict on every card of the queue; one undo takes them back."""
+        pairs = [card.id for card in self.queue()]
+        self.records.verdicts.record_all(self.model.id, pairs, action, self.reviewer, reason)
+        self.refresh()
+        self.notice = f"{len(pairs)} programs: {action}. One undo takes all of them back."
+        self.go_to(None)
+
+    def undo(self) -> None:
+        """Take back the latest decision and return to its card."""
+        taken_back = self.records.verdicts.undo(self.model.id, self.reviewer)
+        self.refresh()
+        if len(taken_back) == 1:
+            self.go_to((taken_back[0].head, taken_back[0].program))
+        elif taken_back:
+            self.notice = f"{len(taken_back)} decisions that were made at once are taken back."
+            self.go_to(None)
+        else:
+            self.notice = "There is nothing to undo."
+
+    def step(self, by: int) -> None:
+        """The card after (1) or before (-1); before the queue lie the cards decided last."""
+        queue = self.queue()
+        card = self.card(queue)
+        if card is None:
+            return
+        walk = [*self._history(queue), *(waiting.id for waiting in queue)]
+        here = card.id
+        at = (
+            walk.index(here)
+            if here in walk
+            else next((i for i, w in enumerate(walk) if w[0] == card.head), 0)
+        )
+        self.go_to(walk[(at + by) % len(walk)] if walk else None)
+
+    def _history(self, queue: Sequence[Card]) -> list[CardId]:
+        waiting = {card.head for card in queue}
+        pairs = dict.fromkeys(
+            (word.head, word.program) for word in self.recent(HISTORY) if word.action in DECISIONS
+        )
+        return [past for past in reversed(pairs) if past[0] not in waiting]
+
+    def flip(self) -> None:
+        """The head's next candidate."""
+        card = self.card(self.queue())
+        if card is None:
+            return
+        candidates = self.candidates(card)
+        self.go_to(candidates[(candidates.index(card) + 1) % len(candidates)].id)
+
+    def press(self, key: str, ticket: str, reason: str = "") -> None:
+        """Do what the verdict row was told, and only if it was about the card on the screen."""
+        if ticket != self.ticket or self.is_editing:
+            return
+        self.refresh()
+        self.notice = self.revealed = ""
+        match key:
+            case "accept" | "reject" | "skip" | "flag":
+                self.decide(Action(key), reason if reason in REASONS else "")
+            case "undo":
+                self.undo()
+            case "flip":
+                self.flip()
+            case "previous":
+                self.step(-1)
+            case "next":
+                self.step(1)
+            case "edit":
+                self.is_editing = True
+
+    def take_up(self, view: View) -> None:
+        """Go on where the reviewer was; with the first card if the one of then is gone or decided since."""
+        self.view = view
+        if view.card is None:
+            return
+        there = self.shelf.cards([view.card])
+        if not there or (self.own_word(there[0]) is not None and there[0] not in self.queue()):
+            self.view = replace(view, card=None)
+
+
+def figures_in_words(card: Card) -> str:
+    """What blind mode hid, in a few words."""
+    fits = ", ".join(f"{split} {fit.value:.2f}" for split, fit in card.fits.items())
+    return f"{card.head}: IoU {fits}; {card.origin}"

@@ -1,0 +1,67 @@
+"""What every reviewer said of every program, and which heads are decided by it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from core.types import Action, Card, CardId, HeadId, Verdict
+
+DECISIONS = (Action.ACCEPT, Action.REJECT)
+REASONS = (
+    "trivial",
+    "wrong here",
+    "overfitted",
+    "unreadable",
+    "false docstring",
+    "too weak",
+    "too long",
+    "redundant",
+    "other",
+)
+
+
+class Opinions:
+    """Every reviewer's word on each program of each head.
+
+    `verdicts` holds one a reviewer and program; `decided` the heads that are decided, which is not for single
+    words to say: on a program the latest decision stands, whoever made it.
+    """
+
+    def __init__(self, verdicts: Iterable[Verdict], decided: Collection[HeadId] = ()) -> None:
+        self.of: dict[CardId, dict[str, Verdict]] = {}
+        self.decided_heads = frozenset(decided)
+        self._put_off: dict[tuple[HeadId, str], int] = {}
+        for verdict in verdicts:
+            self.of.setdefault((verdict.head, verdict.program), {})[verdict.reviewer] = verdict
+            if verdict.action not in DECISIONS:
+                of_head = verdict.head, verdict.reviewer
+                self._put_off[of_head] = max(verdict.event, self._put_off.get(of_head, 0))
+        actions = {card: {word.action for word in words.values()} for card, words in self.of.items()}
+        self.judged = {card for card, taken in actions.items() if taken & set(DECISIONS)}  # by anyone
+        self.flagged = {card for card, taken in actions.items() if Action.FLAG in taken} - self.judged
+
+    def reasons(self) -> Counter[str]:
+        """How often each reason stands behind a reject."""
+        words = (word for of_card in self.of.values() for word in of_card.values())
+        return Counter(word.reason for word in words if word.action == Action.REJECT and word.reason)
+
+    def by(self, reviewer: str, card: Card) -> Verdict | None:
+        """The reviewer's own word on a card."""
+        return self.of.get(card.id, {}).get(reviewer)
+
+    def put_off(self, reviewer: str, head: HeadId) -> int:
+        """The reviewer's latest skip or flag of a program of the head, as an event; 0 if there is none."""
+        return self._put_off.get((head, reviewer), 0)
+
+    def is_decided(self, head: HeadId) -> bool:
+        """Whether a program of the head stands accepted, or its best program rejected."""
+        return head in self.decided_heads
+
+    def judged_by_others(self, reviewer: str) -> list[CardId]:
+        """What others accepted or rejected and this reviewer did not."""
+        return [
+            card
+            for card, words in self.of.items()
+            if card in self.judged and not (reviewer in words and words[reviewer].action in DECISIONS)
+        ]
