@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import os
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import transformers
@@ -13,6 +14,7 @@ from core.jobs.folder import EventWriter, Json
 from core.models.attention import extract
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel, load
+from core.settings import Settings
 from core.store.attention import AttentionWriter
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
@@ -37,6 +39,11 @@ def load_model(spec: Json, events: EventWriter) -> LoadedModel:
     return loaded
 
 
+def reading_as_stored(loaded: LoadedModel, workspace: Path) -> LoadedModel:
+    """The model with the spaCy pipeline that read its tokens in the workspace, for texts read afresh."""
+    return replace(loaded, pipeline=TokenStore(attention_folder(workspace, loaded.info.id)).pipeline())
+
+
 def read_corpus(spec: Json, events: EventWriter) -> Corpus:
     """The corpus a job names."""
     corpus = load_corpus(spec["corpus"], spec.get("limit"))
@@ -55,7 +62,11 @@ def annotate_and_extract(
     held = tokens.sentences()
     new = [sentence for sentence in corpus.sentences if sentence.id not in held]
     if new:
-        features = annotate(new, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
+        wanted = Settings.read(os.environ).spacy_pipeline
+        pipeline = tokens.pipeline() or wanted
+        if wanted not in (None, pipeline):
+            events.note(f"read with `{pipeline}`, as the sentences there were, not with `{wanted}`")
+        features = annotate(new, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length, pipeline)
         tokens.add(features)
         note_shortcomings(features, loaded.info, events)
     kept = _with_tokens(corpus, tokens, events)
@@ -92,4 +103,4 @@ def note_shortcomings(features: Features, info: ModelInfo, events: EventWriter) 
     if features.truncated:
         events.note(f"{features.truncated} passages were cut to the model's {info.max_length} tokens")
     if not features.has_syntax:
-        events.note("the spaCy model is not installed, so parts of speech and the like stay empty")
+        events.note("no spaCy pipeline read the text, so parts of speech and the like stay empty")

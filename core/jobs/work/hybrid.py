@@ -15,7 +15,7 @@ from core.hybrid.perplexity import Losses, Variant, evaluation, measure, predict
 from core.jobs.folder import EventWriter, JobFolder, Json
 from core.jobs.work.calibrate import TRAIN_PASSAGES, as_they_are, calibrated, calibrated_within
 from core.jobs.work.candidates import chooser_of
-from core.jobs.work.extract import load_model, note_shortcomings
+from core.jobs.work.extract import load_model, note_shortcomings, reading_as_stored
 from core.language import ParsedProgram, describe
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
@@ -120,7 +120,9 @@ def features_of(
     tokens = TokenStore(attention_folder(workspace, loaded.info.id))
     if {sentence.id for sentence in sentences} <= tokens.sentences():
         return tokens.read([sentence.id for sentence in sentences])
-    features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
+    features = annotate(
+        sentences, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length, tokens.pipeline()
+    )
     note_shortcomings(features, loaded.info, events)
     return features
 
@@ -141,7 +143,7 @@ def _strict(
     for done, passage in enumerate(few):
         events.progress("reading passages token by token", done, len(few))
         prefixes[passage.id] = annotate_prefixes(
-            passage, loaded.tokenizer, embeddings, loaded.info.max_length
+            passage, loaded.tokenizer, embeddings, loaded.info.max_length, features.pipeline
         )
     usual = ProgramPatterns(programs, True, loaded.device)
     strict = PrefixPatterns(programs, prefixes, loaded.device)
@@ -177,7 +179,7 @@ def measure_downstream(folder: JobFolder, workspace: Path, events: EventWriter) 
     """How often the model and a hybrid are right: on a PIQA-format file, or on tasks of lm-eval."""
     spec = folder.spec
     questions = read_questions(Path(spec["questions"]), spec["limit"]) if spec["questions"] else []
-    loaded = load_model(spec, events)
+    loaded = reading_as_stored(load_model(spec, events), workspace)
     require_patchable(loaded)
     hybrid = spec_from_json(loaded.info.id, spec["programs"])
     if spec["tasks"]:
