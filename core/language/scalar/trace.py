@@ -16,9 +16,9 @@ from core.features import Features, Kind, Token
 from core.language import nodes as n
 from core.language.reading.program import ParsedProgram
 from core.language.render import render_expression
-from core.language.scalar.arithmetic import PairFailed, arithmetic
-from core.language.scalar.reference import Pair, Scalar
+from core.language.scalar.reference import Pair
 from core.language.tensor.evaluator import Evaluator
+from core.language.values.scalars import PairFailed, Scalar, arithmetic
 from core.types import Failure
 
 RETURNED = "return"  # no local can have this name
