@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from core.doors import Door
 from core.features.occurrence import Occurrence
 
 Kind = Literal["number", "boolean", "text", "token"]
@@ -42,7 +43,7 @@ class Attribute:
     names: Mapping[str, str] = field(default_factory=dict)  # the phrases of texts that have their own
 
 
-ATTRIBUTES: dict[str, Attribute] = {}
+ATTRIBUTES: Door[Attribute] = Door("token attribute")
 
 
 def attribute(
@@ -58,15 +59,13 @@ def attribute(
 
     `missing` is 0, false, "" or no token unless given, and `default` is `missing`. A function that reads no
     spaCy word is copied into exported programs, so beside its argument it may use `unicodedata` alone.
-    Raises ValueError if the name is taken.
+    Raises PluginError if the name is taken.
     """
 
     def enter(read: Read) -> Read:
-        if name in ATTRIBUTES:
-            raise ValueError(f"there is an attribute `{name}` already; choose another name")
         nothing = _MISSING[kind] if missing is None else missing
         stored = nothing if default is None else default
-        ATTRIBUTES[name] = Attribute(name, kind, meaning, read, nothing, stored, **others)
+        ATTRIBUTES.add(Attribute(name, kind, meaning, read, nothing, stored, **others))
         return read
 
     return enter

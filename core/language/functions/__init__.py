@@ -9,10 +9,10 @@ from core.language.functions.function import (
     Function,
     ScalarCall,
     TensorCall,
-    enter,
     needs_lookahead,
 )
 
-enter(*numbers.FAMILY, *texts.FAMILY, *tokens.FAMILY)
+for _function in (*numbers.FAMILY, *texts.FAMILY, *tokens.FAMILY):
+    FUNCTIONS.add(_function)
 
-__all__ = ["FUNCTIONS", "Function", "ScalarCall", "TensorCall", "enter", "needs_lookahead"]
+__all__ = ["FUNCTIONS", "Function", "ScalarCall", "TensorCall", "needs_lookahead"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.doors import Door
 from core.features import ATTRIBUTES, Kind, Token
 from core.language.values.arithmetic import Fail
 from core.language.values.batch import Batch
@@ -83,15 +84,7 @@ class Function:
     tells: Literal["", "words", "likeness"] = ""  # for `describe`: of texts compared, of like words
 
 
-FUNCTIONS: dict[str, Function] = {}
-
-
-def enter(*functions: Function) -> None:
-    """Take functions into the language; raises ValueError if a name is taken."""
-    for function in functions:
-        if function.name in FUNCTIONS:
-            raise ValueError(f"there is a function `{function.name}` already; choose another name")
-        FUNCTIONS[function.name] = function
+FUNCTIONS: Door[Function] = Door("function of the language")
 
 
 def needs_lookahead(feature: str) -> bool:

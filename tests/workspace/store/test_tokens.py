@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import WorkspaceError
-from core.features import ATTRIBUTES, BUNDLED, NO_PIPELINE, Features, annotate, unit_rows
+from core.features import ATTRIBUTES, BUNDLED, NO_PIPELINE, Features, annotate, attribute, unit_rows
+from core.proposers.search.grammar import grammar_of
 from core.store.tokens import TokenStore
 from core.types import Sentence, Split
 from tests import tiny
@@ -82,6 +83,16 @@ def test_a_table_older_than_an_attribute_is_read_with_its_default(tmp_path, thre
         assert ours == theirs
     tokens.add(three)  # and such a table can be added to
     assert len(tokens.read()) == len(three)
+
+
+def test_an_attribute_added_later_stands_in_an_old_workspace_and_ends_no_search(tmp_path, three, monkeypatch):
+    tokens = store(tmp_path, three)
+    monkeypatch.setattr(ATTRIBUTES, "_entries", dict(ATTRIBUTES))
+    attribute("vowels", "number", "number of vowels", default=2.0)(lambda token: len(token.bare))
+    found = tokens.read()
+    assert {token.values["vowels"] for token in found.tokens(0)} == {2.0}
+    phrases = {part.source: part.phrase for part in grammar_of(found, is_causal=True).tokens}
+    assert phrases["{t}.vowels < 4"] == "tokens whose vowels is below 4"
 
 
 def test_parts_added_one_after_another_are_the_whole(tmp_path, three):
