@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,19 @@ def test_an_exported_program_reads_it_by_itself_or_asks_for_it(tmp_path: Path, e
     if "shape" in expression:
         bare = subprocess.run(command, input=b'["a"]', capture_output=True, check=False)
         assert b"has no 'shape', which this program reads" in bare.stderr
+
+
+def test_the_example_of_the_docs_is_read_and_exported(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/extending.md").read_text(encoding="utf-8")
+    source = page.partition("## A token attribute")[2].split("```python\n")[1].split("```")[0]
+    module = tmp_path / "added.py"
+    imports = "from __future__ import annotations\nfrom core.features import Occurrence, attribute\n"
+    module.write_text(imports + source, encoding="utf-8")
+    runpy.run_path(str(module))
+    read = annotate([Sentence("s0", "See www.a http", "", Split.TRAIN)], tiny.tokenizer(vocabulary=600))
+    expected = [text.startswith(("www.", "http")) for text in (t.values["text"] for t in read.tokens(0))]
+    assert [t.values["is_link"] for t in read.tokens(0)] == expected
+    assert "def read_is_link(token" in export(program("k.is_link"))
 
 
 def test_a_name_that_is_taken_is_refused() -> None:

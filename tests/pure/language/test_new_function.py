@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,21 @@ def test_an_exported_program_has_it(tmp_path: Path) -> None:
 def test_the_guide_explains_it() -> None:
     line = f"- sign(number) -> number: {SIGN.meaning}; `{SIGN.example}`"
     assert line in guide.system.__wrapped__()
+
+
+def test_the_example_of_the_docs_is_this_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs/extending.md").read_text(encoding="utf-8")
+    source = page.partition("## A function of the language")[2].split("```python\n")[1].split("```")[0]
+    *definitions, last = ast.parse(source).body
+    names = {"Function": Function, "Value": Value, "Bounds": Bounds}
+    exec(compile(ast.Module(definitions, []), "extending.md", "exec", dont_inherit=False), names)
+    assert isinstance(last, ast.Expr)
+    written = eval(compile(ast.Expression(last.value), "extending.md", "eval"), names)
+    monkeypatch.setattr(FUNCTIONS, "_entries", dict(FUNCTIONS))
+    FUNCTIONS.add(written)
+    expected = reference(program(BODY), cat_tokens())
+    np.testing.assert_allclose(Evaluator(CAT_FEATURES).run(program(BODY)).weights[0], expected, atol=1e-6)
+    assert written.exported == SIGN.exported
 
 
 def test_a_name_that_is_taken_is_refused() -> None:
