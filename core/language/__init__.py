@@ -17,7 +17,7 @@ from core.language.describe import Description, describe
 from core.language.functions import FUNCTIONS, Function, ScalarCall, TensorCall
 from core.language.reading.program import ParsedProgram, parse
 from core.language.scalar.reference import reference
-from core.language.scalar.trace import RETURNED, Contribution, Reading, Trace, row_total, trace
+from core.language.scalar.trace import RETURNED, Contribution, Observation, Trace, row_total, trace
 from core.language.tensor.evaluator import Evaluated, Evaluator, evaluate
 from core.language.values.batch import Batch
 from core.language.values.scalars import Scalar
@@ -37,8 +37,8 @@ __all__ = [
     "Evaluated",
     "Evaluator",
     "Function",
+    "Observation",
     "ParsedProgram",
-    "Reading",
     "Scalar",
     "ScalarCall",
     "TensorCall",

@@ -25,7 +25,7 @@ from core.language.reading.program import ParsedProgram
 from core.language.walk import children, expressions, parts, statements
 
 Category = Literal["first token", "final token", "sequential", "coreference", "syntactic", "uniform"]
-Reading = tuple[str, str]  # "q" or "k", and the attribute or function read from it
+Read = tuple[str, str]  # "q" or "k", and the attribute or function read from it
 
 END_MARKERS = frozenset({"[SEP]", "</s>", "<|endoftext|>", "<|im_end|>", "<eos>"})
 ITSELF = ""  # in place of an attribute: the token as a whole
@@ -88,9 +88,9 @@ class _Survey:
     """What a program's comparisons, arithmetic and searches bring together."""
 
     def __init__(self, program: ParsedProgram) -> None:
-        self.readings: set[Reading] = set()  # of the whole program
+        self.readings: set[Read] = set()  # of the whole program
         self.relates_texts = self.relates_places = self.asks_final = self.asks_first = False
-        self._locals: dict[str, set[Reading]] = {}
+        self._locals: dict[str, set[Read]] = {}
         for statement in statements(program.body):
             for expression in expressions(statement):
                 readings = self._readings(expression)
@@ -100,7 +100,7 @@ class _Survey:
                 for part in parts(expression):
                     self._inspect(part)
 
-    def _readings(self, node: n.Expression) -> set[Reading]:
+    def _readings(self, node: n.Expression) -> set[Read]:
         """What an expression reads of `q` and `k`, through locals too."""
         if isinstance(node, n.Parameter):
             return {(node.name, ITSELF)}
@@ -144,7 +144,7 @@ class _Survey:
         )
 
 
-def _names(readings: Set[Reading]) -> set[str]:
+def _names(readings: Set[Read]) -> set[str]:
     return {name for _, name in readings}
 
 
@@ -152,7 +152,7 @@ def _any_is(features: Set[str], aspect: Aspect) -> bool:
     return any(name in ATTRIBUTES and ATTRIBUTES[name].aspect == aspect for name in features)
 
 
-def _relates_places(readings: Set[Reading]) -> bool:
+def _relates_places(readings: Set[Read]) -> bool:
     return {token for token, name in readings if _is_place(name)} == {"q", "k"}
 
 
