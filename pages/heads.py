@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import ProgramError
 from core.language import parse
-from core.language.export.standalone import export
+from core.language.export import export
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui.heads import address, controls, evidence, notices, passages, steps, why
 from core.ui.heads.passages import OWN, Passage

@@ -89,7 +89,7 @@ def _language_model(loaded: LoadedModel, spec: HybridSpec) -> Any:
 
         def _likelihood(self, patched: Any, before: list[int], after: list[int]) -> tuple[float, bool]:
             ids = (before + after)[-loaded.info.max_length :]
-            features = annotate_ids(ids, loaded.tokenizer, embeddings)
+            features = annotate_ids(ids, loaded.tokenizer, embeddings, loaded.pipeline)
             log_p = patched.logits(features, [0])[0, -len(after) - 1 : -1].float().log_softmax(-1)
             targets = torch.tensor(ids[-len(after) :], device=log_p.device)
             found = log_p.gather(1, targets[:, None]).sum().item()

@@ -52,7 +52,9 @@ def accuracy(
     stems = [f"Question: {question.goal}\nAnswer:" for question in questions]
     texts = [f"{stem} {a}" for stem, q in zip(stems, questions, strict=True) for a in q.answers]
     passages = [Sentence(str(at), text, "question", Split.TEST) for at, text in enumerate(texts)]
-    features = annotate(passages, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
+    features = annotate(
+        passages, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length, loaded.pipeline
+    )
     if features.truncated:
         raise HybridError(
             f"{features.truncated} answers do not fit the model's {loaded.info.max_length} tokens"

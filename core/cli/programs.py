@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from core.proposers.llm.prices import PRICES_OF, estimate_cost
 from core.review import heads_named
 from core.settings import Settings
 from core.store import JobRecord, Workspace
+from core.store.tokens import TokenStore
+from core.store.workspace import attention_folder
 from core.types import BestProgram, ClaudeLimits, ModelInfo, SearchLimits, Split
 
 Json = dict[str, Any]
@@ -169,7 +171,8 @@ def best(now: Session, model: str | None, split: Split, passages: str | None) ->
 
         fresh = list(load_corpus(passages).sentences)  # before the model, which takes a while
         loaded = load(info.name, now.settings.models_folder, now.settings.device, now.terminal.say, info.id)
-        found = rescore(loaded, found, fresh)
+        tokens = TokenStore(attention_folder(now.settings.workspace, info.id))
+        found = rescore(replace(loaded, pipeline=tokens.pipeline()), found, fresh)
         label = passages
     return best_report(info, label, found)
 

@@ -6,22 +6,31 @@ tokenizer that reports offsets will do. Attributes that need text to the right o
 marked `lookahead`.
 """
 
-from core.features.annotation import annotate, annotate_ids, annotate_prefixes, load_parser
-from core.features.attributes import ATTRIBUTES, Attribute, Kind, Value, missing_value
+from core.features.annotation import annotate, annotate_ids, annotate_prefixes
+from core.features.attributes import ATTRIBUTES
+from core.features.kinds import Aspect, Attribute, Kind, Value, attribute, missing_value
+from core.features.occurrence import Occurrence
+from core.features.pipelines import BUNDLED, NO_PIPELINE, chosen_pipeline, load_pipeline
 from core.features.table import FeatureBuilder, Features, Token, merge, unit_rows
 
 __all__ = [
     "ATTRIBUTES",
+    "BUNDLED",
+    "NO_PIPELINE",
+    "Aspect",
     "Attribute",
     "FeatureBuilder",
     "Features",
     "Kind",
+    "Occurrence",
     "Token",
     "Value",
     "annotate",
     "annotate_ids",
     "annotate_prefixes",
-    "load_parser",
+    "attribute",
+    "chosen_pipeline",
+    "load_pipeline",
     "merge",
     "missing_value",
     "unit_rows",

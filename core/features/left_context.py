@@ -1,12 +1,21 @@
-"""Sentences and quotations, read from left to right."""
+"""Sentences and quotations, read from left to right. Copied into exported programs, as occurrences are."""
 
 from __future__ import annotations
 
-from core.features.attributes import Value
+from dataclasses import dataclass
 
 _CLOSING_MARKS = "\"'”’)]}»"
 _QUOTES = '"“”«»'
 _SENTENCE_ENDS = (".", "!", "?", "…")
+
+
+@dataclass(frozen=True)
+class Context:
+    """The sentence and quotation that a token stands in."""
+
+    sentence: int  # of the passage, from 0
+    position: int  # in its sentence, from 0
+    in_quotes: bool  # between double quotation marks, or one of them
 
 
 class LeftContext:
@@ -20,7 +29,7 @@ class LeftContext:
         self.new_line = False  # the sentence ended with a line break
         self.spaced = False  # white space came after the last token that was more than that
 
-    def step(self, surface: str) -> dict[str, Value]:
+    def step(self, surface: str) -> Context:
         """The state at the next token, given its text with surrounding white space."""
         bare = surface.strip()
         after = surface.lstrip()  # without the white space before; all white space counts as before
@@ -50,9 +59,5 @@ class LeftContext:
                 self.in_quotes = True
             elif character in "”»":
                 self.in_quotes = False
-        return {
-            "sentence": self.sentence,
-            "sentence_position": self.position,
-            "is_sentence_start": self.position == 0,
-            "in_quotes": was_in_quotes or self.in_quotes or any(mark in bare for mark in _QUOTES),
-        }
+        is_quoted = was_in_quotes or self.in_quotes or any(mark in bare for mark in _QUOTES)
+        return Context(self.sentence, self.position, is_quoted)

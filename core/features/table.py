@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.features.attributes import ATTRIBUTES, DTYPES, Value
+from core.errors import ModelError
+from core.features.kinds import ATTRIBUTES, DTYPES, Value
+from core.features.pipelines import BUNDLED, NO_PIPELINE
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,16 @@ class Features:
     vectors: np.ndarray | None = None  # float32 [distinct token id, dimension], unit length
     vector_rows: np.ndarray | None = None  # int32 [token] -> row of vectors
     truncated: int = 0  # sentences that were longer than the model's context and were cut
-    has_syntax: bool = True  # False when the spaCy model was not installed
+    pipeline: str = BUNDLED  # the spaCy package that read the syntax, or NO_PIPELINE
     _row_of: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.sentences)
+
+    @property
+    def has_syntax(self) -> bool:
+        """Whether a spaCy pipeline read the sentences; without, its attributes are empty."""
+        return self.pipeline != NO_PIPELINE
 
     @property
     def lengths(self) -> np.ndarray:
@@ -70,7 +77,7 @@ class Features:
             vectors=self.vectors,
             vector_rows=None if self.vector_rows is None else self.vector_rows[tokens],
             truncated=self.truncated,
-            has_syntax=self.has_syntax,
+            pipeline=self.pipeline,
         )
 
     def tokens(self, row: int) -> list[Token]:
@@ -118,7 +125,7 @@ class FeatureBuilder:
             self._values[name].extend(values)
 
     def build(
-        self, embeddings: np.ndarray | None = None, truncated: int = 0, has_syntax: bool = True
+        self, embeddings: np.ndarray | None = None, truncated: int = 0, pipeline: str = BUNDLED
     ) -> Features:
         """The Features of all sentences added; `embeddings` is the model's [vocabulary, dimension]."""
         token_ids = np.array(self._token_ids, np.int32)
@@ -140,12 +147,20 @@ class FeatureBuilder:
             vectors=vectors,
             vector_rows=vector_rows,
             truncated=truncated,
-            has_syntax=has_syntax,
+            pipeline=pipeline,
         )
 
 
 def merge(old: Features, new: Features) -> Features:
-    """The sentences of both, `old` first; sentences that `old` already has are not repeated."""
+    """The sentences of both, `old` first; sentences that `old` already has are not repeated.
+
+    Raises ModelError if different spaCy pipelines read them.
+    """
+    if old.pipeline != new.pipeline:
+        raise ModelError(
+            f"the sentences there were read by the spaCy pipeline `{old.pipeline}`, the new ones by "
+            f"`{new.pipeline}`; read all with one, as HEADSCRIPT_SPACY says"
+        )
     held = set(old.sentences)
     new = new.select([row for row, sentence in enumerate(new.sentences) if sentence not in held])
     text_ids = {text: at for at, text in enumerate(old.texts)}
@@ -174,7 +189,7 @@ def merge(old: Features, new: Features) -> Features:
         vectors=vectors,
         vector_rows=vector_rows,
         truncated=old.truncated + new.truncated,
-        has_syntax=old.has_syntax and new.has_syntax,
+        pipeline=old.pipeline,
     )
 
 

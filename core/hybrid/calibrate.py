@@ -20,7 +20,7 @@ from core.features import Features
 from core.hybrid import NO_PATTERNS, HeadMaps, Hybrid, parsed, replaced, together
 from core.hybrid.perplexity import PredictedTokens, Tell, divergence, predictable
 from core.language import Evaluated, Evaluator, ParsedProgram
-from core.language.tune.vector import Constants
+from core.language.tune import Constants
 from core.maps import like_batches
 from core.models.attention import padded_tokens
 from core.models.device import Halving

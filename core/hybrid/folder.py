@@ -89,7 +89,11 @@ class ShippedHybrid:
         """Logits [token, vocabulary] of each text."""
         sentences = [Sentence(str(at), text, "", Split.TEST) for at, text in enumerate(texts)]
         features = annotate(
-            sentences, self.loaded.tokenizer, self.loaded.embeddings(), self.loaded.info.max_length
+            sentences,
+            self.loaded.tokenizer,
+            self.loaded.embeddings(),
+            self.loaded.info.max_length,
+            self.loaded.pipeline,
         )
         with self.patched() as found:
             return [found.logits(features, [row])[0] for row in range(len(features))]

@@ -50,7 +50,7 @@ def generate(
     shown = loaded.tokenizer.decode(ids, skip_special_tokens=True)
     with replaced(loaded, source) as patched:
         for _ in range(min(tokens, loaded.info.max_length - len(ids))):
-            annotated = annotate_ids(ids, loaded.tokenizer, embeddings) if programs else None
+            annotated = annotate_ids(ids, loaded.tokenizer, embeddings, loaded.pipeline) if programs else None
             patterns = own if annotated is None else source.patterns(annotated)
             tell(patterns.failures)
             logits, cache = _step(patched, patterns, ids, start, cache)

@@ -41,6 +41,7 @@ class Place:
     workspace: Path
     models: Path  # where downloaded models are kept
     device: str
+    spacy_pipeline: str | None = None  # of texts that are read first; None: the bundled one
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,7 @@ class JobQueue:
             self._workspace.folder.resolve(),
             self._settings.models_folder.resolve(),
             self._settings.device if kind.needs_device else "cpu",
+            self._settings.spacy_pipeline,
         )
 
     def _follow_up(self, job: str) -> None:

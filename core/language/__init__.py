@@ -4,23 +4,50 @@ program = parse(source)                    raises ProgramError with every proble
 weights = evaluate(program, features)      float32 [sentence, query, key]
 Evaluator(features).run(program)           the same for many programs, with failures
 reference(program, tokens)                 one sentence, pair by pair: slow, the definition
+trace(program, tokens, query, key)         why one pair has its weight
 describe(program)                          features, lookahead, category, one sentence
 tune.tune([(program, maps), ...], features)  the same programs with their constants fitted
 export.export(program)                     a Python file that runs without this package
+
+Its folders, each importing only those before it: values, functions, reading, tensor, scalar, then tune and
+export. Other rooms import from this face, from `core.language.tune` and from `core.language.export`.
 """
 
 from core.language.describe import Description, describe
+from core.language.functions import FUNCTIONS, Function, ScalarCall, TensorCall
 from core.language.reading.program import ParsedProgram, parse
 from core.language.scalar.reference import reference
+from core.language.scalar.trace import RETURNED, Contribution, Observation, Trace, row_total, trace
 from core.language.tensor.evaluator import Evaluated, Evaluator, evaluate
+from core.language.values.batch import Batch
+from core.language.values.scalars import Scalar
+from core.language.values.tensors import Value
+from core.language.vocabulary import MAX_BYTES, MAX_NESTING, MAX_NODES, MAX_NUMBER
 
 __all__ = [
+    "FUNCTIONS",
+    "MAX_BYTES",
+    "MAX_NESTING",
+    "MAX_NODES",
+    "MAX_NUMBER",
+    "RETURNED",
+    "Batch",
+    "Contribution",
     "Description",
     "Evaluated",
     "Evaluator",
+    "Function",
+    "Observation",
     "ParsedProgram",
+    "Scalar",
+    "ScalarCall",
+    "TensorCall",
+    "Trace",
+    "Value",
     "describe",
     "evaluate",
     "parse",
     "reference",
+    "row_total",
+    "trace",
 ]

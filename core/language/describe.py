@@ -18,22 +18,17 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Literal
 
-from core.features import ATTRIBUTES
+from core.features import ATTRIBUTES, Aspect
 from core.language import nodes as n
+from core.language.functions import FUNCTIONS
 from core.language.reading.program import ParsedProgram
 from core.language.walk import children, expressions, parts, statements
 
 Category = Literal["first token", "final token", "sequential", "coreference", "syntactic", "uniform"]
-Reading = tuple[str, str]  # "q" or "k", and the attribute or function read from it
+Read = tuple[str, str]  # "q" or "k", and the attribute or function read from it
 
 END_MARKERS = frozenset({"[SEP]", "</s>", "<|endoftext|>", "<|im_end|>", "<eos>"})
 ITSELF = ""  # in place of an attribute: the token as a whole
-_WORDS = frozenset({"text", "lower", "lemma", "word"})
-_TEXT_TESTS = frozenset({"startswith", "endswith", "contains"})
-_GRAMMAR = frozenset({"pos", "tag", "dep", "head", "entity", "is_stop"})
-_PLACES = frozenset(
-    {ITSELF, "index", "sentence", "sentence_position", "prev", "next", "last", "first", "count"}
-)
 _SENTENCES: Mapping[Category, str] = {
     "coreference": "Looks for the same or a similar word",
     "syntactic": "Looks at tokens of a certain kind",
@@ -71,9 +66,9 @@ def describe(program: ParsedProgram) -> Description:
 def categorise(program: ParsedProgram) -> Category:
     """The first category whose rule (see the module's docstring) applies."""
     seen = _Survey(program)
-    if seen.relates_texts or "similarity" in program.features:
+    if seen.relates_texts:
         return "coreference"
-    if program.features & _GRAMMAR:
+    if _any_is(program.features, "grammar"):
         return "syntactic"
     if seen.relates_places:
         return "sequential"
@@ -93,9 +88,9 @@ class _Survey:
     """What a program's comparisons, arithmetic and searches bring together."""
 
     def __init__(self, program: ParsedProgram) -> None:
-        self.readings: set[Reading] = set()  # of the whole program
+        self.readings: set[Read] = set()  # of the whole program
         self.relates_texts = self.relates_places = self.asks_final = self.asks_first = False
-        self._locals: dict[str, set[Reading]] = {}
+        self._locals: dict[str, set[Read]] = {}
         for statement in statements(program.body):
             for expression in expressions(statement):
                 readings = self._readings(expression)
@@ -105,7 +100,7 @@ class _Survey:
                 for part in parts(expression):
                     self._inspect(part)
 
-    def _readings(self, node: n.Expression) -> set[Reading]:
+    def _readings(self, node: n.Expression) -> set[Read]:
         """What an expression reads of `q` and `k`, through locals too."""
         if isinstance(node, n.Parameter):
             return {(node.name, ITSELF)}
@@ -124,7 +119,7 @@ class _Survey:
         match node:
             case n.Comparison():
                 is_text = node.operands[0].kind == "text"
-                self.relates_texts |= both and is_text and not _names(readings) & _GRAMMAR
+                self.relates_texts |= both and is_text and not _any_is(_names(readings), "grammar")
                 self.relates_places |= both and not is_text and _relates_places(readings)
                 self._ask(node)
             case n.Arithmetic():
@@ -136,9 +131,10 @@ class _Survey:
             case n.Attribute():
                 self.asks_first |= readings == {("k", "is_first")}
             case n.Call():
-                wanted = [value for name, value in node.keywords if name in _WORDS]
+                wanted = [value for name, value in node.keywords if ATTRIBUTES[name].aspect == "word"]
                 self.relates_texts |= any(self._readings(value) for value in wanted)
-                self.relates_texts |= both and node.function in _TEXT_TESTS
+                tells = FUNCTIONS[node.function].tells
+                self.relates_texts |= tells == "likeness" or (both and tells == "words")
 
     def _ask(self, node: n.Comparison) -> None:
         numbers = any(isinstance(operand, n.Number) for operand in node.operands)
@@ -148,9 +144,20 @@ class _Survey:
         )
 
 
-def _names(readings: Set[Reading]) -> set[str]:
+def _names(readings: Set[Read]) -> set[str]:
     return {name for _, name in readings}
 
 
-def _relates_places(readings: Set[Reading]) -> bool:
-    return {token for token, name in readings if name in _PLACES} == {"q", "k"}
+def _any_is(features: Set[str], aspect: Aspect) -> bool:
+    return any(name in ATTRIBUTES and ATTRIBUTES[name].aspect == aspect for name in features)
+
+
+def _relates_places(readings: Set[Read]) -> bool:
+    return {token for token, name in readings if _is_place(name)} == {"q", "k"}
+
+
+def _is_place(name: str) -> bool:
+    """Whether what is read of a token is where it stands; the token as a whole is."""
+    if name in FUNCTIONS:
+        return FUNCTIONS[name].place == "is one"
+    return name == ITSELF or ATTRIBUTES[name].aspect == "place"

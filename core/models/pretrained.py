@@ -35,6 +35,7 @@ class LoadedModel:
     model: Any  # transformers.PreTrainedModel
     tokenizer: Any  # transformers.PreTrainedTokenizerFast
     device: torch.device
+    pipeline: str | None = None  # the spaCy package that reads its texts; the usual one if None
 
     def embeddings(self) -> np.ndarray:
         """The input embeddings, float32 [vocabulary, dimension]."""

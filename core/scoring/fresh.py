@@ -20,7 +20,7 @@ from core.types import BestProgram, HeadId, Sentence, Split
 def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Sentence]) -> list[BestProgram]:
     """The same programs for the same heads, with scores and baselines on these sentences instead."""
     info = loaded.info
-    features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), info.max_length)
+    features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), info.max_length, loaded.pipeline)
     baselines = [parse(source) for source in BASELINES.values()]
     chosen = {found.program.id: parse(found.program.source) for found in best}
     programs = [*baselines, *(p for name, p in chosen.items() if name not in {b.id for b in baselines})]

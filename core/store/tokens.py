@@ -1,13 +1,15 @@
 """Token features in Parquet, parsed once: `tokens.parquet`, one row per token of every sentence.
 
 Columns: `sentence_id`, `position`, `token_id`, `surface`, then every attribute of a token under its own
-name; texts are strings, `head`, `prev` and `next` positions in the sentence (-1: none).
+name; texts are strings, `head`, `prev` and `next` positions in the sentence (-1: none). Where a table lacks
+an attribute's column, as one written before it existed does, all tokens have its default. The metadata
+names the spaCy pipeline that read the sentences.
 `embeddings.parquet` holds the unit-length input embedding of each token id that occurs, as float16.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.features import ATTRIBUTES, Features, merge
+from core.features import ATTRIBUTES, BUNDLED, NO_PIPELINE, Attribute, Features, merge
 from core.files import disk_errors, open_parquet, replacing
 
 
@@ -48,6 +50,10 @@ class TokenStore:
         if not self.path.is_file():
             return set()
         return set(open_parquet(self.path).read(["sentence_id"])["sentence_id"].unique().to_pylist())
+
+    def pipeline(self) -> str | None:
+        """The spaCy pipeline that read the sentences there, and is to read others; None if there are none."""
+        return _pipeline(open_parquet(self.path).schema_arrow.metadata or {}) if self.path.is_file() else None
 
     def read(self, sentences: Sequence[str] | None = None) -> Features:
         """The features of these sentences, in this order; of all that are stored if None."""
@@ -82,7 +88,7 @@ def _to_table(features: Features) -> pa.Table:
         columns[name] = (
             pa.DictionaryArray.from_arrays(pa.array(column), texts) if attribute.kind == "text" else column
         )
-    flags = {"truncated": str(features.truncated), "has_syntax": str(int(features.has_syntax))}
+    flags = {"truncated": str(features.truncated), "pipeline": features.pipeline}
     return pa.table(columns).replace_schema_metadata({"format": "headscript tokens 1", **flags})
 
 
@@ -92,7 +98,7 @@ def _from_table(table: pa.Table, vectors_path: Path) -> Features:
     interned: dict[str, int] = {"": 0}
     columns = {}
     for name, attribute in ATTRIBUTES.items():
-        column = table[name].combine_chunks()
+        column = _column(table, attribute)
         if attribute.kind != "text":
             columns[name] = column.to_numpy(zero_copy_only=False)
             continue
@@ -116,5 +122,19 @@ def _from_table(table: pa.Table, vectors_path: Path) -> Features:
         vectors=vectors,
         vector_rows=vector_rows,
         truncated=int(metadata.get(b"truncated", b"0")),
-        has_syntax=metadata.get(b"has_syntax", b"1") == b"1",
+        pipeline=_pipeline(metadata),
     )
+
+
+def _column(table: pa.Table, attribute: Attribute) -> pa.Array:
+    """An attribute of every token; its default where the table is older than the attribute."""
+    if attribute.name in table.column_names:
+        return table[attribute.name].combine_chunks()
+    types = {"number": pa.float32(), "boolean": pa.bool_(), "text": pa.string(), "token": pa.int32()}
+    return pa.array([attribute.default] * len(table), types[attribute.kind])
+
+
+def _pipeline(metadata: Mapping[bytes, bytes]) -> str:
+    """The pipeline a table names; tables of version 0.1 say only whether there was one."""
+    had_one = metadata.get(b"has_syntax", b"1") == b"1"
+    return metadata.get(b"pipeline", (BUNDLED if had_one else NO_PIPELINE).encode()).decode()

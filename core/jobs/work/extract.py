@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import transformers
 
 from core.corpus import Corpus, load_corpus
@@ -38,6 +40,12 @@ def load_model(job: Job[Task], name: str, model: str | None = None) -> LoadedMod
     return loaded
 
 
+def reading_as_stored(job: Job[Task], loaded: LoadedModel) -> LoadedModel:
+    """The model with the spaCy pipeline that read its tokens in the workspace, for texts read afresh."""
+    tokens = TokenStore(attention_folder(job.place.workspace, loaded.info.id))
+    return replace(loaded, pipeline=tokens.pipeline())
+
+
 def read_corpus(job: Job[ExtractTask]) -> Corpus:
     """The corpus a job names."""
     corpus = load_corpus(job.task.corpus, job.task.limit)
@@ -55,7 +63,11 @@ def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Cor
     held = tokens.sentences()
     new = [sentence for sentence in corpus.sentences if sentence.id not in held]
     if new:
-        features = annotate(new, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
+        wanted = job.place.spacy_pipeline
+        pipeline = tokens.pipeline() or wanted
+        if wanted not in (None, pipeline):
+            events.note(f"read with `{pipeline}`, as the sentences there were, not with `{wanted}`")
+        features = annotate(new, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length, pipeline)
         tokens.add(features)
         note_shortcomings(features, loaded.info, events)
     kept = _with_tokens(corpus, tokens, events)
@@ -90,4 +102,4 @@ def note_shortcomings(features: Features, info: ModelInfo, events: Told) -> None
     if features.truncated:
         events.note(f"{features.truncated} passages were cut to the model's {info.max_length} tokens")
     if not features.has_syntax:
-        events.note("the spaCy model is not installed, so parts of speech and the like stay empty")
+        events.note("no spaCy pipeline read the text, so parts of speech and the like stay empty")

@@ -18,7 +18,7 @@ from core.jobs.results import HybridMeasured
 from core.jobs.tasks import DownstreamTask, HybridTask, MeasureTask, Task
 from core.jobs.work.calibrate import TRAIN_PASSAGES, as_they_are, calibrated, calibrated_within
 from core.jobs.work.candidates import chooser_of
-from core.jobs.work.extract import load_model, note_shortcomings
+from core.jobs.work.extract import load_model, note_shortcomings, reading_as_stored
 from core.language import ParsedProgram, describe
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
@@ -143,7 +143,9 @@ def features_of(workspace: Path, loaded: LoadedModel, sentences: list[Sentence],
     tokens = TokenStore(attention_folder(workspace, loaded.info.id))
     if {sentence.id for sentence in sentences} <= tokens.sentences():
         return tokens.read([sentence.id for sentence in sentences])
-    features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
+    features = annotate(
+        sentences, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length, tokens.pipeline()
+    )
     note_shortcomings(features, loaded.info, events)
     return features
 
@@ -161,7 +163,7 @@ def _strict(
     for done, passage in enumerate(few):
         events.progress("reading passages token by token", done, len(few))
         prefixes[passage.id] = annotate_prefixes(
-            passage, loaded.tokenizer, embeddings, loaded.info.max_length
+            passage, loaded.tokenizer, embeddings, loaded.info.max_length, features.pipeline
         )
     usual = ProgramPatterns(programs, True, loaded.device)
     strict = PrefixPatterns(programs, prefixes, loaded.device)
@@ -198,7 +200,7 @@ def measure_downstream(job: Job[DownstreamTask]) -> None:
     """How often the model and a hybrid are right: on a PIQA-format file, or on tasks of lm-eval."""
     task, events = job.task, job.events
     questions = [] if task.questions is None else read_questions(task.questions, task.limit)
-    loaded = load_model(job, task.info.name, task.info.id)
+    loaded = reading_as_stored(job, load_model(job, task.info.name, task.info.id))
     require_patchable(loaded)
     hybrid = HybridSpec.of(loaded.info.id, task.programs)
     if task.tasks:

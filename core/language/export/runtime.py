@@ -8,11 +8,12 @@ or a dict with that under "text" and any attributes of the program language besi
 
     [{"text": "The", "pos": "DET"}, {"text": " cat", "pos": "NOUN"}]
 
-Worked out from the texts unless given: lower length is_first is_punct is_space is_newline is_title
-is_upper is_digit is_word_start sentence sentence_position is_sentence_start in_quotes.
+Worked out from the texts unless given:
+<computed>
 From the order of the list, always: index prev next.
-Given with every token if the program reads it: pos tag dep lemma entity is_stop word head; `head` is a
-place in the list, or None. For similarity(): "vector", the model's input embedding, a list of numbers.
+Given with every token if the program reads it; `head` is a place in the list, or None:
+<given>
+For similarity(): "vector", the model's input embedding, a list of numbers.
 A special token such as "<s>" has "special": True, and none of its is_... attributes but is_first is true.
 Where a tokenizer splits one character over several tokens, give is_word_start.
 
@@ -29,9 +30,15 @@ import json
 import math
 import operator
 import sys
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
+
+# <repository>
+from core.features import ATTRIBUTES
+from core.features.left_context import LeftContext
+from core.features.occurrence import Occurrence, is_of_word
+
+# </repository>
 
 # <program>
 READS: tuple[str, ...] = ()  # what the program asks of a token
@@ -45,17 +52,15 @@ def attend(q: Token, k: Token) -> float:
 # </program>
 
 LARGEST = 3.4028234663852886e38  # of 32-bit numbers
-MISSING: dict[str, Any] = {  # attributes of a token that does not exist; "vector" has none
-    **dict.fromkeys(("index", "sentence", "sentence_position"), -1),
-    "length": 0,
-    **dict.fromkeys(("text", "lower", "pos", "tag", "dep", "lemma", "entity", "word"), ""),
-    **dict.fromkeys(("is_first", "is_punct", "is_space", "is_newline", "is_title", "is_upper"), False),
-    **dict.fromkeys(("is_digit", "is_word_start", "is_sentence_start", "in_quotes", "is_stop"), False),
-}
-LINKS = ("head", "prev", "next")
-CLOSING_MARKS = "\"'”’)]}»"
-QUOTES = '"“”«»'
-SENTENCE_ENDS = (".", "!", "?", "…")
+
+
+# What can be said of a token, as Headscript itself reads it
+
+# <attributes>
+MISSING: dict[str, Any] = {}
+LINKS: tuple[str, ...] = ()
+COMPUTED = {name: attribute.read for name, attribute in ATTRIBUTES.items()}
+# </attributes>
 
 
 class AttentionError(ValueError):
@@ -130,72 +135,8 @@ PASSAGE: list[Token] = []  # the tokens that attention() is at work on
 # The functions of the language
 
 
-def abs(number: float) -> Number:
-    """Distance from 0."""
-    return Number(math.fabs(Number(number)))
-
-
-def min(*numbers: float) -> Number:
-    """The smallest."""
-    return Number(builtins.min(numbers))
-
-
-def max(*numbers: float) -> Number:
-    """The largest."""
-    return Number(builtins.max(numbers))
-
-
-def exp(number: float) -> Number:
-    """The number e to a power."""
-    return Number(math.exp(number))
-
-
-def log(number: float) -> Number:
-    """The natural logarithm."""
-    return Number(math.log(number))
-
-
-def sqrt(number: float) -> Number:
-    """The square root."""
-    return Number(math.sqrt(number))
-
-
-def startswith(text: str, part: str) -> bool:
-    """Whether a text starts with another."""
-    return text.startswith(part)
-
-
-def endswith(text: str, part: str) -> bool:
-    """Whether a text ends with another."""
-    return text.endswith(part)
-
-
-def contains(text: str, part: str) -> bool:
-    """Whether a text holds another."""
-    return part in text
-
-
-def similarity(a: Token, b: Token) -> Number:
-    """The cosine of two tokens' vectors; 0 if either token does not exist."""
-    if a == None or b == None:  # noqa: E711
-        return Number(0.0)
-    cosine = math.fsum(x * y for x, y in zip(a.vector, b.vector, strict=True))
-    return Number(builtins.min(1.0, builtins.max(-1.0, cosine)))
-
-
-def last(token: Token, **wanted: Any) -> Token:
-    """The nearest token before the given one with these attributes."""
-    return next(reversed(_matches(token.at, wanted)), NOWHERE)
-
-
-def first(**wanted: Any) -> Token:
-    """The first token of the passage with these attributes."""
-    return next(iter(_matches(len(PASSAGE), wanted)), NOWHERE)
-
-
-def count(token: Token, **wanted: Any) -> Number:
-    """How many tokens before the given one have these attributes."""
-    return Number(len(_matches(token.at, wanted)))
+# <functions>
+# </functions>
 
 
 def _matches(end: int, wanted: dict[str, Any]) -> list[Token]:
@@ -243,7 +184,8 @@ def read_tokens(tokens: Sequence[Any]) -> list[Token]:
         values = {**own, **{name: row[name] for name in row if name not in ("index", "text", "prev", "next")}}
         for name in READS:
             if name not in values:
-                example = {"is_stop": "true", "head": "0", "vector": "[0.1, 0.2]"}.get(name, '"..."')
+                by_kind = {bool: "true", str: '"..."', int: "1"}
+                example = by_kind.get(type(MISSING.get(name)), "[0.1, 0.2]" if name == "vector" else "0")
                 found = f"token {token.at} ({row['text']!r}) has no {name!r}, which this program reads"
                 raise AttentionError(f'{found}; write {{"text": ..., "{name}": {example}}}')
             setattr(token, name, _value(name, values[name], token.at, passage))
@@ -279,82 +221,24 @@ def _value(name: str, value: Any, at: int, passage: list[Token]) -> Any:
 def _from_texts(given: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """What follows from the tokens' texts and their order."""
     rows: list[dict[str, Any]] = []
-    context = Context()
+    reading = LeftContext()
     end = ""  # the character before the token
     for at, row in enumerate(given):
-        surface, plain = row["text"], not row.get("special")
-        bare = surface.strip() or surface
+        surface, is_special = row["text"], bool(row.get("special"))
         begins = end if surface == surface.lstrip() else " "
-        rows.append(
-            {
-                "index": at,
-                "text": bare,
-                "lower": bare.lower(),
-                "length": len(bare),
-                "is_first": at == 0,
-                "is_punct": plain and bool(bare) and all(unicodedata.category(c)[0] in "PS" for c in bare),
-                "is_space": plain and bare.isspace(),
-                "is_newline": plain and "\n" in surface,
-                "is_title": plain and bare.istitle(),
-                "is_upper": plain and bare.isupper(),
-                "is_digit": plain and bare.isdigit(),
-                "is_word_start": plain
-                and bool(surface.strip())
-                and not (_is_of_word(begins) and _is_of_word(bare[0])),
-                "prev": at - 1,
-                "next": at + 1 if at + 1 < len(given) else -1,
-                **context.step(surface),
-            }
+        goes_on = is_of_word(begins) and is_of_word(surface.strip()[:1])
+        token = Occurrence(
+            at=at,
+            count=len(given),
+            surface=surface,
+            is_special=is_special,
+            starts_word=not is_special and bool(surface.strip()) and not goes_on,
+            context=reading.step(surface),
         )
-        if plain and surface:
+        rows.append({name: read(token) for name, read in COMPUTED.items()})
+        if surface and not is_special:
             end = surface[-1]
     return rows
-
-
-def _is_of_word(character: str) -> bool:
-    return character.isalnum() or (character != "" and unicodedata.category(character)[0] == "M")
-
-
-class Context:
-    """Sentence and quotation state, read from left to right."""
-
-    def __init__(self) -> None:
-        self.sentence, self.position = 0, -1
-        self.in_quotes = False
-        self.ended = False  # a full stop or line break was seen, and since then only closing marks
-        self.new_line = False  # the sentence ended with a line break
-        self.spaced = False  # white space came after the last token that was more than that
-
-    def step(self, surface: str) -> dict[str, Any]:
-        """The state at the next token."""
-        bare, after = surface.strip(), surface.lstrip()
-        before = surface[: len(surface) - len(after)]
-        self.spaced = self.spaced or bool(before)
-        if "\n" in before:
-            self.ended = self.new_line = True
-        begins = self.new_line or (self.spaced and not bare[:1].islower())
-        if bare and self.ended and begins:
-            self.sentence, self.position = self.sentence + 1, -1
-            self.ended = self.new_line = False
-        self.position += 1
-        if bare:
-            self.spaced = after != bare
-        if "\n" in after:
-            self.ended = self.new_line = True
-        elif bare.rstrip(CLOSING_MARKS).endswith(SENTENCE_ENDS):
-            self.ended = True
-        elif not all(character in CLOSING_MARKS for character in bare):
-            self.ended = False
-        was_in_quotes = self.in_quotes
-        for character in bare:
-            if character in QUOTES:
-                self.in_quotes = not self.in_quotes if character == '"' else character in "“«"
-        return {
-            "sentence": self.sentence,
-            "sentence_position": self.position,
-            "is_sentence_start": self.position == 0,
-            "in_quotes": was_in_quotes or any(character in QUOTES for character in bare),
-        }
 
 
 def main(arguments: Sequence[str], source: bytes | None = None) -> int:

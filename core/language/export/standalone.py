@@ -1,8 +1,9 @@
 """One program as a Python file that runs without Headscript.
 
-The file is export_runtime.py with the program, comments and docstring included, in its middle. A program's
-text has passed the closed language, so it is one function and nothing else; that the file then differs
-from the runtime in that function and the list of attributes alone is checked once more on its syntax tree.
+The file is runtime.py with attributes and functions copied in from where they are defined, and the program,
+comments and docstring included, in its middle. A program's text has passed the closed language, so it is one
+function and nothing else; that the file then differs from any other in that function and the list of
+attributes alone is checked once more on its syntax tree.
 """
 
 from __future__ import annotations
@@ -15,27 +16,43 @@ from pathlib import Path
 from core.errors import Problem, ProgramError
 from core.features import ATTRIBUTES
 from core.language import nodes as n
+from core.language.export.copied import attributes_text, functions_text, must_be_given, named
 from core.language.reading.program import ParsedProgram
 from core.language.vocabulary import PROGRAM_NAME
 from core.language.walk import children
 
-MUST_BE_GIVEN = ("pos", "tag", "dep", "lemma", "entity", "is_stop", "word", "head", "vector")
+_NEEDED = "# for what is copied below\nimport unicodedata\nfrom dataclasses import dataclass\n"
 _RUNTIME = Path(__file__).with_name("runtime.py")
-_BEGIN, _END = "# <program>\n", "# </program>\n"
 
 
 def export(program: ParsedProgram) -> str:
-    """Python source that gives the program's attention weights from a list of tokens (see export_runtime.py).
+    """Python source that gives the program's attention weights from a list of tokens (see runtime.py).
 
     Numbers are 64-bit there. Raises ProgramError where whole numbers could grow without limit, as
     Python's do: that takes arithmetic on literals alone, through locals, beyond anything a weight needs.
     """
     _WholeNumbers(program.source).check(program.body)
-    before, _, rest = _RUNTIME.read_text(encoding="utf-8").partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    text = f"{before}{_BEGIN}{_header(program)}\n\n{program.source.strip(chr(10))}\n\n\n{_END}{after}"
-    _verify(text, program)
+    runtime = _runtime()
+    text = _with(runtime, "program", f"{_header(program)}\n\n{program.source.strip(chr(10))}\n\n\n")
+    _verify(text, runtime, program)
     return text
+
+
+def _runtime() -> str:
+    """An exported file with no program yet."""
+    text = _RUNTIME.read_text(encoding="utf-8")
+    text = text.replace("<computed>", named(from_parser=False)).replace("<given>", named(from_parser=True))
+    text = _with(text, "repository", "").replace("# <repository>\n# </repository>\n", _NEEDED)
+    text = _with(text, "attributes", f"{attributes_text()}\n\n")
+    return _with(text, "functions", f"{functions_text()}\n\n")
+
+
+def _with(text: str, name: str, content: str) -> str:
+    """A file with this content between the marks of that name."""
+    begin, end = f"# <{name}>\n", f"# </{name}>\n"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}{content}{end}{after}"
 
 
 def reads(program: ParsedProgram) -> tuple[str, ...]:
@@ -46,7 +63,7 @@ def reads(program: ParsedProgram) -> tuple[str, ...]:
 
 def _header(program: ParsedProgram) -> str:
     names = reads(program)
-    given = [name for name in names if name in MUST_BE_GIVEN]
+    given = [name for name in names if name in must_be_given()]
     listed = "".join(f'\n    "{name}",' for name in names)
     return "\n".join(
         [
@@ -57,9 +74,9 @@ def _header(program: ParsedProgram) -> str:
     )
 
 
-def _verify(text: str, program: ParsedProgram) -> None:
+def _verify(text: str, runtime: str, program: ParsedProgram) -> None:
     """The file is the runtime with this program's function and attributes in place of its own."""
-    wanted = ast.parse(_RUNTIME.read_text(encoding="utf-8")).body
+    wanted = ast.parse(runtime).body
     (function,) = ast.parse(program.source).body
     for at, node in enumerate(wanted):
         if isinstance(node, ast.FunctionDef) and node.name == PROGRAM_NAME:

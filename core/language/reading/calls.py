@@ -5,14 +5,12 @@ from __future__ import annotations
 import ast
 
 from core.features import ATTRIBUTES
+from core.language.functions import FUNCTIONS, Function
 from core.language.nodes import Call, Expression
 from core.language.reading.reader import NUMERIC, Reader
 from core.language.vocabulary import (
     FUNCTION_HINTS,
-    FUNCTIONS,
     KIND_NAMES,
-    TOKEN_FUNCTIONS,
-    Signature,
     nearest,
 )
 
@@ -24,14 +22,14 @@ def read_call(reader: Reader, node: ast.Call, depth: int) -> Expression | None:
     name = _function_name(reader, node)
     if name is None:
         return None
-    signature = FUNCTIONS[name]
-    if name in TOKEN_FUNCTIONS:
+    function = FUNCTIONS[name]
+    if function.reads_tokens:
         reader.features.add(name)
-    arguments = _read_arguments(reader, node, name, signature, depth)
-    keywords = _read_keywords(reader, node, name, signature, depth)
+    arguments = _read_arguments(reader, node, function, depth)
+    keywords = _read_keywords(reader, node, function, depth)
     if arguments is None or keywords is None:
         return None
-    return Call(*reader.report.start(node), name, arguments, keywords, signature.result)
+    return Call(*reader.problems.start(node), name, arguments, keywords, function.result)
 
 
 def unknown_function(name: str) -> str:
@@ -53,60 +51,58 @@ def _function_name(reader: Reader, node: ast.Call) -> str | None:
         case ast.Attribute(value=owner, attr=method):
             instead = "write a function of the language instead"
             if method in FUNCTIONS:
-                instead = f"write `{method}({reader.report.quote(owner).strip('`')}, ...)`"
+                instead = f"write `{method}({reader.problems.quote(owner).strip('`')}, ...)`"
             reader.problem(node, f"found a call of the method `.{method}`; methods do not exist, {instead}")
             return None
-    found = f"found a call of {reader.report.quote(node.func)}"
+    found = f"found a call of {reader.problems.quote(node.func)}"
     reader.problem(node, f"{found}; only functions can be called, by their names")
     return None
 
 
 def _read_arguments(
-    reader: Reader, node: ast.Call, name: str, signature: Signature, depth: int
+    reader: Reader, node: ast.Call, function: Function, depth: int
 ) -> tuple[Expression, ...] | None:
-    wanted = len(signature.parameters)
-    if len(node.args) < wanted or (len(node.args) > wanted and not signature.variadic):
-        more = " or more" if signature.variadic else ""
+    wanted = len(function.parameters)
+    if len(node.args) < wanted or (len(node.args) > wanted and not function.variadic):
+        more = " or more" if function.variadic else ""
         plural = "" if wanted == 1 and not more else "s"
-        message = f"`{name}` takes {wanted}{more} argument{plural}, found {len(node.args)}"
-        reader.problem(node, f"{message}; write `{signature.example}`")
+        message = f"`{function.name}` takes {wanted}{more} argument{plural}, found {len(node.args)}"
+        reader.problem(node, f"{message}; write `{function.example}`")
         return None
     arguments = []
     for at, written in enumerate(node.args):
         value = reader.read(written, depth + 1)
-        kind = signature.parameters[min(at, wanted - 1)]
+        kind = function.parameters[min(at, wanted - 1)]
         if value is None:
             continue
         if value.kind == kind or (kind == "number" and value.kind in NUMERIC):
             arguments.append(value)
         else:
-            found = f"{reader.report.quote(written)} is {KIND_NAMES[value.kind]}"
-            needs = f"`{name}` needs {KIND_NAMES[kind]} there"
-            reader.problem(written, f"{found}, but {needs}; write `{signature.example}`")
+            found = f"{reader.problems.quote(written)} is {KIND_NAMES[value.kind]}"
+            needs = f"`{function.name}` needs {KIND_NAMES[kind]} there"
+            reader.problem(written, f"{found}, but {needs}; write `{function.example}`")
     return tuple(arguments) if len(arguments) == len(node.args) else None
 
 
 def _read_keywords(
-    reader: Reader, node: ast.Call, name: str, signature: Signature, depth: int
+    reader: Reader, node: ast.Call, function: Function, depth: int
 ) -> tuple[Keyword, ...] | None:
-    if signature.searches != bool(node.keywords):
-        found = "needs at least one equality" if signature.searches else "takes no keywords"
-        reader.problem(node, f"`{name}` {found}; write `{signature.example}`")
+    if function.searches != bool(node.keywords):
+        found = "needs at least one equality" if function.searches else "takes no keywords"
+        reader.problem(node, f"`{function.name}` {found}; write `{function.example}`")
         return None
-    pairs = [_read_keyword(reader, keyword, name, signature, depth) for keyword in node.keywords]
+    pairs = [_read_keyword(reader, keyword, function, depth) for keyword in node.keywords]
     known = [pair for pair in pairs if pair is not None]
     names = [pair[0] for pair in known]
     if len(set(names)) < len(names):
-        reader.problem(node, f"`{name}` names an attribute twice; name it once")
+        reader.problem(node, f"`{function.name}` names an attribute twice; name it once")
         return None
     return tuple(known) if len(known) == len(pairs) else None
 
 
-def _read_keyword(
-    reader: Reader, keyword: ast.keyword, name: str, signature: Signature, depth: int
-) -> Keyword | None:
+def _read_keyword(reader: Reader, keyword: ast.keyword, function: Function, depth: int) -> Keyword | None:
     if keyword.arg is None:
-        reader.problem(keyword, f"found `**`; write each equality out, as in `{signature.example}`")
+        reader.problem(keyword, f"found `**`; write each equality out, as in `{function.example}`")
         return None
     reader.tally(keyword)
     value = reader.read(keyword.value, depth + 1)

@@ -34,7 +34,7 @@ def read_comparison(reader: Reader, node: ast.Compare, depth: int) -> Expression
     """A comparison of any form; None after reporting a problem."""
     for operator in node.ops:
         if refusal := OPERATORS.get(type(operator)):
-            reader.problem(node, f"{reader.report.quote(node)}: {refusal}")
+            reader.problem(node, f"{reader.problems.quote(node)}: {refusal}")
             return None
     if any(isinstance(operator, ast.In | ast.NotIn) for operator in node.ops):
         return _read_membership(reader, node, depth)
@@ -54,9 +54,9 @@ def _read_chain(reader: Reader, node: ast.Compare, depth: int) -> Expression | N
         return None
     for at, symbol in enumerate(symbols):
         if problem := _mismatch(known[at].kind, symbol, known[at + 1].kind):
-            reader.problem(node, f"{reader.report.quote(node)}: {problem}")
+            reader.problem(node, f"{reader.problems.quote(node)}: {problem}")
             return None
-    return Comparison(*reader.report.start(node), tuple(known), tuple(symbols))
+    return Comparison(*reader.problems.start(node), tuple(known), tuple(symbols))
 
 
 def _mismatch(left: Kind, symbol: ComparisonOperator, right: Kind) -> str | None:
@@ -73,7 +73,7 @@ def _mismatch(left: Kind, symbol: ComparisonOperator, right: Kind) -> str | None
 
 def _read_missing(reader: Reader, node: ast.Compare, depth: int) -> Expression | None:
     if len(node.ops) > 1 or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
-        reader.problem(node, f"{reader.report.quote(node)}: compare with None as in `q.prev == None`")
+        reader.problem(node, f"{reader.problems.quote(node)}: compare with None as in `q.prev == None`")
         return None
     written = node.comparators[0] if _is_none(node.left) else node.left
     if _is_none(written):
@@ -84,16 +84,16 @@ def _read_missing(reader: Reader, node: ast.Compare, depth: int) -> Expression |
     if token is None:
         return None
     if token.kind != "token":
-        found = f"{reader.report.quote(written)} is {KIND_NAMES[token.kind]} and always exists"
+        found = f"{reader.problems.quote(written)} is {KIND_NAMES[token.kind]} and always exists"
         reader.problem(written, f"{found}; only a token compares with None, as in `q.prev == None`")
         return None
-    return Missing(*reader.report.start(node), token, isinstance(node.ops[0], ast.NotEq))
+    return Missing(*reader.problems.start(node), token, isinstance(node.ops[0], ast.NotEq))
 
 
 def _read_membership(reader: Reader, node: ast.Compare, depth: int) -> Expression | None:
     operator = node.ops[0]
     if len(node.ops) > 1 or not isinstance(operator, ast.In | ast.NotIn):
-        reader.problem(node, f"{reader.report.quote(node)}: put `in` on its own and join with `and`")
+        reader.problem(node, f"{reader.problems.quote(node)}: put `in` on its own and join with `and`")
         return None
     item = reader.read(node.left, depth + 1)
     choices = _read_choices(reader, node.comparators[0])
@@ -101,10 +101,10 @@ def _read_membership(reader: Reader, node: ast.Compare, depth: int) -> Expressio
         return None
     kind: Kind = "text" if isinstance(choices[0], str) else "number"
     if item.kind != kind and not (item.kind == "boolean" and kind == "number"):
-        found = f"{reader.report.quote(node.left)} is {KIND_NAMES[item.kind]}, the choices are {kind}s"
+        found = f"{reader.problems.quote(node.left)} is {KIND_NAMES[item.kind]}, the choices are {kind}s"
         reader.problem(node, f"{found}; use choices of the same kind")
         return None
-    return Membership(*reader.report.start(node), item, choices, isinstance(operator, ast.NotIn))
+    return Membership(*reader.problems.start(node), item, choices, isinstance(operator, ast.NotIn))
 
 
 def _read_choices(reader: Reader, node: ast.expr) -> tuple[Constant, ...] | None:
@@ -114,7 +114,7 @@ def _read_choices(reader: Reader, node: ast.expr) -> tuple[Constant, ...] | None
         instead = 'write literals, as in `k.pos in {"NOUN", "VERB"}`'
         if isinstance(node, ast.Constant | ast.Attribute | ast.Name):
             instead += "; for a part of a text `contains(k.text, ...)`"
-        reader.problem(node, f"found {reader.report.quote(node)} after `in`; {instead}")
+        reader.problem(node, f"found {reader.problems.quote(node)} after `in`; {instead}")
         return None
     choices = [_literal(reader, element) for element in node.elts]
     texts = sorted({choice for choice in choices if isinstance(choice, str)})
@@ -122,7 +122,7 @@ def _read_choices(reader: Reader, node: ast.expr) -> tuple[Constant, ...] | None
     if None in choices:
         return None
     if texts and numbers:
-        reader.problem(node, f"{reader.report.quote(node)} mixes kinds; use only text or only numbers")
+        reader.problem(node, f"{reader.problems.quote(node)} mixes kinds; use only text or only numbers")
         return None
     return tuple(texts or numbers)
 
@@ -132,7 +132,7 @@ def _literal(reader: Reader, node: ast.expr) -> Constant | None:
         case ast.Constant() | ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=ast.Constant()):
             value = reader.read(node, 0)
         case _:
-            found = reader.report.quote(node)
+            found = reader.problems.quote(node)
             reader.problem(node, f"found {found} among the choices; write only literals there")
             return None
     match value:

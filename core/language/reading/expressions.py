@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from core.features import ATTRIBUTES, Kind
+from core.language.functions import FUNCTIONS
 from core.language.nodes import (
     Arithmetic,
     ArithmeticOperator,
@@ -30,7 +31,6 @@ from core.language.reading.reader import NUMERIC, Reader
 from core.language.reading.refusals import OPERATORS, refuse_expression
 from core.language.vocabulary import (
     ATTRIBUTE_HINTS,
-    FUNCTIONS,
     KIND_NAMES,
     MAX_NESTING,
     MAX_NUMBER,
@@ -82,15 +82,15 @@ class ExpressionReader(Reader):
         return None
 
     def _literal(self, node: ast.Constant) -> Expression | None:
-        line, column = self.report.start(node)
+        line, column = self.problems.start(node)
         match node.value:
             case bool():
                 return Truth(line, column, node.value)
             case int() | float():
                 if not node.value <= MAX_NUMBER:
-                    self.problem(node, f"{self.report.quote(node)} is too large; numbers go up to 1e6")
+                    self.problem(node, f"{self.problems.quote(node)} is too large; numbers go up to 1e6")
                     return None
-                return Number(line, column, self.report.end_column(node), float(node.value))
+                return Number(line, column, self.problems.end_column(node), float(node.value))
             case str():
                 if any("\ud800" <= character <= "\udfff" for character in node.value):
                     self.problem(node, "found a lone surrogate in text; write the character itself")
@@ -99,12 +99,12 @@ class ExpressionReader(Reader):
             case None:
                 self.problem(node, "`None` stands only beside `==` or `!=`, as in `q.prev == None`")
                 return None
-        found = f"found {self.report.quote(node)}"
+        found = f"found {self.problems.quote(node)}"
         self.problem(node, f"{found}; literals are numbers, text in quotes, True and False")
         return None
 
     def _name(self, node: ast.Name) -> Expression | None:
-        line, column = self.report.start(node)
+        line, column = self.problems.start(node)
         name = node.id
         if name in PARAMETERS:
             return Parameter(line, column, "q" if name == "q" else "k")
@@ -132,7 +132,7 @@ class ExpressionReader(Reader):
         owner = self.read(node.value, depth + 1)
         if owner is None:
             return None
-        quoted = self.report.quote(node.value).strip("`")
+        quoted = self.problems.quote(node.value).strip("`")
         if owner.kind != "token":
             found = f"`{quoted}` is {KIND_NAMES[owner.kind]} and has no attributes such as `.{node.attr}`"
             self.problem(node, f"{found}; attributes belong to tokens, as in `k.text`")
@@ -143,7 +143,7 @@ class ExpressionReader(Reader):
             self.problem(node, f"`{quoted}.{node.attr}` is not a token attribute; {instead}")
             return None
         self.features.add(node.attr)
-        return Attribute(*self.report.start(node), owner, node.attr)
+        return Attribute(*self.problems.start(node), owner, node.attr)
 
     def _arithmetic(self, node: ast.BinOp, depth: int) -> Expression | None:
         """A chain such as a + b * c - d: `ast` nests it to the left, here it is one flat node."""
@@ -157,9 +157,9 @@ class ExpressionReader(Reader):
         known = [step for step in steps if step is not None]
         if first is None or len(known) < len(steps):
             return None
-        value = Arithmetic(*self.report.start(node), first, tuple(known))
+        value = Arithmetic(*self.problems.start(node), first, tuple(known))
         if any(folded is not None and abs(folded) > MAX_NUMBER for folded in running(value)):
-            self.problem(node, f"{self.report.quote(node)} is too large; numbers go up to 1e6")
+            self.problem(node, f"{self.problems.quote(node)} is too large; numbers go up to 1e6")
             return None
         return value
 
@@ -169,10 +169,10 @@ class ExpressionReader(Reader):
             self.problem(node.right, OPERATORS[type(node.op)])
             return None
         operand = self.number(node.right, depth + 1, f"`{symbol}`")
-        return None if operand is None else Step(*self.report.start(node.right), symbol, operand)
+        return None if operand is None else Step(*self.problems.start(node.right), symbol, operand)
 
     def _unary(self, node: ast.UnaryOp, depth: int) -> Expression | None:
-        line, column = self.report.start(node)
+        line, column = self.problems.start(node)
         match node.op:
             case ast.Not():
                 operand = self.condition(node.operand, depth + 1, "`not`")
@@ -190,7 +190,7 @@ class ExpressionReader(Reader):
         known = [operand for operand in operands if operand is not None]
         if len(known) < len(operands):
             return None
-        return Logic(*self.report.start(node), operator, tuple(known))
+        return Logic(*self.problems.start(node), operator, tuple(known))
 
     def _conditional(self, node: ast.IfExp, depth: int) -> Expression | None:
         test = self.condition(node.test, depth + 1, "`if`")
@@ -205,4 +205,4 @@ class ExpressionReader(Reader):
                 self.problem(node, f"{found}; give both sides one kind")
                 return None
             kind = "number"
-        return Conditional(*self.report.start(node), test, then, otherwise, kind)
+        return Conditional(*self.problems.start(node), test, then, otherwise, kind)

@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 
-from core.language.nodes import Arithmetic, ArithmeticOperator, Expression, Number, Sign, Truth
-
-
-def _power(base: float, exponent: float) -> float:
-    value = base**exponent
-    return value if isinstance(value, float) else math.nan  # a negative base can give a complex number
-
-
-OPERATORS: Mapping[ArithmeticOperator, Callable[[float, float], float]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "//": lambda a, b: a // b,
-    "%": lambda a, b: a % b,
-    "**": _power,
-}
+from core.language.nodes import Arithmetic, Expression, Number, Sign, Truth
+from core.language.values.scalars import OPERATORS
 
 
 def constant(node: Expression) -> float | None:

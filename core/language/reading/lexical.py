@@ -12,7 +12,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 
-from core.language.reading.problems import Report
+from core.language.reading.problems import Problems
 from core.language.vocabulary import MAX_BYTES, MAX_NESTING, MAX_NODES
 
 _COOKIE = re.compile(r"coding[:=]")
@@ -27,20 +27,20 @@ _LAYOUT = frozenset(
 )
 
 
-def check_text(source: str, report: Report) -> None:
+def check_text(source: str, problems: Problems) -> None:
     """Length and characters; nothing else may look at the text if this finds a problem."""
-    for line, text in enumerate(report.lines, 1):
+    for line, text in enumerate(problems.lines, 1):
         for column, character in enumerate(text, 1):
             if problem := _bad_character(character):
-                report.add(line, column, problem)
+                problems.add(line, column, problem)
     size = len(source.encode(errors="replace"))
     if size > MAX_BYTES:
-        report.add(1, 1, f"the source is {size} bytes; a program has at most {MAX_BYTES}, so shorten it")
+        problems.add(1, 1, f"the source is {size} bytes; a program has at most {MAX_BYTES}, so shorten it")
 
 
-def check_tokens(source: str, report: Report) -> bool:
+def check_tokens(source: str, problems: Problems) -> bool:
     """Words, numbers, strings and nesting; false if the text must not reach the parser."""
-    checker = _TokenChecker(report)
+    checker = _TokenChecker(problems)
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             checker.check(token)
@@ -49,11 +49,11 @@ def check_tokens(source: str, report: Report) -> bool:
     except tokenize.TokenError as error:
         message, (line, _) = error.args
         where = "a string" if "string" in message else "a bracket"
-        line = min(line, len(report.lines))
-        report.add(line, 1, f"the program ends inside {where}; close it")
+        line = min(line, len(problems.lines))
+        problems.add(line, 1, f"the program ends inside {where}; close it")
         return False
     except SyntaxError as error:
-        report.add(error.lineno or 1, error.offset or 1, f"{error.msg}; indent a block by four spaces")
+        problems.add(error.lineno or 1, error.offset or 1, f"{error.msg}; indent a block by four spaces")
         return False
     return True
 
@@ -75,8 +75,8 @@ def _bad_character(character: str) -> str | None:
 class _TokenChecker:
     """Looks at one token after the other; `gave_up` is set where reading on would be unsafe."""
 
-    def __init__(self, report: Report) -> None:
-        self.report = report
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
         self.gave_up = False
         self.depth = 0
         self.indents = 0
@@ -105,7 +105,7 @@ class _TokenChecker:
                 self._stop(token, f"the program is too long: more than {MAX_NODES} nodes; shorten it")
 
     def _add(self, token: tokenize.TokenInfo, message: str) -> None:
-        self.report.add(token.start[0], token.start[1] + 1, message)
+        self.problems.add(token.start[0], token.start[1] + 1, message)
 
     def _stop(self, token: tokenize.TokenInfo, message: str) -> None:
         self._add(token, message)

@@ -9,7 +9,7 @@ from core.errors import Problem, ProgramError
 _QUOTED = 40  # characters of source quoted in a message
 
 
-class Report:
+class Problems:
     """Collects every problem of one source text; `lines` are split at newlines only, as Python does."""
 
     def __init__(self, source: str) -> None:

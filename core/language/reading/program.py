@@ -6,13 +6,14 @@ import ast
 import hashlib
 from dataclasses import dataclass
 
+from core.language.functions import needs_lookahead
 from core.language.nodes import Block
 from core.language.reading.lexical import check_text, check_tokens
-from core.language.reading.problems import Report
+from core.language.reading.problems import Problems
 from core.language.reading.refusals import refuse_statement
 from core.language.reading.statements import StatementReader
 from core.language.render import render
-from core.language.vocabulary import LOOKAHEAD, PARAMETERS, PROGRAM_NAME
+from core.language.vocabulary import PARAMETERS, PROGRAM_NAME
 
 _HEADER = f"def {PROGRAM_NAME}({', '.join(PARAMETERS)}):"
 
@@ -31,7 +32,7 @@ class ParsedProgram:
     @property
     def lookahead(self) -> bool:
         """Whether it needs text to the right of a token, so cannot run while text is being generated."""
-        return bool(self.features & LOOKAHEAD)
+        return any(needs_lookahead(feature) for feature in self.features)
 
 
 def parse(source: str) -> ParsedProgram:
@@ -41,40 +42,40 @@ def parse(source: str) -> ParsedProgram:
     characters.
     """
     source = source.replace("\r\n", "\n").replace("\r", "\n")
-    report = Report(source)
-    check_text(source, report)
-    report.raise_if_any()
-    safe = check_tokens(source, report)
-    module = _python_tree(source, report) if safe else None
-    function = None if module is None else _only_function(module, report)
+    problems = Problems(source)
+    check_text(source, problems)
+    problems.raise_if_any()
+    safe = check_tokens(source, problems)
+    module = _python_tree(source, problems) if safe else None
+    function = None if module is None else _only_function(module, problems)
     if function is None:
-        report.raise_if_any()
+        problems.raise_if_any()
         raise AssertionError("no function and no problem")
-    _check_header(function, report)
+    _check_header(function, problems)
     statements = list(function.body)
     docstring = _take_docstring(statements)
-    reader = StatementReader(report)
+    reader = StatementReader(problems)
     body = reader.body(function, statements)
-    report.raise_if_any()
+    problems.raise_if_any()
     identity = hashlib.sha256(render(body).encode()).hexdigest()[:16]
     features = frozenset(reader.expressions.features)
     return ParsedProgram(source, docstring, body, identity, features, reader.expressions.nodes)
 
 
-def _python_tree(source: str, report: Report) -> ast.Module | None:
+def _python_tree(source: str, problems: Problems) -> ast.Module | None:
     try:
         return ast.parse(source)
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
-        report.add(line, column, f"Python cannot read this: {error.msg}; correct the spelling here")
+        problems.add(line, column, f"Python cannot read this: {error.msg}; correct the spelling here")
     except (RecursionError, MemoryError):
-        report.add(1, 1, "nested too deeply to be read; name the parts and combine the names")
+        problems.add(1, 1, "nested too deeply to be read; name the parts and combine the names")
     except ValueError as error:  # also UnicodeError
-        report.add(1, 1, f"Python cannot read this: {error}; correct the spelling")
+        problems.add(1, 1, f"Python cannot read this: {error}; correct the spelling")
     return None
 
 
-def _only_function(module: ast.Module, report: Report) -> ast.FunctionDef | None:
+def _only_function(module: ast.Module, problems: Problems) -> ast.FunctionDef | None:
     """The one `attend`; everything beside it is a problem."""
     function = None
     for statement in module.body:
@@ -82,34 +83,34 @@ def _only_function(module: ast.Module, report: Report) -> ast.FunctionDef | None
             function = statement
         elif isinstance(statement, ast.FunctionDef):
             found = f"found the function `{statement.name}`"
-            report.at(statement, f"{found}; a program is exactly one `{_HEADER}`, so rename or remove it")
+            problems.at(statement, f"{found}; a program is exactly one `{_HEADER}`, so rename or remove it")
         elif isinstance(statement, ast.Expr | ast.Assign | ast.AugAssign | ast.If | ast.Pass | ast.Return):
-            report.at(statement, f"found code outside `{PROGRAM_NAME}`; move it below `{_HEADER}`")
+            problems.at(statement, f"found code outside `{PROGRAM_NAME}`; move it below `{_HEADER}`")
         else:
-            report.at(statement, refuse_statement(statement))
+            problems.at(statement, refuse_statement(statement))
     if function is None:
-        report.add(1, 1, f"there is no `{PROGRAM_NAME}`; begin the program with `{_HEADER}`")
+        problems.add(1, 1, f"there is no `{PROGRAM_NAME}`; begin the program with `{_HEADER}`")
     return function
 
 
-def _check_header(function: ast.FunctionDef, report: Report) -> None:
+def _check_header(function: ast.FunctionDef, problems: Problems) -> None:
     for decorator in function.decorator_list:
-        report.at(decorator, "found a decorator; remove it")
+        problems.at(decorator, "found a decorator; remove it")
     if function.returns is not None:
-        report.at(function.returns, f"found a return annotation; write `{_HEADER}`")
+        problems.at(function.returns, f"found a return annotation; write `{_HEADER}`")
     if parameters := vars(function).get("type_params"):  # Python 3.12 and later
-        report.at(parameters[0], f"found type parameters; write `{_HEADER}`")
+        problems.at(parameters[0], f"found type parameters; write `{_HEADER}`")
     arguments = function.args
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     for default in [*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]:
-        report.at(default, f"found a default; write `{_HEADER}`")
+        problems.at(default, f"found a default; write `{_HEADER}`")
     for argument in named:
         if argument.annotation is not None:
-            report.at(argument.annotation, f"found an annotation; write `{_HEADER}`")
+            problems.at(argument.annotation, f"found an annotation; write `{_HEADER}`")
     names = tuple(argument.arg for argument in arguments.args)
     special = arguments.posonlyargs or arguments.kwonlyargs or arguments.vararg or arguments.kwarg
     if names != PARAMETERS or special:
-        report.at(function, f"`{PROGRAM_NAME}` takes exactly the two tokens; write `{_HEADER}`")
+        problems.at(function, f"`{PROGRAM_NAME}` takes exactly the two tokens; write `{_HEADER}`")
 
 
 def _take_docstring(statements: list[ast.stmt]) -> str:

@@ -1,6 +1,6 @@
 """The meaning of a program: scalar values, one pair of tokens at a time. Slow and obvious on purpose.
 
-The arithmetic is in scalar.py.
+Arithmetic on single numbers is in values/scalars.py, functions are in functions/.
 """
 
 from __future__ import annotations
@@ -10,18 +10,13 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from core.features import ATTRIBUTES, Token, missing_value
-from core.language import failures
+from core.features import Token
 from core.language import nodes as n
+from core.language.functions import FUNCTIONS, ScalarCall
 from core.language.precision import single
 from core.language.reading.program import ParsedProgram
-from core.language.scalar.arithmetic import PairFailed, arithmetic, numeric_function, round32
+from core.language.values.scalars import NO_TOKEN, PairFailed, Scalar, arithmetic, attribute_of
 from core.types import Failure
-
-Scalar = float | bool | str  # a token is its index, -1 if it does not exist
-NO_TOKEN = -1
 
 _COMPARE: Mapping[n.ComparisonOperator, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -111,7 +106,7 @@ class Pair:
             case n.Local():
                 return self.locals[node.name]
             case n.Attribute():
-                return self.attribute(self.token(node.token), node.name)
+                return attribute_of(self.tokens, self.token(node.token), node.name)
             case n.Sign():
                 value = self.number(node.operand)
                 return -value if node.operator == "-" else value
@@ -135,11 +130,6 @@ class Pair:
             case n.Call():
                 return self.call(node)
 
-    def attribute(self, token: int, name: str) -> Scalar:
-        """An attribute of a token that may not exist."""
-        value = missing_value(name) if token == NO_TOKEN else self.tokens[token].values[name]
-        return single(float(value)) if ATTRIBUTES[name].kind == "number" else value
-
     def chain(self, node: n.Arithmetic) -> float:
         """a + b * c, operand by operand."""
         value = self.number(node.first)
@@ -161,43 +151,5 @@ class Pair:
         """A function call; arguments are evaluated first, from left to right."""
         arguments = [self.value(argument) for argument in node.arguments]
         wanted = {name: self.value(value) for name, value in node.keywords}
-        match node.function, arguments:
-            case "abs" | "min" | "max" | "exp" | "log" | "sqrt", _:
-                return numeric_function(node.function, [float(a) for a in arguments], node.line)
-            case "startswith", [str(text), str(part)]:
-                return text.startswith(part)
-            case "endswith", [str(text), str(part)]:
-                return text.endswith(part)
-            case "contains", [str(text), str(part)]:
-                return part in text
-            case "similarity", [int(a), int(b)]:
-                return self.similarity(a, b, node.line)
-            case "last", [int(token)]:
-                return max((at for at in self.matches(wanted) if at < token), default=NO_TOKEN)
-            case "count", [int(token)]:
-                return float(sum(at < token for at in self.matches(wanted)))
-            case "first", []:
-                return min(self.matches(wanted), default=NO_TOKEN)
-        raise AssertionError(f"{node.function} is not in the vocabulary")
-
-    def matches(self, wanted: Mapping[str, Scalar]) -> list[int]:
-        """Tokens whose attributes equal all that is wanted."""
-        return [
-            at
-            for at in range(len(self.tokens))
-            if all(self.attribute(at, name) == value for name, value in wanted.items())
-        ]
-
-    def similarity(self, a: int, b: int, line: int) -> float:
-        """Cosine of two tokens' embeddings; 0 if either token does not exist."""
-        first, second = self.vector(a, line), self.vector(b, line)
-        if first is None or second is None:
-            return 0.0
-        cosine = float(np.dot(first.astype(np.float64), second.astype(np.float64)))
-        return round32(min(1.0, max(-1.0, cosine)), line, "similarity")
-
-    def vector(self, token: int, line: int) -> np.ndarray | None:
-        """A token's embedding, None if the token does not exist; raises PairFailed without embeddings."""
-        if self.tokens[0].vector is None:
-            raise PairFailed(failures.unavailable(line))
-        return None if token == NO_TOKEN else self.tokens[token].vector
+        call = ScalarCall(node.function, node.line, arguments, wanted, self.tokens)
+        return FUNCTIONS[node.function].scalar(call)

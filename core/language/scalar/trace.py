@@ -16,9 +16,9 @@ from core.features import Features, Kind, Token
 from core.language import nodes as n
 from core.language.reading.program import ParsedProgram
 from core.language.render import render_expression
-from core.language.scalar.arithmetic import PairFailed, arithmetic
-from core.language.scalar.reference import Pair, Scalar
+from core.language.scalar.reference import Pair
 from core.language.tensor.evaluator import Evaluator
+from core.language.values.scalars import PairFailed, Scalar, arithmetic
 from core.types import Failure
 
 RETURNED = "return"  # no local can have this name
@@ -26,7 +26,7 @@ _CONDITION = re.compile(r"\s*(?:el)?if\b\s*(.+?)\s*:\s*")
 
 
 @dataclass(frozen=True)
-class Reading:
+class Observation:
     """An attribute or a call as written, and its value for this pair."""
 
     source: str
@@ -45,7 +45,7 @@ class Contribution:
     value: Scalar  # of the local afterwards
     kind: Kind
     conditions: tuple[str, ...]  # of the branches around the line, all of which held
-    readings: tuple[Reading, ...]  # what those conditions and the line itself looked at
+    readings: tuple[Observation, ...]  # what those conditions and the line itself looked at
     is_plain: bool = False  # it only hands on a local, as `return weight` does
 
 
@@ -93,8 +93,8 @@ class _TracedPair(Pair):
         self.contributions: list[Contribution] = []
         self.passed_over: list[int] = []
         self._conditions: tuple[str, ...] = ()
-        self._around: dict[str, Reading] = {}  # read by the conditions around
-        self._readings: dict[str, Reading] = {}  # read by the statement under way
+        self._around: dict[str, Observation] = {}  # read by the conditions around
+        self._readings: dict[str, Observation] = {}  # read by the statement under way
         self._inside = False  # of an attribute or call, whose own parts are not worth a note
 
     def block(self, block: n.Block) -> float | None:
@@ -126,7 +126,7 @@ class _TracedPair(Pair):
         finally:
             self._inside = False
         source = render_expression(node)
-        self._readings[source] = Reading(source, node.kind, value)
+        self._readings[source] = Observation(source, node.kind, value)
         return value
 
     def _assign(self, statement: n.Assign) -> None:

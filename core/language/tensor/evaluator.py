@@ -12,11 +12,11 @@ from core.features import Features
 from core.language import failures
 from core.language.nodes import Block
 from core.language.reading.program import ParsedProgram
-from core.language.tensor.batch import Batch
 from core.language.tensor.expressions import Position
 from core.language.tensor.statements import Interpreter
-from core.language.tensor.texts import Texts
-from core.language.tensor.values import Value
+from core.language.values.batch import Batch
+from core.language.values.tensors import Value
+from core.language.values.texts import Texts
 from core.maps import like_batches
 from core.types import Failure
 

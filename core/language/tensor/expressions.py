@@ -7,14 +7,12 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from core.language import failures
 from core.language import nodes as n
-from core.language.tensor import arithmetic
-from core.language.tensor.batch import Batch
-from core.language.tensor.lookups import needs_loop, search
+from core.language.functions import FUNCTIONS, TensorCall
 from core.language.tensor.recorder import Recorder
-from core.language.tensor.values import Bounds, Value, choose, measured
-from core.language.vocabulary import FUNCTIONS
+from core.language.values.arithmetic import arithmetic
+from core.language.values.batch import Batch
+from core.language.values.tensors import Bounds, Value, choose, measured
 
 Locals = dict[str, Value]
 Position = tuple[int, int]  # line and column of a literal
@@ -51,9 +49,9 @@ class TensorExpressions:
             case n.Number():
                 return self._literal(node)
             case n.Text():
-                return Value(self._constant(self.batch.texts.id(node.value)))
+                return Value(self.batch.constant(self.batch.texts.id(node.value)))
             case n.Truth():
-                return Value(self._constant(node.value))
+                return Value(self.batch.constant(node.value))
             case n.Parameter():
                 return self.batch.parameters[node.name]
             case n.Local():
@@ -67,9 +65,7 @@ class TensorExpressions:
                 value = self.number(node.first)
                 for step in node.steps:
                     operand = self.number(step.operand)
-                    value = arithmetic.arithmetic(
-                        step.operator, value, operand, step.line, self.recorder.fail
-                    )
+                    value = arithmetic(step.operator, value, operand, step.line, self.recorder.fail)
                 return value
             case n.Comparison():
                 return self._comparison(node)
@@ -84,14 +80,10 @@ class TensorExpressions:
             case n.Conditional():
                 return self._conditional(node)
 
-    def _constant(self, value: float | bool) -> Tensor:
-        dtypes = {float: torch.float32, bool: torch.bool, int: torch.int64}
-        return torch.tensor([[[value]]], dtype=dtypes[type(value)], device=self.batch.device)
-
     def _literal(self, node: n.Number) -> Value:
         given = self.constants.get((node.line, node.column))
         if given is None:
-            return Value(self._constant(node.value), Bounds(node.value, node.value))
+            return Value(self.batch.constant(node.value), Bounds(node.value, node.value))
         return Value(given.view(*given.shape, 1, 1, 1), measured(given))
 
     def _comparison(self, node: n.Comparison) -> Value:
@@ -113,7 +105,7 @@ class TensorExpressions:
         result = None
         for choice in node.choices:
             known = self.batch.texts.id(choice) if isinstance(choice, str) else choice
-            equal = tensor == self._constant(known)
+            equal = tensor == self.batch.constant(known)
             result = equal if result is None else result | equal
         assert result is not None
         return Value(~result if node.negated else result)
@@ -170,29 +162,13 @@ class TensorExpressions:
     def _attribute_or_call(self, node: n.Attribute | n.Call) -> Value:
         if isinstance(node, n.Attribute):
             return self.batch.attribute(self.value(node.token), node.name)
-        arguments = [self.value(argument) for argument in node.arguments]
-        match node.function:
-            case "startswith" | "endswith" | "contains":
-                text, part = (argument.tensor for argument in arguments)
-                return Value(self.batch.texts.test(node.function, text, part))
-            case "similarity":
-                return self._similarity(node, *arguments)
-            case "last" | "first" | "count":
-                return self._search(node, arguments[0] if arguments else None)
-        numbers = [argument.numeric() for argument in arguments]
-        return arithmetic.function(node.function, numbers, node.line, self.recorder.fail)
-
-    def _similarity(self, node: n.Call, a: Value, b: Value) -> Value:
-        if self.batch.has_vectors:
-            return self.batch.similarity(a, b)
-        self.recorder.fail(self._constant(True), failures.unavailable(node.line))
-        return Value(self._constant(0.0), Bounds(0.0, 0.0))
-
-    def _search(self, node: n.Call, token: Value | None) -> Value:
-        wants = [(name, self.value(value)) for name, value in node.keywords]
-        elements = self.batch.length**3
-        if needs_loop(wants) and elements > self.max_elements:
-            self.recorder.fail(self._constant(True), failures.budget(node.line, node.function, elements))
-            nothing = 0.0 if FUNCTIONS[node.function].result == "number" else -1
-            return Value(self._constant(nothing), Bounds(0.0, 0.0))
-        return search(self.batch, node.function, token, wants)
+        call = TensorCall(
+            node.function,
+            node.line,
+            [self.value(argument) for argument in node.arguments],
+            [(name, self.value(value)) for name, value in node.keywords],
+            self.batch,
+            self.recorder.fail,
+            self.max_elements,
+        )
+        return FUNCTIONS[node.function].tensor(call)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from core.language import nodes as n
-from core.language.tensor.batch import Batch
 from core.language.tensor.expressions import Locals, Position, TensorExpressions
 from core.language.tensor.recorder import Path, Recorder
-from core.language.tensor.values import Value, choose
+from core.language.values.batch import Batch
+from core.language.values.tensors import Value, choose
 from core.types import Failure
 
 

@@ -32,7 +32,7 @@ from core.language.tune.rounding import MAY_COST, rounded
 from core.language.tune.rows import ProductLoss
 from core.maps import cell_sum
 
-Pair = tuple[ParsedProgram, Tensor]
+FitTarget = tuple[ParsedProgram, Tensor]
 
 STEPS = 80
 _RATE = 0.3  # the first step of a literal: a factor of e ** 0.3, or 0.3 times its value
@@ -70,7 +70,7 @@ class Loss(Protocol):
 
 
 def tune(
-    pairs: Sequence[Pair],
+    pairs: Sequence[FitTarget],
     features: Features,
     causal: bool = True,
     device: str | torch.device = "cpu",

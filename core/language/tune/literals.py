@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from core.language import nodes as n
+from core.language.functions import FUNCTIONS
 from core.language.reading.program import ParsedProgram, parse
 from core.language.walk import children, expressions, parts, statements
 
 LOWEST, HIGHEST = 1e-6, 1e6  # a fitted literal stays within
 MAX_DIGITS = 6
-_NUMERIC_FUNCTIONS = frozenset({"abs", "min", "max", "exp", "log", "sqrt"})
 
 Position = tuple[int, int]  # line and column of a literal
 
@@ -98,7 +98,7 @@ class _Finder:
             case n.Conditional():
                 yield from self._in(node.then, is_scale)
                 yield from self._in(node.otherwise, is_scale)
-            case n.Call(function=name) if name in _NUMERIC_FUNCTIONS:
+            case n.Call(function=name) if FUNCTIONS[name].may_fit:
                 for argument in node.arguments:
                     yield from self._in(argument, False)
 
@@ -141,9 +141,9 @@ class _Finder:
                 return node.name in self._positions
             case n.Sign():
                 return self._is_position(node.operand)
-            case n.Call(function="count"):
+            case n.Call(function=name) if FUNCTIONS[name].place == "is one":
                 return True
-            case n.Call(function="abs" | "min" | "max"):
+            case n.Call(function=name) if FUNCTIONS[name].place == "of a place":
                 return any(self._is_position(argument) for argument in node.arguments)
             case n.Arithmetic():
                 only_sums = all(step.operator in "+-" for step in node.steps)
@@ -189,7 +189,7 @@ def _conditions(node: n.Expression) -> list[n.Expression]:
     match node:
         case n.Conditional():
             return [node.test]
-        case n.Call(function=name) if name in _NUMERIC_FUNCTIONS:
+        case n.Call(function=name) if FUNCTIONS[name].may_fit:
             return []
         case n.Comparison() | n.Membership() | n.Missing() | n.Not() | n.Logic() | n.Call():
             return children(node)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.errors import ProgramError
-from core.language import ParsedProgram
+from core.language.reading.program import ParsedProgram
 from core.language.tensor.expressions import Position
 from core.language.tune.literals import HIGHEST, LOWEST, Literal, literals, rewritten, spelt
 from core.types import HeadId

@@ -11,7 +11,7 @@ from string import Template
 from typing import Any
 
 from core.features import ATTRIBUTES
-from core.language.vocabulary import FUNCTIONS, MAX_BYTES, MAX_NODES, MAX_NUMBER, Signature
+from core.language import FUNCTIONS, MAX_BYTES, MAX_NODES, MAX_NUMBER, Function
 
 FENCE_OPEN, FENCE_CLOSE = "<data>", "</data>"
 TOOL = "propose_programs"
@@ -51,9 +51,8 @@ def system() -> str:
         for name, attribute in ATTRIBUTES.items()
     ]
     functions = [
-        f"- {name}({_parameters(signature)}) -> {signature.result}: {signature.meaning}; "
-        f"`{signature.example}`"
-        for name, signature in FUNCTIONS.items()
+        f"- {name}({_parameters(function)}) -> {function.result}: {function.meaning}; `{function.example}`"
+        for name, function in FUNCTIONS.items()
     ]
     text = Template(Path(__file__).with_name("guide.md").read_text(encoding="utf-8"))
     return text.substitute(
@@ -70,9 +69,9 @@ def system() -> str:
     )
 
 
-def _parameters(signature: Signature) -> str:
-    names = [*signature.parameters, *(["..."] if signature.variadic else [])]
-    return ", ".join([*names, *(["attribute=value, ..."] if signature.searches else [])])
+def _parameters(function: Function) -> str:
+    names = [*function.parameters, *(["..."] if function.variadic else [])]
+    return ", ".join([*names, *(["attribute=value, ..."] if function.searches else [])])
 
 
 EXAMPLES = (

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import ProgramError
-from core.language import ParsedProgram, parse
-from core.language.vocabulary import MAX_BYTES
+from core.language import MAX_BYTES, ParsedProgram, parse
 from core.proposers.llm.claude import Request
 from core.proposers.llm.guide import TOOL
 from core.proposers.llm.prices import MAX_OUTPUT

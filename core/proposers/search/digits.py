@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.language.tune.literals import spelt
-from core.language.tune.rounding import FEWEST_DIGITS, rounded
+from core.language.tune import FEWEST_DIGITS, rounded, spelt
 from core.proposers.search.part_values import Values
 from core.proposers.search.refit import ious, logits_of
 from core.proposers.search.select import Chosen

@@ -17,6 +17,7 @@ from core.proposers.search.phrases import phrase_of_flag, phrase_of_number, phra
 
 _LEAST_COUNT = 8  # tokens of train that a value must occur on
 _VALUES = {"lower": 40, "tag": 24, "dep": 30, "pos": 20, "entity": 6}  # most frequent ones of a text
+_OTHER_VALUES = 6  # of any further text that is not the token's own words
 _NEIGHBOUR_VALUES = {"pos": 8, "lower": 6}  # of the token before
 _FIRST_VALUES = 12  # most frequent texts whose first occurrence is a condition
 _SMALL = (0, 1, 2)
@@ -81,7 +82,7 @@ def _token_conditions(train: Features, is_causal: bool) -> Iterator[Part]:
             yield Part(f"{{t}}.{name} == {number}", phrase_of_number(name, "==", number))
         for number in _BOUNDS:
             yield Part(f"{{t}}.{name} < {number}", phrase_of_number(name, "<", number))
-    for path, wanted in (("", _VALUES), (".prev", _NEIGHBOUR_VALUES), (".next", {"pos": 6})):
+    for path, wanted in (("", _values()), (".prev", _NEIGHBOUR_VALUES), (".next", {"pos": 6})):
         for name, most in wanted.items():
             for value in _frequent(train, name, most):
                 yield Part(f"{{t}}{path}.{name} == {quoted(value)}", via(path, phrase_of_text(name, value)))
@@ -103,6 +104,12 @@ def _firsts(train: Features) -> Iterator[Part]:
 def _names_of(kind: Kind) -> list[str]:
     """The attributes of a kind."""
     return [name for name, attribute in ATTRIBUTES.items() if attribute.kind == kind]
+
+
+def _values() -> dict[str, int]:
+    """The texts whose values are conditions, and how many of the most frequent."""
+    others = [name for name in _names_of("text") if ATTRIBUTES[name].aspect != "word"]
+    return _VALUES | {name: _OTHER_VALUES for name in others if name not in _VALUES}
 
 
 def _repeating_flags() -> list[str]:

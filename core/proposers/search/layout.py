@@ -15,10 +15,8 @@ import torch
 from torch import Tensor
 
 from core.features import Features
-from core.language import Evaluator, parse
-from core.language.tensor.batch import Batch
-from core.language.tensor.values import Value
-from core.language.tune.rows import row_blocks
+from core.language import Batch, Evaluator, Value, parse
+from core.language.tune import row_blocks
 from core.types import Failure
 
 

@@ -15,7 +15,7 @@ from core.ui.heads.passages import OWN, Passage
 from core.ui.parts import frame, state
 from core.ui.parts.state import SideBySide
 
-_SYNTAX = frozenset(name for name, attribute in ATTRIBUTES.items() if attribute.lookahead and name != "next")
+_SYNTAX = frozenset(name for name, attribute in ATTRIBUTES.items() if attribute.from_parser)
 
 
 def own_or_message(model: ModelInfo) -> Passage | None:

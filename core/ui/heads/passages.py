@@ -93,7 +93,7 @@ def _read(model: ModelInfo, text: str) -> OwnText:
     loaded = live.loaded
     limit = min(MAX_OWN_TOKENS, model.max_length)
     sentence = Sentence(OWN, text, "own text", Split.TEST)
-    features = annotate([sentence], loaded.tokenizer, loaded.embeddings(), limit)
+    features = annotate([sentence], loaded.tokenizer, loaded.embeddings(), limit, loaded.pipeline)
     if not len(features):
         raise CorpusError("the tokenizer finds no token in this text; write at least one word")
     with live.lock:

@@ -8,9 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.features import Kind
-from core.language import ParsedProgram
-from core.language.scalar.reference import Scalar
-from core.language.scalar.trace import Contribution, Trace, row_total, trace
+from core.language import Contribution, ParsedProgram, Scalar, Trace, row_total, trace
 from core.ui.heads.passages import Passage
 from core.ui.parts.attention_view import Pins
 from core.ui.parts.state import SideBySide

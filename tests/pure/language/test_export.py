@@ -2,6 +2,7 @@
 
 import ast
 import json
+import runpy
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,10 +14,8 @@ import pytest
 
 from core.errors import ProgramError
 from core.features import ATTRIBUTES, Features, annotate, missing_value
-from core.language import ParsedProgram, parse, reference
-from core.language.export import runtime
-from core.language.export.standalone import MUST_BE_GIVEN, export
-from core.language.vocabulary import FUNCTIONS
+from core.language import FUNCTIONS, ParsedProgram, parse, reference
+from core.language.export import export, must_be_given
 from core.types import Failure, Sentence, Split
 from tests import tiny
 from tests.language_cases import CASES, CAT_FEATURES, FAILURES, program
@@ -102,7 +101,7 @@ def test_attributes_worked_out_from_the_texts_are_those_of_the_app(
     tmp_path: Path, kind: str, text: str
 ) -> None:
     features = annotate([Sentence("s0", text, "text", Split.TRAIN)], tiny.tokenizer(kind))
-    syntax = [name for name in MUST_BE_GIVEN if name != "vector"]
+    syntax = [name for name in must_be_given() if name != "vector"]
     given = as_given(features, syntax)
     for row in given:
         if row["text"] in ("[CLS]", "[SEP]"):
@@ -201,10 +200,15 @@ def test_file_needs_only_the_standard_library() -> None:
     assert {name.partition(".")[0] for name in modules} <= sys.stdlib_module_names
 
 
-def test_runtime_has_the_whole_vocabulary() -> None:
-    assert {*runtime.MISSING, *runtime.LINKS} == set(ATTRIBUTES)
-    assert all(missing_value(name) == value for name, value in runtime.MISSING.items())
-    assert all(callable(getattr(runtime, name)) for name in FUNCTIONS)
+def test_exported_file_has_the_whole_vocabulary(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(export(program("return 1")), encoding="utf-8")
+    runtime = runpy.run_path(str(path))
+    assert {*runtime["MISSING"], *runtime["LINKS"]} == set(ATTRIBUTES)
+    assert {*runtime["COMPUTED"], *must_be_given()} == {*ATTRIBUTES, "vector"}
+    assert all(missing_value(name) == value for name, value in runtime["MISSING"].items())
+    assert all(callable(runtime[name]) for name in FUNCTIONS)
+    assert all(name in runtime["__doc__"] for name in ATTRIBUTES)
 
 
 @pytest.mark.parametrize(

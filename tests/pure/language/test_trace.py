@@ -7,8 +7,8 @@ from hypothesis import given, settings
 
 from core.features import Features
 from core.language import ParsedProgram, parse, reference
-from core.language.scalar.arithmetic import arithmetic
 from core.language.scalar.trace import RETURNED, Trace, row_total, trace
+from core.language.values.scalars import arithmetic
 from core.types import Failure
 from tests.language_cases import CAT_FEATURES, build, cat_tokens, program, sentence
 from tests.pure.language.test_agreement import SLOW_DRAWS, programs, sentences

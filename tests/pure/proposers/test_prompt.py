@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from core.features import ATTRIBUTES
-from core.language import parse
-from core.language.vocabulary import FUNCTIONS
+from core.language import FUNCTIONS, parse
 from core.proposers.llm import guide
 from core.proposers.llm.prompt import behaviour, pair_line, quoted, task
 from core.proposers.llm.shown import Pair, extremes, strongest_pairs

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from core.corpus import load_corpus
-from core.features import Features, annotate
+from core.features import NO_PIPELINE, Features, annotate
 from core.language import Evaluator, parse
 from core.proposers.search.grammar import FIRST, grammar_of
 from core.proposers.search.part_values import Values
@@ -381,7 +381,7 @@ def test_a_corpus_without_syntax_is_searched_all_the_same() -> None:
             columns,
             ("", *features.texts[1:]),
             features.surfaces,
-            has_syntax=False,
+            pipeline=NO_PIPELINE,
         )
     search = prepare_search(*(blank[split] for split in SPLITS), True)
     maps = maps_of([PLANTED["sink"]], blank)

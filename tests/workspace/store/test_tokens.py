@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from core.errors import WorkspaceError
-from core.features import ATTRIBUTES, Features, annotate, unit_rows
+from core.features import ATTRIBUTES, BUNDLED, NO_PIPELINE, Features, annotate, attribute, unit_rows
+from core.proposers.search.grammar import grammar_of
 from core.store.tokens import TokenStore
 from core.types import Sentence, Split
 from tests import tiny
@@ -50,6 +52,47 @@ def test_what_is_added_is_read(tmp_path, three):
 def test_flags_survive(tmp_path, three):
     found = store(tmp_path, three).read()
     assert (found.truncated, found.has_syntax) == (three.truncated, True) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "pipeline"),
+    [
+        ({"has_syntax": "1"}, BUNDLED),  # as version 0.1 wrote it
+        ({"has_syntax": "0"}, NO_PIPELINE),
+        ({"pipeline": "de_core_news_sm"}, "de_core_news_sm"),
+    ],
+)
+def test_the_pipeline_is_remembered_with_the_tokens(tmp_path, three, metadata, pipeline):
+    assert TokenStore(tmp_path).pipeline() is None
+    tokens = store(tmp_path, three)
+    assert tokens.pipeline() == BUNDLED
+    table = pq.read_table(tokens.path)
+    pq.write_table(table.replace_schema_metadata(metadata), tokens.path)
+    assert tokens.pipeline() == tokens.read().pipeline == pipeline
+
+
+@pytest.mark.parametrize("name", list(ATTRIBUTES))
+def test_a_table_older_than_an_attribute_is_read_with_its_default(tmp_path, three, name):
+    tokens = store(tmp_path, three)
+    pq.write_table(pq.read_table(tokens.path).drop_columns([name]), tokens.path)
+    found = tokens.read()
+    assert {token.values[name] for token in found.tokens(1)} == {ATTRIBUTES[name].default}
+    assert found.columns[name].dtype == three.columns[name].dtype
+    for other in set(ATTRIBUTES) - {name}:
+        ours, theirs = ([token.values[other] for token in table.tokens(1)] for table in (found, three))
+        assert ours == theirs
+    tokens.add(three)  # and such a table can be added to
+    assert len(tokens.read()) == len(three)
+
+
+def test_an_attribute_added_later_stands_in_an_old_workspace_and_ends_no_search(tmp_path, three, monkeypatch):
+    tokens = store(tmp_path, three)
+    monkeypatch.setattr(ATTRIBUTES, "_entries", dict(ATTRIBUTES))
+    attribute("vowels", "number", "number of vowels", default=2.0)(lambda token: len(token.bare))
+    found = tokens.read()
+    assert {token.values["vowels"] for token in found.tokens(0)} == {2.0}
+    phrases = {part.source: part.phrase for part in grammar_of(found, is_causal=True).tokens}
+    assert phrases["{t}.vowels < 4"] == "tokens whose vowels is below 4"
 
 
 def test_parts_added_one_after_another_are_the_whole(tmp_path, three):

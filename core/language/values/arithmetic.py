@@ -7,14 +7,14 @@ built where something does. A result that failed is replaced by a harmless numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from core.language import failures
 from core.language.nodes import ArithmeticOperator
-from core.language.tensor.values import ANYTHING, Bounds, Value, measured
+from core.language.values.tensors import ANYTHING, Bounds, Value, measured
 from core.types import Failure
 
 Fail = Callable[[Tensor, Failure], None]
@@ -33,41 +33,12 @@ def arithmetic(symbol: ArithmeticOperator, a: Value, b: Value, line: int, fail: 
             tensor, bounds = _power(a, b, line, fail), ANYTHING
         case _:
             tensor, bounds = _divide(symbol, a, b, line, fail)
-    return _finite(tensor, bounds, failures.non_finite(line, symbol), fail)
-
-
-def function(name: str, arguments: Sequence[Value], line: int, fail: Fail) -> Value:
-    """abs, min, max, exp, log or sqrt of numbers."""
-    value = arguments[0]
-    match name:
-        case "abs":
-            return Value(value.tensor.abs(), abs(value.bounds))
-        case "min" | "max":
-            return _extreme(name, arguments)
-        case "log":
-            positive = _guard(value, value.bounds.low > 0, lambda t: t <= 0, failures.log_domain(line), fail)
-            return _from_double(positive.double().log())
-        case "sqrt":
-            rooted = _guard(value, value.bounds.low >= 0, lambda t: t < 0, failures.sqrt_domain(line), fail)
-            return _from_double(rooted.double().sqrt())
-    tensor = value.tensor.double().exp().float()
-    return _finite(tensor, ANYTHING, failures.non_finite(line, "exp"), fail)
-
-
-def _extreme(name: str, arguments: Sequence[Value]) -> Value:
-    pick, pick_bound = (torch.minimum, min) if name == "min" else (torch.maximum, max)
-    value = arguments[0]
-    for other in arguments[1:]:
-        bounds = Bounds(
-            pick_bound(value.bounds.low, other.bounds.low), pick_bound(value.bounds.high, other.bounds.high)
-        )
-        value = Value(pick(value.tensor, other.tensor), bounds)
-    return value
+    return finite(tensor, bounds, failures.non_finite(line, symbol), fail)
 
 
 def _divide(symbol: ArithmeticOperator, a: Value, b: Value, line: int, fail: Fail) -> tuple[Tensor, Bounds]:
     failure = failures.division(line, symbol)
-    divisor = _guard(b, b.bounds.excludes_zero(), lambda t: t == 0, failure, fail)
+    divisor = guarded(b, b.bounds.excludes_zero(), lambda t: t == 0, failure, fail)
     if symbol == "/":
         return a.tensor / divisor, a.bounds / b.bounds
     wide, by = a.tensor.double(), divisor.double()
@@ -86,7 +57,7 @@ def _power(a: Value, b: Value, line: int, fail: Fail) -> Tensor:
     return (base.double() ** exponent.double()).float()
 
 
-def _guard(
+def guarded(
     value: Value, is_safe: bool, find: Callable[[Tensor], Tensor], failure: Failure, fail: Fail
 ) -> Tensor:
     """The value with 1 in place of what the operation cannot take."""
@@ -100,12 +71,13 @@ def _replace(bad: Tensor, tensor: Tensor, failure: Failure, fail: Fail) -> Tenso
     return torch.where(bad, 1.0, tensor)
 
 
-def _from_double(tensor: Tensor) -> Value:
+def from_double(tensor: Tensor) -> Value:
+    """The result of an operation that was computed in 64 bits."""
     single = tensor.float()
     return Value(single, measured(single))
 
 
-def _finite(tensor: Tensor, bounds: Bounds, failure: Failure, fail: Fail) -> Value:
+def finite(tensor: Tensor, bounds: Bounds, failure: Failure, fail: Fail) -> Value:
     """The result with 0 in place of what is not finite."""
     if not bounds.finite:
         bounds = measured(tensor)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.language.tensor.batch import Batch
-from core.language.tensor.values import ANYTHING, Bounds, Value
+from core.language.values.batch import Batch
+from core.language.values.tensors import ANYTHING, Bounds, Value
 
 Want = tuple[Tensor, Tensor]  # an attribute of every token [batch, token], and the value it must have
 

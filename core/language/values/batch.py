@@ -11,10 +11,11 @@ from torch import Tensor
 
 from core.features import ATTRIBUTES, Features, missing_value
 from core.language.nodes import Expression
-from core.language.tensor.texts import Texts
-from core.language.tensor.values import ANYTHING, Bounds, Value, measured
+from core.language.values.tensors import ANYTHING, Bounds, Value, measured
+from core.language.values.texts import Texts
 
 _DTYPES = {"number": torch.float32, "boolean": torch.bool, "text": torch.int64, "token": torch.int64}
+_CONSTANTS = {float: torch.float32, bool: torch.bool, int: torch.int64}
 _MAX_PAIR_VALUES = 16  # cached [batch, query, key] values; thin ones are small and all kept
 
 
@@ -50,6 +51,10 @@ class Batch:
         self._columns: dict[str, tuple[Tensor, Bounds]] = {}
         self._thin: dict[Expression, Value] = {}
         self._paired: dict[Expression, Value] = {}
+
+    def constant(self, value: float | bool) -> Tensor:
+        """[1, 1, 1]: the same value for every pair."""
+        return torch.tensor([[[value]]], dtype=_CONSTANTS[type(value)], device=self.device)
 
     def cached(self, node: Expression) -> Value | None:
         """The value of an expression that is the same in every program, if it was computed before."""

@@ -8,13 +8,32 @@ the library that computes it. `//` and `%` are Python's (rounded down, sign of t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from core.features import ATTRIBUTES, Token, missing_value
 from core.language import failures
 from core.language import nodes as n
 from core.language.precision import single
-from core.language.reading.folding import OPERATORS
 from core.types import Failure
+
+Scalar = float | bool | str  # a token is its place in the passage, -1 if it does not exist
+NO_TOKEN = -1
+
+
+def _power(base: float, exponent: float) -> float:
+    value = base**exponent
+    return value if isinstance(value, float) else math.nan  # a negative base can give a complex number
+
+
+OPERATORS: Mapping[n.ArithmeticOperator, Callable[[float, float], float]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "**": _power,
+}
 
 
 class PairFailed(Exception):
@@ -48,26 +67,7 @@ def arithmetic(symbol: n.ArithmeticOperator, left: float, right: float, line: in
     return round32(value, line, symbol)
 
 
-def numeric_function(name: str, numbers: Sequence[float], line: int) -> float:
-    """abs, min, max, exp, log and sqrt on 32-bit numbers; raises PairFailed."""
-    number = numbers[0]
-    match name:
-        case "abs":
-            return abs(number)
-        case "min":
-            return min(numbers)
-        case "max":
-            return max(numbers)
-        case "log":
-            if number <= 0:
-                raise PairFailed(failures.log_domain(line))
-            return round32(math.log(number), line, name)
-        case "sqrt":
-            if number < 0:
-                raise PairFailed(failures.sqrt_domain(line))
-            return round32(math.sqrt(number), line, name)
-    try:
-        value = math.exp(number)
-    except OverflowError:
-        value = math.inf
-    return round32(value, line, "exp")
+def attribute_of(tokens: Sequence[Token], place: int, name: str) -> Scalar:
+    """An attribute of a token that may not exist."""
+    value = missing_value(name) if place == NO_TOKEN else tokens[place].values[name]
+    return single(float(value)) if ATTRIBUTES[name].kind == "number" else value

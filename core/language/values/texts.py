@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 import torch
 from torch import Tensor
 
-TESTS: Mapping[str, Callable[[str, str], bool]] = {
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-    "contains": str.__contains__,
-}
+Test = Callable[[str, str], bool]
 
 
 class Texts:
@@ -21,34 +17,31 @@ class Texts:
     def __init__(self, texts: Sequence[str], device: torch.device) -> None:
         self.device = device
         self._ids = {text: at for at, text in enumerate(texts)}
-        self._tables: dict[tuple[str, int, bool], Tensor] = {}
+        self._tables: dict[tuple[Test, int, bool], Tensor] = {}
 
     def id(self, text: str) -> int:
         """The number of a text, new if it was not seen before."""
         return self._ids.setdefault(text, len(self._ids))
 
-    def test(self, name: str, text: Tensor, part: Tensor) -> Tensor:
-        """startswith, endswith or contains for int64 ids; bool, broadcast over both shapes.
+    def test(self, test: Test, text: Tensor, part: Tensor) -> Tensor:
+        """A test of two texts, such as str.startswith, for int64 ids; bool, broadcast over both shapes.
 
         Computed once per distinct text if either side is one text, else per distinct pair.
         """
         if part.numel() == 1:
-            return self._table(name, int(part), True)[text]
+            return self._table(test, int(part), True)[text]
         if text.numel() == 1:
-            return self._table(name, int(text), False)[part]
+            return self._table(test, int(text), False)[part]
         pairs, inverse = torch.unique(text * len(self._ids) + part, return_inverse=True)
         words = list(self._ids)
-        outcomes = [
-            TESTS[name](words[pair // len(words)], words[pair % len(words)]) for pair in pairs.tolist()
-        ]
+        outcomes = [test(words[pair // len(words)], words[pair % len(words)]) for pair in pairs.tolist()]
         return torch.tensor(outcomes, device=self.device)[inverse]
 
-    def _table(self, name: str, fixed: int, is_part: bool) -> Tensor:
+    def _table(self, test: Test, fixed: int, is_part: bool) -> Tensor:
         """bool [text]: the test of every text so far against one fixed side."""
-        key = (name, fixed, is_part)
+        key = (test, fixed, is_part)
         table = self._tables.get(key)
         if table is None or len(table) < len(self._ids):
-            test = TESTS[name]
             word = next(islice(self._ids, fixed, None))
             outcomes = [test(text, word) if is_part else test(word, text) for text in self._ids]
             table = self._tables[key] = torch.tensor(outcomes, device=self.device)

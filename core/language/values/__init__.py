@@ -1,0 +1,1 @@
+"""What expressions come to: single numbers, and tensors over a batch of sentences."""
