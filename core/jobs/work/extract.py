@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import transformers
 
@@ -40,9 +41,9 @@ def load_model(job: Job[Task], name: str, model: str | None = None) -> LoadedMod
     return loaded
 
 
-def reading_as_stored(job: Job[Task], loaded: LoadedModel) -> LoadedModel:
+def reading_as_stored(workspace: Path, loaded: LoadedModel) -> LoadedModel:
     """The model with the spaCy pipeline that read its tokens in the workspace, for texts read afresh."""
-    tokens = TokenStore(attention_folder(job.place.workspace, loaded.info.id))
+    tokens = TokenStore(attention_folder(workspace, loaded.info.id))
     return replace(loaded, pipeline=tokens.pipeline())
 
 

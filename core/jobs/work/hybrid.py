@@ -200,7 +200,7 @@ def measure_downstream(job: Job[DownstreamTask]) -> None:
     """How often the model and a hybrid are right: on a PIQA-format file, or on tasks of lm-eval."""
     task, events = job.task, job.events
     questions = [] if task.questions is None else read_questions(task.questions, task.limit)
-    loaded = reading_as_stored(job, load_model(job, task.info.name, task.info.id))
+    loaded = reading_as_stored(job.place.workspace, load_model(job, task.info.name, task.info.id))
     require_patchable(loaded)
     hybrid = HybridSpec.of(loaded.info.id, task.programs)
     if task.tasks:

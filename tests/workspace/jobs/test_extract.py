@@ -9,20 +9,26 @@ import pytest
 from core.corpus import Corpus
 from core.errors import ModelError
 from core.features import BUNDLED, NO_PIPELINE
-from core.jobs.folder import EventWriter, JobFolder
+from core.jobs import Jobs
+from core.jobs.folder import EventWriter, Job, JobFolder, Place
+from core.jobs.tasks import ExtractTask
 from core.jobs.work.extract import annotate_and_extract, reading_as_stored
+from core.models import LoadedModel
+from core.settings import Settings
+from core.store import Workspace
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
 from tests import tiny
 from tests.conftest import TinyLoaded
 
 
-def extract(workspace: Path, loaded, count: int) -> list[str]:
+def extract(workspace: Path, loaded: LoadedModel, count: int, pipeline: str | None) -> list[str]:
     """What a job that extracts so many passages has to say."""
-    folder = JobFolder.create(workspace / "jobs", "extract", {})
+    place, task = Place(workspace, workspace, "cpu", pipeline), ExtractTask("gpt2", "a few")
+    folder = JobFolder.create(workspace / "jobs", "extract", place, task)
     corpus = Corpus("a few", tuple(tiny.short_passages(32)[:count]))
     with EventWriter(folder) as events:
-        annotate_and_extract(workspace, loaded, corpus, events)
+        annotate_and_extract(Job(folder, place, task, events), loaded, corpus)
     return [event["message"] for _, event in folder.events() if event["event"] == "note"]
 
 
@@ -31,20 +37,31 @@ def tokens(tmp_path: Path, tiny_loaded: TinyLoaded) -> TokenStore:
     return TokenStore(attention_folder(tmp_path, tiny_loaded("gpt2").info.id))
 
 
-def test_the_setting_chooses_and_what_was_chosen_stays(tmp_path, tiny_loaded, tokens, monkeypatch):
+def test_the_setting_chooses_and_what_was_chosen_stays(
+    tmp_path: Path, tiny_loaded: TinyLoaded, tokens: TokenStore
+) -> None:
     loaded = tiny_loaded("gpt2")
-    monkeypatch.setenv("HEADSCRIPT_SPACY", NO_PIPELINE)
-    assert "no spaCy pipeline read the text" in " ".join(extract(tmp_path, loaded, 1))
+    assert "no spaCy pipeline read the text" in " ".join(extract(tmp_path, loaded, 1, NO_PIPELINE))
     assert tokens.pipeline() == NO_PIPELINE
-    monkeypatch.setenv("HEADSCRIPT_SPACY", BUNDLED)
-    notes = " ".join(extract(tmp_path, loaded, 2))
+    notes = " ".join(extract(tmp_path, loaded, 2, BUNDLED))
     assert f"read with `none`, as the sentences there were, not with `{BUNDLED}`" in notes
-    assert tokens.pipeline() == reading_as_stored(loaded, tmp_path).pipeline == NO_PIPELINE
+    assert tokens.pipeline() == reading_as_stored(tmp_path, loaded).pipeline == NO_PIPELINE
     assert len(tokens.read()) == 2
 
 
-def test_tokens_of_a_pipeline_that_is_not_installed_say_so(tmp_path, tiny_loaded, tokens, monkeypatch):
-    monkeypatch.setenv("HEADSCRIPT_SPACY", "xx_not_here")
+def test_tokens_of_a_pipeline_that_is_not_installed_say_so(
+    tmp_path: Path, tiny_loaded: TinyLoaded, tokens: TokenStore
+) -> None:
     with pytest.raises(ModelError, match=r"the spaCy pipeline `xx_not_here`, .* is not installed; install"):
-        extract(tmp_path, tiny_loaded("gpt2"), 1)
+        extract(tmp_path, tiny_loaded("gpt2"), 1, "xx_not_here")
     assert tokens.sentences() == set()
+
+
+def test_the_setting_reaches_the_worker(tmp_path: Path) -> None:
+    settings = Settings.read({"HEADSCRIPT_WORKSPACE": str(tmp_path), "HEADSCRIPT_SPACY": NO_PIPELINE})
+    workspace = Workspace.open(tmp_path)
+    jobs = Jobs(workspace, settings)
+    job = jobs.start_build("nowhere", "bundled", search=False)
+    assert jobs.folder(job).spec().place.spacy_pipeline == NO_PIPELINE
+    jobs.cancel(job)
+    workspace.close()
