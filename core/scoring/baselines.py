@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-BASELINES: Mapping[str, str] = {
+BASELINES: dict[str, str] = {
     "first token": '''def attend(q, k):
     """Everything rests on the first token."""
     return k.is_first
