@@ -90,13 +90,16 @@ def kill_again_and_again(runner: Jobs, job: str, points: list[int]) -> None:
 def check_units(workspace: Workspace, job: str, heads: int) -> None:
     """Each unit of a search was announced once, taken in once, and is there."""
     folder = JobFolder(workspace.folder / "jobs" / job)
-    announced = [event["file"] for _, event in folder.events() if event["event"] == "result"]
+    results = [event for _, event in folder.events() if event["event"] == "result"]
+    announced = [event["file"] for event in results]
     assert max(Counter(announced).values()) == 1
     assert workspace.jobs.last_event(job) == events_in(folder)
     gains = [gain.head for gain in workspace.gains.of_job(job)]
     assert len(gains) == len(set(gains)) == heads
     (model,) = workspace.models.all()
-    proposed = {p["program"] for name in announced for p in folder.result(name).get("proposals", [])}
+    programs = [folder.result("programs", event["file"]) for event in results if event["what"] == "programs"]
+    proposed = {program for result in programs for _, program in result.proposals}
+    assert len(proposed) > 0
     assert proposed <= {program.id for program in workspace.library.programs()}
     assert len(workspace.library.best(model.id, Split.TEST)) == heads
 

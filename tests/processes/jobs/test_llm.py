@@ -131,7 +131,7 @@ def test_the_command_line_proposes_scores_and_accounts(
     (job,) = (folder / "jobs").glob("*-claude-*")
     climbs = [one.talk.ious for one in results(JobFolder(job))]
     assert len(climbs) == 3
-    assert all(ious == sorted(ious) for ious in climbs)
+    assert all(list(ious) == sorted(ious) for ious in climbs)
     assert any(ious[-1] > ious[0] + 0.01 for ious in climbs)
     shown = "\n".join(prompt_of(call) for call in server.calls)
     assert any(known[HeadId(1, head)].strip() in shown for head in (0, 2, 3))

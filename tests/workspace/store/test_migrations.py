@@ -40,7 +40,8 @@ def version_0_1(tmp_path: Path) -> Path:
         details = {"genres": {"story": FIGURES}, "strict": strict, "damage": damage}
         old.execute(
             "INSERT INTO evaluations (hybrid_id, passages_from, base_ppl, ppl, increase, low, high, kl, "
-            "tokens, passages, kept, details) VALUES ('two', 'test', 10, 12, 0.2, 0.1, 0.3, 0.15, 90, 4, 2, ?)",
+            "tokens, passages, kept, details) "
+            "VALUES ('two', 'test', 10, 12, 0.2, 0.1, 0.3, 0.15, 90, 4, 2, ?)",
             [json.dumps(details)],
         )
         row = {"order": "cost", "control": False, "heads": 2, "share": 0.5, "increase": 0.1, "low": 0.0,
