@@ -10,6 +10,7 @@ does not have are passed over, so that a later version may add some.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable
 from functools import cache
 from types import UnionType
@@ -38,8 +39,8 @@ def load(kind: type[T], text: str | bytes, where: str) -> T:
 
 
 def plain(value: object, kind: Any = None) -> Any:
-    """`value` as dictionaries, lists, texts and numbers."""
-    return _adapter(kind or type(value)).dump_python((value,), mode="json")[0]
+    """`value` as the dictionaries, lists, texts and numbers that its JSON holds."""
+    return json.loads(dump(value, kind))
 
 
 def read(kind: type[T] | UnionType, given: Any, where: str) -> T:

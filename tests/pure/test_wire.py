@@ -105,6 +105,8 @@ def test_a_task_comes_back_from_its_spec(task: Task) -> None:
     read = wire.load(Spec, wire.dump(spec), "spec.json")
     assert (read.kind, read.place) == (spec.kind, spec.place)
     assert wire.read(kind.task, read.task, "task") == task
+    held = {name: read.task[name] for name in task.question()}
+    assert held == task.question()  # so that the same question finds its job again, infinite costs or not
 
 
 def test_every_kind_of_job_has_a_task_of_its_own() -> None:
