@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -78,11 +79,47 @@ class Told(Protocol):
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """Which numbers something may be: from `least` (0 if not given) to `most`, or any above `above`."""
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None  # not this one, but any above it
+
+    def __str__(self) -> str:
+        if self.above is not None:
+            return f"above {self.above:g}"
+        return (
+            f"{self.least or 0:g} or more" if self.most is None else f"{self.least or 0:g} to {self.most:g}"
+        )
+
+    def problem(self, number: float) -> str:
+        """What is wrong with a number; nothing if it may be."""
+        if self.above is not None:
+            return "" if self.above < number < inf else f"{number:g} is not above {self.above:g}"
+        least = self.least or 0
+        if self.most is not None:
+            fits = least <= number <= self.most
+            return "" if fits else f"{number:g} is not between {least:g} and {self.most:g}"
+        if least <= number < inf:
+            return ""
+        below = f"is below {least:g}" if isinstance(number, int) else f"is not a number from {least:g}"
+        return f"{number:g} {below}"
+
+
+def option(default: Any, text: str, bounds: Bounds | None = None) -> Any:
+    """A dataclass field that a person may set: command line and forms show its text and hold its bounds."""
+    return field(default=default, metadata={"help": text, "bounds": bounds})
+
+
+@dataclass(frozen=True)
 class SearchLimits:
     """How long a program of the search may be, and what each of its rules has to be worth."""
 
-    rules: int = 12
-    least_gain: float = 0.003  # IoU on validation that a rule adds to all others
+    rules: int = option(12, "most rules of a program", Bounds(above=0))
+    least_gain: float = option(
+        0.003, "IoU on validation that each rule must add to all others", Bounds(least=0)
+    )
 
 
 @dataclass(frozen=True)
@@ -90,10 +127,10 @@ class ClaudeLimits:
     """What a run with Claude may use."""
 
     model: str = "claude-sonnet-5-5"
-    candidates: int = 3  # programs a call
-    rounds: int = 3  # refinements of a head after its first candidates, at most
-    budget: float = 5.0  # USD; a call that could pass it is not made
-    batches: bool = False  # Message Batches: half the price, answers within a day
+    candidates: int = option(3, "programs a call", Bounds(1, 10))
+    rounds: int = option(3, "refinements of a head after its first candidates, at most", Bounds(0, 10))
+    budget: float = option(5.0, "USD; a call that could pass it is not made", Bounds(above=0))
+    batches: bool = option(False, "Message Batches: half the price, answers within a day")
 
 
 @dataclass(frozen=True)
@@ -301,12 +338,14 @@ class HybridRequest:
     """Which hybrid to build out of candidate programs, and what to measure of it."""
 
     title: str
-    order: HeadOrder = "cost"
+    order: HeadOrder = option("cost", "which heads go first")  # noqa: RUF009 - gives a field
     count: int | None = None  # heads to replace; None: as many as the budget allows
-    budget: float | None = None  # increase of perplexity on validation, 0.05 = +5 %
-    calibrate: bool = False
-    strict: bool = False  # measure also with programs that see no further than the query
-    seed: int = 0
+    budget: float | None = option(
+        None, "as many heads as raise perplexity on validation by no more: 0.05 for 5 %", Bounds(least=0)
+    )
+    calibrate: bool = option(False, "fit the programs' constants through the model")
+    strict: bool = option(False, "measure also with programs that see no further than the query")
+    seed: int = option(0, "of the random order and of what is drawn", Bounds(least=0))
 
 
 @dataclass(frozen=True)

@@ -89,10 +89,7 @@ def call_core(*arguments: str, workspace: Path) -> subprocess.CompletedProcess[s
     """What `python -m core ...` does, in this process, which need not start one; workers have their own."""
     given = _on_the_cpu(arguments, workspace)
     with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as told:
-        try:
-            code = main(given)
-        except SystemExit as end:  # how argparse refuses
-            code = int(end.code or 0)
+        code = main(given)
     return subprocess.CompletedProcess(given, code, output.getvalue(), told.getvalue())
 
 

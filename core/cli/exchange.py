@@ -1,18 +1,64 @@
-"""The commands `export` and `import`: the curated library leaves and enters a workspace."""
+"""The commands `export` and `import`: decisions, reports and hybrids leave and enter a workspace as files."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
-from core.cli.programs import Json, Session
+from cyclopts import Parameter
+
+from core.cli.hybrids import StoredHybrid, export_hybrid, import_hybrid
+from core.cli.session import Json, Model, Now, Session
 from core.errors import DecisionsError, WorkspaceError
 from core.files import disk_errors, replacing
-from core.sharing.accepted import curated_report
-from core.sharing.decisions import export_lines, import_lines
+
+
+def export(
+    what: Annotated[
+        Literal["library", "report", "hybrid"],
+        Parameter(
+            help="library: every decision and the programs they are about, as JSON lines; report: the "
+            "accepted programs as one HTML page; hybrid: a folder with its programs, figures and model card"
+        ),
+    ],
+    path: Annotated[Path, Parameter(help="the file or folder to write")],
+    /,
+    *,
+    now: Now,
+    model: Model = None,
+    hybrid_id: StoredHybrid = None,
+) -> Json:
+    """Write decisions, a report or a hybrid as files.
+
+    Example: python -m core export library decisions.jsonl
+
+    Example: python -m core export hybrid folder
+    """
+    match what:
+        case "hybrid":
+            return export_hybrid(now, model, hybrid_id, path)
+        case "report":
+            return export_report(now, model, path)
+        case "library":
+            return export_library(now, path)
+
+
+def import_(
+    path: Annotated[Path, Parameter(help="a file of decisions, or a hybrid's folder")], /, *, now: Now
+) -> Json:
+    """Take in what `export library` or `export hybrid` wrote, here or elsewhere.
+
+    Twice changes nothing; a file that contradicts what is here is refused as a whole.
+
+    Example: python -m core import decisions.jsonl
+    """
+    return import_hybrid(now, path) if path.is_dir() else import_library(now, path)
 
 
 def export_library(now: Session, path: Path) -> Json:
     """Write every decision and the programs they are about as JSON lines."""
+    from core.sharing.decisions import export_lines
+
     lines = list(export_lines(now.workspace))
     _write(path, "".join(lines))
     return {"file": str(path), "lines": len(lines)}
@@ -20,6 +66,8 @@ def export_library(now: Session, path: Path) -> Json:
 
 def export_report(now: Session, model: str | None, path: Path) -> Json:
     """Write the accepted programs of a model as one HTML page."""
+    from core.sharing.accepted import curated_report
+
     page = curated_report(now.workspace, now.model(model))
     _write(path, page)
     return {"file": str(path), "characters": len(page)}
@@ -27,6 +75,8 @@ def export_report(now: Session, model: str | None, path: Path) -> Json:
 
 def import_library(now: Session, path: Path) -> Json:
     """Take in what `export_library` wrote, here or elsewhere; all of it or nothing."""
+    from core.sharing.decisions import import_lines
+
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,23 +1,22 @@
-"""What the commands on hybrids do, on an open workspace; the answers are plain values, ready for JSON."""
+"""The commands that replace heads and measure what it costs; the answers are plain values, ready for JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-import pandas as pd
+from cyclopts import Group, Parameter
 
-from core import wire
-from core.cli.programs import Json, Session
-from core.corpus import load_corpus
+from core.cli.options import exactly_one, given, made_of, options_of, whole_number
+from core.cli.session import Json, Model, Now, Session
 from core.display import counted
 from core.errors import HybridError
-from core.review import heads_in_share
 from core.types import (
     COUNTS,
     FIGURES,
     ORDERS,
+    Bounds,
     HeadId,
     HeadOrder,
     HybridRequest,
@@ -26,19 +25,67 @@ from core.types import (
     Split,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HOW_MANY = exactly_one("How many heads (one of these)")
+_REQUEST = Group("Which heads go first, and what is done with them", sort_key=2)
+
+Programs = Annotated[
+    Literal["accepted", "best"], Parameter(help="replace heads by accepted programs only, or by the best")
+]
+Passages = Annotated[
+    str | None,
+    Parameter(
+        name="--eval",
+        help="measure on this file's passages instead of the test split, without those of train and "
+        "validation",
+        metavar="FILE",
+    ),
+]
+StoredHybrid = Annotated[
+    str | None,
+    Parameter(name="--hybrid", help="a hybrid's id, or how it starts; the latest unless given", metavar="ID"),
+]
+if TYPE_CHECKING:
+    RequestOptions = Any
+else:
+    RequestOptions = options_of({_REQUEST: HybridRequest}, within={"budget": _HOW_MANY})
+
 
 def hybrid(
-    now: Session,
-    model: str | None,
-    share: float | None,
-    programs: str,
-    passages: str | None,
-    request: HybridRequest,
+    *,
+    now: Now,
+    model: Model = None,
+    share: Annotated[
+        float | None, Parameter(help="share of all heads, 0 to 1", metavar="X", group=_HOW_MANY)
+    ] = None,
+    hybrid_id: Annotated[
+        str | None,
+        Parameter(
+            name="--hybrid", help="measure this one of the workspace, as it is", metavar="ID", group=_HOW_MANY
+        ),
+    ] = None,
+    programs: Programs = "best",
+    passages: Passages = None,
+    options: RequestOptions = None,
 ) -> Json:
-    """Replace a share of all heads, or as many as the budget allows, and measure what it costs."""
+    """Replace heads by their programs, cheapest first, and measure what it costs in perplexity.
+
+    Example: python -m core hybrid --share 0.25 --calibrate
+
+    Example: python -m core hybrid --budget 0.05 --strict
+    """
+    request: HybridRequest = made_of(HybridRequest, given(options), "hybrid", title="")
+    if hybrid_id is not None:
+        if request.calibrate:
+            raise HybridError("--hybrid measures a hybrid as it is; leave out --calibrate")
+        return _measure(now, model, hybrid_id, passages, request.strict)
     info = now.model(model)
     sources = _sources(now, info, programs)
     if share is not None:
+        from core.review import heads_in_share
+
         count = heads_in_share(share, info.layers * info.heads)
         request = _titled(request, f"{share:.0%} of heads, {programs} programs", count)
     else:
@@ -48,7 +95,7 @@ def hybrid(
     return _report(now, info, now.workspace.hybrids.frame(info.id).iloc[0])
 
 
-def measure(now: Session, model: str | None, hybrid_id: str, passages: str | None, strict: bool) -> Json:
+def _measure(now: Session, model: str | None, hybrid_id: str, passages: str | None, strict: bool) -> Json:
     """Measure a hybrid of the workspace as it is, such as an imported one."""
     info = now.model(model)
     chosen = str(_stored(now, info, hybrid_id).hybrid_id)
@@ -82,42 +129,71 @@ def _titled(request: HybridRequest, title: str, count: int | None) -> HybridRequ
 
 
 def curve(
-    now: Session,
-    model: str | None,
-    programs: str,
-    orders: Sequence[HeadOrder],
-    limit: int,
-    passages: str | None,
+    *,
+    now: Now,
+    model: Model = None,
+    programs: Programs = "best",
+    orders: Annotated[
+        str,
+        Parameter(
+            help=f"which heads go first, of {', '.join(ORDERS)}; the first also with controls",
+            metavar="ORDERS",
+        ),
+    ] = "cost,iou,random",
+    limit: Annotated[
+        int, whole_number("measure on so many passages", Bounds(above=0)), Parameter(name="--passages")
+    ] = 40,
+    passages: Passages = None,
 ) -> Json:
-    """Perplexity against share of heads, for each order and for controls on the heads of the first."""
+    """Measure perplexity against share of heads, with controls in the place of the same heads.
+
+    Example: python -m core curve --orders cost,greedy --passages 20
+    """
     info = now.model(model)
-    unknown = [order for order in orders if order not in ORDERS]
+    asked = orders.split(",")
+    unknown = [order for order in asked if order not in ORDERS]
     if unknown:
         raise HybridError(f"there is no order {unknown[0]!r}; there are {', '.join(ORDERS)}")
     text, label = _passages(now, info, passages)
     title = f"{programs} programs"
     sources = _sources(now, info, programs)
-    now.follow(now.runner.start_curve(info, sources, text[:limit], label, title, orders))
+    now.follow(
+        now.runner.start_curve(info, sources, text[:limit], label, title, cast(list[HeadOrder], asked))
+    )
     found = now.workspace.hybrids.curve(info.id)
     assert found is not None
+    from core import wire
+
     return {**wire.plain(found), "model": info.title}
 
 
 def downstream(
-    now: Session,
-    model: str | None,
-    hybrid_id: str | None,
-    questions: Path | None,
-    tasks: Sequence[str],
-    limit: int | None,
+    questions: Annotated[
+        Path | None, Parameter(help="a file of questions in PIQA's format", metavar="FILE")
+    ] = None,
+    /,
+    *,
+    now: Now,
+    model: Model = None,
+    hybrid_id: StoredHybrid = None,
+    tasks: Annotated[
+        str | None, Parameter(help="tasks of lm-eval instead, such as piqa,arc_easy", metavar="TASKS")
+    ] = None,
+    limit: Annotated[int | None, whole_number("take the first so many questions", Bounds(above=0))] = None,
 ) -> Json:
-    """Accuracy of the model and of a hybrid on a PIQA-format file, or on tasks of lm-eval."""
+    """Measure the accuracy of the model and of a hybrid on questions.
+
+    Example: python -m core downstream questions.jsonl --limit 200
+    """
     info = now.model(model)
     if (questions is None) == (not tasks):
         raise HybridError("give a file of questions, or --tasks with names of lm-eval's tasks")
     chosen = str(_stored(now, info, hybrid_id).hybrid_id)
-    now.follow(now.runner.start_downstream(info, chosen, questions, tasks, limit))
-    names = tasks or [questions.name if questions else ""]
+    named = tasks.split(",") if tasks else []
+    now.follow(now.runner.start_downstream(info, chosen, questions, named, limit))
+    names = named or [questions.name if questions else ""]
+    from core import wire
+
     found = [wire.plain(row) for row in now.workspace.hybrids.downstream(chosen) if row.task in names]
     return {"model": info.title, "hybrid": chosen, "rows": found}
 
@@ -170,6 +246,8 @@ def _passages(now: Session, info: ModelInfo, source: str | None) -> tuple[list[S
 
 def _fresh(now: Session, info: ModelInfo, source: str) -> list[Sentence]:
     """The passages of a file that no program was found, chosen or calibrated on."""
+    from core.corpus import load_corpus
+
     known = {s.id for s in now.workspace.models.sentences(info.id, Split.TRAIN, Split.VALIDATION)}
     found = load_corpus(source).sentences
     fresh = [sentence for sentence in found if sentence.id not in known]

@@ -1,87 +1,59 @@
-"""What each command does, on an open workspace; the answers are plain values, ready for JSON."""
+"""The commands that find, score and show programs; the answers are plain values, ready for JSON."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from core.cli.terminal import Terminal
-from core.corpus import load_corpus
+from cyclopts import Group, Parameter
+
+from core.cli.options import given, made_of, number, options_of, whole_number
+from core.cli.session import Json, Model, Now, Session
 from core.display import counted
-from core.errors import ModelError, ProgramError, WorkspaceError
-from core.jobs import Jobs
-from core.language import parse
-from core.proposers.llm.prices import PRICES_OF, estimate_cost
-from core.review import heads_named
-from core.settings import Settings
-from core.store import JobRecord, Workspace
-from core.store.tokens import TokenStore
-from core.store.workspace import attention_folder
-from core.types import BestProgram, ClaudeLimits, ModelInfo, SearchLimits, Split
+from core.errors import ProgramError, WorkspaceError
+from core.types import BestProgram, Bounds, ClaudeLimits, HeadId, ModelInfo, SearchLimits, Split
 
-Json = dict[str, Any]
+# Each proposer's name and the limits that are its options.
+PROPOSERS: dict[str, type[Any]] = {"search": SearchLimits, "claude": ClaudeLimits}
+_TITLES = {"claude": "Options of --proposer claude, whose key is in $ANTHROPIC_API_KEY"}
 
-
-@dataclass(frozen=True)
-class Session:
-    """An open workspace, its jobs, and a terminal to report to."""
-
-    workspace: Workspace
-    runner: Jobs
-    settings: Settings
-    terminal: Terminal
-
-    def follow(self, job: str) -> JobRecord:
-        """Show a job's progress until it ends. An interrupt stops the job; it can be resumed."""
-        try:
-            record = self.runner.wait(job, show=self.terminal.progress)
-        except KeyboardInterrupt:
-            self.runner.cancel(job)
-            raise
-        for note in self.runner.notes(job):
-            self.terminal.say(note)
-        return record
-
-    def model(self, name: str | None) -> ModelInfo:
-        """The model called `name` (or with that id), else the latest; raises ModelError if there is none."""
-        models = self.workspace.models.all()
-        if not models:
-            raise ModelError(
-                "the workspace holds no model yet; run `demo`, or `extract --model M --corpus FILE`"
-            )
-        if name is None:
-            return models[0]
-        wanted = {name, str(Path(name).resolve())}
-        for model in models:
-            if name in (model.id, model.title) or model.name in wanted:
-                return model
-        raise ModelError(
-            f"the workspace holds no model {name!r}; it has {', '.join(m.title for m in models)}"
-        )
+if TYPE_CHECKING:
+    ProposerOptions = Any
+else:
+    ProposerOptions = options_of(
+        {
+            Group(_TITLES.get(name, f"Options of --proposer {name}"), sort_key=place): limits
+            for place, (name, limits) in enumerate(PROPOSERS.items(), start=1)
+        }
+    )
 
 
-@contextmanager
-def session(settings: Settings) -> Iterator[Session]:
-    """The workspace of `settings`, held until the block ends."""
-    workspace = Workspace.open(settings.workspace)
-    try:
-        yield Session(workspace, Jobs(workspace, settings), settings, Terminal())
-    finally:
-        workspace.close()
+def demo(*, now: Now) -> Json:
+    """Build the demo workspace: a small model, its attention, a program for every head.
 
+    Takes some minutes. Stopped or killed, the same command goes on where it was.
 
-def demo(now: Session) -> Json:
-    """Build the demo workspace, or go on with a build that was interrupted."""
+    Example: python -m core demo
+    """
     now.follow(now.runner.start_or_resume_demo())
     return summary(now, now.model(now.settings.demo_model))
 
 
-def extract(now: Session, model: str, corpus: str, limit: int | None) -> Json:
-    """Add a model and its attention on a corpus."""
+def extract(
+    *,
+    now: Now,
+    model: Annotated[str, Parameter(help="hub id, folder, .gguf file or demo", metavar="M")],
+    corpus: Annotated[
+        str, Parameter(help="text (a passage a line), JSON lines, Parquet or dataset", metavar="FILE")
+    ] = "bundled",
+    limit: Annotated[int | None, whole_number("take at most so many passages", Bounds(above=0))] = None,
+) -> Json:
+    """Add a model and its attention on a corpus.
+
+    Example: python -m core extract --model gpt2 --corpus passages.txt --limit 500
+    """
     now.follow(now.runner.start_build(model, corpus, limit, search=False))
     info = now.model(model)
     count = len(now.workspace.models.sentences(info.id))
@@ -94,21 +66,51 @@ def extract(now: Session, model: str, corpus: str, limit: int | None) -> Json:
     }
 
 
-def synthesize(now: Session, model: str | None, heads: str | None, limits: SearchLimits) -> Json:
-    """Find a program for every head, or for those that `heads` names, such as `L0H1,L3H*`."""
+def synthesize(
+    *,
+    now: Now,
+    model: Model = None,
+    heads: Annotated[
+        str | None, Parameter(help="only these, such as L0H1,L3H*; all unless given", metavar="HEADS")
+    ] = None,
+    proposer: Annotated[str, Parameter(help="who writes programs", choices=list(PROPOSERS))] = "search",
+    options: ProposerOptions = None,
+) -> Json:
+    """Find a program for every head, or for those that --heads names.
+
+    The search needs no language model. Claude goes on with its last run of the same heads and limits if that
+    did not end well: its replies are paid for.
+
+    Example: python -m core synthesize --heads L0H1,L3H* --rules 8
+
+    Example: python -m core synthesize --proposer claude --heads L7H* --budget 2
+    """
+    limits = _limits(now, proposer, options)
+    if isinstance(limits, ClaudeLimits):
+        return synthesize_with_claude(now, model, heads, limits)
     info = now.model(model)
-    chosen = None if heads is None else heads_named(heads, info)
-    now.follow(now.runner.start_search(info, chosen, limits))
+    now.follow(now.runner.start_search(info, _named(heads, info), limits))
     return summary(now, info)
 
 
-def synthesize_with_claude(now: Session, model: str | None, heads: str | None, limits: ClaudeLimits) -> Json:
-    """Have Claude propose programs for these heads, or all; what it cost is part of the answer.
+def _limits(now: Session, proposer: str, options: Any) -> Any:
+    """What was asked of a proposer; what was not is its own default."""
+    rest = {"model": now.settings.claude_model} if proposer == "claude" else {}
+    return made_of(PROPOSERS[proposer], given(options), f"--proposer {proposer}", **rest)
 
-    Goes on with the last run of the same heads and limits if that did not end well: its replies are paid for.
-    """
+
+def _named(heads: str | None, info: ModelInfo) -> list[HeadId] | None:
+    from core.review import heads_named
+
+    return None if heads is None else heads_named(heads, info)
+
+
+def synthesize_with_claude(now: Session, model: str | None, heads: str | None, limits: ClaudeLimits) -> Json:
+    """Have Claude propose programs for these heads, or all; what it cost is part of the answer."""
+    from core.proposers.llm.prices import PRICES_OF, estimate_cost
+
     info = now.model(model)
-    chosen = None if heads is None else heads_named(heads, info)
+    chosen = _named(heads, info)
     key = now.settings.require_api_key()
     known = {record.id for record in now.runner.refresh()}
     job = now.runner.start_claude(info, chosen, limits, key)
@@ -130,11 +132,25 @@ def _claude_report(now: Session, info: ModelInfo, job: str) -> Json:
     return {**summary(now, info), **ledger}
 
 
-def score(now: Session, model: str | None, program: Path | None, at_least: float = 0.0) -> Json:
-    """Score one program file, or the whole library, against every head.
+def score(
+    *,
+    now: Now,
+    model: Model = None,
+    program: Annotated[
+        Path | None, Parameter(help="a file that holds one attend(q, k)", metavar="FILE")
+    ] = None,
+    at_least: Annotated[
+        float, number("with --program: the IoU on validation of the heads to list", Bounds(least=0))
+    ] = 0.0,
+) -> Json:
+    """Score the library's programs, or one file, on every head.
 
     Of one file, the heads that it fits on validation with at least this IoU are listed.
+
+    Example: python -m core score --program attend.py --at-least 0.5
     """
+    from core.language import parse
+
     info = now.model(model)
     if program is None:
         sources = [found.source for found in now.workspace.library.programs()]
@@ -149,6 +165,8 @@ def score(now: Session, model: str | None, program: Path | None, at_least: float
 
 def read_program(path: Path) -> str:
     """A program's source from a file; raises ProgramError with the file's name before each problem."""
+    from core.language import parse
+
     try:
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -160,14 +178,29 @@ def read_program(path: Path) -> str:
     return source
 
 
-def best(now: Session, model: str | None, split: Split, passages: str | None) -> Json:
-    """The best program of every head, chosen on validation, scored on a split or on fresh passages."""
+def best(
+    *,
+    now: Now,
+    model: Model = None,
+    split: Annotated[Split, Parameter(help="of the corpus, to score on")] = Split.TEST,
+    passages: Annotated[
+        str | None,
+        Parameter(name="--eval", help="score on this file's passages instead of a split", metavar="FILE"),
+    ] = None,
+) -> Json:
+    """Show the best program of every head, chosen on validation: IoU, its 95 % interval and lift.
+
+    Example: python -m core best --eval stories.txt --json
+    """
     info = now.model(model)
     found = now.workspace.library.best(info.id, split)
     label = str(split)
     if passages is not None:
+        from core.corpus import load_corpus
         from core.models.pretrained import load
         from core.scoring.fresh import rescore
+        from core.store.tokens import TokenStore
+        from core.store.workspace import attention_folder
 
         fresh = list(load_corpus(passages).sentences)  # before the model, which takes a while
         loaded = load(info.name, now.settings.models_folder, now.settings.device, now.terminal.say, info.id)

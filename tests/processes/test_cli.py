@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from core.hybrid import load_hybrid
 from core.scoring import BASELINES
 from core.store import Workspace
-from core.types import Action, Split
+from core.types import Action, ClaudeLimits, SearchLimits, Split
 from tests import tiny
 from tests.conftest import TinyModel, call_core, run_core
 
@@ -203,13 +204,13 @@ def test_answers_are_readable_without_json(built: Path) -> None:
     [
         (["best"], "holds no model yet"),
         (["hybrid", "--share", "0.25"], "holds no model yet"),
-        (["hybrid", "--share", "much"], "invalid float value"),
+        (["hybrid", "--share", "much"], '--share: unable to convert "much" into float'),
         (["curve", "--orders", "alphabet"], "holds no model yet"),
         (["extract", "--model", "demo", "--limit", "-5"], "-5 is not above 0"),
         (["hybrid", "--budget", "nan"], "nan is not a number from 0"),
         (["hybrid", "--share", "0.5", "--seed", "-1"], "-1 is below 0"),
         (["synthesize", "--least-gain", "-1"], "-1 is not a number from 0"),
-        (["paint"], "invalid choice"),
+        (["paint"], 'Unknown command "paint". Available commands: demo, extract'),
     ],
 )
 def test_bad_usage_exits_with_2(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -325,6 +326,102 @@ def test_an_unknown_hub_model_fails_with_advice(tmp_path: Path) -> None:
     assert result.returncode == 4
     assert "nobody/nothing-here" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+COMMANDS = {
+    "demo": [],
+    "extract": ["--model", "--corpus", "--limit"],
+    "synthesize": [
+        *("--model", "--heads", "--proposer", "--rules", "--least-gain"),
+        *("--candidates", "--rounds", "--budget", "--batches"),
+    ],
+    "score": ["--model", "--program", "--at-least"],
+    "best": ["--model", "--split", "--eval"],
+    "hybrid": [
+        *("--model", "--share", "--budget", "--hybrid", "--programs", "--eval"),
+        *("--order", "--calibrate", "--strict", "--seed"),
+    ],
+    "curve": ["--model", "--programs", "--orders", "--passages", "--eval"],
+    "downstream": ["FILE", "--model", "--hybrid", "--tasks", "--limit"],
+    "export": ["WHAT", "PATH", "--model", "--hybrid"],
+    "import": ["PATH"],
+    "worker": ["JOB_DIR"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_names_its_options_and_gives_an_example(command: str, tmp_path: Path) -> None:
+    result = call_core(command, "--help", workspace=tmp_path)
+    assert result.returncode == 0
+    assert f"Example: python -m core {command}" in result.stdout
+    for option in (*COMMANDS[command], "--workspace", "--device", "--json"):
+        assert re.search(rf"^  {option}\b.*: \w", result.stdout, re.MULTILINE), option
+    assert "\x1b" not in result.stdout
+
+
+def test_help_names_every_command_and_shows_defaults_of_the_limits(tmp_path: Path) -> None:
+    listed = call_core("--help", workspace=tmp_path).stdout
+    assert [name for name in COMMANDS if f"\n  {name}: " in listed] == list(COMMANDS)
+    limits = call_core("synthesize", "--help", workspace=tmp_path).stdout
+    assert f"(above 0) [default: {SearchLimits.rules}]" in limits
+    assert f"[default: {ClaudeLimits.budget:g}]" in limits
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["synthesise"], 'Did you mean "synthesize"?'),
+        (["best", "--splt", "test"], "Did you mean --split?"),
+        (["synthesize", "--cadidates", "2"], "Did you mean --candidates?"),
+        (["best", "--workspce", "elsewhere"], "Did you mean --workspace?"),
+    ],
+)
+def test_what_is_misspelt_is_guessed(arguments: list[str], meant: str, tmp_path: Path) -> None:
+    result = call_core(*arguments, workspace=tmp_path)
+    assert (result.returncode, meant in result.stderr) == (2, True), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "allowed"),
+    [
+        (["best", "--split", "nope"], "--split", '"train", "validation", "test"'),
+        (["synthesize", "--proposer", "bard"], "--proposer", '"search", "claude"'),
+        (["synthesize", "--proposer", "claude", "--rules", "3"], "--rules", "it has --batches, --budget"),
+        (["synthesize", "--rules", "2.5"], "--rules", "2.5 is not a whole number"),
+        (["synthesize", "--candidates", "11"], "--candidates", "not between 1 and 10"),
+        (["synthesize", "--budget", "0"], "--budget", "0 is not above 0"),
+        (["hybrid"], "--share", "Give one of --share, --hybrid or --budget"),
+        (["extract"], "--model", "requires an argument"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_option_and_what_is_allowed(
+    arguments: list[str], option: str, allowed: str, tmp_path: Path
+) -> None:
+    result = call_core(*arguments, workspace=tmp_path)
+    assert result.returncode == 2
+    assert option in result.stderr
+    assert allowed in result.stderr
+
+
+def test_shared_options_go_before_the_command_or_after_it(built: Path) -> None:
+    before = call_core("--json", "best", workspace=built)
+    assert answer(before) == answer(call_core("best", "--json", workspace=built))
+    placed = ["--device", "cpu", "--workspace", str(built), "best", "--json"]
+    first = subprocess.run([sys.executable, "-m", "core", *placed], capture_output=True, text=True)
+    assert answer(first) == answer(before)
+
+
+def test_without_a_terminal_there_are_no_escape_codes(workspace_copy: Path) -> None:
+    for arguments in (["synthesize", "--heads", "L0H0", "--rules", "1"], ["best"], ["best", "--splt"]):
+        result = run_core(*arguments, workspace=workspace_copy)
+        assert "\x1b" not in result.stdout + result.stderr
+        assert "\r" not in result.stdout + result.stderr
+
+
+def test_without_a_command_help_goes_to_stderr_with_2() -> None:
+    result = subprocess.run([sys.executable, "-m", "core"], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "Commands:" in result.stderr
 
 
 def test_version_is_printed() -> None:

@@ -21,7 +21,8 @@ import psutil
 import pytest
 
 from core import wire
-from core.cli.programs import Session, synthesize_with_claude
+from core.cli.programs import synthesize_with_claude
+from core.cli.session import Session
 from core.cli.terminal import Terminal
 from core.errors import JobError
 from core.jobs import Jobs

@@ -1,0 +1,80 @@
+"""An open workspace as the commands see it. What is slow to import waits until one is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from core.cli.terminal import Terminal
+from core.errors import ModelError
+from core.settings import Settings
+from core.types import ModelInfo
+
+if TYPE_CHECKING:
+    from core.jobs import Jobs
+    from core.store import JobRecord, Workspace
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open workspace, its jobs, and a terminal to report to."""
+
+    workspace: Workspace
+    runner: Jobs
+    settings: Settings
+    terminal: Terminal
+
+    def follow(self, job: str) -> JobRecord:
+        """Show a job's progress until it ends. An interrupt stops the job; it can be resumed."""
+        try:
+            with self.terminal.following() as show:
+                record = self.runner.wait(job, show=show)
+        except KeyboardInterrupt:
+            self.runner.cancel(job)
+            raise
+        for note in self.runner.notes(job):
+            self.terminal.say(note)
+        return record
+
+    def model(self, name: str | None) -> ModelInfo:
+        """The model called `name` (or with that id), else the latest; raises ModelError if there is none."""
+        models = self.workspace.models.all()
+        if not models:
+            raise ModelError(
+                "the workspace holds no model yet; run `demo`, or `extract --model M --corpus FILE`"
+            )
+        if name is None:
+            return models[0]
+        wanted = {name, str(Path(name).resolve())}
+        for model in models:
+            if name in (model.id, model.title) or model.name in wanted:
+                return model
+        raise ModelError(
+            f"the workspace holds no model {name!r}; it has {', '.join(m.title for m in models)}"
+        )
+
+
+Now = Annotated[Session, Parameter(parse=False)]
+Model = Annotated[
+    str | None, Parameter(help="a model of the workspace; the latest unless given", metavar="M")
+]
+
+
+@contextmanager
+def session(settings: Settings) -> Iterator[Session]:
+    """The workspace of `settings`, held until the block ends."""
+    from core.jobs import Jobs
+    from core.store import Workspace
+
+    workspace = Workspace.open(settings.workspace)
+    try:
+        yield Session(workspace, Jobs(workspace, settings), settings, Terminal())
+    finally:
+        workspace.close()
