@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from core.errors import WorkspaceError
 
 
@@ -46,17 +43,6 @@ def write_whole(path: Path, text: str) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """A Parquet file of a model's attention folder; raises WorkspaceError if it is missing or damaged."""
-    try:
-        return pq.ParquetFile(path, memory_map=True)
-    except (OSError, pa.ArrowException) as error:
-        raise WorkspaceError(
-            f"{path} is missing or damaged ({type(error).__name__}); delete the folder "
-            f"{path.parent} and run `extract` again: programs and decisions stay"
-        ) from error
 
 
 @contextmanager

@@ -168,9 +168,7 @@ def curve(
 
 
 def downstream(
-    questions: Annotated[
-        Path | None, Parameter(help="a file of questions in PIQA's format", metavar="FILE")
-    ] = None,
+    file: Annotated[Path | None, Parameter(help="questions in PIQA's format")] = None,
     /,
     *,
     now: Now,
@@ -186,12 +184,12 @@ def downstream(
     Example: python -m core downstream questions.jsonl --limit 200
     """
     info = now.model(model)
-    if (questions is None) == (not tasks):
+    if (file is None) == (not tasks):
         raise HybridError("give a file of questions, or --tasks with names of lm-eval's tasks")
     chosen = str(_stored(now, info, hybrid_id).hybrid_id)
     named = tasks.split(",") if tasks else []
-    now.follow(now.runner.start_downstream(info, chosen, questions, named, limit))
-    names = named or [questions.name if questions else ""]
+    now.follow(now.runner.start_downstream(info, chosen, file, named, limit))
+    names = named or [file.name if file else ""]
     from core import wire
 
     found = [wire.plain(row) for row in now.workspace.hybrids.downstream(chosen) if row.task in names]

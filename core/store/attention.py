@@ -22,8 +22,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import WorkspaceError
-from core.files import disk_errors, open_parquet, replacing
+from core.files import disk_errors, replacing
 from core.maps import pack, unpack
+from core.store.parquet import open_parquet
 from core.types import AttentionMap, HeadId, SentenceAttention
 
 CHUNK_SENTENCES = 32

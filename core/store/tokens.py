@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.features import ATTRIBUTES, BUNDLED, NO_PIPELINE, Attribute, Features, merge
-from core.files import disk_errors, open_parquet, replacing
+from core.files import disk_errors, replacing
+from core.store.parquet import open_parquet
 
 
 @dataclass(frozen=True)
