@@ -27,6 +27,7 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)  # Claude's; never written anywhere
     base_url: str | None = None  # of a gateway that speaks the Messages API
     claude_model: str = ClaudeLimits.model
+    runner: str = "local"  # where jobs run; a name in core.jobs.runners.RUNNERS
     spacy_pipeline: str | None = None  # a spaCy model's package, or "none"; the bundled one if None
 
     @property
@@ -53,5 +54,6 @@ class Settings:
             api_key=environ.get("ANTHROPIC_API_KEY", "").strip() or None,
             base_url=environ.get("ANTHROPIC_BASE_URL") or None,
             claude_model=environ.get("HEADSCRIPT_CLAUDE_MODEL") or cls.claude_model,
+            runner=environ.get("HEADSCRIPT_RUNNER") or cls.runner,
             spacy_pipeline=environ.get("HEADSCRIPT_SPACY", "").strip() or None,
         )

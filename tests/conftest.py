@@ -86,9 +86,11 @@ def run_core(*arguments: str, workspace: Path, check: bool = False) -> subproces
 
 
 def call_core(*arguments: str, workspace: Path) -> subprocess.CompletedProcess[str]:
-    """What `python -m core ...` does, in this process, which need not start one; workers have their own."""
+    """What `python -m core ...` does, jobs included, in this process, which need not start one."""
     given = _on_the_cpu(arguments, workspace)
-    with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as told:
+    output, told = StringIO(), StringIO()
+    with redirect_stdout(output), redirect_stderr(told), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADSCRIPT_RUNNER", os.environ.get("HEADSCRIPT_RUNNER", "inline"))
         code = main(given)
     return subprocess.CompletedProcess(given, code, output.getvalue(), told.getvalue())
 

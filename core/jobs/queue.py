@@ -1,7 +1,8 @@
 """The owner's side of jobs: a queue, the workers it starts, and what it takes in from them.
 
-A job is queued, then running, then done, failed or stopped; the last two can be resumed. One job that needs
-the device runs at a time. All of this is in the database and the job folders, so that another owner goes on.
+A job is queued, then running, then done, failed or stopped; the last two can be resumed. As many jobs that
+need the device run at once as the runner has slots. All of this is in the database and the job folders, so
+that another owner goes on.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from core.errors import HeadscriptError, JobError, WorkspaceError
 from core.jobs.folder import JobFolder, Place
 from core.jobs.intake import Intake
 from core.jobs.kinds import KINDS, JobKind, kind_of
-from core.jobs.runners.local import Workers
+from core.jobs.runners import RUNNERS
 from core.jobs.tasks import Task
 from core.settings import Settings
 from core.store.jobs import CANCELLED, JobRecord
@@ -35,7 +36,7 @@ class JobQueue:
     def __init__(self, workspace: Workspace, settings: Settings) -> None:
         self._workspace = workspace
         self._settings = settings
-        self._workers = Workers()
+        self._runner = RUNNERS.named(settings.runner).make()
         self._api_key = settings.api_key
         self._unwritten = ""  # why what a job wrote could not be taken in
         self._lock = RLock()
@@ -66,9 +67,9 @@ class JobQueue:
         """Stop a job, or take it out of the queue; what it finished stays."""
         if not self._workspace.jobs.get(job).is_active:
             return
-        self._workers.stop(self.folder(job))  # before whoever holds the lock is waited for
+        self._runner.stop(self.folder(job))  # before whoever holds the lock is waited for
         with self._lock:
-            self._workers.stop(self.folder(job))  # it may have been started meanwhile
+            self._runner.stop(self.folder(job))  # it may have been started meanwhile
             self.refresh()
             if self._workspace.jobs.get(job).state not in ("done", "failed"):  # it may have just ended
                 self._workspace.jobs.set_state(job, "stopped", CANCELLED)
@@ -84,24 +85,25 @@ class JobQueue:
                     )  # its owner died just after the start
                 elif record.state == "running":
                     self._follow_up(record.id)
-            self._workers.reap_ended()
+            self._runner.reap_ended()
             return self._workspace.jobs.all()
 
     def start_next(self) -> None:
         """Start what waits and may run: the first that needs the device once that is free, and all others."""
         with self._lock:
             records = self.refresh()
-            is_free = not any(r.state == "running" and KINDS[r.kind].needs_device for r in records)
+            at_work = [record for record in records if record.state == "running"]
+            slots = self._runner.slots - sum(KINDS[record.kind].needs_device for record in at_work)
             for record in self._workspace.jobs.queue():
                 needs_device = KINDS[record.kind].needs_device
                 if not self.folder(record.id).path.is_dir():
                     self._workspace.jobs.set_state(record.id, "failed", "the job's folder is gone")
                 elif self.folder(record.id).worker() is not None:
                     continue  # it has ended and is about to leave: next time
-                elif is_free or not needs_device:
-                    self._workers.start(self.folder(record.id), None if needs_device else self._api_key)
+                elif slots > 0 or not needs_device:
+                    self._runner.start(self.folder(record.id), None if needs_device else self._api_key)
                     self._workspace.jobs.set_state(record.id, "running")
-                    is_free = is_free and not needs_device
+                    slots -= needs_device
 
     def wait(
         self, job: str, show: Callable[[JobRecord], None] = lambda record: None, poll: float = 0.3
@@ -117,7 +119,7 @@ class JobQueue:
             if self._unwritten:
                 raise WorkspaceError(self._unwritten)
             if not record.is_active:
-                self._workers.reap(job)
+                self._runner.reap(job)
             if record.state == "done":
                 return record
             if record.state in ("failed", "stopped"):
@@ -175,7 +177,7 @@ class JobQueue:
         if not folder.path.is_dir():
             jobs.set_state(job, "failed", "the job's folder is gone")
             return
-        alive = self._workers.is_alive(folder)  # before reading: what a dead worker wrote is all there
+        alive = self._runner.is_alive(folder)  # before reading: what a dead worker wrote is all there
         new = folder.events(after=jobs.last_event(job))
         for events in _in_lots(new, _EVENTS_AT_ONCE):
             try:
@@ -187,7 +189,7 @@ class JobQueue:
                 return
             except (OSError, ValueError, KeyError, TypeError, HeadscriptError, duckdb.Error) as error:
                 # Other jobs go on.
-                self._workers.stop(folder)
+                self._runner.stop(folder)
                 why = f"what the job wrote cannot be read ({type(error).__name__}: {error})"
                 jobs.set_state(job, "failed", f"{why}; delete its folder {folder.path} and start it anew")
                 return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import traceback
 from pathlib import Path
@@ -22,7 +21,6 @@ def work(path: Path) -> int:
     claim = folder.claim()
     if claim is None:
         return 0
-    logging.captureWarnings(True)
     with claim, EventWriter(folder) as events:
         events.start()
         try:

@@ -1,1 +1,63 @@
-"""Where a job's worker runs."""
+"""Where jobs run: a door of runners, each an entry that makes one.
+
+A runner is handed a job's folder and nothing else; what it did is in the folder's events. Its `slots` say how
+many jobs that need the device it works on at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.doors import Door
+from core.jobs.folder import JobFolder
+
+
+class Runner(Protocol):
+    """Starts and stops jobs, and tells which are being worked on."""
+
+    slots: int  # jobs that need the device, at once
+
+    def start(self, folder: JobFolder, api_key: str | None = None) -> None:
+        """Work on this job. Without `api_key` the work sees none, whatever the owner's environment holds."""
+
+    def is_alive(self, folder: JobFolder) -> bool:
+        """Whether the job is worked on, or was started just now and will be."""
+
+    def stop(self, folder: JobFolder) -> None:
+        """End the work on this job."""
+
+    def reap_ended(self) -> None:
+        """Let go of what has ended."""
+
+    def reap(self, job: str) -> None:
+        """Wait for work that is ending."""
+
+
+@dataclass(frozen=True)
+class RunnerEntry:
+    """A way to run jobs; what it needs is imported when it makes a runner."""
+
+    name: str
+    title: str  # for people
+    make: Callable[[], Runner]
+
+
+def _local() -> Runner:
+    from core.jobs.runners.local import LocalRunner
+
+    return LocalRunner()
+
+
+def _inline() -> Runner:
+    from core.jobs.runners.inline import InlineRunner
+
+    return InlineRunner()
+
+
+RUNNERS: Door[RunnerEntry] = Door(
+    "runner",
+    RunnerEntry("local", "A process of its own for each job", _local),
+    RunnerEntry("inline", "The owner's own process, one job after the other", _inline),
+)

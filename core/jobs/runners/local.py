@@ -1,4 +1,4 @@
-"""The worker processes of an owner: its own children, and those that a dead owner left behind."""
+"""A worker process for each job: the owner's own children, and those that a dead owner left behind."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from core.jobs.folder import JobFolder
 _ROOT = Path(__file__).resolve().parents[3]
 _START_GRACE = 30.0  # seconds a new worker may take to claim its folder before it counts as dead
 _STOP_GRACE = 1.5  # seconds between asking a worker to stop and killing it
-_KEY = "ANTHROPIC_API_KEY"
-_SECRETS = (_KEY, "ANTHROPIC_AUTH_TOKEN")
+KEY = "ANTHROPIC_APIKEY"
+SECRETS = (KEY, "ANTHROPIC_AUTH_TOKEN")
 
 
-class Workers:
+class LocalRunner:
     """Starts and stops workers, and tells which are alive."""
+
+    slots = 1
 
     def __init__(self) -> None:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
@@ -29,12 +31,12 @@ class Workers:
     def start(self, folder: JobFolder, api_key: str | None = None) -> None:
         """A worker for this job. Without `api_key` its environment holds none, whatever the owner's does."""
         folder.forget_worker()
-        environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+        environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
         with folder.log.open("ab") as log:
             self._children[folder.id] = subprocess.Popen(
                 [sys.executable, "-m", "core", "worker", str(folder.path.resolve())],
                 cwd=_ROOT,
-                env=environment | ({_KEY: api_key} if api_key else {}),
+                env=environment | ({KEY: api_key} if api_key else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

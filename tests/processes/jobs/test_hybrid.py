@@ -30,7 +30,7 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace.open(folder)
-        self.runner = Jobs(self.workspace, Settings(folder, device="cpu"))
+        self.runner = Jobs(self.workspace, Settings(folder, device="cpu", runner="inline"))
         (self.model,) = self.workspace.models.all()
 
     @property

@@ -53,6 +53,12 @@ def runner(workspace: Workspace) -> Jobs:
 
 
 @pytest.fixture
+def inline(workspace: Workspace) -> Jobs:
+    """The same without processes, for what is computed rather than how."""
+    return Jobs(workspace, Settings(workspace.folder, device="cpu", runner="inline"))
+
+
+@pytest.fixture
 def corpus(tmp_path: Path) -> str:
     path = tmp_path / "passages.jsonl"
     rows = [{"text": s.text, "genre": s.genre} for s in tiny.short_passages(PASSAGES)]
@@ -74,12 +80,12 @@ def check_complete(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("architecture", ["llama", "bert"])
 def test_a_build_gives_every_head_a_scored_program(
-    architecture: str, workspace: Workspace, runner: Jobs, tiny_model: TinyModel, corpus: str
+    architecture: str, workspace: Workspace, inline: Jobs, tiny_model: TinyModel, corpus: str
 ) -> None:
-    job = runner.start_build(str(tiny_model(architecture)), corpus)
-    assert runner.wait(job).state == "done"
+    job = inline.start_build(str(tiny_model(architecture)), corpus)
+    assert inline.wait(job).state == "done"
     check_complete(workspace)
-    assert any("on cpu" in note for note in runner.notes(job))
+    assert any("on cpu" in note for note in inline.notes(job))
 
 
 def test_a_dead_owner_loses_nothing_and_reading_again_doubles_nothing(
@@ -315,14 +321,14 @@ def test_a_damaged_job_fails_alone(damage: str, workspace_copy: Path) -> None:
 
 
 def test_the_choice_of_programs_does_not_depend_on_the_test_split(
-    workspace: Workspace, runner: Jobs, tiny_model: TinyModel, corpus: str
+    workspace: Workspace, inline: Jobs, tiny_model: TinyModel, corpus: str
 ) -> None:
     """Corrupt the attention of every test sentence, choose again: the same programs."""
-    runner.wait(runner.start_build(str(tiny_model("llama")), corpus))
+    inline.wait(inline.start_build(str(tiny_model("llama")), corpus))
     (model,) = workspace.models.all()
     before = {b.score.head: b.program.id for b in workspace.library.best(model.id, Split.VALIDATION)}
     corrupt_test_attention(workspace, model.id, model.layers)
-    runner.wait(runner.start_search(model))
+    inline.wait(inline.start_search(model))
     after = {b.score.head: b.program.id for b in workspace.library.best(model.id, Split.VALIDATION)}
     assert after == before
 
