@@ -20,12 +20,33 @@ from rich.text import Text
 from core import __version__
 from core.cli import exchange, hybrids, programs
 from core.cli.exits import exit_code
-from core.cli.options import Common
 from core.cli.session import session
 from core.cli.terminal import console, show_answer
 from core.settings import Settings
 
 _EVERY_COMMAND = Group("Options of every command, before its name or after it", sort_key=9)
+Workspace = Annotated[
+    Path | None,
+    Parameter(
+        help="its folder; $HEADSCRIPT_WORKSPACE or `workspace` unless given",
+        metavar="DIR",
+        group=_EVERY_COMMAND,
+    ),
+]
+Device = Annotated[
+    str | None,
+    Parameter(
+        help="auto, cpu, cuda, cuda:1 or mps; $HEADSCRIPT_DEVICE or auto unless given",
+        metavar="D",
+        group=_EVERY_COMMAND,
+    ),
+]
+AsJson = Annotated[
+    bool,
+    Parameter(
+        name="--json", help="print one JSON object on stdout", show_default=False, group=_EVERY_COMMAND
+    ),
+]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,14 +99,16 @@ def _app() -> App:
     @app.meta.default
     def launch(
         *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-        common: Annotated[Common, Parameter(name="*", group=_EVERY_COMMAND)] = Common(),  # noqa: B008 - frozen
+        workspace: Workspace = None,
+        device: Device = None,
+        as_json: AsJson = False,
     ) -> int:
         command, bound, ignored = app.parse_args(tokens)
         if "now" not in ignored:
             return int(command(*bound.args, **bound.kwargs) or 0)
-        with session(_settings(common)) as now:
+        with session(_settings(workspace, device)) as now:
             answer = command(*bound.args, **bound.kwargs, now=now)
-        if common.json:
+        if as_json:
             print(json.dumps(answer))
         else:
             show_answer(answer)
@@ -100,12 +123,12 @@ def _unwrapped(command: Callable[..., object]) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-def _settings(common: Common) -> Settings:
+def _settings(workspace: Path | None, device: str | None) -> Settings:
     """The environment's settings, but for what was given."""
     settings = Settings.read(os.environ)
-    if common.workspace is not None:
-        settings = replace(settings, workspace=common.workspace)
-    return settings if common.device is None else replace(settings, device=common.device)
+    if workspace is not None:
+        settings = replace(settings, workspace=workspace)
+    return settings if device is None else replace(settings, device=device)
 
 
 def _worker(job_dir: Annotated[Path, Parameter(help="the job's folder")], /) -> int:

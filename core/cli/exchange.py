@@ -10,7 +10,6 @@ from cyclopts import Parameter
 from core.cli.hybrids import StoredHybrid, export_hybrid, import_hybrid
 from core.cli.session import Json, Model, Now, Session
 from core.errors import DecisionsError, WorkspaceError
-from core.files import disk_errors, replacing
 
 
 def export(
@@ -92,6 +91,8 @@ def import_library(now: Session, path: Path) -> Json:
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all, the one that a link leads to; what is no file is written into."""
+    from core.files import disk_errors, replacing
+
     with disk_errors(path.parent):
         path = path.resolve()
         if path.is_dir():

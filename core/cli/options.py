@@ -7,9 +7,8 @@ is not given is left to the default of the dataclass that takes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, fields, make_dataclass
+from dataclasses import Field, fields, make_dataclass
 from dataclasses import field as dataclass_field
-from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from cyclopts import Argument, Group, Parameter, Token
@@ -130,20 +129,3 @@ def _whole(_: Any, tokens: Sequence[Token]) -> int:
         return int(text)
     except ValueError:
         raise ValueError(f"{text} is not a whole number") from None
-
-
-@dataclass(frozen=True)
-class Common:
-    """Options that every command takes, before its name or after it."""
-
-    workspace: Annotated[
-        Path | None,
-        Parameter(help="its folder; $HEADSCRIPT_WORKSPACE or `workspace` unless given", metavar="DIR"),
-    ] = None
-    device: Annotated[
-        str | None,
-        Parameter(
-            help="auto, cpu, cuda, cuda:1 or mps; $HEADSCRIPT_DEVICE or auto unless given", metavar="D"
-        ),
-    ] = None
-    json: Annotated[bool, Parameter(help="print one JSON object on stdout", show_default=False)] = False

@@ -342,7 +342,7 @@ COMMANDS = {
         *("--order", "--calibrate", "--strict", "--seed"),
     ],
     "curve": ["--model", "--programs", "--orders", "--passages", "--eval"],
-    "downstream": ["FILE", "--model", "--hybrid", "--tasks", "--limit"],
+    "downstream": ["QUESTIONS", "--model", "--hybrid", "--tasks", "--limit"],
     "export": ["WHAT", "PATH", "--model", "--hybrid"],
     "import": ["PATH"],
     "worker": ["JOB_DIR"],
