@@ -16,7 +16,7 @@ from core.jobs.folder import JobFolder
 _ROOT = Path(__file__).resolve().parents[3]
 _START_GRACE = 30.0  # seconds a new worker may take to claim its folder before it counts as dead
 _STOP_GRACE = 1.5  # seconds between asking a worker to stop and killing it
-KEY = "ANTHROPIC_APIKEY"
+KEY = "ANTHROPIC_API_KEY"
 SECRETS = (KEY, "ANTHROPIC_AUTH_TOKEN")
 
 
