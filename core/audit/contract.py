@@ -12,14 +12,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from core.errors import CorpusError, PluginError
-from core.features import Features
-from core.language import ParsedProgram, parse
-from core.scoring import Examiner, HeadReader
 from core.types import Estimate, HeadId, HybridSpec, ModelInfo, Sentence, Split, Told
 
-if TYPE_CHECKING:  # transformers, seconds long: what only lists or draws audits does without
+if TYPE_CHECKING:  # torch and transformers, seconds long: what only lists or draws audits does without
+    from core.features import Features
     from core.hybrid.perplexity import Variant
+    from core.language import ParsedProgram
     from core.models.pretrained import LoadedModel
+    from core.scoring import Examiner, HeadReader
 
 Of = Literal["program", "hybrid"]
 AuditVerdict = Literal["passes", "fails", "cannot tell"]
@@ -97,6 +97,8 @@ class Passages:
     @cached_property
     def examiner(self) -> Examiner:
         """Compares programs with heads on these passages; what programs share is computed once."""
+        from core.scoring import Examiner
+
         return Examiner(self.features, self.sentences, self.attention, self.is_causal)
 
 
@@ -135,6 +137,8 @@ class HybridSubject:
     @cached_property
     def programs(self) -> dict[HeadId, ParsedProgram]:
         """The program of every replaced head."""
+        from core.language import parse
+
         return {head: parse(source) for head, source in self.spec.programs}
 
     def variant(self) -> Variant:

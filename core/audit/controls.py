@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.audit.contract import Audit, AuditVerdict, Cell, Figure, Finding, HybridSubject
 from core.errors import CorpusError
-from core.types import Estimate, Split, Told
+from core.types import Bounds, Estimate, Split, Told, option
 
 if TYPE_CHECKING:
     from core.hybrid.perplexity import Losses
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class ControlLimits:
     """Which random patterns."""
 
-    seed: int = 0
+    seed: int = option(0, "of the random rows", Bounds(least=0))
 
 
 def run(subject: HybridSubject, limits: ControlLimits, told: Told) -> Finding:

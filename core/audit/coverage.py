@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.audit.contract import Audit, Cell, Figure, Finding, ProgramSubject, at_most
 from core.display import counted
-from core.scoring.examiner import Evidence
-from core.scoring.intervals import mean_estimate, share_estimate
-from core.types import Sentence, Told
+from core.types import Bounds, Sentence, Told, option
+
+if TYPE_CHECKING:
+    from core.scoring import Evidence
 
 _QUOTED = 60  # characters of a passage
 
@@ -20,11 +22,13 @@ _QUOTED = 60  # characters of a passage
 class CoverageLimits:
     """How often a program may fail."""
 
-    failing: float = 0.02  # share of passages; where the interval lies above, the program fails the audit
+    failing: float = option(0.02, "share of passages on which a program may fail", Bounds(0, 1))
 
 
 def run(subject: ProgramSubject, limits: CoverageLimits, told: Told) -> Finding:
     """The share of test passages on which the program fails, and its IoU with and without them."""
+    from core.scoring.intervals import mean_estimate, share_estimate
+
     passages = subject.tested
     evidence = passages.examiner.compare(subject.head, subject.program)
     fails = np.array([sentence.id in evidence.failures for sentence in passages.sentences])

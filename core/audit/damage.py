@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.audit.contract import Audit, Cell, Figure, Finding, HybridSubject, Shaded, at_most
-from core.features import Features
-from core.scoring.intervals import token_interval
-from core.types import Estimate, TokenDamage, Told
+from core.types import Bounds, Estimate, TokenDamage, Told, option
 
 if TYPE_CHECKING:
+    from core.features import Features
     from core.hybrid.perplexity import Losses
 
 _WORST = 10  # tokens listed
@@ -23,9 +22,9 @@ _WORST = 10  # tokens listed
 class DamageLimits:
     """What counts as damage, how much of it a hybrid may do, and how much of it is kept to look at."""
 
-    nats: float = 0.5  # a token whose loss grows by more is damaged
-    damaged: float = 0.05  # share of tokens; where the interval lies above, the hybrid fails the audit
-    passages: int = 60  # kept with every token
+    nats: float = option(0.5, "a token whose loss grows by more is damaged", Bounds(least=0))
+    damaged: float = option(0.05, "share of tokens that a hybrid may damage", Bounds(0, 1))
+    passages: int = option(60, "passages that are read or kept token by token", Bounds(above=0))
 
 
 def token_damage(losses: Losses, features: Features, passages: int | None = None) -> list[TokenDamage]:
@@ -80,6 +79,8 @@ def run(subject: HybridSubject, limits: DamageLimits, told: Told) -> Finding:
 
 def _damaged(losses: Losses, nats: float) -> Estimate:
     """The share of tokens whose loss grows by more, with its interval over passages."""
+    from core.scoring.intervals import token_interval
+
     hits = (losses.changed[0] - losses.base > nats).astype(float)
     low, high = token_interval(hits, losses.rows)
     return Estimate(float(hits.mean()), float(low), float(high))

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.audit.contract import Audit, Figure, Finding, HybridSubject, at_most
-from core.features import Features
-from core.language import ParsedProgram, describe
-from core.types import HeadId, Sentence, Told
+from core.types import Bounds, HeadId, Sentence, Told, option
 
 if TYPE_CHECKING:
+    from core.features import Features
     from core.hybrid.perplexity import Losses
+    from core.language import ParsedProgram
     from core.models.pretrained import LoadedModel
 
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class LookaheadLimits:
     """How many passages are read token by token."""
 
-    passages: int = 20  # they take as many evaluations as they have tokens
+    passages: int = option(20, "passages that are read or kept token by token", Bounds(above=0))
 
 
 def losses_without_lookahead(
@@ -43,6 +43,7 @@ def losses_without_lookahead(
     from core.features import annotate_prefixes
     from core.hybrid import PrefixPatterns, ProgramPatterns
     from core.hybrid.perplexity import Variant, measure
+    from core.language import describe
     from core.models.device import Halving
 
     if not any(describe(program).lookahead for program in programs.values()):

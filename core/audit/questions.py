@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.audit.contract import Audit, AuditVerdict, Cell, Figure, Finding, HybridSubject
 from core.audit.piqa import read_questions
 from core.errors import HybridError
-from core.types import HybridSpec, Told
+from core.types import Bounds, HybridSpec, Told, option
 
 if TYPE_CHECKING:
     from core.audit.accuracy import Accuracy
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class QuestionLimits:
     """What is asked."""
 
-    questions: Path | None = None  # a file of JSON lines: goal, sol1, sol2, label
-    tasks: tuple[str, ...] = ()  # of lm-eval, by name
-    limit: int | None = None  # the first questions only
+    questions: Path | None = option(None, "a file of questions in PIQA's format")  # noqa: RUF009 - a field
+    tasks: tuple[str, ...] = option((), "tasks of lm-eval instead, such as piqa")
+    limit: int = option(0, "take the first so many questions; 0: all", Bounds(least=0))
 
 
 def accuracies(
@@ -42,8 +42,8 @@ def accuracies(
         from core.audit.harness import task_accuracies
 
         told.progress(f"answering {', '.join(limits.tasks)}", 0, 0)
-        return task_accuracies(loaded, spec, limits.tasks, limits.limit)
-    questions = read_questions(limits.questions, limits.limit)
+        return task_accuracies(loaded, spec, limits.tasks, limits.limit or None)
+    questions = read_questions(limits.questions, limits.limit or None)
     reached = accuracy(loaded, spec, questions, lambda done, total: told.progress("answering", done, total))
     return {limits.questions.name: reached}
 

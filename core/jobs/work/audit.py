@@ -70,7 +70,7 @@ def _audit_programs(job: Job[AuditTask], splits: Splits) -> None:
     ]
     finished, told = job.folder.finished(), _Notes(events)
     for asked in task.audits:
-        audit, limits = _known(asked)
+        audit, limits = known(asked)
         done = 0
         for layer in sorted({subject.head.layer for subject in subjects}):
             events.progress(f"auditing {audit.title.lower()}", done, len(subjects))
@@ -100,14 +100,14 @@ def _audit_hybrid(job: Job[AuditTask], splits: Splits) -> None:
     subject = HybridSubject(loaded, HybridSpec.of(task.info.id, task.programs), splits)
     parsed(loaded.info, subject.spec)  # refuses a hybrid that does not fit the model before any work
     for asked in task.audits:
-        audit, limits = _known(asked)
+        audit, limits = known(asked)
         if f"{audit.name}.json" not in job.folder.finished():
             finding = audit.run(subject, limits, events)
             stored = StoredFinding(audit.name, task.hybrid, asked.limits, time.time(), finding)
             events.result(audit.name, AuditsFound(task.info.id, (stored,)))
 
 
-def _known(asked: AskedAudit) -> tuple[Audit[Any, Any], Any]:
+def known(asked: AskedAudit) -> tuple[Audit[Any, Any], Any]:
     """The entry and its limits; raises PluginError if no installed package brings it any more."""
     audit = AUDITS.named(asked.name)
     return audit, wire.read(audit.limits, asked.limits, f"the limits of {asked.name}")

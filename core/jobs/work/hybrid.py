@@ -163,7 +163,7 @@ def measure_downstream(job: Job[DownstreamTask]) -> None:
     loaded = reading_as_stored(job.place.workspace, load_model(job, task.info.name, task.info.id))
     require_patchable(loaded)
     hybrid = HybridSpec.of(loaded.info.id, task.programs)
-    limits = QuestionLimits(task.questions, task.tasks, task.limit)
+    limits = QuestionLimits(task.questions, task.tasks, task.limit or 0)
     for name, reached in accuracies(loaded, hybrid, limits, events).items():
         # A file is called as it was asked for: its whole path may be that of a link's target.
         told = TaskAccuracy(
