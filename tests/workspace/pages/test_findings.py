@@ -7,8 +7,8 @@ from core.audit import Figure, Finding, Shaded
 from core.store import Workspace
 from core.store.findings import StoredFinding, add_finding
 from core.types import Estimate, Split
-from core.ui.parts.frame import as_text
 from core.ui.parts.finding import in_words, shaded_html
+from core.ui.parts.frame import as_text
 from tests.workspace.pages.test_pages import OpenApp, add_hybrids, go, open_app, text_of
 
 __all__ = ["open_app"]
