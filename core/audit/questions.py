@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.audit.contract import Audit, AuditVerdict, Cell, Figure, Finding, HybridSubject
-from core.audit.piqa import read_questions
 from core.errors import HybridError
 from core.types import Bounds, HybridSpec, Told, option
 
@@ -35,6 +34,7 @@ def accuracies(
     without questions.
     """
     from core.audit.accuracy import accuracy
+    from core.audit.piqa import read_questions
 
     if missing := _lacks(limits):
         raise HybridError(missing)
@@ -80,6 +80,8 @@ def _verdict(reached: Mapping[str, Accuracy]) -> AuditVerdict:
 def _lacks(limits: QuestionLimits) -> str:
     """Something to ask; raises CorpusError for a file that holds no questions."""
     if limits.questions is not None:
+        from core.audit.piqa import read_questions  # imports pyarrow
+
         read_questions(limits.questions)
     if (limits.questions is None) == (not limits.tasks):
         return "give a file of questions, or --tasks with names of lm-eval's tasks"

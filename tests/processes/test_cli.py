@@ -343,6 +343,10 @@ COMMANDS = {
     ],
     "curve": ["--model", "--programs", "--orders", "--passages", "--eval"],
     "downstream": ["FILE", "--model", "--hybrid", "--tasks", "--limit"],
+    "audit": [
+        *("NAME", "--model", "--heads", "--hybrid", "--failing", "--passages", "--nats", "--damaged"),
+        *("--seed", "--questions", "--tasks", "--limit"),
+    ],
     "export": ["WHAT", "PATH", "--model", "--hybrid"],
     "import": ["PATH"],
     "worker": ["JOB_DIR"],
