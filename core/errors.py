@@ -6,6 +6,7 @@ HeadscriptError            2  anything the user can put right; the message says 
 ├── ProgramError           2  source that is not in the program language; holds every problem
 ├── ClaudeError            2  no API key, a refused one, or a model without a price
 ├── HybridError            2  a hybrid that cannot be built or measured
+├── AuditError             2  an audit that does not go with what it was asked about
 ├── PluginError            2  an entry that is not there, or an installed package that brings a wrong one
 ├── WireError              2  a file that does not spell the value it should
 ├── DecisionsError         2  a file of decisions that is not one, or does not fit the workspace
@@ -37,6 +38,10 @@ class CorpusError(HeadscriptError):
 
 class HybridError(HeadscriptError):
     """The hybrid asked for cannot be built or measured."""
+
+
+class AuditError(HeadscriptError):
+    """The audit asked for needs another subject, or something that was not given."""
 
 
 class ClaudeError(HeadscriptError):

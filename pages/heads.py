@@ -99,8 +99,8 @@ def draw_evidence(
     compared: SideBySide, pins: Pins,
 ) -> None:  # fmt: skip
     """Only the tab that is open is worked out."""
-    programs, similar, distribution, weights = st.tabs(
-        ["Programs", "Similar heads", "Sentences", "Weights as a table"],
+    programs, similar, distribution, weights, audits = st.tabs(
+        ["Programs", "Similar heads", "Sentences", "Weights as a table", "Audits"],
         on_change="rerun",
         key="evidence",
     )
@@ -116,6 +116,9 @@ def draw_evidence(
     if weights.open:
         with weights:
             evidence.draw_weights(compared, pins)
+    if audits.open:
+        with audits:
+            evidence.draw_audits(model, head, str(row.program_id), row.source)
 
 
 @st.fragment

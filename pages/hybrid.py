@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.types import ModelInfo, Split
+from core.ui.hybrid.audits import draw_audits
 from core.ui.hybrid.builder import draw_builder, draw_curve_button
 from core.ui.hybrid.curve import draw_comparison, draw_curve
 from core.ui.hybrid.damage import draw_damage
@@ -52,7 +53,9 @@ def draw_hybrid(model: ModelInfo, hybrids: pd.DataFrame) -> None:
         return
     draw_figures(row)
     details = state.owner().workspace.hybrids.details(row.hybrid_id, row.passages_from)
-    cost, damage, text, questions, export = st.tabs(["Details", "Damage", "Text", "Questions", "Export"])
+    cost, damage, text, questions, audits, export = st.tabs(
+        ["Details", "Damage", "Text", "Questions", "Audits", "Export"]
+    )
     with cost:
         draw_details(row, details)
         draw_measure(model, row, "Measure again")
@@ -62,6 +65,8 @@ def draw_hybrid(model: ModelInfo, hybrids: pd.DataFrame) -> None:
         draw_generation(model, row.hybrid_id)
     with questions:
         draw_downstream(model, row.hybrid_id)
+    with audits:
+        draw_audits(model, row.hybrid_id)
     with export:
         draw_export(model, row)
 

@@ -1,116 +1,85 @@
-"""Controls: patterns that explain nothing, in the place of the same heads.
+"""Controls: what patterns that explain nothing cost in the place of the same heads.
 
 If a control costs as little as the programs, the programs explain nothing there.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from itertools import chain
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import Tensor
+from core.audit.contract import Audit, AuditVerdict, Cell, Figure, Finding, HybridSubject
+from core.errors import CorpusError
+from core.types import Bounds, Estimate, Split, Told, option
 
-from core.features import Features
-from core.hybrid.sources import HeadMaps, PatternSource, ProgramPatterns
-from core.language import parse
-from core.models.attention import extract
-from core.models.pretrained import LoadedModel
-from core.scoring import BASELINES
-from core.types import HeadId
-
-_PROGRAMS = ("first token", "uniform")  # of the baselines
-
-Controls = dict[str, PatternSource]
+if TYPE_CHECKING:
+    from core.hybrid.perplexity import Losses
 
 
-def controls(loaded: LoadedModel, heads: Sequence[HeadId], donors: Features, seed: int = 0) -> Controls:
-    """The controls by name. `donors` are passages whose attention `shuffled` may take."""
-    fixed = {
-        name: ProgramPatterns(
-            dict.fromkeys(heads, parse(BASELINES[name])), loaded.info.is_causal, loaded.device
-        )
-        for name in _PROGRAMS
-    }
-    return {
-        **fixed,
-        "random rows": RandomPatterns(loaded, heads, seed),
-        "shuffled": ShuffledPatterns(loaded, heads, donors),
-    }
+@dataclass(frozen=True)
+class ControlLimits:
+    """Which random patterns."""
+
+    seed: int = option(0, "of the random rows", Bounds(least=0))
 
 
-class RandomPatterns:
-    """Rows drawn uniformly from all rows that sum to 1; the same for a head and a passage."""
+def run(subject: HybridSubject, limits: ControlLimits, told: Told) -> Finding:
+    """The hybrid beside each control on the same heads, on test passages.
 
-    def __init__(self, loaded: LoadedModel, heads: Sequence[HeadId], seed: int = 0) -> None:
-        self.heads = list(heads)
-        self._causal = loaded.info.is_causal
-        self._device = loaded.device
-        self._seed = seed
-
-    def patterns(self, features: Features) -> HeadMaps:
-        """Seeded draws."""
-
-        def draw(row: int, n: int) -> Tensor:
-            named = f"{self._seed} {features.sentences[row]}".encode()
-            seed = int.from_bytes(hashlib.sha256(named).digest()[:4], "big")
-            drawn = torch.from_numpy(np.random.default_rng(seed).exponential(size=(len(self.heads), n, n)))
-            return _rows(drawn.float(), self._causal)
-
-        return HeadMaps(self.heads, _padded(features, len(self.heads), draw).to(self._device))
-
-
-class ShuffledPatterns:
-    """Each head's own attention on another passage, the next longer one among the donors.
-
-    Rows beyond the end of the longest donor look at the first token.
+    Raises CorpusError if there is no train passage whose attention a control may take.
     """
+    from core.audit.control_patterns import controls
+    from core.hybrid.perplexity import Variant, measure
+    from core.models.device import Halving
 
-    def __init__(self, loaded: LoadedModel, heads: Sequence[HeadId], donors: Features) -> None:
-        self.heads = list(heads)
-        self._loaded = loaded
-        self._donors = donors
-        self._by_length = sorted(range(len(donors)), key=lambda row: (int(donors.lengths[row]), row))
-
-    def patterns(self, features: Features) -> HeadMaps:
-        """The donors' attention, cut to each passage's length."""
-        chosen = [self._donor(features.sentences[row], int(n)) for row, n in enumerate(features.lengths)]
-        found = {
-            one.sentence: one.weights for one in extract(self._loaded, self._donors, sorted(set(chosen)))
-        }
-        layers = [head.layer for head in self.heads]
-        places = [head.head for head in self.heads]
-
-        def taken(row: int, n: int) -> Tensor:
-            own = found[self._donors.sentences[chosen[row]]][layers, places, :n, :n].astype(np.float32)
-            grown = np.zeros((len(self.heads), n, n), np.float32)
-            grown[:, : own.shape[1], : own.shape[2]] = own
-            return _rows(torch.from_numpy(grown), self._loaded.info.is_causal)
-
-        return HeadMaps(self.heads, _padded(features, len(self.heads), taken).to(self._loaded.device))
-
-    def _donor(self, sentence: str, length: int) -> int:
-        longer = (row for row in self._by_length if self._donors.lengths[row] >= length)
-        others = chain(longer, reversed(self._by_length))
-        return next(row for row in others if self._donors.sentences[row] != sentence)
+    if Split.TRAIN not in subject.splits:
+        raise CorpusError("the corpus has no train passage whose attention a control could take")
+    heads = sorted(subject.programs)
+    donors = subject.splits[Split.TRAIN].features
+    sources = controls(subject.loaded, heads, donors, limits.seed)
+    variants = [subject.variant(), *(Variant(source, frozenset(heads)) for source in sources.values())]
+    losses = measure(
+        subject.loaded,
+        variants,
+        subject.tested.features,
+        lambda done, total: told.progress(f"measuring {len(sources)} controls", done, total),
+        Halving(told.note),
+    )
+    return _finding(losses, list(sources))
 
 
-def _rows(weights: Tensor, is_causal: bool) -> Tensor:
-    """Weights [head, query, key] as rows that sum to 1; empty ones look at the first token."""
-    weights = weights.tril() if is_causal else weights
-    total = weights.sum(-1, keepdim=True)
-    first = torch.zeros_like(weights)
-    first[..., 0] = 1
-    return torch.where(total > 0, weights / total.clamp(min=1e-30), first)
+def _finding(losses: Losses, names: list[str]) -> Finding:
+    """Of the hybrid as variant 0 and the controls after it."""
+    from core.hybrid.perplexity import evaluation, kl_beyond
+
+    beyond = {name: kl_beyond(losses, at, 0) for at, name in enumerate(names, 1)}
+    rows: list[tuple[Cell, ...]] = []
+    for at, name in enumerate(["programs", *names]):
+        cost = evaluation(losses, at)
+        rows.append((name, cost.increase.value, cost.increase.low, cost.increase.high, cost.kl.value))
+    return Finding(
+        _verdict(list(beyond.values())),
+        "Each control replaces the same heads. The programs explain something if every control costs more.",
+        (
+            Figure("KL per token of the programs", evaluation(losses, 0).kl, "nats"),
+            *(Figure(f"KL beyond it: {name}", more, "nats") for name, more in beyond.items()),
+        ),
+        ("in the heads' place", "increase", "low", "high", "KL"),
+        tuple(rows),
+    )
 
 
-def _padded(features: Features, heads: int, make: Callable[[int, int], Tensor]) -> Tensor:
-    """[sentence, head, query, key] of maps [head, query, key] made for each sentence."""
-    width = int(features.lengths.max(initial=0))
-    padded = torch.zeros(len(features), heads, width, width)
-    for row, length in enumerate(features.lengths):
-        n = int(length)
-        padded[row, :, :n, :n] = make(row, n)
-    return padded
+def _verdict(beyond: list[Estimate]) -> AuditVerdict:
+    if any(more.high <= 0 for more in beyond):
+        return "fails"
+    return "passes" if all(more.low > 0 for more in beyond) else "cannot tell"
+
+
+CONTROLS = Audit(
+    "controls",
+    "Controls",
+    "Would patterns that explain nothing cost more in the place of the same heads?",
+    of="hybrid",
+    limits=ControlLimits,
+    run=run,
+)

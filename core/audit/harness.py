@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from core.audit.questions import Accuracy
+from core.audit.accuracy import Accuracy
 from core.errors import HybridError
 from core.features import annotate_ids
 from core.hybrid import ProgramPatterns, parsed, replaced

@@ -1,80 +1,99 @@
-"""Questions with two answers, as in PIQA: how often a model and its hybrid prefer the right one."""
+"""Questions: whether a hybrid still answers as its model does, on PIQA-format files or tasks of lm-eval."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from core.audit.piqa import Question
+from core.audit.contract import Audit, AuditVerdict, Cell, Figure, Finding, HybridSubject
 from core.errors import HybridError
-from core.features import annotate
-from core.hybrid import ProgramPatterns, parsed
-from core.hybrid.perplexity import Tell, Variant, measure
-from core.models.pretrained import LoadedModel
-from core.scoring.intervals import share_estimate
-from core.types import Estimate, HybridSpec, Sentence, Split
+from core.types import Bounds, HybridSpec, Told, option
+
+if TYPE_CHECKING:
+    from core.audit.accuracy import Accuracy
+    from core.models.pretrained import LoadedModel
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """Shares of questions answered rightly, with 95 % bootstrap intervals over questions."""
+class QuestionLimits:
+    """What is asked."""
 
-    questions: int
-    original: Estimate
-    changed: Estimate
-    agreement: float | None  # questions on which both prefer the same answer; None where that is not told
-    kept: int = 0  # (head, text) pairs where the program failed and the head kept its own attention
-
-    def figures(self) -> dict[str, Any]:
-        """Every figure by the name under which it is stored and printed; an interval as a pair."""
-        return {
-            "questions": self.questions,
-            "original": self.original.value,
-            "original_interval": (self.original.low, self.original.high),
-            "changed": self.changed.value,
-            "changed_interval": (self.changed.low, self.changed.high),
-            "agreement": self.agreement,
-            "kept": self.kept,
-        }
+    questions: Path | None = option(None, "a file of questions in PIQA's format")  # noqa: RUF009 - a field
+    tasks: tuple[str, ...] = option((), "tasks of lm-eval instead, such as piqa")
+    limit: int = option(0, "take the first so many questions; 0: all", Bounds(least=0))
 
 
-def accuracy(
-    loaded: LoadedModel,
-    spec: HybridSpec,
-    questions: Sequence[Question],
-    tell: Tell = lambda done, total: None,
-) -> Accuracy:
-    """How often each model gives the right answer the higher likelihood, as lm-eval's `piqa` scores `acc`."""
-    source = ProgramPatterns(parsed(loaded.info, spec), loaded.info.is_causal, loaded.device)
-    stems = [f"Question: {question.goal}\nAnswer:" for question in questions]
-    texts = [f"{stem} {a}" for stem, q in zip(stems, questions, strict=True) for a in q.answers]
-    passages = [Sentence(str(at), text, "question", Split.TEST) for at, text in enumerate(texts)]
-    features = annotate(
-        passages, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length, loaded.pipeline
+def accuracies(
+    loaded: LoadedModel, spec: HybridSpec, limits: QuestionLimits, told: Told
+) -> dict[str, Accuracy]:
+    """How often the model and the hybrid are right, by task; of a file, by the file's name.
+
+    Raises HybridError if nothing is asked, a text is too long, or lm-eval cannot run; CorpusError for a file
+    without questions.
+    """
+    from core.audit.accuracy import accuracy
+    from core.audit.piqa import read_questions
+
+    if missing := _lacks(limits):
+        raise HybridError(missing)
+    if limits.questions is None:
+        from core.audit.harness import task_accuracies
+
+        told.progress(f"answering {', '.join(limits.tasks)}", 0, 0)
+        return task_accuracies(loaded, spec, limits.tasks, limits.limit or None)
+    questions = read_questions(limits.questions, limits.limit or None)
+    reached = accuracy(loaded, spec, questions, lambda done, total: told.progress("answering", done, total))
+    return {limits.questions.name: reached}
+
+
+def run(subject: HybridSubject, limits: QuestionLimits, told: Told) -> Finding:
+    """The shares of questions that model and hybrid answer rightly."""
+    reached = accuracies(subject.loaded, subject.spec, limits, told)
+    figures = [
+        Figure(f"{who} right on {task}", share, "share")
+        for task, found in reached.items()
+        for who, share in (("model", found.original), ("hybrid", found.changed))
+    ]
+    rows: list[tuple[Cell, ...]] = [
+        (task, found.questions, found.original.value, found.changed.value, found.agreement, found.kept)
+        for task, found in reached.items()
+    ]
+    return Finding(
+        _verdict(reached),
+        "It passes where the hybrid's interval reaches the model's share, and fails where it lies below.",
+        tuple(figures),
+        ("task", "questions", "model", "hybrid", "same answer", "kept"),
+        tuple(rows),
     )
-    if features.truncated:
-        raise HybridError(
-            f"{features.truncated} answers do not fit the model's {loaded.info.max_length} tokens"
-        )
-    found = measure(loaded, [Variant(source, frozenset(source.heads))], features, tell)
-    skip = np.repeat([len(loaded.tokenizer(stem)["input_ids"]) for stem in stems], 2)
-    within = np.concatenate([np.arange(1, n) for n in features.lengths if n >= 2])
-    counts = within >= skip[found.rows]
-    right = np.array([question.right for question in questions])
 
-    def preferred(losses: np.ndarray) -> np.ndarray:
-        sums = np.bincount(found.rows[counts], losses[counts], minlength=len(texts))
-        chosen: np.ndarray = sums.reshape(-1, 2).argmin(1)
-        return chosen
 
-    original, changed = preferred(found.base), preferred(found.changed[0])
-    return Accuracy(
-        len(questions),
-        share_estimate(original == right),
-        share_estimate(changed == right),
-        float((original == changed).mean()),
-        int(found.kept.sum()),
-    )
+def _verdict(reached: Mapping[str, Accuracy]) -> AuditVerdict:
+    """Fails where the intervals are apart on any task; passes where the hybrid reaches the model on all."""
+    if any(found.changed.high < found.original.low for found in reached.values()):
+        return "fails"
+    reaches = all(found.changed.high >= found.original.value for found in reached.values())
+    return "passes" if reaches else "cannot tell"
+
+
+def _lacks(limits: QuestionLimits) -> str:
+    """Something to ask; raises CorpusError for a file that holds no questions."""
+    if limits.questions is not None:
+        from core.audit.piqa import read_questions  # imports pyarrow
+
+        read_questions(limits.questions)
+    if (limits.questions is None) == (not limits.tasks):
+        return "give a file of questions, or --tasks with names of lm-eval's tasks"
+    return ""
+
+
+QUESTIONS = Audit(
+    "questions",
+    "Questions",
+    "Does the hybrid still answer questions as its model does?",
+    of="hybrid",
+    limits=QuestionLimits,
+    run=run,
+    lacks=_lacks,
+)

@@ -98,7 +98,7 @@ def hybrid(
 def _measure(now: Session, model: str | None, hybrid_id: str, passages: str | None, strict: bool) -> Json:
     """Measure a hybrid of the workspace as it is, such as an imported one."""
     info = now.model(model)
-    chosen = str(_stored(now, info, hybrid_id).hybrid_id)
+    chosen = str(stored_hybrid(now, info, hybrid_id).hybrid_id)
     text, label = _passages(now, info, passages)
     now.follow(now.runner.start_measuring(info, chosen, text, label, strict))
     rows = now.workspace.hybrids.frame(info.id)
@@ -186,7 +186,7 @@ def downstream(
     info = now.model(model)
     if (file is None) == (not tasks):
         raise HybridError("give a file of questions, or --tasks with names of lm-eval's tasks")
-    chosen = str(_stored(now, info, hybrid_id).hybrid_id)
+    chosen = str(stored_hybrid(now, info, hybrid_id).hybrid_id)
     named = tasks.split(",") if tasks else []
     now.follow(now.runner.start_downstream(info, chosen, file, named, limit))
     names = named or [file.name if file else ""]
@@ -201,7 +201,7 @@ def export_hybrid(now: Session, model: str | None, hybrid_id: str | None, folder
     from core.sharing import hybrid_folder  # imports transformers
 
     info = now.model(model)
-    chosen = _stored(now, info, hybrid_id)
+    chosen = stored_hybrid(now, info, hybrid_id)
     written = hybrid_folder.export_hybrid(now.workspace, info, str(chosen.hybrid_id), folder)
     return {"model": info.title, "hybrid": str(chosen.hybrid_id), "heads": written, "folder": str(folder)}
 
@@ -222,7 +222,7 @@ def _sources(now: Session, info: ModelInfo, programs: str) -> dict[HeadId, str]:
     return {found.score.head: found.program.source for found in best}
 
 
-def _stored(now: Session, info: ModelInfo, hybrid_id: str | None) -> pd.Series:
+def stored_hybrid(now: Session, info: ModelInfo, hybrid_id: str | None) -> pd.Series:
     """The evaluation of a hybrid by (the start of) its id, or the latest."""
     rows = now.workspace.hybrids.frame(info.id)
     if hybrid_id is not None:

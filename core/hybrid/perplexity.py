@@ -184,7 +184,8 @@ def evaluation(losses: Losses, variant: int = 0, tokens: np.ndarray | None = Non
     )
 
 
-def kl_beyond(losses: Losses, one: int, other: int) -> tuple[float, float]:
-    """95 % bootstrap interval of how much more KL per token variant `one` costs than `other`."""
-    low, high = token_interval(losses.kl[one].astype(float) - losses.kl[other], losses.rows)
-    return float(low), float(high)
+def kl_beyond(losses: Losses, one: int, other: int) -> Estimate:
+    """How much more KL per token variant `one` costs than `other`."""
+    more = losses.kl[one].astype(float) - losses.kl[other]
+    low, high = token_interval(more, losses.rows)
+    return Estimate(float(more.mean()), float(low), float(high))

@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from core import wire
+from core.audit import Of, checked
 from core.audit.piqa import read_questions
 from core.corpus import CORPORA, is_dataset, load_corpus, require_splits, there
-from core.errors import HybridError
+from core.errors import AuditError, HybridError
 from core.jobs.queue import JobQueue
 from core.jobs.tasks import (
+    AskedAudit,
+    AuditTask,
     BuildTask,
     Candidate,
     ClaudeTask,
@@ -198,6 +202,45 @@ class Jobs(JobQueue):
         title = ", ".join(tasks) if questions is None else questions.name
         path = None if questions is None else questions.resolve()
         return self._start(DownstreamTask(info, hybrid, spec.programs, path, tuple(tasks), limit, title))
+
+    def start_program_audits(
+        self, info: ModelInfo, audits: Mapping[str, object], programs: Mapping[HeadId, str]
+    ) -> str:
+        """Run audits, each name with its limits, of the program that each head is given.
+
+        Raises AuditError if there is no program, or an audit is not of programs or lacks something;
+        PluginError if there is no such audit.
+        """
+        if not programs:
+            raise AuditError("no head has a program to audit yet; find programs first with `synthesize`")
+        return self._audit(info, "program", audits, tuple(sorted(programs.items())))
+
+    def start_hybrid_audits(self, info: ModelInfo, audits: Mapping[str, object], hybrid: str) -> str:
+        """Run audits, each name with its limits, of a stored hybrid.
+
+        Raises HybridError if there is no such hybrid or the model is an encoder, AuditError if an audit is
+        not of hybrids or lacks something, PluginError if there is no such audit.
+        """
+        _require_causal(info)
+        spec = self._workspace.hybrids.spec(hybrid)
+        if spec is None:
+            raise HybridError(f"the workspace holds no hybrid {hybrid}")
+        return self._audit(info, "hybrid", audits, spec.programs, hybrid)
+
+    def _audit(
+        self,
+        info: ModelInfo,
+        of: Of,
+        audits: Mapping[str, object],
+        programs: tuple[tuple[HeadId, str], ...],
+        hybrid: str = "",
+    ) -> str:
+        if not self._workspace.models.sentences(info.id, Split.TEST):
+            raise AuditError("the corpus has no test passage to audit on; extract more passages first")
+        asked = tuple(
+            AskedAudit(name, wire.plain(checked(name, limits, of))) for name, limits in audits.items()
+        )
+        return self._start(AuditTask(info, self._passages(info), asked, programs, ", ".join(audits), hybrid))
 
     def _candidates(self, info: ModelInfo, sources: Mapping[HeadId, str]) -> tuple[Candidate, ...]:
         """The programs to choose among, with what is known of each."""

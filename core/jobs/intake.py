@@ -9,12 +9,14 @@ import duckdb
 
 from core.jobs.folder import JobFolder, Json
 from core.jobs.results import (
+    AuditsFound,
     CostsEstimated,
     HybridMeasured,
     ProgramsFound,
     SentencesRead,
     WeightsRead,
 )
+from core.store.findings import add_finding
 from core.store.gains import add_gains, best_fits
 from core.store.hybrids import add_costs, add_curve, add_downstream, add_evaluation, add_hybrid, add_weights
 from core.store.jobs import set_job_model, set_job_state
@@ -61,6 +63,9 @@ class Intake:
                 add_evaluation(cursor, hybrid, result.passages_from, result.evaluation, result.details)
             case Curve():
                 add_curve(cursor, result)
+            case AuditsFound():
+                for stored in result.findings:
+                    add_finding(cursor, result.model, stored)
             case TaskAccuracy():
                 add_downstream(cursor, result)
 

@@ -15,6 +15,7 @@ from core.corpus import require_splits
 from core.doors import Door
 from core.jobs.folder import Job
 from core.jobs.tasks import (
+    AuditTask,
     BuildTask,
     ClaudeTask,
     CurveTask,
@@ -97,6 +98,12 @@ def _curve(job: Job[CurveTask]) -> None:
     measure_curve(job)
 
 
+def _audit(job: Job[AuditTask]) -> None:
+    from core.jobs.work.audit import run_audits
+
+    run_audits(job)
+
+
 def _downstream(job: Job[DownstreamTask]) -> None:
     from core.jobs.work.hybrid import measure_downstream
 
@@ -113,6 +120,7 @@ KINDS = Door(
     JobKind("hybrid", "Build and measure a hybrid", HybridTask, _hybrid),
     JobKind("measure", "Measure a hybrid", MeasureTask, _measure),
     JobKind("curve", "Measure a curve", CurveTask, _curve),
+    JobKind("audit", "Audit", AuditTask, _audit),
     JobKind("downstream", "Answer questions", DownstreamTask, _downstream),
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.store.findings import StoredFinding
 from core.types import (
     CardId,
     Curve,
@@ -94,6 +95,14 @@ class HybridMeasured:
     details: EvaluationDetails
 
 
+@dataclass(frozen=True)
+class AuditsFound:
+    """What audits found of programs or of a hybrid."""
+
+    model: str
+    findings: tuple[StoredFinding, ...]
+
+
 RESULTS: Mapping[str, type[Any]] = {
     "model": ModelInfo,
     "weights": WeightsRead,
@@ -104,5 +113,6 @@ RESULTS: Mapping[str, type[Any]] = {
     "evaluation": HybridMeasured,
     "curve": Curve,
     "downstream": TaskAccuracy,
+    "findings": AuditsFound,
 }
 NAME_OF = {kind: name for name, kind in RESULTS.items()}

@@ -136,6 +136,26 @@ class CurveTask(Task):
 
 
 @dataclass(frozen=True)
+class AskedAudit:
+    """An audit by name, and its limits as plain values, since the name says their type."""
+
+    name: str
+    limits: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AuditTask(Task):
+    """Audits of programs, each on its head, or of the hybrid that they are together."""
+
+    info: ModelInfo
+    passages: str  # of all splits
+    audits: tuple[AskedAudit, ...]
+    programs: tuple[tuple[HeadId, str], ...]  # sources
+    title: str
+    hybrid: str = ""  # its id
+
+
+@dataclass(frozen=True)
 class DownstreamTask(Task):
     """Questions that a model and a hybrid of it answer."""
 

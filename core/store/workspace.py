@@ -9,6 +9,7 @@ from core.store.attention import AttentionReader
 from core.store.cards import CardTable
 from core.store.catalogue import Catalogue
 from core.store.database import Database, open_database
+from core.store.findings import FindingTable
 from core.store.gains import Gains
 from core.store.hybrids import HybridTable
 from core.store.jobs import JobTable
@@ -37,6 +38,7 @@ class Workspace:
         self.hybrids = HybridTable(database)
         self.jobs = JobTable(database)
         self.gains = Gains(database)
+        self.findings = FindingTable(database)
 
     @classmethod
     def open(cls, folder: Path) -> Workspace:

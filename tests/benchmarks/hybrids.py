@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.audit.controls import controls
+from core.audit.control_patterns import controls
 from core.corpus import load_corpus
 from core.features import Features, annotate
 from core.hybrid import Hybrid, ProgramPatterns, hybrid, replaced

@@ -342,7 +342,11 @@ COMMANDS = {
         *("--order", "--calibrate", "--strict", "--seed"),
     ],
     "curve": ["--model", "--programs", "--orders", "--passages", "--eval"],
-    "downstream": ["QUESTIONS", "--model", "--hybrid", "--tasks", "--limit"],
+    "downstream": ["FILE", "--model", "--hybrid", "--tasks", "--limit"],
+    "audit": [
+        *("NAME", "--model", "--heads", "--hybrid", "--failing", "--passages", "--nats", "--damaged"),
+        *("--seed", "--questions", "--tasks", "--limit"),
+    ],
     "export": ["WHAT", "PATH", "--model", "--hybrid"],
     "import": ["PATH"],
     "worker": ["JOB_DIR"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.audit.controls import controls
+from core.audit.control_patterns import controls
 from core.features import Features
 from core.hybrid import require_patchable
 from core.hybrid.perplexity import Losses, Variant, evaluation, kl_beyond, measure, predictable
@@ -73,6 +73,8 @@ def measure_curve(job: Job[CurveTask]) -> None:
 
 def _row(losses: Losses, at: int, point: _Point, counts: Sequence[int], total: int) -> CurvePoint:
     measured = evaluation(losses, at)
+    # Beside the programs on the same heads, which come first.
+    beyond = kl_beyond(losses, at, counts.index(point.count)) if point.is_control else None
     return CurvePoint(
         point.order,
         point.is_control,
@@ -83,8 +85,7 @@ def _row(losses: Losses, at: int, point: _Point, counts: Sequence[int], total: i
         measured.increase.high,
         measured.kl.value,
         measured.kept,
-        # Beside the programs on the same heads, which come first.
-        kl_beyond(losses, at, counts.index(point.count)) if point.is_control else None,
+        None if beyond is None else (beyond.low, beyond.high),
     )
 
 

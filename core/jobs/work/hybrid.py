@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from core.audit.piqa import read_questions
-from core.audit.questions import accuracy
-from core.features import Features, annotate, annotate_prefixes
-from core.hybrid import PrefixPatterns, ProgramPatterns, parsed, require_patchable
-from core.hybrid.perplexity import Losses, Variant, evaluation, measure, predictable
+from core.audit.damage import token_damage
+from core.audit.lookahead import losses_without_lookahead
+from core.audit.questions import QuestionLimits, accuracies
+from core.features import Features, annotate
+from core.hybrid import ProgramPatterns, parsed, require_patchable
+from core.hybrid.perplexity import Variant, evaluation, measure, predictable
 from core.jobs.folder import EventWriter, Job
 from core.jobs.results import HybridMeasured
 from core.jobs.tasks import DownstreamTask, HybridTask, MeasureTask, Task
 from core.jobs.work.calibrate import TRAIN_PASSAGES, as_they_are, calibrated, calibrated_within
 from core.jobs.work.candidates import chooser_of
 from core.jobs.work.extract import load_model, note_shortcomings, reading_as_stored
-from core.language import ParsedProgram, describe
+from core.language import ParsedProgram
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
 from core.store.passages import read_passages
@@ -36,12 +37,8 @@ from core.types import (
     Split,
     StrictCost,
     TaskAccuracy,
-    TokenDamage,
     Told,
 )
-
-_SHOWN_PASSAGES = 60  # with the damage to each token
-_STRICT_PASSAGES = 20  # they take as many evaluations as they have tokens
 
 
 def build_hybrid(job: Job[HybridTask]) -> None:
@@ -99,7 +96,7 @@ def _measure(
     details = EvaluationDetails(
         genres={genre: evaluation(losses, tokens=genres == genre) for genre in sorted(set(genres.tolist()))},
         strict=_strict(measured, programs, events) if is_strict else None,
-        damage=_damage(losses, features),
+        damage=tuple(token_damage(losses, features)),
     )
     result = HybridMeasured(loaded.info.id, made, passages_from, evaluation(losses), details)
     events.result("evaluation", result)
@@ -154,66 +151,22 @@ def _strict(
     measured: _Measured, programs: Mapping[HeadId, ParsedProgram], events: EventWriter
 ) -> StrictCost | None:
     """The cost where programs see no further than the query, beside the usual one on the same passages."""
-    if not any(describe(program).lookahead for program in programs.values()):
+    losses = losses_without_lookahead(measured.loaded, programs, measured.features, measured.passages, events)
+    if losses is None:
         return None
-    loaded, features, passages = measured.loaded, measured.features, measured.passages
-    few = passages[:_STRICT_PASSAGES]
-    embeddings = loaded.embeddings()
-    prefixes = {}
-    for done, passage in enumerate(few):
-        events.progress("reading passages token by token", done, len(few))
-        prefixes[passage.id] = annotate_prefixes(
-            passage, loaded.tokenizer, embeddings, loaded.info.max_length, features.pipeline
-        )
-    usual = ProgramPatterns(programs, True, loaded.device)
-    strict = PrefixPatterns(programs, prefixes, loaded.device)
-    variants = [Variant(source, frozenset(programs)) for source in (usual, strict)]
-    chosen = features.select([features.row(passage.id) for passage in few])
-    losses = measure(
-        loaded,
-        variants,
-        chosen,
-        lambda done, total: events.progress("measuring without lookahead", done, total),
-        Halving(events.note),
-    )
     return StrictCost(usual=evaluation(losses, 0), strict=evaluation(losses, 1))
-
-
-def _damage(losses: Losses, features: Features) -> tuple[TokenDamage, ...]:
-    """The first passages, token by token."""
-
-    def rounded(values: np.ndarray) -> tuple[float, ...]:
-        return tuple(round(float(value), 3) for value in values)
-
-    return tuple(
-        TokenDamage(
-            tuple(features.surfaces[features.span(row)]),
-            rounded(losses.base[losses.rows == row]),
-            rounded(losses.changed[0, losses.rows == row]),
-            rounded(losses.kl[0, losses.rows == row]),
-        )
-        for row in np.unique(losses.rows)[:_SHOWN_PASSAGES]
-    )
 
 
 def measure_downstream(job: Job[DownstreamTask]) -> None:
     """How often the model and a hybrid are right: on a PIQA-format file, or on tasks of lm-eval."""
     task, events = job.task, job.events
-    questions = [] if task.questions is None else read_questions(task.questions, task.limit)
     loaded = reading_as_stored(job.place.workspace, load_model(job, task.info.name, task.info.id))
     require_patchable(loaded)
     hybrid = HybridSpec.of(loaded.info.id, task.programs)
-    if task.tasks:
-        from core.audit.harness import task_accuracies
-
-        events.progress(f"answering {', '.join(task.tasks)}", 0, 0)
-        accuracies = task_accuracies(loaded, hybrid, task.tasks, task.limit)
-    else:
-        accuracies = {
-            task.title: accuracy(
-                loaded, hybrid, questions, lambda done, total: events.progress("answering", done, total)
-            )
-        }
-    for name, reached in accuracies.items():
-        told = TaskAccuracy(hybrid=task.hybrid, task=name, **reached.figures())
+    limits = QuestionLimits(task.questions, task.tasks, task.limit or 0)
+    for name, reached in accuracies(loaded, hybrid, limits, events).items():
+        # A file is called as it was asked for: its whole path may be that of a link's target.
+        told = TaskAccuracy(
+            hybrid=task.hybrid, task=task.title if task.questions else name, **reached.figures()
+        )
         events.result(f"downstream-{len(job.folder.finished())}", told)

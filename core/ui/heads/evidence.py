@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.audit import ready
 from core.maps import first_within
 from core.scoring import FITS, head_ious
 from core.types import HeadId, ModelInfo, Split
 from core.ui.heads import address
-from core.ui.parts import state
+from core.ui.parts import jobs, state
 from core.ui.parts.attention_view import Pins
 from core.ui.parts.charts import iou_bars
+from core.ui.parts.finding import draw_findings
 from core.ui.parts.state import SideBySide
 from core.ui.parts.verdict_row import WORDS
 
@@ -121,6 +123,15 @@ def draw_weights(compared: SideBySide, pins: Pins) -> None:
         name: st.column_config.NumberColumn(format="%.4f") for name in ("head", "program", "difference")
     }
     st.dataframe(table[["query", "key", *numbers]], hide_index=True, height=300, column_config=numbers)
+
+
+def draw_audits(model: ModelInfo, head: HeadId, program: str, source: str) -> None:
+    """What audits found of this program on this head, and the button that runs them."""
+    owner = state.owner()
+    findings = owner.workspace.findings.of_program(model.id, head, program)
+    draw_findings(findings, "No audit has been run on this program yet.")
+    if st.button("Audit this program", icon=":material/fact_check:", key="audit-program"):
+        jobs.start(lambda: owner.runner.start_program_audits(model, ready("program"), {head: source}))
 
 
 def row_weights(compared: SideBySide, queries: tuple[int, ...]) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from core.hybrid.order import (
 from core.hybrid.perplexity import Variant, evaluation, kl_beyond, measure
 from core.language import parse
 from core.models.pretrained import LoadedModel
-from core.types import HeadId
+from core.types import Estimate, HeadId
 from tests import tiny
 from tests.conftest import TinyLoaded
 
@@ -249,10 +249,11 @@ def test_a_difference_of_kl_has_an_interval_over_passages(tiny_loaded: TinyLoade
     source, heads = uniform(loaded), loaded.info.head_ids()
     variants = [Variant(source, frozenset(heads[:count])) for count in (1, len(heads), 1)]
     losses = measure(loaded, variants, features)
-    low, high = kl_beyond(losses, 1, 0)
-    assert 0 < low < evaluation(losses, 1).kl.value - evaluation(losses, 0).kl.value < high
-    assert kl_beyond(losses, 0, 1) == pytest.approx((-high, -low))
-    assert kl_beyond(losses, 2, 0) == (0, 0)
+    more, less = kl_beyond(losses, 1, 0), kl_beyond(losses, 0, 1)
+    assert more.value == pytest.approx(evaluation(losses, 1).kl.value - evaluation(losses, 0).kl.value)
+    assert 0 < more.low < more.value < more.high
+    assert (less.low, less.high) == pytest.approx((-more.high, -more.low))
+    assert kl_beyond(losses, 2, 0) == Estimate(0, 0, 0)
 
 
 def test_heads_kept_are_counted_for_the_passages_of_a_genre_alone(tiny_loaded: TinyLoaded) -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.audit.controls import RandomPatterns, ShuffledPatterns, controls
+from core.audit.control_patterns import RandomPatterns, ShuffledPatterns, controls
 from core.corpus import load_corpus
 from core.features import Features, annotate
 from core.hybrid import replaced

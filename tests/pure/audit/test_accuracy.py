@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from core.audit.accuracy import accuracy
 from core.audit.piqa import Question, read_questions
-from core.audit.questions import accuracy
 from core.errors import CorpusError
 from core.models.pretrained import LoadedModel
 from core.types import HybridSpec

@@ -1,0 +1,191 @@
+"""What an audit is: a question asked of a program or of a hybrid, what it may read, and what it answers.
+
+An audit reads passages, attention and, where it must, the model's weights; never the workspace, so never a
+person's verdict. What it fits it fits on train; what it reports it reports on test, which chooses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
+
+from core.errors import CorpusError, PluginError
+from core.types import Estimate, HeadId, HybridSpec, ModelInfo, Sentence, Split, Told
+
+if TYPE_CHECKING:  # torch and transformers, seconds long: what only lists or draws audits does without
+    from core.features import Features
+    from core.hybrid.perplexity import Variant
+    from core.language import ParsedProgram
+    from core.models.pretrained import LoadedModel
+    from core.scoring import Examiner, HeadReader
+
+Of = Literal["program", "hybrid"]
+AuditVerdict = Literal["passes", "fails", "cannot tell"]
+Unit = Literal["", "share", "change", "nats"]  # 0.12 in words: 0.120, 12 %, +12 %, 0.120 nats
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that an audit found, with its 95 % interval."""
+
+    name: str  # for people: "IoU where it runs"
+    estimate: Estimate
+    unit: Unit = ""
+
+
+@dataclass(frozen=True)
+class Shaded:
+    """A text whose tokens carry numbers, such as nats added to each."""
+
+    tokens: tuple[str, ...]
+    values: tuple[float, ...]  # one a token; 0 is not shaded
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an audit answers, as plain values that any page can draw.
+
+    Raises PluginError if a row does not have a cell for each column, or a text not a number for each token.
+    """
+
+    verdict: AuditVerdict
+    note: str = ""  # a sentence or two for people
+    figures: tuple[Figure, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    shaded: tuple[Shaded, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.verdict not in get_args(AuditVerdict):
+            raise PluginError(
+                f"{self.verdict!r} is no verdict of an audit; there are {', '.join(get_args(AuditVerdict))}"
+            )
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise PluginError(f"a finding has {len(self.columns)} columns, but a row of {len(row)} cells")
+        for text in self.shaded:
+            if len(text.tokens) != len(text.values):
+                raise PluginError(
+                    f"a finding shades {len(text.tokens)} tokens, but by {len(text.values)} numbers"
+                )
+
+    def figure(self, name: str) -> Estimate:
+        """The figure of this name; raises KeyError."""
+        return {figure.name: figure.estimate for figure in self.figures}[name]
+
+
+def at_most(figure: Estimate, most: float = 0.0) -> AuditVerdict:
+    """Whether a figure that should be no more than `most` is: as far as its interval tells."""
+    if figure.low > most:
+        return "fails"
+    return "passes" if figure.high <= most else "cannot tell"
+
+
+@dataclass(frozen=True)
+class Passages:
+    """The passages of one split, and what the model attends to on them."""
+
+    sentences: tuple[Sentence, ...]
+    features: Features  # of these sentences, in this order
+    attention: HeadReader  # sees these sentences only
+    is_causal: bool
+
+    @cached_property
+    def examiner(self) -> Examiner:
+        """Compares programs with heads on these passages; what programs share is computed once."""
+        from core.scoring import Examiner
+
+        return Examiner(self.features, self.sentences, self.attention, self.is_causal)
+
+
+Splits = Mapping[Split, Passages]  # those that have a passage
+
+
+@dataclass(frozen=True)
+class ProgramSubject:
+    """A program as the explanation of a head."""
+
+    model: ModelInfo
+    head: HeadId
+    program: ParsedProgram
+    splits: Splits
+    load: Callable[[], LoadedModel]  # the model's weights, the first time anyone asks; many audits need none
+
+    @property
+    def tested(self) -> Passages:
+        """What figures are reported on; raises CorpusError if there is no such passage."""
+        return _tested(self.splits)
+
+
+@dataclass(frozen=True)
+class HybridSubject:
+    """A hybrid and the model it is made of."""
+
+    loaded: LoadedModel
+    spec: HybridSpec
+    splits: Splits
+
+    @property
+    def tested(self) -> Passages:
+        """What figures are reported on; raises CorpusError if there is no such passage."""
+        return _tested(self.splits)
+
+    @cached_property
+    def programs(self) -> dict[HeadId, ParsedProgram]:
+        """The program of every replaced head."""
+        from core.language import parse
+
+        return {head: parse(source) for head, source in self.spec.programs}
+
+    def variant(self) -> Variant:
+        """The whole hybrid, to be measured."""
+        from core.hybrid import ProgramPatterns
+        from core.hybrid.perplexity import Variant
+
+        source = ProgramPatterns(self.programs, self.loaded.info.is_causal, self.loaded.device)
+        return Variant(source, frozenset(self.programs))
+
+
+def _tested(splits: Splits) -> Passages:
+    if Split.TEST not in splits:
+        raise CorpusError("the corpus has no test passage to audit on; add passages and extract again")
+    return splits[Split.TEST]
+
+
+Subject = TypeVar("Subject")
+Limits = TypeVar("Limits")
+
+
+@dataclass(frozen=True)
+class Audit(Generic[Subject, Limits]):
+    """An entry of the table of audits.
+
+    Raises PluginError if `of` is neither, or `limits` no frozen dataclass with a default for each field.
+    """
+
+    name: str  # on the command line and in files
+    title: str
+    question: str  # in plain words
+    of: Of  # which subjects `run` takes
+    limits: type[Limits]  # its options, on the command line and in forms
+    run: Callable[[Subject, Limits, Told], Finding]
+    lacks: Callable[[Limits], str] = lambda limits: ""  # what it cannot do without, in words; "" if nothing
+
+    def __post_init__(self) -> None:
+        if self.of not in get_args(Of):
+            raise PluginError(f"the audit {self.name!r} is of a program or of a hybrid, not of {self.of!r}")
+        limits: Any = self.limits
+        shape = getattr(limits, "__dataclass_params__", None)
+        if shape is None or not shape.frozen:
+            raise PluginError(f"the limits of the audit {self.name!r} are no frozen dataclass")
+        try:
+            limits()
+        except TypeError as error:
+            names = ", ".join(field.name for field in fields(limits))
+            raise PluginError(
+                f"the limits of the audit {self.name!r} need a default for each of {names}"
+            ) from error

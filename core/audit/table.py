@@ -1,0 +1,39 @@
+"""The table of audits: ours and those of installed packages, and what can be asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from core.audit.contract import Audit, Of
+from core.audit.controls import CONTROLS
+from core.audit.coverage import COVERAGE
+from core.audit.damage import DAMAGE
+from core.audit.lookahead import LOOKAHEAD
+from core.audit.questions import QUESTIONS
+from core.doors import Door
+from core.errors import AuditError
+
+AUDITS: Door[Audit[Any, Any]] = Door("audit", COVERAGE, LOOKAHEAD, DAMAGE, CONTROLS, QUESTIONS)
+
+
+def ready(of: Of) -> dict[str, object]:
+    """The audits of programs, or of hybrids, that need to be told nothing, each with its usual limits."""
+    usual = {audit.name: (audit, audit.limits()) for audit in AUDITS.values() if audit.of == of}
+    return {name: limits for name, (audit, limits) in usual.items() if not audit.lacks(limits)}
+
+
+def checked(name: str, limits: object, of: Of) -> Any:
+    """The limits as a job takes them, paths whole; raises AuditError or PluginError if it cannot run so."""
+    audit = AUDITS.named(name)
+    if audit.of != of:
+        others = ", ".join(other.name for other in AUDITS.values() if other.of == of)
+        raise AuditError(f"{name} is an audit of a {audit.of}, not of a {of}; there are {others}")
+    if not isinstance(limits, audit.limits):
+        wanted, given = audit.limits.__name__, type(limits).__name__
+        raise AuditError(f"{name} takes its limits as {wanted}, not as {given}")
+    if missing := audit.lacks(limits):
+        raise AuditError(f"{name} lacks something: {missing}")
+    given_paths = {field.name: getattr(limits, field.name) for field in fields(audit.limits)}
+    return replace(limits, **{n: p.resolve() for n, p in given_paths.items() if isinstance(p, Path)})

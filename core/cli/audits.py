@@ -1,0 +1,131 @@
+"""The command that audits programs or a hybrid; its options are the limits of every audit."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from core.audit import AUDITS, ready
+from core.cli.hybrids import stored_hybrid
+from core.cli.options import given, made_of, options_of
+from core.cli.session import Json, Model, Now, Session
+from core.errors import AuditError
+from core.types import HeadId, ModelInfo, Split
+
+if TYPE_CHECKING:
+    from core.store.findings import StoredFinding
+
+    AuditOptions = Any
+else:
+    AuditOptions = options_of(
+        {
+            Group(f"Options of {audit.name}", sort_key=3 + place): audit.limits
+            for place, audit in enumerate(AUDITS.values())
+        }
+    )
+
+
+def audit(
+    name: Annotated[
+        str | None, Parameter(help="one audit alone; all that can run unless given", choices=list(AUDITS))
+    ] = None,
+    /,
+    *,
+    now: Now,
+    model: Model = None,
+    heads: Annotated[
+        str | None, Parameter(help="of these heads' best programs, such as L0H1,L3H*", metavar="HEADS")
+    ] = None,
+    hybrid_id: Annotated[
+        str | None,
+        Parameter(name="--hybrid", help="of a hybrid instead: its id, or how it starts", metavar="ID"),
+    ] = None,
+    options: AuditOptions = None,
+) -> Json:
+    """Ask more of programs, or of a hybrid, than how well they fit: figures, and whether each passes.
+
+    An audit of hybrids takes the latest unless --hybrid names one.
+
+    Example: python -m core audit coverage --heads L3H*
+
+    Example: python -m core audit damage --nats 1
+    """
+    info = now.model(model)
+    taken = given(options)
+    if name is None and taken:
+        raise AuditError("options belong to one audit: name it, as in `audit damage --nats 1`")
+    of_hybrid = hybrid_id is not None if name is None else AUDITS.named(name).of == "hybrid"
+    if of_hybrid and heads is not None:
+        raise AuditError("--heads goes with audits of programs; an audit of a hybrid takes all of its heads")
+    audits = _asked(name, taken, of_hybrid)
+    if of_hybrid:
+        chosen = str(stored_hybrid(now, info, hybrid_id).hybrid_id)
+        now.follow(now.runner.start_hybrid_audits(info, audits, chosen))
+        return _answer(info, audits, now.workspace.findings.of_hybrid(info.id, chosen))
+    if hybrid_id is not None:
+        raise AuditError(f"{name} is an audit of programs; leave out --hybrid")
+    now.follow(now.runner.start_program_audits(info, audits, programs := _programs(now, info, heads)))
+    return _answer(info, audits, _of_programs(now, info, programs))
+
+
+def _asked(name: str | None, taken: dict[str, Any], of_hybrid: bool) -> dict[str, object]:
+    """Every audit to run, with its limits."""
+    if name is None:
+        return ready("hybrid" if of_hybrid else "program")
+    return {name: made_of(AUDITS.named(name).limits, taken, name)}
+
+
+def _programs(now: Session, info: ModelInfo, heads: str | None) -> dict[HeadId, str]:
+    """The best program, by validation, of each head asked for that has one."""
+    from core.review import heads_named
+
+    chosen = info.head_ids() if heads is None else heads_named(heads, info)
+    best = now.workspace.library.best(info.id, Split.VALIDATION)
+    return {b.score.head: b.program.source for b in best if b.score.head in set(chosen)}
+
+
+def _of_programs(now: Session, info: ModelInfo, programs: dict[HeadId, str]) -> list[StoredFinding]:
+    from core.language import parse
+
+    findings = now.workspace.findings
+    return [
+        stored
+        for head, source in sorted(programs.items())
+        for stored in findings.of_program(info.id, head, parse(source).id)
+    ]
+
+
+def _answer(info: ModelInfo, audits: dict[str, object], findings: Sequence[StoredFinding]) -> Json:
+    """How often each audit passes, and every figure a row."""
+    asked = [stored for stored in findings if stored.audit in audits]
+    verdicts = {name: Counter(s.finding.verdict for s in asked if s.audit == name) for name in audits}
+    return {
+        "model": info.title,
+        **{name: dict(counts) for name, counts in verdicts.items()},
+        "rows": [row for stored in asked for row in _rows(stored)],
+    }
+
+
+def _rows(stored: StoredFinding) -> list[Json]:
+    who = stored.subject if isinstance(stored.subject, str) else str(stored.subject[0])
+    common = {"audit": stored.audit, "of": who, "verdict": stored.finding.verdict}
+    if not stored.finding.figures:
+        return [{**common, "figure": stored.finding.note, "value": None, "low": None, "high": None}]
+    return [
+        {
+            **common,
+            "figure": figure.name,
+            "value": figure.estimate.value,
+            "low": _known(figure.estimate.low),
+            "high": _known(figure.estimate.high),
+        }
+        for figure in stored.finding.figures
+    ]
+
+
+def _known(bound: float) -> float | None:
+    return None if math.isnan(bound) else bound

@@ -1,0 +1,136 @@
+"""Audits of programs, head by head, or of a hybrid; a finished unit is an audit of a layer's programs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core import wire
+from core.audit import AUDITS, Audit, HybridSubject, Passages, ProgramSubject
+from core.jobs.folder import Job
+from core.jobs.results import AuditsFound
+from core.jobs.tasks import AskedAudit, AuditTask
+from core.language import parse
+from core.store.attention import AttentionReader
+from core.store.findings import StoredFinding
+from core.store.passages import read_passages
+from core.store.tokens import TokenStore
+from core.store.workspace import attention_folder
+from core.types import HybridSpec, ModelInfo, Sentence, Split, Told
+
+if TYPE_CHECKING:
+    from core.models.pretrained import LoadedModel
+
+Splits = Mapping[Split, Passages]
+
+
+def run_audits(job: Job[AuditTask]) -> None:
+    """Every audit that the task names; each finished unit is a result, and is not done again."""
+    task = job.task
+    passages = read_passages(job.place.workspace, task.passages)
+    splits = splits_of(job.place.workspace, task.info, passages)
+    if task.hybrid:
+        _audit_hybrid(job, splits)
+    else:
+        _audit_programs(job, splits)
+
+
+def splits_of(workspace: Path, info: ModelInfo, sentences: Iterable[Sentence]) -> dict[Split, Passages]:
+    """The passages of each split that has any, with a reader of attention that sees no others.
+
+    Raises WorkspaceError if their token features are not there.
+    """
+    at = attention_folder(workspace, info.id)
+    features = TokenStore(at).read()
+    splits: dict[Split, list[Sentence]] = {}
+    for sentence in sentences:
+        splits.setdefault(sentence.split, []).append(sentence)
+    found = {}
+    for split, chosen in splits.items():
+        names = [sentence.id for sentence in chosen]
+        rows = features.select([features.row(name) for name in names])
+        reader = AttentionReader(at).restricted(names)
+        found[split] = Passages(tuple(chosen), rows, reader, info.is_causal)
+    return found
+
+
+def _audit_programs(job: Job[AuditTask], splits: Splits) -> None:
+    task, events = job.task, job.events
+
+    @cache
+    def load() -> LoadedModel:
+        return _loaded(job)
+
+    subjects = [
+        ProgramSubject(task.info, head, parse(source), splits, load) for head, source in task.programs
+    ]
+    finished, told = job.folder.finished(), _Notes(events)
+    for asked in task.audits:
+        audit, limits = known(asked)
+        done = 0
+        for layer in sorted({subject.head.layer for subject in subjects}):
+            events.progress(f"auditing {audit.title.lower()}", done, len(subjects))
+            mine = [subject for subject in subjects if subject.head.layer == layer]
+            unit = f"{audit.name}-layer-{layer:03}"
+            if f"{unit}.json" not in finished:
+                findings = [
+                    StoredFinding(
+                        audit.name,
+                        (subject.head, subject.program.id),
+                        asked.limits,
+                        time.time(),
+                        audit.run(subject, limits, told),
+                    )
+                    for subject in mine
+                ]
+                events.result(unit, AuditsFound(task.info.id, tuple(findings)))
+            done += len(mine)
+
+
+def _audit_hybrid(job: Job[AuditTask], splits: Splits) -> None:
+    from core.hybrid import parsed, require_patchable
+
+    task, events = job.task, job.events
+    loaded = _loaded(job)
+    require_patchable(loaded)
+    subject = HybridSubject(loaded, HybridSpec.of(task.info.id, task.programs), splits)
+    parsed(loaded.info, subject.spec)  # refuses a hybrid that does not fit the model before any work
+    for asked in task.audits:
+        audit, limits = known(asked)
+        if f"{audit.name}.json" not in job.folder.finished():
+            finding = audit.run(subject, limits, events)
+            stored = StoredFinding(audit.name, task.hybrid, asked.limits, time.time(), finding)
+            events.result(audit.name, AuditsFound(task.info.id, (stored,)))
+
+
+def known(asked: AskedAudit) -> tuple[Audit[Any, Any], Any]:
+    """The entry and its limits; raises PluginError if no installed package brings it any more."""
+    audit = AUDITS.named(asked.name)
+    return audit, wire.read(audit.limits, asked.limits, f"the limits of {asked.name}")
+
+
+def _loaded(job: Job[AuditTask]) -> LoadedModel:
+    from core.jobs.work.extract import load_model, reading_as_stored  # they import transformers
+
+    loaded = load_model(job, job.task.info.name, job.task.info.id)
+    return reading_as_stored(job.place.workspace, loaded)
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """Hears the audit of one head after another: the job tells how far it is, and nothing twice."""
+
+    told: Told
+    said: set[str] = field(default_factory=set)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        pass
+
+    def note(self, message: str) -> None:
+        if message not in self.said:
+            self.said.add(message)
+            self.told.note(message)

@@ -1,0 +1,19 @@
+"""What audits found of a hybrid, and the button that runs them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.audit import ready
+from core.types import ModelInfo
+from core.ui.parts import jobs, state
+from core.ui.parts.finding import draw_findings
+
+
+def draw_audits(model: ModelInfo, hybrid: str) -> None:
+    """Every finding of this hybrid."""
+    owner = state.owner()
+    draw_findings(owner.workspace.findings.of_hybrid(model.id, hybrid), "No audit has been run on it yet.")
+    if st.button("Audit", icon=":material/fact_check:", key="audit-hybrid"):
+        jobs.start(lambda: owner.runner.start_hybrid_audits(model, ready("hybrid"), hybrid))
+    st.caption("On the passages of the test split. One alone, with its options: see `audit --help`.")
