@@ -36,7 +36,7 @@ class JobQueue:
     def __init__(self, workspace: Workspace, settings: Settings) -> None:
         self._workspace = workspace
         self._settings = settings
-        self._runner = RUNNERS.named(settings.runner).make()
+        self._runner = RUNNERS.named(settings.runner).make(settings)
         self._api_key = settings.api_key
         self._unwritten = ""  # why what a job wrote could not be taken in
         self._lock = RLock()

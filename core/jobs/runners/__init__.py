@@ -12,6 +12,7 @@ from typing import Protocol
 
 from core.doors import Door
 from core.jobs.folder import JobFolder
+from core.settings import Settings
 
 
 class Runner(Protocol):
@@ -41,16 +42,16 @@ class RunnerEntry:
 
     name: str
     title: str  # for people
-    make: Callable[[], Runner]
+    make: Callable[[Settings], Runner]
 
 
-def _local() -> Runner:
+def _local(settings: Settings) -> Runner:
     from core.jobs.runners.local import LocalRunner
 
     return LocalRunner()
 
 
-def _inline() -> Runner:
+def _inline(settings: Settings) -> Runner:
     from core.jobs.runners.inline import InlineRunner
 
     return InlineRunner()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from core.jobs.folder import JobFolder
 from core.jobs.runners.local import KEY, SECRETS
@@ -23,16 +23,19 @@ class InlineRunner:
         from core.jobs.worker import work
 
         folder.forget_worker()
-        with _secrets(api_key):
-            work(folder.path)
-        folder.forget_worker()  # this process lives on, and is not at it any more
+        with folder.log.open("a") as log, redirect_stdout(log), redirect_stderr(log), _secrets(api_key):
+            try:
+                work(folder.path)
+            finally:
+                folder.forget_worker()  # this process lives on, and is not at it any more
 
     def is_alive(self, folder: JobFolder) -> bool:
         """Never: what was started has ended."""
         return False
 
     def stop(self, folder: JobFolder) -> None:
-        """There is nothing to stop."""
+        """What has not been started will not be."""
+        folder.call_off()
 
     def reap_ended(self) -> None:
         """There is nothing left."""
