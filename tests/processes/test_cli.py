@@ -210,7 +210,7 @@ def test_answers_are_readable_without_json(built: Path) -> None:
         (["hybrid", "--budget", "nan"], "nan is not a number from 0"),
         (["hybrid", "--share", "0.5", "--seed", "-1"], "-1 is below 0"),
         (["synthesize", "--least-gain", "-1"], "-1 is not a number from 0"),
-        (["paint"], 'Unknown command "paint". Available commands: demo, extract'),
+        (["zzz"], 'Unknown command "zzz". Available commands: demo, extract'),
     ],
 )
 def test_bad_usage_exits_with_2(arguments: list[str], message: str, tmp_path: Path) -> None:
