@@ -334,7 +334,7 @@ COMMANDS = {
     "extract": ["--model", "--corpus", "--limit"],
     "synthesize": [
         *("--model", "--heads", "--proposer", "--rules", "--least-gain"),
-        *("--candidates", "--rounds", "--budget", "--batches"),
+        *("--candidates", "--rounds", "--budget", "--batches", "--base-url", "--calls", "--tokens"),
     ],
     "score": ["--model", "--program", "--at-least"],
     "best": ["--model", "--split", "--eval"],

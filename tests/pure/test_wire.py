@@ -167,3 +167,13 @@ def test_what_is_passing_is_no_part_of_the_question() -> None:
     first = ProposeTask(INFO, "passages", None, ClaudeLimits(), known={HEAD: "source"}, order=(HEAD,))
     assert first.question() == replace(first, known={}, order=()).question()
     assert first.question() != replace(first, heads=(HEAD,)).question()
+
+
+def test_a_job_of_before_there_were_proposers_is_the_same_question() -> None:
+    """Its kind says who proposes; the limits are of that one's type."""
+    asked = ProposeTask(INFO, "passages", (HEAD,), ClaudeLimits(rounds=1), {HEAD: "s"}, (HEAD,), "claude")
+    older = {name: value for name, value in wire.plain(asked).items() if name != "proposer"}
+    task = wire.read(KINDS["claude"].task, older, "spec.json")
+    assert isinstance(task, ProposeTask)
+    assert task.limits == ClaudeLimits(rounds=1)
+    assert task.question() == asked.question()
