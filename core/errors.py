@@ -4,7 +4,7 @@ HeadscriptError            2  anything the user can put right; the message says 
 ├── ModelError             2  a model that is unknown, unreachable, damaged or unsupported
 ├── CorpusError            2  a corpus that is missing, empty or unreadable
 ├── ProgramError           2  source that is not in the program language; holds every problem
-├── ClaudeError            2  no API key, a refused one, or a model without a price
+├── ProposerError          2  no API key, a refused one, or a model without a price
 ├── HybridError            2  a hybrid that cannot be built or measured
 ├── AuditError             2  an audit that does not go with what it was asked about
 ├── PluginError            2  an entry that is not there, or an installed package that brings a wrong one
@@ -44,8 +44,8 @@ class AuditError(HeadscriptError):
     """The audit asked for needs another subject, or something that was not given."""
 
 
-class ClaudeError(HeadscriptError):
-    """Claude cannot be asked at all: no API key, a refused one, or a model whose price is unknown."""
+class ProposerError(HeadscriptError):
+    """A proposer cannot be asked at all: no key or a refused one, a limit out of bounds, no known price."""
 
 
 class PluginError(HeadscriptError):

@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from core.errors import ClaudeError
-from core.types import ClaudeLimits
+from core.errors import ProposerError
+
+CLAUDE_MODEL = "claude-sonnet-5-5"
+RETRIES = 4  # of a call that is not billed
 
 NO_KEY = (
     "Claude needs an API key: make one at https://platform.claude.com, put it into the environment variable "
     "ANTHROPIC_API_KEY (for the app also into .streamlit/secrets.toml) and start again. "
     "The search (`--proposer search`) finds a program for every head without a key"
 )
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a paying job waits before it tries again; seconds."""
+
+    retries: int = RETRIES
+    after_refusal: float = 0.5  # before an unbilled call is repeated; doubles each time, to `longest`
+    longest: float = 8.0
+    after_loss: tuple[float, ...] = (0.5, 2.0)  # before a call whose reply got lost is made again
+    after_submission: tuple[float, ...] = (1.0, 5.0)  # before a batch that was not taken is submitted again
+    first_poll: float = 1.0  # between looks at a batch; doubles each time, to `longest_poll`
+    longest_poll: float = 60.0
+
+    def times(self, factor: float) -> Patience:
+        """The same with every wait so many times as long."""
+        return replace(
+            self,
+            after_refusal=factor * self.after_refusal,
+            longest=factor * self.longest,
+            after_loss=tuple(factor * pause for pause in self.after_loss),
+            after_submission=tuple(factor * pause for pause in self.after_submission),
+            first_poll=factor * self.first_poll,
+            longest_poll=factor * self.longest_poll,
+        )
+
+    @classmethod
+    def read(cls, factor: str) -> Patience:
+        """By a factor that the environment gives; empty for 1. Raises ProposerError if it is none."""
+        try:
+            number = float(factor or 1)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= 1000:
+            raise ProposerError(f"HEADSCRIPT_PATIENCE is {factor!r}; it takes a number from 0 to 1000")
+        return cls().times(number)
 
 
 @dataclass(frozen=True)
@@ -26,7 +66,11 @@ class Settings:
     models: Path | None = None  # where downloaded models are kept; in the workspace if None
     api_key: str | None = field(default=None, repr=False)  # Claude's; never written anywhere
     base_url: str | None = None  # of a gateway that speaks the Messages API
-    claude_model: str = ClaudeLimits.model
+    claude_model: str = CLAUDE_MODEL
+    openai_key: str | None = field(default=None, repr=False)  # never written anywhere either
+    openai_url: str | None = None  # of any server that speaks the OpenAI chat API
+    openai_model: str | None = None
+    patience: Patience = Patience()
     runner: str = "local"  # where jobs run; a name in core.jobs.runners.RUNNERS
     spacy_pipeline: str | None = None  # a spaCy model's package, or "none"; the bundled one if None
 
@@ -35,12 +79,25 @@ class Settings:
         """Where downloaded models are kept."""
         return self.models or self.workspace / "models"
 
+    def secret(self, name: str) -> str | None:
+        """The value of a secret by the name of its environment variable."""
+        known = {"ANTHROPIC_API_KEY": self.api_key, "OPENAI_API_KEY": self.openai_key}
+        return known[name] if name in known else os.environ.get(name)
+
+    def with_secrets(self, secrets: Mapping[str, str]) -> Settings:
+        """The same with these secrets in place of its own."""
+        return replace(
+            self,
+            api_key=secrets.get("ANTHROPIC_API_KEY") or self.api_key,
+            openai_key=secrets.get("OPENAI_API_KEY") or self.openai_key,
+        )
+
     def require_api_key(self) -> str:
-        """The API key; raises ClaudeError saying how to get going if there is none or it cannot be one."""
+        """The API key; raises ProposerError saying how to get going if there is none or it cannot be one."""
         if not self.api_key:
-            raise ClaudeError(NO_KEY)
+            raise ProposerError(NO_KEY)
         if not (self.api_key.isascii() and self.api_key.isprintable()):
-            raise ClaudeError("ANTHROPIC_API_KEY holds a character that no key has; copy the key again")
+            raise ProposerError("ANTHROPIC_API_KEY holds a character that no key has; copy the key again")
         return self.api_key
 
     @classmethod
@@ -54,6 +111,10 @@ class Settings:
             api_key=environ.get("ANTHROPIC_API_KEY", "").strip() or None,
             base_url=environ.get("ANTHROPIC_BASE_URL") or None,
             claude_model=environ.get("HEADSCRIPT_CLAUDE_MODEL") or cls.claude_model,
+            openai_key=environ.get("OPENAI_API_KEY", "").strip() or None,
+            openai_url=environ.get("OPENAI_BASE_URL", "").strip() or None,
+            openai_model=environ.get("HEADSCRIPT_OPENAI_MODEL", "").strip() or None,
+            patience=Patience.read(environ.get("HEADSCRIPT_PATIENCE", "").strip()),
             runner=environ.get("HEADSCRIPT_RUNNER") or cls.runner,
             spacy_pipeline=environ.get("HEADSCRIPT_SPACY", "").strip() or None,
         )

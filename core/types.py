@@ -113,27 +113,6 @@ def option(default: Any, text: str, bounds: Bounds | None = None) -> Any:
 
 
 @dataclass(frozen=True)
-class SearchLimits:
-    """How long a program of the search may be, and what each of its rules has to be worth."""
-
-    rules: int = option(12, "most rules of a program", Bounds(above=0))
-    least_gain: float = option(
-        0.003, "IoU on validation that each rule must add to all others", Bounds(least=0)
-    )
-
-
-@dataclass(frozen=True)
-class ClaudeLimits:
-    """What a run with Claude may use."""
-
-    model: str = "claude-sonnet-5-5"
-    candidates: int = option(3, "programs a call", Bounds(1, 10))
-    rounds: int = option(3, "refinements of a head after its first candidates, at most", Bounds(0, 10))
-    budget: float = option(5.0, "USD; a call that could pass it is not made", Bounds(above=0))
-    batches: bool = option(False, "Message Batches: half the price, answers within a day")
-
-
-@dataclass(frozen=True)
 class Sentence:
     """One passage of a corpus. The id is a hash of the text, so equal passages are one passage."""
 

@@ -1,18 +1,14 @@
 """Synthesize: choose heads and a proposer, start a run, watch it, look back at all runs."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
-from core.types import ClaudeLimits, HeadId, ModelInfo
+from core.types import ModelInfo
 from core.ui.parts import frame, state
 from core.ui.synthesize import run
 from core.ui.synthesize.heads import choose_heads
 from core.ui.synthesize.history import draw_history
-from core.ui.synthesize.proposers import draw_claude, draw_search
+from core.ui.synthesize.proposers import choose_proposer, draw_proposer
 from core.ui.synthesize.run import draw_run
-
-_SEARCH, _CLAUDE = "Search", "Claude"
 
 
 def draw_choice(model: ModelInfo) -> None:
@@ -20,23 +16,7 @@ def draw_choice(model: ModelInfo) -> None:
     with left.container(border=True):
         heads = choose_heads(model)
     with right.container(border=True):
-        proposer = st.segmented_control(
-            "Proposer", [_SEARCH, _CLAUDE], default=_SEARCH, key="proposer", required=True
-        )
-        if proposer == _CLAUDE:
-            draw_claude(heads, estimate, lambda *asked: start_claude(model, *asked))
-        else:
-            draw_search(model, heads)
-
-
-def estimate(heads: int, limits: ClaudeLimits) -> float:
-    from core.proposers.llm.prices import estimate_cost
-
-    return estimate_cost(heads, limits)
-
-
-def start_claude(model: ModelInfo, heads: Sequence[HeadId], limits: ClaudeLimits, key: str) -> str:
-    return state.owner().runner.start_claude(model, heads, limits, key)
+        draw_proposer(model, choose_proposer(), heads)
 
 
 def draw_active(model: ModelInfo, job: str) -> None:

@@ -13,19 +13,23 @@ from core.cli.options import given, made_of, number, options_of, whole_number
 from core.cli.session import Json, Model, Now, Session
 from core.display import counted
 from core.errors import ProgramError, WorkspaceError
-from core.types import BestProgram, Bounds, ClaudeLimits, HeadId, ModelInfo, SearchLimits, Split
+from core.proposers import PROPOSERS, ClaudeLimits, LanguageModel, Proposer
+from core.types import BestProgram, Bounds, HeadId, ModelInfo, Split
 
-# Each proposer's name and the limits that are its options.
-PROPOSERS: dict[str, type[Any]] = {"search": SearchLimits, "claude": ClaudeLimits}
-_TITLES = {"claude": "Options of --proposer claude, whose key is in $ANTHROPIC_API_KEY"}
+
+def _title(proposer: Proposer) -> str:
+    """What its options are listed under."""
+    keys = " and ".join(f"${name}" for name in proposer.secrets)
+    return f"Options of --proposer {proposer.name}" + (f", whose key is in {keys}" if keys else "")
+
 
 if TYPE_CHECKING:
     ProposerOptions = Any
 else:
     ProposerOptions = options_of(
         {
-            Group(_TITLES.get(name, f"Options of --proposer {name}"), sort_key=place): limits
-            for place, (name, limits) in enumerate(PROPOSERS.items(), start=1)
+            Group(_title(proposer), sort_key=place): proposer.limits
+            for place, proposer in enumerate(PROPOSERS.values(), start=1)
         }
     )
 
@@ -78,25 +82,27 @@ def synthesize(
 ) -> Json:
     """Find a program for every head, or for those that --heads names.
 
-    The search needs no language model. Claude goes on with its last run of the same heads and limits if that
-    did not end well: its replies are paid for.
+    The search needs no language model. One goes on with its last run of the same heads and limits if that did
+    not end well: its replies are paid for.
 
     Example: python -m core synthesize --heads L0H1,L3H* --rules 8
 
     Example: python -m core synthesize --proposer claude --heads L7H* --budget 2
     """
-    limits = _limits(now, proposer, options)
-    if isinstance(limits, ClaudeLimits):
-        return synthesize_with_claude(now, model, heads, limits)
+    entry = PROPOSERS.named(proposer)
+    limits = _limits(now, entry, options)
+    if isinstance(entry.way, LanguageModel):
+        return synthesize_with(now, model, heads, entry, limits)
     info = now.model(model)
-    now.follow(now.runner.start_search(info, _named(heads, info), limits))
+    now.follow(now.runner.start_proposals(info, entry, _named(heads, info), limits))
     return summary(now, info)
 
 
-def _limits(now: Session, proposer: str, options: Any) -> Any:
+def _limits(now: Session, proposer: Proposer, options: Any) -> Any:
     """What was asked of a proposer; what was not is its own default."""
-    rest = {"model": now.settings.claude_model} if proposer == "claude" else {}
-    return made_of(PROPOSERS[proposer], given(options), f"--proposer {proposer}", **rest)
+    asked = given(options)
+    rest = {name: value for name, value in proposer.settings(now.settings).items() if name not in asked}
+    return made_of(proposer.limits, asked, f"--proposer {proposer.name}", **rest)
 
 
 def _named(heads: str | None, info: ModelInfo) -> list[HeadId] | None:
@@ -106,26 +112,40 @@ def _named(heads: str | None, info: ModelInfo) -> list[HeadId] | None:
 
 
 def synthesize_with_claude(now: Session, model: str | None, heads: str | None, limits: ClaudeLimits) -> Json:
-    """Have Claude propose programs for these heads, or all; what it cost is part of the answer."""
-    from core.proposers.llm.prices import PRICES_OF, estimate_cost
+    """`synthesize_with` Claude."""
+    return synthesize_with(now, model, heads, PROPOSERS["claude"], limits)
 
+
+def synthesize_with(
+    now: Session, model: str | None, heads: str | None, proposer: Proposer, limits: Any
+) -> Json:
+    """Have a language model propose programs for these heads, or all; what it took is part of the answer."""
     info = now.model(model)
     chosen = _named(heads, info)
-    key = now.settings.require_api_key()
     known = {record.id for record in now.runner.refresh()}
-    job = now.runner.start_claude(info, chosen, limits, key)
+    secrets = {name: value for name in proposer.secrets if (value := now.settings.secret(name))}
+    job = now.runner.start_proposals(info, proposer, chosen, limits, secrets)
     if job in known:
         now.terminal.say(f"going on with {job}; what it has paid for is not paid again")
     else:
         count = len(info.head_ids() if chosen is None else chosen)
-        now.terminal.say(
-            f"about ${estimate_cost(count, limits):.2f} for {counted(count, 'head')} "
-            f"at the list prices of {PRICES_OF}, at most ${limits.budget:.2f}"
-        )
-    return _claude_report(now, info, job)
+        now.terminal.say(_expected(proposer, count, limits))
+    return _model_report(now, info, job)
 
 
-def _claude_report(now: Session, info: ModelInfo, job: str) -> Json:
+def _expected(proposer: Proposer, heads: int, limits: Any) -> str:
+    """What a run may take, before it starts."""
+    way = proposer.way
+    dollars = way.estimate(heads, limits, None) if isinstance(way, LanguageModel) else None
+    if not isinstance(way, LanguageModel) or dollars is None:
+        return f"asking about {counted(heads, 'head')}"
+    return (
+        f"about ${dollars:.2f} for {counted(heads, 'head')} at the list prices of {way.prices_of}, at most "
+        f"${way.terms(limits).most:.2f}"
+    )
+
+
+def _model_report(now: Session, info: ModelInfo, job: str) -> Json:
     now.follow(job)
     paid = [event for _, event in now.runner.folder(job).events() if event["event"] == "cost"][-1]
     ledger = {name: value for name, value in paid.items() if name not in ("event", "at")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from core import wire
 from core.audit import Of, checked
@@ -17,28 +18,20 @@ from core.jobs.tasks import (
     AuditTask,
     BuildTask,
     Candidate,
-    ClaudeTask,
     CurveTask,
     DownstreamTask,
     ExtractTask,
     HybridTask,
     MeasureTask,
+    ProposeTask,
     ScoreTask,
-    SearchTask,
 )
 from core.language import parse
-from core.proposers.llm.prices import price_of
+from core.proposers import ClaudeLimits, LanguageModel, Proposer, SearchLimits, check_limits
+from core.proposers.llm.entry import CLAUDE
+from core.proposers.search.entry import SEARCH
 from core.store.passages import keep_passages
-from core.types import (
-    ClaudeLimits,
-    HeadId,
-    HeadOrder,
-    HybridRequest,
-    ModelInfo,
-    SearchLimits,
-    Sentence,
-    Split,
-)
+from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Sentence, Split
 
 SHARES = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 
@@ -64,15 +57,49 @@ class Jobs(JobQueue):
         """Build the demo workspace, or go on with the build that was interrupted; the job's id."""
         return self.start_build(self._settings.demo_model, "bundled")
 
-    def start_search(
-        self, info: ModelInfo, heads: Sequence[HeadId] | None = None, limits: SearchLimits | None = None
+    def start_proposals(
+        self,
+        info: ModelInfo,
+        proposer: Proposer,
+        heads: Sequence[HeadId] | None = None,
+        limits: Any = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> str:
         """Find programs for these heads, or all, of a model whose attention is extracted.
 
-        Raises CorpusError if a split has no passage.
+        A language model starts from the best known ones, the worst head first. Secrets, the settings' own
+        where none are given, reach the worker in its environment alone. Raises ProposerError if a limit is
+        out of bounds or what the proposer needs is missing, CorpusError if a split has no passage.
         """
-        passages = self._passages(info, needs_splits=True)
-        return self._start(SearchTask(info, passages, _chosen(info, heads), limits or SearchLimits()))
+        limits = proposer.default_limits(self._settings) if limits is None else limits
+        check_limits(limits)
+        task = ProposeTask(
+            info,
+            self._passages(info, needs_splits=True),
+            _chosen(info, heads),
+            limits,
+            proposer=proposer.name,
+        )
+        if isinstance(proposer.way, LanguageModel):
+            proposer.way.check(limits, self._settings.with_secrets(secrets or {}))
+            proposer.way.terms(limits)
+            task = self._from_the_best(task)
+        return self._start(task, secrets)
+
+    def _from_the_best(self, task: ProposeTask[Any]) -> ProposeTask[Any]:
+        """The task with the best known program of each head, and the order of their heads, worst first."""
+        chosen = sorted(task.info.head_ids() if task.heads is None else task.heads)
+        best = {b.score.head: b for b in self._workspace.library.best(task.info.id, Split.VALIDATION)}
+        known = {head: best[head] for head in chosen if head in best}
+        worst_first = sorted(chosen, key=lambda head: known[head].score.iou.value if head in known else -1.0)
+        sources = {head: program.program.source for head, program in known.items()}
+        return replace(task, known=sources, order=tuple(worst_first))
+
+    def start_search(
+        self, info: ModelInfo, heads: Sequence[HeadId] | None = None, limits: SearchLimits | None = None
+    ) -> str:
+        """`start_proposals` of the search."""
+        return self.start_proposals(info, SEARCH, heads, limits)
 
     def start_claude(
         self,
@@ -81,27 +108,9 @@ class Jobs(JobQueue):
         limits: ClaudeLimits | None = None,
         api_key: str | None = None,
     ) -> str:
-        """Have Claude propose programs for these heads, or all, starting from the best known ones.
-
-        The key, the settings' own if none is given, reaches the worker in its environment alone. Raises
-        ClaudeError if there is none or the model's price is unknown, CorpusError if a split has no passage.
-        """
-        limits = limits or ClaudeLimits(model=self._settings.claude_model)
-        key = replace(self._settings, api_key=api_key or self._settings.api_key).require_api_key()
-        price_of(limits)
-        chosen = sorted(set(info.head_ids() if heads is None else heads))
-        best = {b.score.head: b for b in self._workspace.library.best(info.id, Split.VALIDATION)}
-        known = {head: best[head] for head in chosen if head in best}
-        worst_first = sorted(chosen, key=lambda head: known[head].score.iou.value if head in known else -1.0)
-        task = ClaudeTask(
-            info,
-            self._passages(info, needs_splits=True),
-            _chosen(info, heads),
-            limits,
-            known={head: program.program.source for head, program in known.items()},
-            order=tuple(worst_first),
-        )
-        return self._start(task, key)
+        """`start_proposals` of Claude."""
+        secrets = {"ANTHROPIC_API_KEY": api_key} if api_key else None
+        return self.start_proposals(info, CLAUDE, heads, limits, secrets)
 
     def start_scoring(self, info: ModelInfo, sources: list[str]) -> str:
         """Score programs on every head of a model."""

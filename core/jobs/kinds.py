@@ -1,14 +1,16 @@
 """The kinds of jobs, and the work of each in the worker's process. Each skips what is already done.
 
-To add a kind: give it a Task in `tasks.py`, write a function of a Job below that imports what it needs
-(transformers and spaCy take longer than a small search), and add a line to KINDS. If it announces results
-of a new sort, add its type to RESULTS in `results.py` and a case to `intake.py`.
+A proposer has its kind by being in the table of proposers. To add another kind: give it a Task in
+`tasks.py`, write a function of a Job below that imports what it needs (transformers and spaCy take longer
+than a small search), and add a line to KINDS. If it announces results of a new sort, add its type to RESULTS
+in `results.py` and a case to `intake.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from core.corpus import require_splits
@@ -17,16 +19,17 @@ from core.jobs.folder import Job
 from core.jobs.tasks import (
     AuditTask,
     BuildTask,
-    ClaudeTask,
     CurveTask,
     DownstreamTask,
     ExtractTask,
     HybridTask,
     MeasureTask,
+    ProposeTask,
     ScoreTask,
-    SearchTask,
     Task,
 )
+from core.proposers import PROPOSERS, LanguageModel, Proposer, SearchLimits
+from core.proposers.search.entry import SEARCH
 from core.store.passages import read_passages
 
 
@@ -38,7 +41,10 @@ class JobKind:
     title: str  # for people
     task: type[Task]  # what it is asked
     run: Callable[[Job[Any]], None]  # what its folder shows as finished is not done again
-    needs_device: bool = True  # one such job runs at a time; others run beside it and are handed the API key
+    needs_device: bool = True  # one such job runs at a time; others run beside it
+    proposer: Proposer | None = (
+        None  # the one it runs, if it runs one; its worker is handed that one's secrets
+    )
 
 
 def _extract(job: Job[ExtractTask]) -> None:
@@ -58,19 +64,20 @@ def _build(job: Job[BuildTask]) -> None:
 
     from core.jobs.work.search import find_programs
 
-    find_programs(job, SearchTask(loaded.info, ""), passages)
+    task = ProposeTask(loaded.info, "", None, SearchLimits())
+    find_programs(job, task, SEARCH, passages)
 
 
-def _search(job: Job[SearchTask]) -> None:
-    from core.jobs.work.search import find_programs
+def _propose(proposer: Proposer, job: Job[ProposeTask[Any]]) -> None:
+    passages = read_passages(job.place.workspace, job.task.passages)
+    if isinstance(proposer.way, LanguageModel):
+        from core.jobs.work.llm import propose_programs
 
-    find_programs(job, job.task, read_passages(job.place.workspace, job.task.passages))
+        propose_programs(job, proposer.name, proposer.way, passages)
+    else:
+        from core.jobs.work.search import find_programs
 
-
-def _claude(job: Job[ClaudeTask]) -> None:
-    from core.jobs.work.llm import propose_programs
-
-    propose_programs(job, read_passages(job.place.workspace, job.task.passages))
+        find_programs(job, job.task, proposer, passages)
 
 
 def _score(job: Job[ScoreTask]) -> None:
@@ -110,12 +117,17 @@ def _downstream(job: Job[DownstreamTask]) -> None:
     measure_downstream(job)
 
 
+def kind_of_proposer(proposer: Proposer) -> JobKind:
+    """The kind of job that runs a proposer."""
+    task = ProposeTask.__class_getitem__(proposer.limits)  # type: ignore[attr-defined]
+    run = partial(_propose, proposer)
+    return JobKind(proposer.job_kind, proposer.job, task, run, proposer.needs_device, proposer)
+
+
 KINDS = Door(
     "kind of job",
     JobKind("build", "Build a workspace", BuildTask, _build),
     JobKind("extract", "Extract attention", ExtractTask, _extract),
-    JobKind("synthesize", "Search for programs", SearchTask, _search),
-    JobKind("claude", "Ask Claude", ClaudeTask, _claude, needs_device=False),
     JobKind("score", "Score programs", ScoreTask, _score),
     JobKind("hybrid", "Build and measure a hybrid", HybridTask, _hybrid),
     JobKind("measure", "Measure a hybrid", MeasureTask, _measure),
@@ -125,6 +137,12 @@ KINDS = Door(
 )
 
 
+for _proposer in PROPOSERS.values():
+    KINDS.add(kind_of_proposer(_proposer))
+
+
 def kind_of(task: Task) -> JobKind:
     """The kind of job that is asked this."""
+    if isinstance(task, ProposeTask):
+        return KINDS[PROPOSERS.named(task.proposer).job_kind]
     return next(kind for kind in KINDS.values() if kind.task is type(task))

@@ -8,7 +8,7 @@ that another owner goes on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from threading import RLock
 from typing import TypeVar
@@ -37,7 +37,7 @@ class JobQueue:
         self._workspace = workspace
         self._settings = settings
         self._runner = RUNNERS.named(settings.runner).make(settings)
-        self._api_key = settings.api_key
+        self._secrets: dict[str, str] = {}  # handed in, by the names of environment variables
         self._unwritten = ""  # why what a job wrote could not be taken in
         self._lock = RLock()
 
@@ -49,7 +49,7 @@ class JobQueue:
         """What the job had to say besides its progress."""
         return [event["message"] for _, event in self.folder(job).events() if event["event"] == "note"]
 
-    def resume(self, job: str, api_key: str | None = None) -> None:
+    def resume(self, job: str, secrets: Mapping[str, str] | None = None) -> None:
         """Queue a job that stopped or failed again; finished units are not done again.
 
         Raises JobError if its folder is gone.
@@ -59,7 +59,7 @@ class JobQueue:
                 return
             if not self.folder(job).path.is_dir():
                 raise JobError(f"the job's folder {self.folder(job).path} is gone; start a new job instead")
-            self._api_key = api_key or self._api_key
+            self._secrets |= secrets or {}
             self._workspace.jobs.enqueue(job)
             self.start_next()
 
@@ -101,7 +101,7 @@ class JobQueue:
                 elif self.folder(record.id).worker() is not None:
                     continue  # it has ended and is about to leave: next time
                 elif slots > 0 or not needs_device:
-                    self._runner.start(self.folder(record.id), None if needs_device else self._api_key)
+                    self._runner.start(self.folder(record.id), self._secrets_of(KINDS[record.kind]))
                     self._workspace.jobs.set_state(record.id, "running")
                     slots -= needs_device
 
@@ -128,23 +128,29 @@ class JobQueue:
                 self.start_next()
             time.sleep(poll)
 
-    def _start(self, task: Task, api_key: str | None = None) -> str:
+    def _start(self, task: Task, secrets: Mapping[str, str] | None = None) -> str:
         """Queue a job; its id. One that was asked the very same and is not done is gone on with instead.
 
-        An API key, this or the settings' own, reaches only workers of kinds that do not need the device,
-        through their environment.
+        Secrets, these or the settings' own, reach only workers whose proposer needs them, through their
+        environment.
         """
         kind = kind_of(task)
         with self._lock:
             same = self._unfinished(kind, task)
             if same is not None:
-                self.resume(same, api_key)
+                self.resume(same, secrets)
                 return same
             folder = JobFolder.create(self._workspace.folder / "jobs", kind.name, self._place(kind), task)
-            self._api_key = api_key or self._api_key
+            self._secrets |= secrets or {}
             self._workspace.jobs.add(folder.id, kind.name, task.model_id, task.told())
             self.start_next()
             return folder.id
+
+    def _secrets_of(self, kind: JobKind) -> dict[str, str]:
+        """What the worker of a kind is handed, and no other is."""
+        names = kind.proposer.secrets if kind.proposer else ()
+        values = {name: self._secrets.get(name) or self._settings.secret(name) for name in names}
+        return {name: value for name, value in values.items() if value}
 
     def _unfinished(self, kind: JobKind, task: Task) -> str | None:
         """The latest job of this kind that was asked this, for this device, and is not done."""

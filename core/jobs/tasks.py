@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from core import wire
-from core.types import ClaudeLimits, HeadId, HeadOrder, HybridRequest, MadeHybrid, ModelInfo, SearchLimits
+from core.types import HeadId, HeadOrder, HybridRequest, MadeHybrid, ModelInfo
 
 _PASSING = {"passing": True}
 _TOLD = ("corpus", "limit", "heads", "limits", "title", "share")  # of a task, what its record shows
@@ -53,27 +53,21 @@ class BuildTask(ExtractTask):
     """The same, and a program for every head."""
 
 
-@dataclass(frozen=True)
-class SearchTask(Task):
-    """Programs of the search for heads of a model whose attention is extracted."""
-
-    info: ModelInfo
-    passages: str
-    heads: tuple[HeadId, ...] | None = None  # None: all
-    limits: SearchLimits = field(default_factory=SearchLimits)
+Limits = TypeVar("Limits", covariant=True)
 
 
 @dataclass(frozen=True)
-class ClaudeTask(Task):
-    """Programs that Claude proposes."""
+class ProposeTask(Task, Generic[Limits]):
+    """Programs that a proposer finds for heads of a model whose attention is extracted."""
 
     info: ModelInfo
     passages: str
-    heads: tuple[HeadId, ...] | None = None  # None: all
-    limits: ClaudeLimits = field(default_factory=ClaudeLimits)
+    heads: tuple[HeadId, ...] | None  # None: all
+    limits: Limits  # of the proposer's own type
     # The best program so far, and the order in which a budget that does not hold for all is spent.
     known: dict[HeadId, str] = field(default_factory=dict, metadata=_PASSING)
     order: tuple[HeadId, ...] = field(default=(), metadata=_PASSING)
+    proposer: str = field(default="", metadata=_PASSING)  # its name, which the kind of the job says too
 
 
 @dataclass(frozen=True)

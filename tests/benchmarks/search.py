@@ -24,12 +24,13 @@ import numpy as np
 from core.corpus import load_corpus
 from core.features import Features
 from core.language import ParsedProgram, parse
+from core.proposers import SearchLimits
 from core.proposers.search.propose import Search, prepare_search
 from core.scoring import BASELINES, program_maps, sentence_ious
 from core.store import Workspace
 from core.store.attention import AttentionReader
 from core.store.tokens import TokenStore
-from core.types import ModelInfo, SearchLimits, Sentence, Split
+from core.types import ModelInfo, Sentence, Split
 
 LONG = range(50, 121)  # tokens
 LONG_PASSAGES = 60

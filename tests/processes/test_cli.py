@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.hybrid import load_hybrid
+from core.proposers import ClaudeLimits, SearchLimits
 from core.scoring import BASELINES
 from core.store import Workspace
-from core.types import Action, ClaudeLimits, SearchLimits, Split
+from core.types import Action, Split
 from tests import tiny
 from tests.conftest import TinyModel, call_core, run_core
 
@@ -333,7 +334,7 @@ COMMANDS = {
     "extract": ["--model", "--corpus", "--limit"],
     "synthesize": [
         *("--model", "--heads", "--proposer", "--rules", "--least-gain"),
-        *("--candidates", "--rounds", "--budget", "--batches"),
+        *("--candidates", "--rounds", "--budget", "--batches", "--base-url", "--calls", "--tokens"),
     ],
     "score": ["--model", "--program", "--at-least"],
     "best": ["--model", "--split", "--eval"],

@@ -26,16 +26,16 @@ from core.jobs.results import (
 from core.jobs.tasks import (
     BuildTask,
     Candidate,
-    ClaudeTask,
     CurveTask,
     DownstreamTask,
     ExtractTask,
     HybridTask,
     MeasureTask,
+    ProposeTask,
     ScoreTask,
-    SearchTask,
     Task,
 )
+from core.proposers import ClaudeLimits, OpenAILimits, SearchLimits
 from core.types import (
     Curve,
     CurvePoint,
@@ -48,7 +48,6 @@ from core.types import (
     HybridRequest,
     MadeHybrid,
     ModelInfo,
-    SearchLimits,
     StrictCost,
     TaskAccuracy,
     TokenDamage,
@@ -65,8 +64,9 @@ POINT = CurvePoint("cost", True, 2, 0.5, 0.1, 0.0, 0.2, 0.1, 0, (0.0, 1.0))
 TASKS: list[Task] = [
     ExtractTask("model", "bundled", 3),
     BuildTask("model", "bundled"),
-    SearchTask(INFO, "passages", (HEAD,), SearchLimits(3, 0.1)),
-    ClaudeTask(INFO, "passages", None, known={HEAD: "source"}, order=(HEAD,)),
+    ProposeTask(INFO, "passages", (HEAD,), SearchLimits(3, 0.1), proposer="search"),
+    ProposeTask(INFO, "p", None, ClaudeLimits(), {HEAD: "source"}, (HEAD,), proposer="claude"),
+    ProposeTask(INFO, "p", None, OpenAILimits(model="m", tokens=9), proposer="openai"),
     ScoreTask(INFO, "passages", ("source",)),
     HybridTask(INFO, CANDIDATES, "a", "b", "test", HybridRequest("title", "greedy", None, 0.05)),
     MeasureTask(INFO, MADE, "b", "test", "title", strict=True),
@@ -110,7 +110,8 @@ def test_a_task_comes_back_from_its_spec(task: Task) -> None:
 
 
 def test_every_kind_of_job_has_a_task_of_its_own() -> None:
-    assert {type(task) for task in TASKS} == {kind.task for kind in KINDS.values()}
+    assert {kind_of(task).name for task in TASKS} == set(KINDS)
+    assert len(TASKS) == len(KINDS)
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
@@ -163,6 +164,16 @@ def test_keys_of_a_later_version_are_passed_over() -> None:
 
 
 def test_what_is_passing_is_no_part_of_the_question() -> None:
-    first = ClaudeTask(INFO, "passages", None, known={HEAD: "source"}, order=(HEAD,))
+    first = ProposeTask(INFO, "passages", None, ClaudeLimits(), known={HEAD: "source"}, order=(HEAD,))
     assert first.question() == replace(first, known={}, order=()).question()
     assert first.question() != replace(first, heads=(HEAD,)).question()
+
+
+def test_a_job_of_before_there_were_proposers_is_the_same_question() -> None:
+    """Its kind says who proposes; the limits are of that one's type."""
+    asked = ProposeTask(INFO, "passages", (HEAD,), ClaudeLimits(rounds=1), {HEAD: "s"}, (HEAD,), "claude")
+    older = {name: value for name, value in wire.plain(asked).items() if name != "proposer"}
+    task = wire.read(KINDS["claude"].task, older, "spec.json")
+    assert isinstance(task, ProposeTask)
+    assert task.limits == ClaudeLimits(rounds=1)
+    assert task.question() == asked.question()

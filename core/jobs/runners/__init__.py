@@ -6,7 +6,7 @@ many jobs that need the device it works on at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,8 +20,8 @@ class Runner(Protocol):
 
     slots: int  # jobs that need the device, at once
 
-    def start(self, folder: JobFolder, api_key: str | None = None) -> None:
-        """Work on this job. Without `api_key` the work sees none, whatever the owner's environment holds."""
+    def start(self, folder: JobFolder, secrets: Mapping[str, str] | None = None) -> None:
+        """Work on this job. The work sees these `secrets` alone, whatever the owner's environment holds."""
 
     def is_alive(self, folder: JobFolder) -> bool:
         """Whether the job is worked on, or was started just now and will be."""

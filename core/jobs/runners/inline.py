@@ -6,11 +6,11 @@ For tests, and for places where no process can be started. Nothing can be cancel
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from core.jobs.folder import JobFolder
-from core.jobs.runners.local import KEY, SECRETS
+from core.jobs.runners.local import withheld_names
 
 
 class InlineRunner:
@@ -18,12 +18,13 @@ class InlineRunner:
 
     slots = 1
 
-    def start(self, folder: JobFolder, api_key: str | None = None) -> None:
+    def start(self, folder: JobFolder, secrets: Mapping[str, str] | None = None) -> None:
         """The whole job; how it ends is its last event."""
         from core.jobs.worker import work
 
         folder.forget_worker()
-        with folder.log.open("a") as log, redirect_stdout(log), redirect_stderr(log), _secrets(api_key):
+        given = _environment(secrets or {})
+        with folder.log.open("a") as log, redirect_stdout(log), redirect_stderr(log), given:
             try:
                 work(folder.path)
             finally:
@@ -45,13 +46,14 @@ class InlineRunner:
 
 
 @contextmanager
-def _secrets(api_key: str | None) -> Iterator[None]:
-    """The environment that a worker would have: this key, or none."""
-    held = {name: os.environ.pop(name) for name in SECRETS if name in os.environ}
-    if api_key:
-        os.environ[KEY] = api_key
+def _environment(secrets: Mapping[str, str]) -> Iterator[None]:
+    """The environment that a worker would have: these secrets, and no others."""
+    withheld = withheld_names()
+    held = {name: os.environ.pop(name) for name in withheld if name in os.environ}
+    os.environ.update(secrets)
     try:
         yield
     finally:
-        os.environ.pop(KEY, None)
+        for name in secrets:
+            os.environ.pop(name, None)
         os.environ.update(held)

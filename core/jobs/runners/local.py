@@ -6,18 +6,24 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from core.jobs.folder import JobFolder
+from core.proposers import PROPOSERS
 
 _ROOT = Path(__file__).resolve().parents[3]
 _START_GRACE = 30.0  # seconds a new worker may take to claim its folder before it counts as dead
 _STOP_GRACE = 1.5  # seconds between asking a worker to stop and killing it
-KEY = "ANTHROPIC_API_KEY"
-SECRETS = (KEY, "ANTHROPIC_AUTH_TOKEN")
+_NEVER = {"ANTHROPIC_AUTH_TOKEN"}  # read by an SDK, but no setting of ours
+
+
+def withheld_names() -> set[str]:
+    """The environment variables that no worker sees but the one that is handed them."""
+    return _NEVER.union(*(proposer.secrets for proposer in PROPOSERS.values()))
 
 
 class LocalRunner:
@@ -28,15 +34,16 @@ class LocalRunner:
     def __init__(self) -> None:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, folder: JobFolder, api_key: str | None = None) -> None:
-        """A worker for this job. Without `api_key` its environment holds none, whatever the owner's does."""
+    def start(self, folder: JobFolder, secrets: Mapping[str, str] | None = None) -> None:
+        """A worker for this job. Its environment holds these `secrets` alone, whatever the owner's does."""
         folder.forget_worker()
-        environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
+        withheld = withheld_names()
+        environment = {name: value for name, value in os.environ.items() if name not in withheld}
         with folder.log.open("ab") as log:
             self._children[folder.id] = subprocess.Popen(
                 [sys.executable, "-m", "core", "worker", str(folder.path.resolve())],
                 cwd=_ROOT,
-                env=environment | ({KEY: api_key} if api_key else {}),
+                env=environment | dict(secrets or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,4 +1,7 @@
-"""From attention to programs that Claude proposes. Skips heads that are done, and pays for no reply twice."""
+"""From attention to programs that a language model proposes.
+
+Skips heads that are done, and pays for no reply twice.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,27 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from core.display import counted
-from core.errors import ClaudeError
+from core.errors import ProposerError
 from core.features import Features
 from core.jobs.folder import Job
-from core.jobs.tasks import ClaudeTask
+from core.jobs.tasks import ProposeTask
 from core.jobs.work.llm_results import BASELINE_PROGRAMS, Teller, result_name
 from core.jobs.work.search import device_of, score_programs, split_features
 from core.language import parse
+from core.proposers import LanguageModel
 from core.proposers.llm.batches import Ended
 from core.proposers.llm.calls import Asker
-from core.proposers.llm.claude import Claude, Fault, Request, connect
 from core.proposers.llm.conversation import Answer, Conversation, Outcome, converse
 from core.proposers.llm.ledger import CallLog
+from core.proposers.llm.provider import Fault, Request
 from core.proposers.llm.shown import HeadData
 from core.settings import Settings
 from core.store.attention import AttentionReader
@@ -36,7 +41,9 @@ from core.types import Failure, HeadId, Sentence, Split
 _AT_ONCE = 4  # heads whose conversations go on side by side
 
 
-def propose_programs(job: Job[ClaudeTask], passages: list[Sentence]) -> None:
+def propose_programs(
+    job: Job[ProposeTask[Any]], origin: str, model: LanguageModel, passages: list[Sentence]
+) -> None:
     """Programs for the heads the job names, then every program found scored on every head."""
     folder, events, info, heads = job.folder, job.events, job.task.info, job.task.order
     unanswered = 0
@@ -46,20 +53,20 @@ def propose_programs(job: Job[ClaudeTask], passages: list[Sentence]) -> None:
         features = {split: split_features(place, passages, split) for split in Split}
         attention = AttentionReader(place)
         limits = job.task.limits
-        teller = Teller(events, info, limits, features, attention, len(heads))
+        teller = Teller(events, info, model, origin, limits, features, attention, len(heads))
         teller.done = len(heads) - len(left)
         shown = attention.restricted({p.id for p in passages if p.split != Split.TEST})
         starts = _Starts(job.task, features, shown, device_of(job.place))
-        _ask_about(left, starts, CallLog(folder.path), teller)
+        _ask_about(left, starts, model, CallLog(folder.path), teller)
         unanswered = teller.unanswered
     finished = folder.finished()
     names = [f"{result_name(head)}.json" for head in heads]
     results = [folder.result("programs", name) for name in names if name in finished]
     sources = dict.fromkeys(program.source for result in results for program in result.programs)
     if sources:
-        score_programs(job, info, passages, list(sources), "claude")
+        score_programs(job, info, passages, list(sources), origin)
     if unanswered:
-        raise ClaudeError(
+        raise ProposerError(
             f"{counted(unanswered, 'head')} got no answer, as the notes say; what was found is kept, and "
             "going on asks about the others again"
         )
@@ -103,7 +110,7 @@ class _Head:
 class _Starts:
     """What every conversation of a job starts from; its reader has no test sentence."""
 
-    task: ClaudeTask
+    task: ProposeTask[Any]
     features: Mapping[Split, Features]
     shown: AttentionReader
     device: torch.device
@@ -122,19 +129,20 @@ class _Starts:
         return _Head(head, maps, talk())
 
 
-def _ask_about(heads: Sequence[HeadId], starts: _Starts, log: CallLog, teller: Teller) -> None:
+def _ask_about(
+    heads: Sequence[HeadId], starts: _Starts, model: LanguageModel, log: CallLog, teller: Teller
+) -> None:
     """Every head's conversation to its end; each is announced when it ends."""
-    settings = Settings.read(os.environ)
-    with closing(connect(settings.require_api_key(), settings.base_url)) as client:
-        teller.progress("asking Claude")
-        claude = Claude(client, starts.task.limits)
+    settings, limits = Settings.read(os.environ), starts.task.limits
+    with model.connect(limits, settings) as provider:
+        teller.asking()
         with suppress(Fault):  # what keeps the service from counting, the calls will meet too, and report
-            teller.estimate(claude.count(next(starts.begin(heads[0]).talk)))
-        if starts.task.limits.batches:
+            teller.estimate(provider.count(next(starts.begin(heads[0]).talk)))
+        if limits.batches:
             signal.signal(signal.SIGTERM, _end_once)
         try:
-            asker = Asker(claude, starts.task.limits, log, teller.paid)
-            (_in_batches if starts.task.limits.batches else _side_by_side)(heads, starts, asker, teller)
+            asker = Asker(provider, teller.terms, log, teller.paid, settings.patience)
+            (_in_batches if limits.batches else _side_by_side)(heads, starts, asker, teller)
         except Ended as end:
             if end.note:
                 teller.note(end.note)
@@ -152,7 +160,7 @@ def _side_by_side(heads: Sequence[HeadId], starts: _Starts, asker: Asker, teller
         try:
             for future in as_completed(futures):
                 teller.head_done(futures[future], future.result())
-                teller.progress("asking Claude")
+                teller.asking()
         except BaseException:
             asker.close(Failure("stopped", "the job ended with an error"))
             pool.shutdown(wait=False, cancel_futures=True)

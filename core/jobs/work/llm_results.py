@@ -1,9 +1,10 @@
-"""What a job with Claude tells its owner: a head's programs with their scores, what was paid, what failed."""
+"""What a job with a language model tells its owner: scored programs, what was paid, what failed."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from core.display import counted
 from core.features import Features
@@ -11,12 +12,13 @@ from core.jobs.folder import EventWriter
 from core.jobs.results import ProgramsFound, Talk
 from core.jobs.work.search import new_programs
 from core.language import ParsedProgram, parse
+from core.proposers import LanguageModel
+from core.proposers.llm.budget import Budget
 from core.proposers.llm.calls import BUDGET
 from core.proposers.llm.conversation import Outcome
-from core.proposers.llm.prices import Budget, estimate_cost
 from core.scoring import BASELINES, program_maps, score
 from core.store.attention import AttentionReader
-from core.types import ClaudeLimits, HeadId, ModelInfo, Score, Split
+from core.types import HeadId, ModelInfo, Score, Split
 
 # Kinds of Failure that another day may not meet.
 _PASSING = frozenset(
@@ -38,12 +40,15 @@ class Teller:
         self,
         events: EventWriter,
         info: ModelInfo,
-        limits: ClaudeLimits,
+        model: LanguageModel,
+        origin: str,
+        limits: Any,
         features: Mapping[Split, Features],
         attention: AttentionReader,
         total: int,
     ) -> None:
         self._events, self._info, self._limits = events, info, limits
+        self._model, self._origin, self.terms = model, origin, model.terms(limits)
         self._features, self._attention = features, attention
         self._total = total
         self.done = 0
@@ -56,6 +61,10 @@ class Teller:
         with self._lock:
             self._events.progress(stage, self.done, self._total)
 
+    def asking(self) -> None:
+        """That the model is being asked."""
+        self.progress(f"asking {self._model.who}")
+
     def note(self, message: str) -> None:
         """Something the user should know."""
         with self._lock:
@@ -64,11 +73,17 @@ class Teller:
     def estimate(self, input_tokens: int) -> None:
         """What the heads that are left may cost, from the counted input of the first call."""
         heads = self._total - self.done
-        dollars = estimate_cost(heads, self._limits, input_tokens)
-        self.note(
-            f"a first call has {input_tokens:,} tokens of input; {counted(heads, 'head')} may cost about "
-            f"${dollars:.2f}, and no more than ${self._limits.budget:.2f} in all"
-        )
+        dollars = self._model.estimate(heads, self._limits, input_tokens)
+        if dollars is None:
+            self.note(
+                f"a first call has at most {input_tokens:,} tokens of input; {counted(heads, 'head')} "
+                f"may take no more than {self.terms.words(self.terms.most)} and {self.terms.calls} calls"
+            )
+        else:
+            self.note(
+                f"a first call has {input_tokens:,} tokens of input; {counted(heads, 'head')} may cost about "
+                f"${dollars:.2f}, and no more than ${self.terms.most:.2f} in all"
+            )
 
     def head_done(self, head: HeadId, outcome: Outcome) -> None:
         """A head's result.
@@ -92,9 +107,10 @@ class Teller:
         """What was spent so far."""
         used = budget.usage
         with self._lock:
+            lost = {"lost" if self.terms.in_dollars else "lost_tokens": budget.lost}
             self._events.cost(
-                budget.spent,
-                lost=budget.lost,
+                budget.spent if self.terms.in_dollars else 0.0,
+                **lost,
                 calls=used.calls,
                 input=used.input + used.cache_write,
                 cached=used.cache_read,
@@ -105,14 +121,15 @@ class Teller:
         """The bill, and what is missing."""
         self.paid(budget)
         used = budget.usage
+        most = f"${self.terms.most:.2f}" if self.terms.in_dollars else f"{self.terms.most:,.0f}"
         parts = [
-            f"{used.calls} calls for ${budget.spent:.4f} of ${self._limits.budget:.2f}: {used.output:,} "
+            f"{used.calls} calls for {self.terms.words(budget.spent)} of {most}: {used.output:,} "
             f"tokens of output, {used.input + used.cache_write:,} of input, {used.cache_read:,} cached"
         ]
         if budget.lost:
             parts.append(
                 "replies that got lost or do not state their usage may have cost up to "
-                f"${budget.lost:.4f} more"
+                f"{self.terms.words(budget.lost)} more"
             )
         if self._failed:
             parts.append(f"heads left without a program because a call failed: {self._failed}")
@@ -131,7 +148,7 @@ class Teller:
         scores = self._scores(head, list(programs.values()))
         return ProgramsFound(
             self._info.id,
-            new_programs(list(programs.values()), "claude"),
+            new_programs(list(programs.values()), self._origin),
             ((head, best.id),) if best else (),
             self._events.scores(result_name(head), scores),
             Talk(outcome.programs, tuple(outcome.ious), tuple(outcome.failures)),

@@ -13,11 +13,11 @@ from core.corpus import require_splits
 from core.features import Features
 from core.jobs.folder import EventWriter, Job, Place
 from core.jobs.results import NewProgram, ProgramsFound
-from core.jobs.tasks import SearchTask
+from core.jobs.tasks import ProposeTask
 from core.language import ParsedProgram, parse
 from core.maps import cell_sum
 from core.models.device import Halving, pick_device
-from core.proposers.search.propose import prepare_search
+from core.proposers import LayerByLayer, Layers, Material, Proposer
 from core.scoring import BASELINES, in_blocks, program_maps, score
 from core.store.attention import AttentionReader
 from core.store.tokens import TokenStore
@@ -25,15 +25,19 @@ from core.store.workspace import attention_folder
 from core.types import HeadId, ModelInfo, Score, Sentence, Split
 
 
-def find_programs(job: Job[Any], task: SearchTask, passages: list[Sentence]) -> None:
+def find_programs(
+    job: Job[Any], task: ProposeTask[Any], proposer: Proposer, passages: list[Sentence]
+) -> None:
     """A program for every head asked for, then every program found scored on every head."""
-    search_programs(job, task, passages)
+    search_programs(job, task, proposer, passages)
     layers = [job.folder.result("programs", f"{_layer_name(layer)}.json") for layer in wanted_heads(task)]
     sources = dict.fromkeys(program.source for layer in layers for program in layer.programs)
-    score_programs(job, task.info, passages, list(sources), "search")
+    score_programs(job, task.info, passages, list(sources), proposer.name)
 
 
-def search_programs(job: Job[Any], task: SearchTask, passages: list[Sentence]) -> None:
+def search_programs(
+    job: Job[Any], task: ProposeTask[Any], proposer: Proposer, passages: list[Sentence]
+) -> None:
     """A program for every head the task names, layer by layer; each layer is scored and announced when done.
 
     The search is handed train and validation; scoring on test follows the choice.
@@ -49,16 +53,10 @@ def search_programs(job: Job[Any], task: SearchTask, passages: list[Sentence]) -
     features = {split: split_features(place, passages, split) for split in Split}
     chooser = attention.restricted({passage.id for passage in passages if passage.split != Split.TEST})
     events.progress("preparing candidate programs", 0, 0)
-    device = device_of(job.place)
-    search = prepare_search(
-        features[Split.TRAIN],
-        features[Split.VALIDATION],
-        info.is_causal,
-        task.limits,
-        device,
-        Halving(events.note),
-    )
-    events.note(f"choosing from {search.rules:,} rules and sets of words, on {device}")
+    splits = (features[Split.TRAIN], features[Split.VALIDATION])
+    material = Material(*splits, info.is_causal, device_of(job.place), Halving(events.note))
+    search = _prepared(proposer, material, task.limits)
+    events.note(search.describe())
 
     def read(layer: int) -> dict[str, np.ndarray]:
         return chooser.layer(layer, heads[layer])
@@ -68,9 +66,17 @@ def search_programs(job: Job[Any], task: SearchTask, passages: list[Sentence]) -
     events.progress("finding programs", done, total)
     for layer, programs in search.over_layers(left, read):
         chosen = dict(zip(heads[layer], programs, strict=True))
-        events.result(_layer_name(layer), _scored(layer, chosen, features, attention, info, events))
+        events.result(
+            _layer_name(layer), _scored(layer, chosen, features, attention, info, events, proposer.name)
+        )
         done += len(chosen)
         events.progress("finding programs", done, total)
+
+
+def _prepared(proposer: Proposer, material: Material, limits: Any) -> Layers:
+    if not isinstance(proposer.way, LayerByLayer):
+        raise TypeError(f"{proposer.name} does not propose layer by layer")
+    return proposer.way.prepare(material, limits)
 
 
 def device_of(place: Place) -> torch.device:
@@ -79,7 +85,7 @@ def device_of(place: Place) -> torch.device:
     return torch.device("cpu") if device.type == "mps" else device
 
 
-def wanted_heads(task: SearchTask) -> dict[int, list[int]]:
+def wanted_heads(task: ProposeTask[Any]) -> dict[int, list[int]]:
     """Layer -> its heads that a task is about; all heads if it names none."""
     heads: dict[int, list[int]] = {}
     for head in task.info.head_ids() if task.heads is None else task.heads:
@@ -148,6 +154,7 @@ def _scored(
     attention: AttentionReader,
     info: ModelInfo,
     events: EventWriter,
+    origin: str,
 ) -> ProgramsFound:
     """Scores on every split of a layer's chosen programs, each on its head, and of the baselines on all.
 
@@ -166,7 +173,7 @@ def _scored(
         scores += [reached for reached in found if (reached.program, reached.head) in wanted]
     return ProgramsFound(
         info.id,
-        new_programs(distinct, "search"),
+        new_programs(distinct, origin),
         tuple((heads[head], program.id) for head, program in chosen.items()),
         events.scores(_layer_name(layer), scores),
     )

@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from core.errors import ClaudeError
-from core.proposers.llm.claude import Claude, Fault, Request
+from core.errors import ProposerError
 from core.proposers.llm.conversation import Answer
 from core.proposers.llm.ledger import CallLog, Submission
+from core.proposers.llm.provider import BatchProvider, Fault, Request
+from core.settings import Patience
 from core.types import Failure
 
-_FIRST_POLL, _LONGEST_POLL = 1.0, 60.0  # seconds between looks at a batch
 _FAILED_POLLS = 10  # in a row, before the job stops; each was retried by the SDK
-_PAUSES = (1.0, 5.0, None)  # seconds after each attempt to submit a batch that failed; then the job stops
 
 GONE = "gone"  # the kind of Failure of a call whose answer the service no longer holds; it may be billed
 
@@ -33,8 +32,8 @@ class Ended(SystemExit):
 class Batches:
     """Requests of one job, answered many at a time."""
 
-    def __init__(self, claude: Claude, log: CallLog) -> None:
-        self._claude, self._log = claude, log
+    def __init__(self, provider: BatchProvider, log: CallLog, patience: Patience) -> None:
+        self._provider, self._log, self._patience = provider, log, patience
 
     def settle_open(self) -> None:
         """Read what an earlier worker of the job left under way."""
@@ -47,7 +46,7 @@ class Batches:
     def answer(self, requests: Sequence[Request], most: Callable[[str], float]) -> dict[str, Answer]:
         """Request name -> its answer; `most` is what a call can cost. May take a day.
 
-        Raises ClaudeError if the service takes no batch or shows none; the job can go on later.
+        Raises ProposerError if the service takes no batch or shows none; the job can go on later.
         """
         with self._cancelled_at_the_end():
             return self._collect(self._submitted(requests, most))
@@ -65,9 +64,9 @@ class Batches:
         left = self._log.open_submissions()
         cancelled = 0
         for submission in left:
-            with suppress(Fault, ClaudeError):
+            with suppress(Fault, ProposerError):
                 if submission.batch:
-                    self._claude.cancel(submission.batch)
+                    self._provider.cancel(submission.batch)
                     cancelled += 1
         if not left:
             return ""
@@ -76,13 +75,13 @@ class Batches:
         return "the batch under way is cancelled; what it had answered is billed, and read on resuming"
 
     def _submitted(self, requests: Sequence[Request], most: Callable[[str], float]) -> Submission:
-        for pause in _PAUSES:
+        for pause in (*self._patience.after_submission, None):
             submission = self._log.submitting([request.name for request in requests])
             for request in requests:  # after it, so that a worker that dies here has nothing to pay for
                 self._log.asking(request.name, most(request.name))
             try:
-                return self._log.submitted(submission, self._claude.submit(submission.token, requests))
-            except ClaudeError:
+                return self._log.submitted(submission, self._provider.submit(submission.token, requests))
+            except ProposerError:
                 self._never_taken(submission)
                 raise
             except Fault as fault:
@@ -95,12 +94,12 @@ class Batches:
                     return found
             else:
                 self._never_taken(submission)
-        raise ClaudeError(f"the service takes no batch ({failure}); what is paid for is kept, go on later")
+        raise ProposerError(f"the service takes no batch ({failure}); what is paid for is kept, go on later")
 
     def _adopted(self, submission: Submission) -> Submission | None:
         """A batch whose id never arrived; None if the service did not take it."""
         token, calls = submission.token, len(submission.calls)
-        batch = _wait_for(lambda: self._claude.find(token, calls), "the service's list of batches")
+        batch = self._wait_for(lambda: self._provider.find(token, calls), "the service's list of batches")
         if batch:
             return self._log.submitted(submission, batch)
         self._never_taken(submission)
@@ -113,7 +112,7 @@ class Batches:
     def _collect(self, submission: Submission) -> dict[str, Answer]:
         """Wait for a batch and keep its replies; a call that it does not answer is a Failure."""
         batch = submission.batch or ""
-        found = _wait_for(lambda: self._claude.results(batch), f"the batch {batch}")
+        found = self._wait_for(lambda: self._provider.results(batch), f"the batch {batch}")
         for call, answer in found.items():
             if isinstance(answer, str):
                 self._log.keep(call, answer)
@@ -128,19 +127,18 @@ class Batches:
             if outstanding.get(call):
                 self._log.unpaid(call, outstanding[call])
 
-
-def _wait_for(look: Callable[[], T | None], what: str) -> T:
-    """What `look` finds, looking again and again, less and less often."""
-    pause, failed = _FIRST_POLL, 0
-    while True:
-        try:
-            found = look()
-            failed = 0
-        except Fault as fault:
-            found, failed = None, failed + 1
-            if failed == _FAILED_POLLS:
-                raise ClaudeError(f"{what} cannot be read ({fault}); go on later") from None
-        if found is not None:
-            return found
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_POLL)
+    def _wait_for(self, look: Callable[[], T | None], what: str) -> T:
+        """What `look` finds, looking again and again, less and less often."""
+        pause, failed = self._patience.first_poll, 0
+        while True:
+            try:
+                outcome = look()
+                failed = 0
+            except Fault as fault:
+                outcome, failed = None, failed + 1
+                if failed == _FAILED_POLLS:
+                    raise ProposerError(f"{what} cannot be read ({fault}); go on later") from None
+            if outcome is not None:
+                return outcome
+            time.sleep(pause)
+            pause = min(2 * pause, self._patience.longest_poll)

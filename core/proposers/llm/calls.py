@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import cast
 
-from core.errors import ClaudeError
+from core.errors import ProposerError
 from core.proposers.llm.batches import GONE, Batches
-from core.proposers.llm.claude import Claude, Fault, Request
+from core.proposers.llm.budget import Budget, Terms, most_a_call_costs
 from core.proposers.llm.conversation import Answer
 from core.proposers.llm.ledger import CallLog, usage_of
-from core.proposers.llm.prices import Budget, most_a_call_costs, price_of
-from core.types import ClaudeLimits, Failure
-
-_PAUSES = (0.5, 2.0)  # seconds before a call whose reply got lost is made again
+from core.proposers.llm.provider import BatchProvider, Fault, Provider, Request
+from core.settings import Patience
+from core.types import Failure
 
 BUDGET = "budget"  # the kind of Failure that stands for a call that was not made
 
@@ -22,13 +22,19 @@ class Asker:
     """Answers requests; for many threads. `tell` hears of every payment."""
 
     def __init__(
-        self, claude: Claude, limits: ClaudeLimits, log: CallLog, tell: Callable[[Budget], None]
+        self,
+        provider: Provider,
+        terms: Terms,
+        log: CallLog,
+        tell: Callable[[Budget], None],
+        patience: Patience | None = None,
     ) -> None:
-        self._claude, self._limits, self._log, self._tell = claude, limits, log, tell
-        self._price = price_of(limits)
-        self._batches = Batches(claude, log)
-        self._batches.settle_open()
-        self.budget = Budget(limits.budget, self._price, log.usage(), sum(log.outstanding().values()))
+        self._provider, self._terms, self._log, self._tell = provider, terms, log, tell
+        self._patience = patience or Patience()
+        if log.open_submissions():
+            self._batches().settle_open()
+        lost = sum(log.outstanding().values())
+        self.budget = Budget(terms.most, terms.price, log.usage(), lost, terms.calls, log.outstanding_calls())
         self._closed: Failure | None = None
 
     def close(self, why: Failure) -> None:
@@ -36,11 +42,11 @@ class Asker:
         self._closed = why
 
     def answer(self, request: Request) -> Answer:
-        """The reply to one request; raises ClaudeError if no call can succeed."""
+        """The reply to one request; raises ProposerError if no call can succeed."""
         kept = self._log.reply(request.name)
         if kept is not None:
             return kept
-        for pause in _PAUSES:
+        for pause in self._patience.after_loss:
             answer, is_lost = self._ask(request)
             if not is_lost:
                 return answer
@@ -54,13 +60,13 @@ class Asker:
             return most, False
         try:
             self._log.asking(request.name, most)
-            text = self._claude.ask(request)
+            text = self._provider.ask(request)
             self._log.keep(request.name, text)
         except Fault as fault:
             self._not_answered(request, most, fault.lost)
             return fault.failure, fault.lost
         except BaseException as error:  # others wait for what is set aside here
-            self._not_answered(request, most, lost=not isinstance(error, ClaudeError))
+            self._not_answered(request, most, lost=not isinstance(error, ProposerError))
             raise
         self._settle(most, text)
         self._tell(self.budget)
@@ -92,7 +98,7 @@ class Asker:
         return answers
 
     def _in_a_batch(self, requests: Sequence[Request], mosts: dict[str, float]) -> dict[str, Answer]:
-        answers = self._batches.answer(requests, mosts.__getitem__)
+        answers = self._batches().answer(requests, mosts.__getitem__)
         for name, answer in answers.items():
             if isinstance(answer, Failure):
                 self.budget.settle(mosts[name], None, lost=answer.kind == GONE)
@@ -106,16 +112,24 @@ class Asker:
         if self._closed is not None:
             return self._closed
         try:
-            most = most_a_call_costs(self._claude.count(request), self._price)
+            most = most_a_call_costs(self._provider.count(request), self._terms.price)
         except Fault as fault:
             return fault.failure
         if self.budget.reserve(most, wait):
             return most
-        left = self._limits.budget - self.budget.spent - self.budget.lost
-        why = Failure(BUDGET, f"a call could cost ${most:.4f} and ${left:.4f} of the budget is left")
+        why = Failure(BUDGET, self._no_room(most))
         if wait:  # nothing is under way that could turn out cheaper than it might have been
             self.close(why)
         return why
+
+    def _no_room(self, most: float) -> str:
+        if not self.budget.has_calls:
+            return f"all {self._terms.calls} calls are made"
+        left = self._terms.words(self._terms.most - self.budget.spent - self.budget.lost)
+        return f"a call could cost {self._terms.words(most)} and {left} of the budget is left"
+
+    def _batches(self) -> Batches:
+        return Batches(cast(BatchProvider, self._provider), self._log, self._patience)
 
     def _settle(self, most: float, reply: str) -> None:
         usage = usage_of(reply)

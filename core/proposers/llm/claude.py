@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from typing import Any, Literal
 
 import anthropic
@@ -19,19 +18,19 @@ from anthropic import APIRequest, APIResponse, CallNext
 from anthropic.types import MessageTokensCount
 from anthropic.types.messages import MessageBatch, MessageBatchIndividualResponse
 
-from core.errors import ClaudeError
+from core.errors import ProposerError
 from core.proposers.llm import guide
-from core.proposers.llm.prices import MAX_OUTPUT
-from core.types import ClaudeLimits, Failure
+from core.proposers.llm.limits import ClaudeLimits
+from core.proposers.llm.provider import LONGEST_REASON, MAX_OUTPUT, Fault, Json, Request
+from core.settings import RETRIES, Settings
+from core.types import Failure
 
 TIMEOUT = 300.0  # seconds a call may take; MAX_OUTPUT tokens take about half of that
-RETRIES = 4
 _EFFORT: Literal["medium"] = "medium"
 _PAID = ("/v1/messages", "/v1/messages/batches")
 _GATEWAY_GAVE_UP = (408, 502, 504)  # what stood behind it may have gone on and finished
 _CANCEL_TIMEOUT = 1.2  # seconds; a worker that is told to stop has little more
 _LOOKED_THROUGH = 100  # of the newest batches, for one whose id never arrived
-_LONGEST_REASON = 300  # characters of what the service said that are kept
 
 _FATAL = (
     anthropic.AuthenticationError,
@@ -40,31 +39,22 @@ _FATAL = (
     anthropic.NotFoundError,
 )
 
-Json = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class Request:
-    """One call; equal names mean the same call, whenever a run is resumed."""
-
-    name: str  # of letters, digits and hyphens
-    messages: Sequence[Json]
-
-
-class Fault(Exception):
-    """A call that brought no reply. `lost`: one may have been made, and paid for, but never arrived."""
-
-    def __init__(self, failure: Failure, lost: bool) -> None:
-        super().__init__(f"{failure.kind}: {failure.detail}")
-        self.failure = failure
-        self.lost = lost
-
-
-def connect(key: str, base_url: str | None, timeout: float = TIMEOUT) -> anthropic.Anthropic:
+def connect(
+    key: str, base_url: str | None, timeout: float = TIMEOUT, retries: int = RETRIES
+) -> anthropic.Anthropic:
     """A client; nothing is sent yet."""
     return anthropic.Anthropic(
-        api_key=key, base_url=base_url, timeout=timeout, max_retries=RETRIES, middleware=[_pays_knowingly]
+        api_key=key, base_url=base_url, timeout=timeout, max_retries=retries, middleware=[_pays_knowingly]
     )
+
+
+@contextmanager
+def opened(limits: ClaudeLimits, settings: Settings) -> Iterator[Claude]:
+    """The model that a run asks; raises ProposerError if there is no usable key."""
+    key, patience = settings.require_api_key(), settings.patience
+    with closing(connect(key, settings.base_url, retries=patience.retries)) as client:
+        yield Claude(client, limits)
 
 
 class _LostReply(Exception):
@@ -108,7 +98,7 @@ class Claude:
         self._limits = limits
 
     def count(self, request: Request) -> int:
-        """The input tokens of a request; costs nothing. Raises Fault or ClaudeError.
+        """The input tokens of a request; costs nothing. Raises Fault or ProposerError.
 
         Behind a gateway that cannot count: as many as the request has bytes, which is never too few.
         """
@@ -121,13 +111,13 @@ class Claude:
             return counted.input_tokens
 
     def ask(self, request: Request) -> str:
-        """The reply as text; raises Fault or ClaudeError."""
+        """The reply as text; raises Fault or ProposerError."""
         with self._faults(pays=True):
             response = self._client.messages.with_raw_response.create(**self.body(request))
             return self._without_key(response.text())
 
     def submit(self, token: str, requests: Sequence[Request]) -> str:
-        """Start a Message Batch, its calls named after `token`; its id. Raises Fault or ClaudeError."""
+        """Start a Message Batch, its calls named after `token`; its id. Raises Fault or ProposerError."""
         entries: Any = [
             {"custom_id": f"{token}_{request.name}", "params": self.body(request)} for request in requests
         ]
@@ -139,7 +129,7 @@ class Claude:
         """The id of a batch submitted under `token`; "" if there is none, None while that cannot be told.
 
         Only the results name a batch's calls, so each that has as many must end first. Raises Fault or
-        ClaudeError.
+        ProposerError.
         """
         undecided = False
         with self._faults():
@@ -155,7 +145,7 @@ class Claude:
     def results(self, batch: str) -> dict[str, str | Failure] | None:
         """Request name -> its reply as text, or why there is none; None until the batch has ended.
 
-        Empty if the service no longer holds them. Raises Fault or ClaudeError.
+        Empty if the service no longer holds them. Raises Fault or ProposerError.
         """
         with self._faults():
             try:
@@ -170,7 +160,7 @@ class Claude:
         return {one.custom_id.partition("_")[2]: self._result(one) for one in found}
 
     def cancel(self, batch: str) -> None:
-        """End a batch early; what it has answered is billed and can be read. Raises Fault or ClaudeError."""
+        """End a batch early; what it has answered is billed and can be read."""
         with self._faults():
             self._client.with_options(timeout=_CANCEL_TIMEOUT, max_retries=0).messages.batches.cancel(batch)
 
@@ -200,7 +190,7 @@ class Claude:
 
     @contextmanager
     def _faults(self, pays: bool = False) -> Iterator[None]:
-        """Whatever goes wrong with the service is a Fault or, if it would with every call, a ClaudeError.
+        """Whatever goes wrong with the service is a Fault or, if it would with every call, a ProposerError.
 
         A gateway may answer with anything at all, and the SDK hands on what it cannot read.
         """
@@ -210,7 +200,7 @@ class Claude:
             kind, said = error.args
             raise Fault(Failure(kind, self._short(said)), lost=True) from None
         except _FATAL as error:
-            raise ClaudeError(
+            raise ProposerError(
                 f"Claude refuses every call: {self._short(str(error))}; check the API key, its credit and "
                 "the model"
             ) from None
@@ -223,7 +213,7 @@ class Claude:
             raise Fault(Failure("unreadable", said), lost=pays) from None
 
     def _short(self, text: str) -> str:
-        return self._without_key(" ".join(text.split()))[:_LONGEST_REASON]
+        return self._without_key(" ".join(text.split()))[:LONGEST_REASON]
 
     def _without_key(self, text: str) -> str:
         """A gateway may quote the key it was sent; it is not kept."""

@@ -13,11 +13,12 @@ from typing import Any
 
 from core.language import ParsedProgram
 from core.language.tune import tune
-from core.proposers.llm.claude import Request
+from core.proposers.llm.limits import TalkLimits
 from core.proposers.llm.prompt import behaviour, task
+from core.proposers.llm.provider import Request
 from core.proposers.llm.replies import read_reply, repair
 from core.proposers.llm.shown import HeadData, extremes
-from core.types import ClaudeLimits, Failure
+from core.types import Failure
 
 _LEAST_GAIN = 0.001  # IoU on validation; less is no improvement
 
@@ -47,7 +48,7 @@ class Outcome:
 
 def converse(
     data: HeadData,
-    limits: ClaudeLimits,
+    limits: TalkLimits,
     baselines: Mapping[str, ParsedProgram],
     known: ParsedProgram | None = None,
 ) -> Conversation:
@@ -74,7 +75,7 @@ def converse(
     return outcome
 
 
-def _messages(data: HeadData, limits: ClaudeLimits, evidence: str, best: Scored, refines: bool) -> list[Json]:
+def _messages(data: HeadData, limits: TalkLimits, evidence: str, best: Scored, refines: bool) -> list[Json]:
     """The head's evidence, cached where further rounds soon read it again, then the task."""
     residuals = extremes(data, best.program) if refines else []
     wanted = task(limits.candidates, best.program.source, best.train, residuals, data.train)

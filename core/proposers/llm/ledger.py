@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core.files import write_whole
-from core.proposers.llm.prices import Usage
+from core.proposers.llm.provider import Usage
 
 Json = dict[str, Any]
 
@@ -51,7 +51,7 @@ class CallLog:
         write_whole(self._replies / f"{call}.json", text)
 
     def asking(self, call: str, most: float) -> None:
-        """Note that a call is about to be sent which costs at most so many USD."""
+        """Note that a call is about to be sent which costs at most so much, in the unit of its terms."""
         self._append(self._paid, {"call": call, "most": most})
 
     def unpaid(self, call: str, most: float) -> None:
@@ -92,16 +92,26 @@ class CallLog:
         return used
 
     def outstanding(self) -> dict[str, float]:
-        """Call -> USD at most of having sent it, beyond what a reply states and refusals left unbilled."""
+        """Call -> what may be due for having sent it, beyond what a reply states and what is unbilled."""
         sent: dict[str, list[float]] = {}
         for line in _lines(self._paid):
             sent.setdefault(line["call"], []).append(line["most"])
-        found = {}
+        due = {}
         for call, amounts in sent.items():
-            reply = self.reply(call)
-            stated = 0.0 if reply is None or usage_of(reply) is None else max(amounts)
-            found[call] = max(0.0, sum(amounts) - stated)
-        return found
+            stated = max(amounts) if self._states_usage(call) else 0.0
+            due[call] = max(0.0, sum(amounts) - stated)
+        return due
+
+    def outstanding_calls(self) -> int:
+        """How many calls were sent, beyond those whose reply states its usage and refusals."""
+        sent: dict[str, int] = {}
+        for line in _lines(self._paid):
+            sent[line["call"]] = sent.get(line["call"], 0) + (1 if line["most"] > 0 else -1)
+        return sum(max(0, count - self._states_usage(call)) for call, count in sent.items())
+
+    def _states_usage(self, call: str) -> bool:
+        reply = self.reply(call)
+        return reply is not None and usage_of(reply) is not None
 
     def _append(self, path: Path, line: Json) -> None:
         with self._lock, path.open("a") as file:

@@ -13,8 +13,8 @@ from core.features import Features
 from core.proposers.llm.guide import FENCE_CLOSE, FENCE_OPEN, TOOL
 from core.proposers.llm.shown import (
     HeadData,
-    Pair,
     SentenceResidual,
+    WeightedPair,
     strongest_pairs,
     typical_sentences,
     usual_shares,
@@ -83,7 +83,7 @@ def _residual_lines(train: Features, residual: SentenceResidual) -> list[str]:
     ]
 
 
-def pair_line(features: Features, pair: Pair, with_prediction: bool = False) -> str:
+def pair_line(features: Features, pair: WeightedPair, with_prediction: bool = False) -> str:
     """One pair: `0.83 | 7 "," PUNCT punct | 3 "Lily" PROPN nsubj`."""
     weights = [f"{pair.weight:.2f}", *([f"{pair.predicted:.2f}"] if with_prediction else [])]
     tokens = [_token(features, pair.row, at) for at in (pair.query, pair.key)]

@@ -1,4 +1,4 @@
-"""Reading a reply: programs, or why there are none. Whatever it says can only become a program."""
+"""Reply a reply: programs, or why there are none. Whatever it says can only become a program."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 
 from core.errors import ProgramError
 from core.language import MAX_BYTES, ParsedProgram, parse
-from core.proposers.llm.claude import Request
 from core.proposers.llm.guide import TOOL
-from core.proposers.llm.prices import MAX_OUTPUT
+from core.proposers.llm.provider import MAX_OUTPUT, Request
 from core.types import Failure
 
 MAX_REPLY = 2**18  # characters; many times what MAX_OUTPUT tokens can be
@@ -22,7 +21,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Reading:
+class Reply:
     """What a reply holds. `problems` can be sent back for repair; a `failure` cannot."""
 
     programs: tuple[ParsedProgram, ...] = ()
@@ -30,7 +29,7 @@ class Reading:
     failure: Failure | None = None
 
 
-def read_reply(text: str, count: int) -> Reading:
+def read_reply(text: str, count: int) -> Reply:
     """The first `count` programs of a reply, and what is wrong with those that are none."""
     if len(text) > MAX_REPLY:
         return _failed("too large", f"a reply of {len(text):,} characters")
@@ -48,13 +47,13 @@ def read_reply(text: str, count: int) -> Reading:
     return _read_proposals(list(_proposals(reply["content"])), count)
 
 
-def _failed(kind: str, detail: str) -> Reading:
-    return Reading(failure=Failure(kind, detail))
+def _failed(kind: str, detail: str) -> Reply:
+    return Reply(failure=Failure(kind, detail))
 
 
-def _read_proposals(proposals: list[Any], count: int) -> Reading:
+def _read_proposals(proposals: list[Any], count: int) -> Reply:
     if not proposals:
-        return Reading(problems=(f"You handed in no program. Call {TOOL} with {count} programs.",))
+        return Reply(problems=(f"You handed in no program. Call {TOOL} with {count} programs.",))
     programs: dict[str, ParsedProgram] = {}
     problems: list[str] = []
     for number, proposal in enumerate(proposals[:count], start=1):
@@ -68,7 +67,7 @@ def _read_proposals(proposals: list[Any], count: int) -> Reading:
             problems.append(f"Program {number} cannot be read:\n{error}"[:_LONGEST_PROBLEMS])
         else:
             programs.setdefault(program.id, program)
-    return Reading(tuple(programs.values()), tuple(problems))
+    return Reply(tuple(programs.values()), tuple(problems))
 
 
 def _proposals(content: list[Any]) -> Iterator[Any]:

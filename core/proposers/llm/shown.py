@@ -57,7 +57,7 @@ class HeadData:
 
 
 @dataclass(frozen=True)
-class Pair:
+class WeightedPair:
     """One cell of a map of a train sentence."""
 
     row: int  # of the train features
@@ -67,7 +67,7 @@ class Pair:
     predicted: float = 0.0
 
 
-def strongest_pairs(data: HeadData, seed: int = 0) -> list[Pair]:
+def strongest_pairs(data: HeadData, seed: int = 0) -> list[WeightedPair]:
     """Pairs from the top SHARE of a head's activations on train, strongest first.
 
     Drawn band by band, so that weaker ones show too. A token that looks at itself or at the first token is
@@ -84,7 +84,7 @@ def strongest_pairs(data: HeadData, seed: int = 0) -> list[Pair]:
         for band in np.array_split(members, BANDS):
             drawn = rng.choice(band, min(a_band, len(band)), replace=False) if len(band) else band
             chosen += drawn.tolist()
-    pairs = [Pair(int(row[at]), int(query[at]), int(key[at]), float(weight[at])) for at in chosen]
+    pairs = [WeightedPair(int(row[at]), int(query[at]), int(key[at]), float(weight[at])) for at in chosen]
     return sorted(pairs, key=lambda pair: (-pair.weight, pair.row, pair.query, pair.key))
 
 
@@ -106,7 +106,7 @@ class SentenceResidual:
     row: int
     iou: float
     failure: str  # "" if the program did not fail
-    pairs: tuple[Pair, ...]  # where head and program differ most
+    pairs: tuple[WeightedPair, ...]  # where head and program differ most
 
 
 def extremes(data: HeadData, program: ParsedProgram, count: int = 2) -> list[SentenceResidual]:
@@ -130,7 +130,8 @@ def _residual(data: HeadData, produced: ProgramMaps, row: int, iou: float) -> Se
         iou,
         f"{failure.kind}: {failure.detail}" if failure else "",
         tuple(
-            Pair(row, int(query[at]), int(key[at]), float(real[at]), float(predicted[at])) for at in largest
+            WeightedPair(row, int(query[at]), int(key[at]), float(real[at]), float(predicted[at]))
+            for at in largest
         ),
     )
 

@@ -21,12 +21,12 @@ from core.models.device import Halving
 from core.proposers.search.digits import spelled
 from core.proposers.search.grammar import grammar_of
 from core.proposers.search.layout import Layout
+from core.proposers.search.limits import SearchLimits
 from core.proposers.search.part_values import Values, distinct
 from core.proposers.search.screen import Screen
 from core.proposers.search.select import select
 from core.proposers.search.write import written
 from core.scoring import BASELINES, ProgramMaps, program_maps, sentence_ious
-from core.types import SearchLimits
 
 _CELLS = 2**17  # query-key pairs of each split that are worked on; of a longer corpus the first passages
 
@@ -50,6 +50,11 @@ class Search:
     def rules(self) -> int:
         """How many candidate rules there are, not counting sets of words."""
         return self.train.grammar.rules
+
+    def describe(self) -> str:
+        """What it chooses from, and where."""
+        device = self.train.layout.device
+        return f"choosing from {self.rules:,} rules and sets of words, on {device}"
 
     def propose(self, maps: Maps) -> list[ParsedProgram]:
         """A program for each head of a layer, whose maps of every train and validation sentence these are.

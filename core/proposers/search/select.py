@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from core.proposers.search.layout import Layout
+from core.proposers.search.limits import SearchLimits
 from core.proposers.search.part_values import Values
 from core.proposers.search.refit import fields, ious, logits_of, refit
 from core.proposers.search.rule import Rule
 from core.proposers.search.screen import Screen
-from core.types import SearchLimits
 
 _PER_ROUND = 2  # rules added between two refits
 _SCREEN_EVERY = 2  # rounds; between, the best of the last screening are ranked again

@@ -77,7 +77,7 @@ def draw_buttons(job: JobRecord, where: str) -> None:
     elif job.state in ("failed", "stopped"):
         label, icon = ("Resume", "play_arrow") if job.state == "stopped" else ("Try again", "replay")
         if st.button(label, icon=f":material/{icon}:", key=f"resume-{key}", type="primary"):
-            start(lambda: runner.resume(job.id, state.api_key()))
+            start(lambda: runner.resume(job.id, state.secrets(KINDS[job.kind].proposer)))
 
 
 def start(ask: Callable[[], object]) -> None:

@@ -16,6 +16,7 @@ from core.features import Features
 from core.jobs import Jobs, Watch
 from core.jobs.kinds import KINDS
 from core.language import parse
+from core.proposers import Proposer
 from core.scoring import program_maps, sentence_ious
 from core.settings import Settings
 from core.store import JobRecord, Workspace
@@ -63,9 +64,11 @@ def running_job() -> JobRecord | None:
     return next((job for job in running if KINDS[job.kind].needs_device), None)
 
 
-def api_key() -> str | None:
-    """Anthropic's API key: the environment's, else that of Streamlit's secrets; None if there is none."""
-    return owner().settings.api_key or _secret("ANTHROPIC_API_KEY")
+def secrets(proposer: Proposer | None) -> dict[str, str]:
+    """What a proposer's worker is handed, by name: the environment's, else that of Streamlit's secrets."""
+    names = proposer.secrets if proposer else ()
+    values = {name: owner().settings.secret(name) or _secret(name) for name in names}
+    return {name: value for name, value in values.items() if value}
 
 
 def _secret(name: str) -> str | None:

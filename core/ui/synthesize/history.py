@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import pandas as pd
 import streamlit as st
 
+from core.jobs.kinds import KINDS
 from core.store import JobRecord
 from core.types import ModelInfo
 from core.ui.parts import jobs, state
 from core.ui.synthesize.run import asked_heads, draw_run
-
-_LIMITS = {
-    "rules": "≤ {} rules",
-    "least_gain": "each ≥ {}",
-    "model": "{}",
-    "candidates": "{} candidates",
-    "rounds": "{} rounds",
-    "budget": "budget ${:.2f}",
-}
 
 
 def draw_history(model: ModelInfo, runs: Sequence[JobRecord]) -> None:
@@ -78,9 +71,14 @@ def history(model: ModelInfo, runs: Sequence[JobRecord]) -> pd.DataFrame:
 
 def settings(job: JobRecord) -> str:
     """What a run was asked, in words."""
+    proposer = KINDS[job.kind].proposer
     limits = job.settings.get("limits", {})
-    words = [text.format(limits[name]) for name, text in _LIMITS.items() if name in limits]
-    return " · ".join([*words, *(["batches"] if limits.get("batches") else [])])
+    words = []
+    for entry in fields(proposer.limits) if proposer else ():
+        value, text = limits.get(entry.name), entry.metadata["told"]
+        if text and value is not None and value is not False:
+            words.append(text.format(value))
+    return " · ".join(words)
 
 
 def _ratio(gained: float | None, spent: float) -> float | None:

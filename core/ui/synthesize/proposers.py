@@ -3,75 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
 from core.display import counted
-from core.types import ClaudeLimits, HeadId, ModelInfo, SearchLimits
-from core.ui.parts import jobs, state
+from core.errors import ProposerError
+from core.proposers import PROPOSERS, LanguageModel, Proposer
+from core.settings import Settings
+from core.types import HeadId, ModelInfo
+from core.ui.parts import frame, jobs, state
+from core.ui.synthesize.limits import draw_limits
 
-Estimate = Callable[[int, ClaudeLimits], float]  # USD, of so many heads
-StartClaude = Callable[[Sequence[HeadId], ClaudeLimits, str], str]  # with the API key; the job's id
 
-_MODELS = ("claude-sonnet-5-5", "claude-haiku-5-5", "claude-opus-5-5")
+def choose_proposer() -> Proposer:
+    """The one that is picked; the first until then."""
+    titles = {proposer.title: proposer for proposer in PROPOSERS.values()}
+    first = next(iter(titles))
+    title = st.segmented_control("Proposer", list(titles), default=first, key="proposer", required=True)
+    return titles[title or first]
 
 
-def draw_search(model: ModelInfo, heads: Sequence[HeadId]) -> None:
-    """The search's limits and its button."""
-    st.caption("Generates tens of thousands of rules and keeps those that validation rewards. Free, no key.")
-    rules, gain = st.columns(2)
-    limits = SearchLimits(
-        int(rules.number_input("Rules, at most", 1, 40, SearchLimits.rules, key="rules")),
-        float(
-            gain.number_input(
-                "Least gain",
-                0.0,
-                0.1,
-                SearchLimits.least_gain,
-                0.001,
-                format="%.3f",
-                key="gain",
-                help="IoU on validation that each rule has to add to all others",
-            )
-        ),
-    )
-    took = _seconds_a_head(model, "synthesize")
+def draw_proposer(model: ModelInfo, proposer: Proposer, heads: Sequence[HeadId]) -> None:
+    """A proposer's limits, what a run may take, and the button; if something is missing, how to get going."""
+    secrets, way = state.secrets(proposer), proposer.way
+    settings = state.owner().settings.with_secrets(secrets)
+    default = proposer.default_limits(settings)
+    if isinstance(way, LanguageModel):
+        if not _can_ask(way, default, settings):
+            st.info(way.setup, icon=":material/key:")
+            st.caption("The search finds a program for every head without a key.")
+            return
+        limits = draw_limits(proposer, default)
+        _draw_estimate(way, limits, len(heads))
+    else:
+        st.caption(proposer.about)
+        limits = draw_limits(proposer, default)
+        _draw_pace(model, proposer, heads)
+    everything = len(heads) == model.layers * model.heads
+    chosen = None if everything else sorted(heads)
+    runner = state.owner().runner
+    _start_button(heads, lambda: runner.start_proposals(model, proposer, chosen, limits, secrets))
+
+
+def _can_ask(way: LanguageModel, limits: Any, settings: Settings) -> bool:
+    try:
+        way.check(limits, settings)
+    except ProposerError:
+        return False
+    return True
+
+
+def _draw_estimate(way: LanguageModel, limits: Any, heads: int) -> None:
+    try:
+        cost = way.estimate(heads, limits, None)
+    except ProposerError as error:  # a model that was typed in has no price
+        st.warning(frame.as_text(str(error)), icon=":material/warning:")
+        return
+    if cost is None:
+        st.caption("No price of this model is known: calls and tokens are limited instead.")
+        return
+    over = " The budget ends it before that." if cost > way.terms(limits).most else ""
+    st.caption(f"About **{jobs.dollars(cost)}** for {counted(heads, 'head')}.{over}")
+
+
+def _draw_pace(model: ModelInfo, proposer: Proposer, heads: Sequence[HeadId]) -> None:
+    took = _seconds_a_head(model, proposer.job_kind)
     if took is not None and heads:
         st.caption(f"About {jobs.duration(took * len(heads))}, at the pace of the latest run.")
-    everything = len(heads) == model.layers * model.heads
-    _start_button(
-        heads, lambda: state.owner().runner.start_search(model, None if everything else sorted(heads), limits)
-    )
-
-
-def draw_claude(heads: Sequence[HeadId], estimate: Estimate, start: StartClaude) -> None:
-    """Claude's limits, what they may cost, and the button; without a key, how to get going."""
-    key = state.api_key()
-    if key is None:
-        st.info(
-            "Claude needs an API key. Make one at [platform.claude.com](https://platform.claude.com), then "
-            'set `ANTHROPIC_API_KEY` in the environment, or write `ANTHROPIC_API_KEY = "…"` into '
-            "`.streamlit/secrets.toml`, and start the app again. The key is never stored or shown.",
-            icon=":material/key:",
-        )
-        st.caption("The search finds a program for every head without a key.")
-        return
-    limits = _claude_limits()
-    cost = estimate(len(heads), limits)
-    over = " The budget ends it before that." if cost > limits.budget else ""
-    st.caption(f"About **{jobs.dollars(cost)}** for {counted(len(heads), 'head')}.{over}")
-    _start_button(heads, lambda: start(heads, limits, key))
-
-
-def _claude_limits() -> ClaudeLimits:
-    model = st.selectbox("Model", _MODELS, key="claude-model", accept_new_options=True)
-    left, right = st.columns(2)
-    candidates = left.number_input("Candidates", 1, 8, ClaudeLimits.candidates, help="Programs a call")
-    rounds = right.number_input("Rounds", 0, 10, ClaudeLimits.rounds, help="Refinements of a head, at most")
-    budget = left.number_input("Budget, USD", 0.01, 10_000.0, ClaudeLimits.budget, help="A hard limit")
-    with right.container(height=72, border=False, vertical_alignment="bottom"):
-        batches = st.toggle("Batches", help="Message Batches: half the price; answers take up to a day")
-    return ClaudeLimits(model or ClaudeLimits.model, int(candidates), int(rounds), float(budget), batches)
 
 
 def _start_button(heads: Sequence[HeadId], start: Callable[[], str]) -> None:

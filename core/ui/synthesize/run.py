@@ -9,13 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from core.display import counted
+from core.proposers import PROPOSERS
 from core.store import HeadGain, JobRecord
 from core.types import HeadId, ModelInfo
 from core.ui.parts import charts, jobs, state
 from core.ui.parts.head_picker import Cell, draw_heads
 from core.ui.synthesize.heads import name_heads
 
-KINDS = ("synthesize", "claude", "build")  # those that find programs
+KINDS = (*(proposer.job_kind for proposer in PROPOSERS.values()), "build")  # those that find programs
 
 
 def draw_run(model: ModelInfo, job: JobRecord, where: str) -> None:
@@ -84,7 +85,8 @@ def _draw_figures(model: ModelInfo, job: JobRecord, steps: Sequence[HeadGain]) -
     if steps:
         last = climb(steps).iloc[-1]
         gain = f"{last['after'] - last['before']:+.3f}"
-    columns = st.columns(3 if job.cost or job.kind == "claude" else 2)
+    budget = job.settings.get("limits", {}).get("budget")
+    columns = st.columns(3 if job.cost or budget else 2)
     columns[0].metric("Heads done", f"{done} of {asked}")
     columns[1].metric(
         "Gain",
@@ -92,7 +94,6 @@ def _draw_figures(model: ModelInfo, job: JobRecord, steps: Sequence[HeadGain]) -
         help="IoU on validation beyond what was best before the run, mean over the heads done",
     )
     if len(columns) == 3:
-        budget = job.settings.get("limits", {}).get("budget")
         columns[2].metric("Cost so far", f"${job.cost:.2f}", help=f"Budget ${budget:.2f}" if budget else None)
 
 

@@ -15,9 +15,10 @@ import pytest
 
 from core.jobs import Jobs
 from core.jobs.folder import JobFolder
+from core.proposers import SearchLimits
 from core.settings import Settings
 from core.store import Workspace
-from core.types import SearchLimits, Split
+from core.types import Split
 from tests import tiny
 from tests.conftest import TinyModel
 

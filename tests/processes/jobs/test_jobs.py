@@ -23,13 +23,14 @@ from core.jobs.work.search import score_programs
 from core.jobs.worker import work
 from core.language import ParsedProgram
 from core.maps import cell_sum
+from core.proposers import SearchLimits
 from core.scoring import BASELINES, ProgramMaps, program_maps
 from core.scoring.scores import MAX_CELLS
 from core.settings import Settings
 from core.store import AttentionWriter, TokenStore, Workspace
 from core.store.jobs import CANCELLED
 from core.store.workspace import attention_folder
-from core.types import HeadId, ModelInfo, SearchLimits, Sentence, SentenceAttention, Split
+from core.types import HeadId, ModelInfo, Sentence, SentenceAttention, Split
 from tests import tiny
 from tests.conftest import TinyModel
 

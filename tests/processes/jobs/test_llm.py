@@ -30,19 +30,22 @@ from core.jobs.folder import JobFolder
 from core.jobs.results import ProgramsFound
 from core.jobs.work.llm_results import result_name
 from core.language import Evaluator, parse
+from core.proposers import ClaudeLimits
 from core.proposers.llm.batches import Batches
-from core.proposers.llm.claude import Claude, Request, connect
+from core.proposers.llm.claude import Claude, connect
 from core.proposers.llm.ledger import CallLog, Submission
 from core.proposers.llm.prompt import quoted
-from core.settings import Settings
+from core.proposers.llm.provider import Request
+from core.settings import Patience, Settings
 from core.store import AttentionWriter, Workspace
-from core.types import ClaudeLimits, Failure, HeadId, SentenceAttention, Split
+from core.types import Failure, HeadId, SentenceAttention, Split
 from tests import tiny
 from tests.conftest import call_core, run_core
 from tests.pure.proposers.test_search import PLANTED
 from tests.servers.claude import ClaudeServer, prompt_of
 
 KEY = "sk-ant-a-key-that-nobody-may-see"
+QUICK = Patience().times(0.01)
 HEADS = [HeadId(layer, head) for layer in range(2) for head in range(2)]
 
 
@@ -79,6 +82,7 @@ def folder(planted_workspace: Path, tmp_path: Path) -> Path:
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClaudeServer]:
     with ClaudeServer(key=KEY) as running:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", running.address)
+        monkeypatch.setenv("HEADSCRIPT_PATIENCE", "0.01")
         monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
         yield running
 
@@ -278,8 +282,8 @@ def test_calls_of_a_batch_that_a_kill_kept_from_being_submitted_cost_nothing(
     with closing(connect(KEY, server.address)) as client:
         claude = Claude(client, ClaudeLimits(batches=True))
         with pytest.raises(KeyboardInterrupt):
-            Batches(claude, Killed(tmp_path)).answer(requests, lambda name: 0.5)
-        Batches(claude, CallLog(tmp_path)).settle_open()
+            Batches(claude, Killed(tmp_path), QUICK).answer(requests, lambda name: 0.5)
+        Batches(claude, CallLog(tmp_path), QUICK).settle_open()
     assert server.batches == {}
     assert sum(CallLog(tmp_path).outstanding().values()) == 0
 
@@ -417,7 +421,7 @@ def test_a_worker_that_does_not_ask_gets_no_key(
 
 
 def test_a_worker_that_asks_imports_neither_streamlit_nor_spacy_nor_transformers() -> None:
-    code = "import sys, core.jobs.work.llm; print(*sys.modules)"
+    code = "import sys, core.jobs.work.llm, core.proposers.llm.claude; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     names = {name.split(".")[0] for name in loaded.stdout.split()}
     assert "anthropic" in names

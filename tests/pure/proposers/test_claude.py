@@ -8,30 +8,25 @@ from pathlib import Path
 import anthropic
 import pytest
 
-from core.errors import ClaudeError
+from core.errors import ProposerError
 from core.language import parse
+from core.proposers import ClaudeLimits
+from core.proposers.llm.budget import Budget, most_a_call_costs
 from core.proposers.llm.calls import Asker
-from core.proposers.llm.claude import TIMEOUT, Claude, Request, connect
+from core.proposers.llm.claude import TIMEOUT, Claude, connect
 from core.proposers.llm.conversation import Outcome, converse
 from core.proposers.llm.ledger import CallLog
-from core.proposers.llm.prices import (
-    MAX_OUTPUT,
-    PRICES,
-    Budget,
-    Price,
-    Usage,
-    estimate_cost,
-    most_a_call_costs,
-    price_of,
-)
+from core.proposers.llm.prices import PRICES, estimate_cost, price_of, terms
+from core.proposers.llm.provider import MAX_OUTPUT, Price, Request, Usage
 from core.proposers.llm.replies import MAX_REPLY, read_reply
 from core.scoring import BASELINES
-from core.settings import Settings
-from core.types import ClaudeLimits, Failure, HeadId
+from core.settings import Patience, Settings
+from core.types import Failure, HeadId
 from tests import planted
 from tests.servers.claude import ClaudeServer, prompt_of, write_programs
 
 KEY = "sk-test"
+QUICK = Patience().times(0.01)
 ONCE = ClaudeLimits(candidates=2, rounds=0)
 _BASELINES = {name: parse(source) for name, source in BASELINES.items()}
 MakeAsker = Callable[..., Asker]
@@ -50,7 +45,7 @@ def make_asker(server: ClaudeServer, tmp_path: Path) -> Iterator[MakeAsker]:
     def make(limits: ClaudeLimits = ONCE, timeout: float = TIMEOUT, key: str = KEY) -> Asker:
         clients.append(connect(key, server.address, timeout))
         log = CallLog(tmp_path)
-        return Asker(Claude(clients[-1], limits), limits, log, lambda budget: None)
+        return Asker(Claude(clients[-1], limits), terms(limits), log, lambda budget: None, QUICK)
 
     yield make
     for client in clients:
@@ -217,7 +212,7 @@ def test_a_server_that_is_not_there_is_a_failure_and_costs_nothing(
     with ClaudeServer(key=KEY) as gone:
         address = gone.address
     with anthropic.Anthropic(api_key=KEY, base_url=address, max_retries=0) as client:
-        asker = Asker(Claude(client, ONCE), ONCE, CallLog(tmp_path), lambda budget: None)
+        asker = Asker(Claude(client, ONCE), terms(ONCE), CallLog(tmp_path), lambda budget: None, QUICK)
         outcome = talk(asker)
     assert [failure.kind for failure in outcome.failures] == ["connection"]
     assert asker.budget.lost == 0
@@ -281,7 +276,7 @@ def test_of_several_programs_the_good_ones_count_though_one_stays_wrong(
 
 
 def test_a_refused_key_ends_the_run_and_is_not_repeated_to_anyone(make_asker: MakeAsker) -> None:
-    with pytest.raises(ClaudeError, match="refuses every call") as error:
+    with pytest.raises(ProposerError, match="refuses every call") as error:
         talk(make_asker(key="sk-wrong"))
     assert "sk-wrong" not in str(error.value)
 
@@ -371,7 +366,7 @@ def test_the_estimate_is_of_the_size_of_the_bill(server: ClaudeServer, make_aske
 
 
 def test_a_model_without_a_price_is_refused_by_name() -> None:
-    with pytest.raises(ClaudeError, match=r"'gpt-2'.*claude-sonnet-5-5.*prices\.py"):
+    with pytest.raises(ProposerError, match=r"'gpt-2'.*claude-sonnet-5-5.*prices\.py"):
         price_of(ClaudeLimits(model="gpt-2"))
     assert ClaudeLimits().model in PRICES
 
@@ -464,7 +459,7 @@ def test_a_service_that_takes_no_batch_ends_the_run_so_that_it_can_go_on_later(
     limits = ClaudeLimits(batches=True)
     request = Request("L0H0-0", planted_messages())
     server.free_faults.extend(["", *["400"] * 3])
-    with pytest.raises(ClaudeError, match=r"takes no batch.*go on later"):
+    with pytest.raises(ProposerError, match=r"takes no batch.*go on later"):
         make_asker(limits).answer_all([request])
     again = make_asker(limits)
     assert again.budget.lost == 0
@@ -528,7 +523,7 @@ def test_the_key_is_not_part_of_what_settings_show() -> None:
 
 @pytest.mark.parametrize(("key", "message"), [("", "--proposer search"), ("sk-\x07é", "copy the key again")])
 def test_without_a_usable_key_the_way_on_is_told(key: str, message: str) -> None:
-    with pytest.raises(ClaudeError, match=message) as error:
+    with pytest.raises(ProposerError, match=message) as error:
         Settings.read({"ANTHROPIC_API_KEY": key}).require_api_key()
     assert "é" not in str(error.value)
 

@@ -14,7 +14,7 @@ from core.features import ATTRIBUTES
 from core.language import FUNCTIONS, parse
 from core.proposers.llm import guide
 from core.proposers.llm.prompt import behaviour, pair_line, quoted, task
-from core.proposers.llm.shown import Pair, extremes, strongest_pairs
+from core.proposers.llm.shown import WeightedPair, extremes, strongest_pairs
 from core.scoring import BASELINES
 from tests import planted
 from tests.language_cases import build, row
@@ -63,7 +63,7 @@ def test_a_prompt_takes_about_4000_tokens(capped: str) -> None:
 @pytest.fixture
 def capped() -> str:
     data = planted.head()
-    long = [*strongest_pairs(data), *[Pair(0, 5, 3, 0.5)] * 20]
+    long = [*strongest_pairs(data), *[WeightedPair(0, 5, 3, 0.5)] * 20]
     return behaviour(data, {}) + "\n".join(pair_line(data.train, pair) for pair in long)
 
 

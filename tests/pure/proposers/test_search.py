@@ -14,6 +14,7 @@ import torch
 from core.corpus import load_corpus
 from core.features import NO_PIPELINE, Features, annotate
 from core.language import Evaluator, parse
+from core.proposers import SearchLimits
 from core.proposers.search.grammar import FIRST, grammar_of
 from core.proposers.search.part_values import Values
 from core.proposers.search.propose import Search, prepare_search
@@ -22,7 +23,7 @@ from core.proposers.search.rule import Rule
 from core.proposers.search.select import select
 from core.proposers.search.write import written
 from core.scoring import BASELINES, program_maps, sentence_ious
-from core.types import SearchLimits, Sentence, Split
+from core.types import Sentence, Split
 from tests import tiny
 
 PLANTED = {

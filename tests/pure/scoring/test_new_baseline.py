@@ -8,9 +8,10 @@ import pytest
 from core.features import annotate
 from core.jobs.work.search import new_programs
 from core.language import parse
+from core.proposers import SearchLimits
 from core.proposers.search.propose import prepare_search
 from core.scoring import BASELINES, program_maps, score
-from core.types import HeadId, SearchLimits, Sentence, Split
+from core.types import HeadId, Sentence, Split
 from tests import tiny
 
 SECOND = '''def attend(q, k):

@@ -12,11 +12,13 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core import wire
 from core.errors import WorkspaceError
 from core.language import parse
+from core.proposers import ClaudeLimits, SearchLimits
 from core.review import QueueOrder
 from core.scoring import BASELINES
-from core.store import Workspace, add_model, add_sentences
+from core.store import JobRecord, Workspace, add_model, add_sentences
 from core.store.gains import HeadGain
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid
 from core.types import (
@@ -37,6 +39,7 @@ from core.types import (
 )
 from core.ui.hybrid.damage import damage_html
 from core.ui.parts import state
+from core.ui.synthesize.history import settings
 from core.ui.synthesize.run import climb
 from tests import tiny
 
@@ -379,6 +382,40 @@ def test_without_a_key_the_page_says_how_to_get_going_and_offers_the_search(
     assert "ANTHROPIC_API_KEY" in text_of(app)
     assert "The search finds a program for every head" in text_of(app)
     assert not [found for found in app.button if found.key == "start"]
+
+
+def test_a_server_of_ones_own_is_offered_with_limits_on_calls_and_tokens(
+    open_app: OpenApp, workspace_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("HEADSCRIPT_OPENAI_MODEL", "by-rule")
+    app = go(open_app(workspace_copy), "synthesize")
+    app.segmented_control(key="proposer").set_value("OpenAI or local").run()
+    assert not app.exception
+    assert {field.label: field.value for field in app.text_input if field.key.startswith("openai-")} == {
+        "Model": "by-rule",
+        "Server": "http://127.0.0.1:9/v1",
+    }
+    numbers = {field.label: field.value for field in app.number_input}
+    assert (numbers["Calls, at most"], numbers["Tokens, at most"]) == (500, 5_000_000)
+    assert "No price of this model is known" in text_of(app)
+    assert button(app, "start").label == f"Start on {tiny.LAYERS * tiny.HEADS} heads"
+
+
+def test_what_a_run_was_asked_is_told_from_its_limits() -> None:
+    limits = [("synthesize", SearchLimits(9)), ("claude", ClaudeLimits(batches=True)), ("build", None)]
+    told = [
+        settings(
+            JobRecord("", kind, "done", "", 0, 0, "", settings={"limits": wire.plain(asked)} if asked else {})
+        )
+        for kind, asked in limits
+    ]
+    assert told == [
+        "≤ 9 rules · each ≥ 0.003",
+        "claude-sonnet-5-5 · 3 candidates · 3 rounds · budget $5.00 · batches",
+        "",
+    ]
 
 
 def test_672_heads_can_be_chosen(open_app: OpenApp, tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""What the search may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.proposers.proposer import limit
+from core.types import Bounds
+
+
+@dataclass(frozen=True)
+class SearchLimits:
+    """How long a program of the search may be, and what each of its rules has to be worth."""
+
+    rules: int = limit(
+        12,
+        "Rules, at most",
+        "most rules of a program",
+        Bounds(above=0),
+        offered=(1, 40),
+        told="≤ {} rules",
+        key="rules",
+    )
+    least_gain: float = limit(
+        0.003,
+        "Least gain",
+        "IoU on validation that each rule must add to all others",
+        Bounds(least=0),
+        offered=(0.0, 0.1),
+        step=0.001,
+        places=3,
+        told="each ≥ {}",
+        key="gain",
+    )
