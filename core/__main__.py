@@ -1,22 +1,26 @@
 """`python -m core`: the command line."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 
 from core.cli.exits import exit_code
+from core.plugins import load_plugins
+from core.settings import Settings
 
 
 def _main(given: list[str]) -> int:
+    load_plugins(Settings.read(os.environ))  # first: what packages add has options, too
     if len(given) == 2 and given[0] == "worker" and not given[1].startswith("-"):
         from core.jobs.worker import work  # workers start often: they do not wait for the command line
 
         logging.captureWarnings(True)
-        return exit_code(lambda: work(Path(given[1])))
+        return work(Path(given[1]))
     from core.cli.app import main
 
     return main(given)
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
+    sys.exit(exit_code(lambda: _main(sys.argv[1:])))

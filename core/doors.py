@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from core.errors import PluginError
@@ -48,6 +49,16 @@ class Door(Mapping[str, Entry]):
         if name not in self._entries:
             raise PluginError(f"there is no {self.what} called {name!r}; there are {', '.join(self)}")
         return self._entries[name]
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """What came in during the block is taken out again if the block ends with an exception."""
+        before = dict(self._entries)
+        try:
+            yield
+        except BaseException:
+            self._entries = before
+            raise
 
     def __getitem__(self, name: str) -> Entry:
         return self._entries[name]

@@ -71,6 +71,7 @@ class Settings:
     openai_url: str | None = None  # of any server that speaks the OpenAI chat API
     openai_model: str | None = None
     patience: Patience = Patience()
+    plugins: str = "all"  # or "none": what installed packages add stays out
     runner: str = "local"  # where jobs run; a name in core.jobs.runners.RUNNERS
     spacy_pipeline: str | None = None  # a spaCy model's package, or "none"; the bundled one if None
 
@@ -115,6 +116,7 @@ class Settings:
             openai_url=environ.get("OPENAI_BASE_URL", "").strip() or None,
             openai_model=environ.get("HEADSCRIPT_OPENAI_MODEL", "").strip() or None,
             patience=Patience.read(environ.get("HEADSCRIPT_PATIENCE", "").strip()),
+            plugins=environ.get("HEADSCRIPT_PLUGINS") or cls.plugins,
             runner=environ.get("HEADSCRIPT_RUNNER") or cls.runner,
             spacy_pipeline=environ.get("HEADSCRIPT_SPACY", "").strip() or None,
         )

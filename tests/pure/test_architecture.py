@@ -18,6 +18,7 @@ FLOORS = (  # a room may import the floors before its own; ground files may impo
     {"audit"},
     {"store", "review"},
     {"sharing", "jobs"},
+    {"plugins"},
     {"cli", "ui"},
     {"pages", "app", "__main__"},
 )

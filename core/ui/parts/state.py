@@ -16,6 +16,7 @@ from core.features import Features
 from core.jobs import Jobs, Watch
 from core.jobs.kinds import KINDS
 from core.language import parse
+from core.plugins import load_plugins
 from core.proposers import Proposer
 from core.scoring import program_maps, sentence_ious
 from core.settings import Settings
@@ -44,6 +45,7 @@ class Owner:
 def owner() -> Owner:
     """The open workspace, shared by all sessions of this server; raises WorkspaceError."""
     settings = Settings.read(os.environ)
+    load_plugins(settings)
     workspace = Workspace.open(settings.workspace)
     runner = Jobs(workspace, settings)
     held = Owner(settings, workspace, runner, Watch(runner))
