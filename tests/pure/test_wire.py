@@ -24,6 +24,7 @@ from core.jobs.results import (
     WeightsRead,
 )
 from core.jobs.tasks import (
+    AuditTask,
     BuildTask,
     Candidate,
     CurveTask,
@@ -71,6 +72,7 @@ TASKS: list[Task] = [
     HybridTask(INFO, CANDIDATES, "a", "b", "test", HybridRequest("title", "greedy", None, 0.05)),
     MeasureTask(INFO, MADE, "b", "test", "title", strict=True),
     CurveTask(INFO, CANDIDATES, "a", "b", "test", "title", ("cost", "iou"), (0.5, 1.0)),
+    AuditTask(INFO, "passages", (), ((HEAD, "source"),), "title"),
     DownstreamTask(INFO, "id", ((HEAD, "source"),), Path("questions.jsonl"), (), 5, "title"),
 ]
 VALUES: list[object] = [
