@@ -49,7 +49,9 @@ def load_plugins(settings: Settings) -> None:
 def _load_once() -> None:
     found = sorted(entry_points(group=GROUP), key=lambda point: (point.value, point.name))
     if found:  # else the rooms behind the tables need not be imported
-        add_to(_tables(), found)
+        tables = _tables()
+        add_to(tables, found)
+        _give_kinds(tables.proposers)
 
 
 def add_to(tables: Tables, points: list[EntryPoint]) -> None:
@@ -66,6 +68,15 @@ def add_to(tables: Tables, points: list[EntryPoint]) -> None:
                     f"the installed package {package} cannot add to Headscript ({type(error).__name__}: "
                     f"{error}); update or uninstall it, or set HEADSCRIPT_PLUGINS=none to go on without"
                 ) from error
+
+
+def _give_kinds(proposers: Door[Any]) -> None:
+    """Every proposer has a kind of job; those that were here already had theirs when `kinds` was imported."""
+    from core.jobs.kinds import KINDS, kind_of_proposer
+
+    for proposer in proposers.values():
+        if proposer.job_kind not in KINDS:
+            KINDS.add(kind_of_proposer(proposer))
 
 
 def _tables() -> Tables:

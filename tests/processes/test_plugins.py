@@ -1,4 +1,4 @@
-"""An installed package adds a corpus, a runner, an attribute, an audit and a proposer; a broken one is named."""
+"""An installed package adds a corpus, a runner, an attribute, an audit and a proposer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PACKAGE = Path(__file__).parents[1] / "plugin_package" / "headscript_proverbs.py
 
 
 def installed(folder: Path, source: str) -> Path:
-    """A folder into which pip has installed a package of this source, which names `add` as its entry point."""
+    """A folder into which pip has installed a package of this source, whose entry point is `add`."""
     name, files = "headscript_proverbs-1.0", f"{PACKAGE.stem}.py"
     held = {
         files: source,
         f"{name}.dist-info/METADATA": "Metadata-Version: 2.1\nName: headscript-proverbs\nVersion: 1.0\n",
-        f"{name}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{name}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{name}.dist-info/entry_points.txt": f"[headscript]\nproverbs = {PACKAGE.stem}:add\n",
     }
     held[f"{name}.dist-info/RECORD"] = "".join(f"{path},,\n" for path in [*held, f"{name}.dist-info/RECORD"])
