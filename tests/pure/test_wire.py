@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from core import wire
+from core.audit import Figure, Finding, Shaded
 from core.errors import WireError
 from core.jobs.folder import Place, Spec
 from core.jobs.kinds import KINDS, kind_of
 from core.jobs.results import (
     RESULTS,
+    AuditsFound,
     CostsEstimated,
     HeadCost,
     HybridMeasured,
@@ -37,6 +39,7 @@ from core.jobs.tasks import (
     Task,
 )
 from core.proposers import ClaudeLimits, OpenAILimits, SearchLimits
+from core.store.findings import StoredFinding
 from core.types import (
     Curve,
     CurvePoint,
@@ -60,6 +63,14 @@ SOURCE = 'def attend(q, k):\n    return 1.0  # "é"\n'
 MADE = MadeHybrid((HybridProgram(HEAD, SOURCE, "abc"),), "one", 0.1, "cost", None, ((0, 0.4), (5, 0.3)))
 COST = Evaluation(10.0, 12.0, Estimate(0.2, 0.1, 0.3), Estimate(0.15, 0.1, 0.2), 90, 4, 2)
 CANDIDATES = (Candidate(HEAD, "source", 0.5, math.inf), Candidate(HeadId(0, 0), "source", 0.4, None))
+FINDING = Finding(
+    "passes",
+    "a note",
+    (Figure("IoU", Estimate(0.5, 0.4, math.inf), "share"),),
+    ("why", "passages"),
+    (("domain", 3),),
+    (Shaded(("a", "b"), (0.0, 1.5)),),
+)
 DAMAGE = TokenDamage(("a", "b"), (1.0,), (2.0,), (0.1,))
 POINT = CurvePoint("cost", True, 2, 0.5, 0.1, 0.0, 0.2, 0.1, 0, (0.0, 1.0))
 TASKS: list[Task] = [
@@ -96,6 +107,7 @@ VALUES: list[object] = [
         EvaluationDetails({"story": COST}, StrictCost(COST, COST), (DAMAGE,)),
     ),
     Curve("model", "best", "test", 4, 90, (POINT,), {HEAD: "id"}),
+    AuditsFound("model", (StoredFinding("coverage", (HEAD, "id"), {"failing": 0.1}, 12.5, FINDING),)),
     TaskAccuracy("id", "piqa", 10, 0.5, (0.4, 0.6), 0.4, (0.3, 0.5), None),
 ]  # fmt: skip
 
