@@ -170,11 +170,13 @@ def score(
     Example: python -m core score --program attend.py --at-least 0.5
     """
     from core.language import parse
+    from core.scoring import BASELINES
 
     info = now.model(model)
     if program is None:
-        sources = [found.source for found in now.workspace.library.programs()]
-        now.follow(now.runner.start_scoring(info, sources))
+        known = {program.source: program.id for program in now.workspace.library.programs()}
+        baselines = [source for source in BASELINES.values() if parse(source).id not in known.values()]
+        now.follow(now.runner.start_scoring(info, [*baselines, *known]))
         return summary(now, info)
     source = read_program(program)
     now.follow(now.runner.start_scoring(info, [source]))

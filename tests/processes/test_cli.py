@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.hybrid import load_hybrid
+from core.language import parse
 from core.proposers import ClaudeLimits, SearchLimits
 from core.scoring import BASELINES
 from core.store import Workspace
@@ -161,6 +162,20 @@ def test_score_lists_the_heads_that_a_program_from_a_file_fits_well(
     bound = sorted(row["iou"] for row in heads)[HEADS // 2]  # type: ignore[attr-defined]
     fitted = answer(call_core(*arguments, "--at-least", str(bound), workspace=workspace_copy))["heads"]
     assert fitted == [row for row in heads if row["iou"] >= bound]  # type: ignore[attr-defined]
+
+
+def test_score_gives_a_workspace_the_baselines_it_lacks(
+    workspace_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that a later version of Headscript has."""
+    second = "def attend(q, k):\n    return k.index == 1\n"
+    monkeypatch.setitem(BASELINES, "second token", second)
+    call_core("score", workspace=workspace_copy).check_returncode()
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0]
+    scores = workspace.library.head_scores(model.id, model.head_ids()[0]).set_index("program_id")
+    assert scores.origin[parse(second).id] == "baseline"
+    workspace.close()
 
 
 def test_synthesize_takes_heads_and_limits(workspace_copy: Path) -> None:
