@@ -27,6 +27,11 @@ TinyModel = Callable[[str], Path]
 TinyLoaded = Callable[[str], LoadedModel]
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One test process more than there are cores: they wait for workers and pages a third of the time."""
+    return min((os.cpu_count() or 1) + 1, 4)
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     """The folder of a tiny random model of this architecture; for reading only."""

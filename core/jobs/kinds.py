@@ -42,9 +42,7 @@ class JobKind:
     task: type[Task]  # what it is asked
     run: Callable[[Job[Any]], None]  # what its folder shows as finished is not done again
     needs_device: bool = True  # one such job runs at a time; others run beside it
-    proposer: Proposer | None = (
-        None  # the one it runs, if it runs one; its worker is handed that one's secrets
-    )
+    proposer: Proposer | None = None  # the one it runs, whose secrets its worker is handed
 
 
 def _extract(job: Job[ExtractTask]) -> None:

@@ -23,7 +23,7 @@ from core.jobs.work.search import score_programs
 from core.jobs.worker import work
 from core.language import ParsedProgram
 from core.maps import cell_sum
-from core.proposers import SearchLimits
+from core.proposers import PROPOSERS, SearchLimits
 from core.scoring import BASELINES, ProgramMaps, program_maps
 from core.scoring.scores import MAX_CELLS
 from core.settings import Settings
@@ -172,7 +172,8 @@ def test_a_job_that_needs_no_device_runs_beside_the_others_and_alone_gets_the_ke
     runner = Jobs(workspace, Settings(workspace.folder, device="cpu", api_key="sk-secret"))
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
     with_device = runner.start_search(model, None, SearchLimits(rules=3))
-    monkeypatch.setitem(KINDS._entries, "score", replace(KINDS["score"], needs_device=False))
+    asks = replace(KINDS["score"], needs_device=False, proposer=PROPOSERS["claude"])
+    monkeypatch.setitem(KINDS._entries, "score", asks)
     beside = runner.start_scoring(model, [BASELINES["uniform"]])
     assert [workspace.jobs.get(job).state for job in (with_device, beside)] == ["running", "running"]
     environments = {}
