@@ -65,6 +65,8 @@ class HeadId:
         )
 
 
+Json = dict[str, Any]  # an object of a JSON document whose form is another's affair
+HeadFit = tuple[HeadId, float]  # a head and the IoU on it
 CardId = tuple[HeadId, str]  # a head and Program.id: what a reviewer decides on
 
 

@@ -12,9 +12,9 @@ from cyclopts import Group, Parameter
 from core.audit import AUDITS, ready
 from core.cli.hybrids import stored_hybrid
 from core.cli.options import given, made_of, options_of
-from core.cli.session import Json, Model, Now, Session
+from core.cli.session import Model, Now, Session
 from core.errors import AuditError
-from core.types import HeadId, ModelInfo, Split
+from core.types import HeadId, Json, ModelInfo, Split
 
 if TYPE_CHECKING:
     from core.store.findings import StoredFinding

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from core.cli.hybrids import StoredHybrid, export_hybrid, import_hybrid
-from core.cli.session import Json, Model, Now, Session
+from core.cli.session import Model, Now, Session
 from core.errors import DecisionsError, WorkspaceError
+from core.types import Json
 
 
 def export(

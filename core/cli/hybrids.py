@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from cyclopts import Group, Parameter
 
 from core.cli.options import exactly_one, given, made_of, options_of, whole_number
-from core.cli.session import Json, Model, Now, Session
+from core.cli.session import Model, Now, Session
 from core.display import counted
 from core.errors import HybridError
 from core.types import (
@@ -20,6 +20,7 @@ from core.types import (
     HeadId,
     HeadOrder,
     HybridRequest,
+    Json,
     ModelInfo,
     Sentence,
     Split,

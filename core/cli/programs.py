@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from core.cli.options import given, made_of, number, options_of, whole_number
-from core.cli.session import Json, Model, Now, Session
+from core.cli.session import Model, Now, Session
 from core.display import counted
 from core.errors import ProgramError, WorkspaceError
 from core.proposers import PROPOSERS, ClaudeLimits, LanguageModel, Proposer
-from core.types import BestProgram, Bounds, HeadId, ModelInfo, Split
+from core.types import BestProgram, Bounds, HeadId, Json, ModelInfo, Split
 
 
 def _title(proposer: Proposer) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -18,8 +18,6 @@ from core.types import ModelInfo
 if TYPE_CHECKING:
     from core.jobs import Jobs
     from core.store import JobRecord, Workspace
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

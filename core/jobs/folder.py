@@ -28,9 +28,8 @@ from core.files import disk_errors, write_json, write_whole
 from core.jobs.results import NAME_OF, RESULTS
 from core.jobs.tasks import Task
 from core.store.scores import write_scores
-from core.types import Score
+from core.types import Json, Score
 
-Json = dict[str, Any]
 AnyTask = TypeVar("AnyTask", bound=Task, covariant=True)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from core.jobs.folder import JobFolder, Json
+from core.jobs.folder import JobFolder
 from core.jobs.results import (
     AuditsFound,
     CostsEstimated,
@@ -24,7 +24,7 @@ from core.store.library import add_program, add_proposals
 from core.store.models import add_model, add_sentences
 from core.store.passages import read_passages
 from core.store.scores import read_scores
-from core.types import Curve, ModelInfo, TaskAccuracy
+from core.types import Curve, Json, ModelInfo, TaskAccuracy
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from transformers.models.auto import modeling_auto
 
 from core.errors import ModelError
 from core.models import demo
+from core.models.demo import Tell
 from core.models.device import pick_device
 from core.types import ModelInfo
 
-Tell = Callable[[str], None]
 _UNLIMITED = 1_000_000  # tokenizers without a limit report an absurd one
 _SHAPE = ("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
 _SAMPLES = 256  # values of each weight matrix

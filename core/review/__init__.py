@@ -15,7 +15,7 @@ from core.review.opinions import DECISIONS, REASONS, Opinions
 from core.review.progress import Progress, heads_in_share, heads_named, progress
 from core.review.queue import Filter, Pile, QueueOrder, View, review_queue, successor
 from core.review.records import Records, VerdictWriter
-from core.review.shelf import CardReader, Place, Shelf
+from core.review.shelf import CardReader, Shelf
 
 __all__ = [
     "DECISIONS",
@@ -26,7 +26,6 @@ __all__ = [
     "Filter",
     "Opinions",
     "Pile",
-    "Place",
     "Progress",
     "QueueOrder",
     "Records",

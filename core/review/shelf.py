@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from core.scoring import FITS
-from core.types import Card, CardId, HeadId, ModelInfo, Split
+from core.types import Card, CardId, HeadFit, HeadId, ModelInfo, Split
 
 CANDIDATES = 4  # programs of a head to flip through, besides those that a person wrote for it
-Place = tuple[HeadId, float]  # a head and the IoU on it
 
 
 class CardReader(Protocol):
@@ -21,7 +20,7 @@ class CardReader(Protocol):
     def candidates(self, model: str, head: HeadId, count: int) -> list[str]:
         """The programs that fit a head best and those a person wrote for it, best first."""
 
-    def fits(self, model: str, programs: Sequence[str], at_least: float) -> dict[str, list[Place]]:
+    def fits(self, model: str, programs: Sequence[str], at_least: float) -> dict[str, list[HeadFit]]:
         """The heads that each program fits on validation with at least this IoU, the best first."""
 
     def baselines(self, model: str, head: HeadId, split: Split) -> list[tuple[str, float]]:
@@ -38,7 +37,7 @@ class Shelf:
         self._known: dict[CardId, Card] = {card.id: card for card in self.best}
         self._best_of = {card.head: card.id for card in self.best}
         self._candidates: dict[HeadId, list[Card]] = {}
-        self._fits: dict[str, list[Place]] = {}
+        self._fits: dict[str, list[HeadFit]] = {}
         self._baselines: dict[HeadId, list[tuple[str, float]]] = {}
 
     def cards(self, ids: Iterable[CardId]) -> list[Card]:
@@ -59,7 +58,7 @@ class Shelf:
         candidates = self._candidates[head]
         return candidates if card in candidates else [*candidates, card]
 
-    def fits(self, program: str) -> list[Place]:
+    def fits(self, program: str) -> list[HeadFit]:
         """The heads that a program fits on validation, the best first."""
         if program not in self._fits:
             # Finding them takes one pass over all scores, so the best programs' are found together.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.store.database import Database
-from core.types import Card, CardId, Estimate, HeadId, Program, Split
+from core.types import Card, CardId, Estimate, HeadFit, HeadId, Program, Split
 
 # Programs on heads, given as three lists of equal length, with their figures on every split; costs are of
 # validation passages.
@@ -40,8 +40,6 @@ FROM fits JOIN programs p USING (program_id) LEFT JOIN baseline USING (layer, he
 LEFT JOIN cost USING (layer, head, program_id)
 ORDER BY layer, head
 """
-
-Place = tuple[HeadId, float]  # a head and the IoU on it
 
 
 class CardTable:
@@ -78,7 +76,7 @@ class CardTable:
         )
         return [(str(summary), float(iou)) for summary, iou in rows]
 
-    def fits(self, model: str, programs: Sequence[str], at_least: float) -> dict[str, list[Place]]:
+    def fits(self, model: str, programs: Sequence[str], at_least: float) -> dict[str, list[HeadFit]]:
         """The heads that each program fits on validation with at least this IoU, the best first."""
         rows = self._database.rows(
             "SELECT program_id, list([layer, head, iou] ORDER BY iou DESC, layer, head) FROM scores "

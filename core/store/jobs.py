@@ -11,9 +11,9 @@ from typing import Any, Literal
 import duckdb
 
 from core.store.database import Database
+from core.types import Json
 
 State = Literal["queued", "running", "done", "failed", "stopped"]
-Json = dict[str, Any]
 Apply = Callable[[duckdb.DuckDBPyConnection, int, Json], None]  # of an event, its number and itself
 
 _COLUMNS = (

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from core.proposers.llm import guide
-from core.proposers.llm.provider import Json
+from core.types import Json
 
 _STOPS = {"length": "max_tokens", "content_filter": "refusal"}
 

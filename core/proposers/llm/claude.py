@@ -21,9 +21,9 @@ from anthropic.types.messages import MessageBatch, MessageBatchIndividualRespons
 from core.errors import ProposerError
 from core.proposers.llm import guide
 from core.proposers.llm.limits import ClaudeLimits
-from core.proposers.llm.provider import LONGEST_REASON, MAX_OUTPUT, Fault, Json, Request
+from core.proposers.llm.provider import LONGEST_REASON, MAX_OUTPUT, Fault, Request
 from core.settings import RETRIES, Settings
-from core.types import Failure
+from core.types import Failure, Json
 
 TIMEOUT = 300.0  # seconds a call may take; MAX_OUTPUT tokens take about half of that
 _EFFORT: Literal["medium"] = "medium"

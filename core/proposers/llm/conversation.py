@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from core.language import ParsedProgram
 from core.language.tune import tune
@@ -18,13 +17,12 @@ from core.proposers.llm.prompt import behaviour, task
 from core.proposers.llm.provider import Request
 from core.proposers.llm.replies import read_reply, repair
 from core.proposers.llm.shown import HeadData, extremes
-from core.types import Failure
+from core.types import Failure, Json
 
 _LEAST_GAIN = 0.001  # IoU on validation; less is no improvement
 
 Answer = str | Failure
 Conversation = Generator[Request, Answer, "Outcome"]
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,13 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from core.features import ATTRIBUTES
 from core.language import FUNCTIONS, MAX_BYTES, MAX_NODES, MAX_NUMBER, Function
+from core.types import Json
 
 FENCE_OPEN, FENCE_CLOSE = "<data>", "</data>"
 TOOL = "propose_programs"
-
-Json = dict[str, Any]
 
 
 def tool() -> Json:

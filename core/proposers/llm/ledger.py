@@ -14,12 +14,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.files import write_whole
 from core.proposers.llm.provider import Usage
-
-Json = dict[str, Any]
+from core.types import Json
 
 
 @dataclass(frozen=True)

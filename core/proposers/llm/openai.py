@@ -17,10 +17,10 @@ from typing import Any
 
 from core.errors import ProposerError
 from core.proposers.llm.budget import TOKENS, Terms
-from core.proposers.llm.provider import LONGEST_REASON, MAX_OUTPUT, Fault, Json, Request
+from core.proposers.llm.provider import LONGEST_REASON, MAX_OUTPUT, Fault, Request
 from core.proposers.proposer import LanguageModel, Proposer, limit
 from core.settings import Patience, Settings
-from core.types import Bounds, Failure
+from core.types import Bounds, Failure, Json
 
 TIMEOUT = 600.0  # seconds a call may take; a model on a small machine is slow
 _NO_KEY = "none"  # what a server that needs no key is sent

@@ -11,12 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from core.types import Failure
+from core.types import Failure, Json
 
 MAX_OUTPUT = 8_000  # tokens a reply may have, thinking included
 LONGEST_REASON = 300  # characters of what a service said that are kept
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,11 @@ from core.errors import ProgramError
 from core.language import MAX_BYTES, ParsedProgram, parse
 from core.proposers.llm.guide import TOOL
 from core.proposers.llm.provider import MAX_OUTPUT, Request
-from core.types import Failure
+from core.types import Failure, Json
 
 MAX_REPLY = 2**18  # characters; many times what MAX_OUTPUT tokens can be
 _LONGEST_PROBLEMS = 1500  # characters of one program's problems that are sent back
 _LONGEST_SUMMARY = 100
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
