@@ -99,8 +99,8 @@ def draw_evidence(
     compared: SideBySide, pins: Pins,
 ) -> None:  # fmt: skip
     """Only the tab that is open is worked out."""
-    programs, similar, distribution, weights, audits = st.tabs(
-        ["Programs", "Similar heads", "Sentences", "Weights as a table", "Audits"],
+    programs, similar, distribution, audits, weights = st.tabs(
+        ["Programs", "Similar", "Sentences", "Audits", "Weights"],
         on_change="rerun",
         key="evidence",
     )

@@ -12,7 +12,7 @@ from core.ui.synthesize.run import draw_run
 
 
 def draw_choice(model: ModelInfo) -> None:
-    left, right = st.columns([2.1, 1], gap="medium")
+    left, right = st.columns([1.75, 1], gap="medium")
     with left.container(border=True):
         heads = choose_heads(model)
     with right.container(border=True):

@@ -66,7 +66,7 @@ def test_the_maps_answer_to_keys_and_leave_the_future_empty(address: str, open_p
 def test_the_address_holds_what_is_on_the_screen(address: str, open_page: OpenPage) -> None:
     page = open_page(f"{address}/heads")
     expect_address(page, layer="0", head="0", sentence="[0-9a-f]+", program="[0-9a-f]+")
-    page.get_by_role("tab", name="Similar heads").click()
+    page.get_by_role("tab", name="Similar").click()
     button = page.get_by_role("button", name=re.compile(r"^L\dH\d · \d\.\d\d$")).first
     name = button.inner_text().split(" · ")[0]
     button.click()

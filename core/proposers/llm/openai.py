@@ -218,7 +218,7 @@ _SETUP = (
 
 OPENAI = Proposer(
     name="openai",
-    title="OpenAI or local",
+    title="OpenAI",
     job="Ask a language model",
     about="Any server that speaks the OpenAI chat API: OpenAI, vLLM, Ollama, llama.cpp.",
     limits=OpenAILimits,

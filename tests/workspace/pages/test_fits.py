@@ -41,7 +41,7 @@ def test_heads_review_and_library_count_the_same_heads(open_app: OpenApp, worksp
     app.query_params.clear()
     app.query_params["layer"], app.query_params["head"] = "0", "0"
     app.query_params["program"] = name
-    app.session_state["evidence"] = "Similar heads"
+    app.session_state["evidence"] = "Similar"
     app = go(app, "heads")
     assert "fits 2 other heads with a validation IoU of 0.5 or more" in text_of(app)
     assert HeadId(0, 0) == model.head_ids()[0]

@@ -391,7 +391,7 @@ def test_a_server_of_ones_own_is_offered_with_limits_on_calls_and_tokens(
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("HEADSCRIPT_OPENAI_MODEL", "by-rule")
     app = go(open_app(workspace_copy), "synthesize")
-    app.segmented_control(key="proposer").set_value("OpenAI or local").run()
+    app.segmented_control(key="proposer").set_value("OpenAI").run()
     assert not app.exception
     assert {field.label: field.value for field in app.text_input if field.key.startswith("openai-")} == {
         "Model": "by-rule",
