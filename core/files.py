@@ -15,11 +15,17 @@ from core.errors import WorkspaceError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A scratch path that takes `path`'s place when the block ends well, and vanishes otherwise."""
+    """A scratch path that takes `path`'s place when the block ends well, and vanishes otherwise.
+
+    The file is whole or absent also after a power cut.
+    """
     scratch = path.with_name(f".{path.name}.writing")
     try:
         yield scratch
+        _sync(scratch, os.O_RDWR)
         scratch.replace(path)
+        if os.name == "posix":  # elsewhere a folder cannot be opened
+            _sync(path.parent, os.O_RDONLY)
     finally:
         scratch.unlink(missing_ok=True)
 
@@ -30,19 +36,18 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that is whole or absent, also after a power cut."""
-    scratch = path.with_name(f".{path.name}.writing")
-    with scratch.open("w", encoding="utf-8", errors="replace") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    """Write a file that is whole or absent."""
+    with replacing(path) as scratch:
+        scratch.write_text(text, encoding="utf-8", errors="replace")
+
+
+def _sync(path: Path, flags: int) -> None:
+    """Have the disk itself hold what was written to a file, or which files a folder has."""
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
