@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.types import Failure
+from core.types import Failure, HeadId
 
 
 def division(line: int, operator: str) -> Failure:
@@ -38,6 +38,11 @@ def non_finite(line: int, operation: str) -> Failure:
 def unavailable(line: int) -> Failure:
     """similarity() without the model's embeddings."""
     return Failure("unavailable", f"line {line}: `similarity` needs the model's embeddings")
+
+
+def unseen(line: int, head: HeadId) -> Failure:
+    """look() at a head whose attention is not at hand."""
+    return Failure("unavailable", f"line {line}: the attention of {head} is not at hand")
 
 
 def budget(line: int, operation: str, elements: int) -> Failure:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from core.features import ATTRIBUTES, Kind
+from core.types import HeadId
 
 ArithmeticOperator = Literal["+", "-", "*", "/", "//", "%", "**"]
 ComparisonOperator = Literal["==", "!=", "<", "<=", ">", ">="]
@@ -170,6 +171,27 @@ class Call(Node):
     kind: Kind
 
 
+@dataclass(frozen=True, slots=True)
+class Table(Node):
+    """`table(subject, {"a": 2, "b": 3}, 1)`: the number beside the subject's value, else the last one."""
+
+    subject: Expression  # a text or a number
+    choices: tuple[Constant, ...]  # all of the subject's kind, in order of value
+    numbers: tuple[Expression, ...]  # one for each choice: a literal, perhaps with a sign
+    otherwise: Expression
+    kind: ClassVar[Kind] = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Node):
+    """`look("L19H7", q, k)`: the weight that another head gives from one token to another."""
+
+    head: HeadId
+    query: Expression
+    key: Expression
+    kind: ClassVar[Kind] = "number"
+
+
 Expression = (
     Number
     | Text
@@ -186,6 +208,8 @@ Expression = (
     | Logic
     | Conditional
     | Call
+    | Table
+    | Look
 )
 
 

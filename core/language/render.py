@@ -75,6 +75,16 @@ def render_expression(node: n.Expression) -> str:
             values = [render_expression(argument) for argument in node.arguments]
             values += [f"{name}={render_expression(value)}" for name, value in node.keywords]
             return f"{node.function}({', '.join(values)})"
+        case n.Table():
+            return _table(node)
+        case n.Look():
+            return f'look("{node.head}", {render_expression(node.query)}, {render_expression(node.key)})'
+
+
+def _table(node: n.Table) -> str:
+    pairs = zip(node.choices, node.numbers, strict=True)
+    entries = ", ".join(f"{_constant(choice)}: {render_expression(number)}" for choice, number in pairs)
+    return f"table({render_expression(node.subject)}, {{{entries}}}, {render_expression(node.otherwise)})"
 
 
 def _chain(node: n.Arithmetic) -> str:
@@ -90,7 +100,7 @@ def _chain(node: n.Arithmetic) -> str:
 
 
 def _part(node: n.Expression) -> str:
-    simple = n.Number | n.Text | n.Truth | n.Parameter | n.Local | n.Attribute | n.Call
+    simple = n.Number | n.Text | n.Truth | n.Parameter | n.Local | n.Attribute | n.Call | n.Table | n.Look
     text = render_expression(node)
     return text if isinstance(node, simple) else f"({text})"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from core.features import Kind
 
@@ -22,6 +23,31 @@ KIND_NAMES: Mapping[Kind, str] = {
     "token": "a token",
 }
 AS_CONDITION: Mapping[Kind, str] = {"number": "!= 0", "text": '!= ""', "token": "!= None"}
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is written like a call of a function, but takes what stands nowhere else in the language."""
+
+    parameters: str
+    meaning: str
+    example: str
+
+
+FORMS: Mapping[str, Form] = {
+    "table": Form(
+        "text or number, {literals: numbers}, number",
+        "the number beside the value of the first, else the last one; the braces hold literals only",
+        'table(q.tag, {"CD": 0.83, "NNP": 1.3}, 1)',
+    ),
+    "look": Form(
+        "head, token, token",
+        "the weight that another head gives from the first token to the second, 0 to 1; only a head of an "
+        "earlier layer, or of the same layer with a lower number. A power needs a floor: "
+        '`weight *= (look("L19H7", q, k) + 0.002) ** 0.44`',
+        'look("L19H7", q, k)',
+    ),
+}
 
 # What people and language models reach for, and what the language has instead.
 ATTRIBUTE_HINTS: Mapping[str, str] = {
@@ -47,6 +73,8 @@ FUNCTION_HINTS: Mapping[str, str] = {
     "all": "join conditions with `and`",
     "pow": "use `x ** y`",
     "lower": "use `k.lower`",
+    "dict": "use `table(q.tag, {...}, 1)`",
+    "attention": 'use `look("L3H7", q, k)`',
     "range": "there are no loops; use `count(...)` or `last(...)`",
 }
 

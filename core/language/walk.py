@@ -48,5 +48,9 @@ def children(node: n.Expression) -> list[n.Expression]:
             return [node.test, node.then, node.otherwise]
         case n.Call():
             return [*node.arguments, *(value for _, value in node.keywords)]
+        case n.Table():
+            return [node.subject, *node.numbers, node.otherwise]
+        case n.Look():
+            return [node.query, node.key]
         case n.Number() | n.Text() | n.Truth() | n.Parameter() | n.Local():
             return []

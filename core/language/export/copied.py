@@ -11,6 +11,12 @@ from types import ModuleType
 from core.features import ATTRIBUTES, Attribute, left_context, occurrence
 from core.language.functions import FUNCTIONS
 
+_TABLE = '''
+def table(value: Any, entries: dict[Any, float], otherwise: float) -> Number:
+    """The number beside a value, else the last one."""
+    return Number(entries.get(value, otherwise))
+'''
+
 
 def attributes_text() -> str:
     """Every attribute: what it is where there is no token, and how it is read off the texts."""
@@ -26,8 +32,9 @@ def attributes_text() -> str:
 
 
 def functions_text() -> str:
-    """Every function of the language."""
-    return "\n\n\n".join(function.exported.strip("\n") for function in FUNCTIONS.values()) + "\n"
+    """Every function of the language, and the forms that are called like one."""
+    sources = [*(function.exported for function in FUNCTIONS.values()), _TABLE]
+    return "\n\n\n".join(source.strip("\n") for source in sources) + "\n"
 
 
 def must_be_given() -> tuple[str, ...]:

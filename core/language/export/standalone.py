@@ -31,6 +31,9 @@ def export(program: ParsedProgram) -> str:
     Numbers are 64-bit there. Raises ProgramError where whole numbers could grow without limit, as
     Python's do: that takes arithmetic on literals alone, through locals, beyond anything a weight needs.
     """
+    if program.looks:
+        read = ", ".join(map(str, sorted(program.looks)))
+        raise ProgramError([Problem(1, 1, f"this program looks at {read}, which an exported file cannot")])
     _WholeNumbers(program.source).check(program.body)
     runtime = _runtime()
     text = _with(runtime, "program", f"{_header(program)}\n\n{program.source.strip(chr(10))}\n\n\n")

@@ -7,12 +7,9 @@ import ast
 from core.features import ATTRIBUTES
 from core.language.functions import FUNCTIONS, Function
 from core.language.nodes import Call, Expression
+from core.language.reading.forms import read_form
 from core.language.reading.reader import NUMERIC, Reader
-from core.language.vocabulary import (
-    FUNCTION_HINTS,
-    KIND_NAMES,
-    nearest,
-)
+from core.language.vocabulary import FORMS, FUNCTION_HINTS, KIND_NAMES, nearest
 
 Keyword = tuple[str, Expression]
 
@@ -22,6 +19,8 @@ def read_call(reader: Reader, node: ast.Call, depth: int) -> Expression | None:
     name = _function_name(reader, node)
     if name is None:
         return None
+    if name in FORMS:
+        return read_form(reader, node, name, depth)
     function = FUNCTIONS[name]
     if function.reads_tokens:
         reader.features.add(name)
@@ -36,21 +35,21 @@ def unknown_function(name: str) -> str:
     """What to say about a function that does not exist."""
     if hint := FUNCTION_HINTS.get(name):
         return f"`{name}` is not a function of the language; {hint}"
-    if near := nearest(name, FUNCTIONS):
+    if near := nearest(name, (*FUNCTIONS, *FORMS)):
         return f"`{name}` is not a function of the language; did you mean `{near}`?"
-    return f"`{name}` is not a function of the language; there are {', '.join(FUNCTIONS)}"
+    return f"`{name}` is not a function of the language; there are {', '.join((*FUNCTIONS, *FORMS))}"
 
 
 def _function_name(reader: Reader, node: ast.Call) -> str | None:
     match node.func:
         case ast.Name(id=name):
-            if name in FUNCTIONS:
+            if name in (*FUNCTIONS, *FORMS):
                 return name
             reader.problem(node, unknown_function(name))
             return None
         case ast.Attribute(value=owner, attr=method):
             instead = "write a function of the language instead"
-            if method in FUNCTIONS:
+            if method in (*FUNCTIONS, *FORMS):
                 instead = f"write `{method}({reader.problems.quote(owner).strip('`')}, ...)`"
             reader.problem(node, f"found a call of the method `.{method}`; methods do not exist, {instead}")
             return None

@@ -116,7 +116,7 @@ def _read_choices(reader: Reader, node: ast.expr) -> tuple[Constant, ...] | None
             instead += "; for a part of a text `contains(k.text, ...)`"
         reader.problem(node, f"found {reader.problems.quote(node)} after `in`; {instead}")
         return None
-    choices = [_literal(reader, element) for element in node.elts]
+    choices = [read_literal(reader, element, "choices") for element in node.elts]
     texts = sorted({choice for choice in choices if isinstance(choice, str)})
     numbers = sorted({choice for choice in choices if isinstance(choice, float)})
     if None in choices:
@@ -127,13 +127,14 @@ def _read_choices(reader: Reader, node: ast.expr) -> tuple[Constant, ...] | None
     return tuple(texts or numbers)
 
 
-def _literal(reader: Reader, node: ast.expr) -> Constant | None:
+def read_literal(reader: Reader, node: ast.expr, among: str) -> Constant | None:
+    """A text or number that stands `among` others of its kind; None after reporting a problem."""
     match node:
         case ast.Constant() | ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=ast.Constant()):
             value = reader.read(node, 0)
         case _:
             found = reader.problems.quote(node)
-            reader.problem(node, f"found {found} among the choices; write only literals there")
+            reader.problem(node, f"found {found} among the {among}; write only literals there")
             return None
     match value:
         case Text():

@@ -31,6 +31,7 @@ from core.language.reading.reader import NUMERIC, Reader
 from core.language.reading.refusals import OPERATORS, refuse_expression
 from core.language.vocabulary import (
     ATTRIBUTE_HINTS,
+    FORMS,
     KIND_NAMES,
     MAX_NESTING,
     MAX_NUMBER,
@@ -117,12 +118,13 @@ class ExpressionReader(Reader):
             message = (
                 f"`{name}` may have no value here; assign it on every path before, such as `{name} = 0.0`"
             )
-        elif name in FUNCTIONS:
-            message = f"`{name}` is a function; call it, as in `{FUNCTIONS[name].example}`"
+        elif name in FUNCTIONS or name in FORMS:
+            example = (FUNCTIONS.get(name) or FORMS[name]).example
+            message = f"`{name}` is a function; call it, as in `{example}`"
         elif name in ATTRIBUTES:
             message = f"`{name}` is an attribute of a token; write `q.{name}` or `k.{name}`"
         else:
-            near = nearest(name, [*PARAMETERS, *self.scope.kinds, *FUNCTIONS])
+            near = nearest(name, [*PARAMETERS, *self.scope.kinds, *FUNCTIONS, *FORMS])
             instead = f"did you mean `{near}`?" if near else f"assign it first, such as `{name} = 0.0`"
             message = f"`{name}` is not defined; {instead}"
         self.problem(node, message)

@@ -14,6 +14,7 @@ from core.language.reading.refusals import refuse_statement
 from core.language.reading.statements import StatementReader
 from core.language.render import render
 from core.language.vocabulary import PARAMETERS, PROGRAM_NAME
+from core.types import HeadId
 
 _HEADER = f"def {PROGRAM_NAME}({', '.join(PARAMETERS)}):"
 
@@ -28,11 +29,16 @@ class ParsedProgram:
     id: str  # 16 hex digits: sha256 of the canonical source (see render.py)
     features: frozenset[str]  # token attributes read, and token functions called
     nodes: int
+    looks: frozenset[HeadId] = frozenset()  # the heads whose attention it reads
 
     @property
     def lookahead(self) -> bool:
         """Whether it needs text to the right of a token, so cannot run while text is being generated."""
         return any(needs_lookahead(feature) for feature in self.features)
+
+    def may_stand_for(self, head: HeadId) -> bool:
+        """Whether every head it looks at comes before this one, so that looks never go in a circle."""
+        return all(looked < head for looked in self.looks)
 
 
 def parse(source: str) -> ParsedProgram:
@@ -58,8 +64,8 @@ def parse(source: str) -> ParsedProgram:
     body = reader.body(function, statements)
     problems.raise_if_any()
     identity = hashlib.sha256(render(body).encode()).hexdigest()[:16]
-    features = frozenset(reader.expressions.features)
-    return ParsedProgram(source, docstring, body, identity, features, reader.expressions.nodes)
+    features, looks = frozenset(reader.expressions.features), frozenset(reader.expressions.looks)
+    return ParsedProgram(source, docstring, body, identity, features, reader.expressions.nodes, looks)
 
 
 def _python_tree(source: str, problems: Problems) -> ast.Module | None:

@@ -9,6 +9,7 @@ from core.language.nodes import Expression
 from core.language.reading.problems import Problems
 from core.language.reading.scope import Scope
 from core.language.vocabulary import AS_CONDITION, KIND_NAMES, MAX_NODES
+from core.types import HeadId
 
 NUMERIC = ("number", "boolean")  # True counts as 1, False as 0
 
@@ -21,6 +22,7 @@ class Reader(ABC):
         self.scope = scope
         self.nodes = 0
         self.features: set[str] = set()  # attributes and token functions read so far
+        self.looks: set[HeadId] = set()  # heads that are looked at
 
     @abstractmethod
     def read(self, node: ast.expr, depth: int) -> Expression | None:

@@ -23,7 +23,7 @@ EXPRESSIONS: Mapping[type[ast.AST], str] = {
     ast.Subscript: "found `[...]`; there is no indexing or slicing, use attributes such as `q.prev`",
     ast.Slice: "found a slice; use attributes such as `q.prev`",
     ast.Starred: "found `*`; write each argument out",
-    ast.Dict: "found a dictionary; use `if` and `elif`",
+    ast.Dict: "found a dictionary; write `table(q.tag, {...}, 1)`, or use `if` and `elif`",
     ast.List: f"found a list; {_NO_COLLECTIONS}",
     ast.Set: f"found a set; {_NO_COLLECTIONS}",
     ast.Tuple: f"found a tuple; {_NO_COLLECTIONS}",

@@ -12,7 +12,7 @@ from core.language.reading.problems import Problems
 from core.language.reading.reader import NUMERIC
 from core.language.reading.refusals import OPERATORS, refuse_statement
 from core.language.reading.scope import Scope
-from core.language.vocabulary import KIND_NAMES, MAX_NESTING, PARAMETERS, PROGRAM_NAME
+from core.language.vocabulary import FORMS, KIND_NAMES, MAX_NESTING, PARAMETERS, PROGRAM_NAME
 
 _AUGMENTED = ("+", "-", "*", "/")
 
@@ -129,7 +129,7 @@ class StatementReader:
         problem = None
         if name in PARAMETERS:
             problem = f"`{name}` is a token of the pair and cannot be assigned; choose another name"
-        elif name in FUNCTIONS or name == PROGRAM_NAME:
+        elif name in FUNCTIONS or name in FORMS or name == PROGRAM_NAME:
             problem = f"`{name}` is a function and cannot be assigned; choose another name"
         elif name.startswith("__"):
             problem = f"`{name}` begins with two underscores; choose another name"

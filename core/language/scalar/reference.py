@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.features import Token
+from core.language import failures
 from core.language import nodes as n
 from core.language.functions import FUNCTIONS, ScalarCall
 from core.language.precision import single
 from core.language.reading.program import ParsedProgram
 from core.language.values.scalars import NO_TOKEN, PairFailed, Scalar, arithmetic, attribute_of
-from core.types import Failure
+from core.types import Failure, HeadId
+
+SentenceLooks = Mapping[HeadId, Any]  # a head's weights [query][key] on one sentence
 
 _COMPARE: Mapping[n.ComparisonOperator, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -29,19 +32,20 @@ _COMPARE: Mapping[n.ComparisonOperator, Callable[[Any, Any], bool]] = {
 
 
 def reference(
-    program: ParsedProgram, tokens: Sequence[Token], causal: bool = True
+    program: ParsedProgram, tokens: Sequence[Token], causal: bool = True, looks: SentenceLooks | None = None
 ) -> list[list[float]] | Failure:
     """Attention weights [query][key] of a program on one sentence, or the first pair's Failure.
 
     Pairs are taken row by row, keys from left to right; with `causal` only keys at or before the query.
     Negative weights count as 0, each row is divided by its sum (in 64 bits, so that the sum of large
-    weights is finite), and a row without weight goes to token 0. No tokens give [].
+    weights is finite), and a row without weight goes to token 0. No tokens give []. `looks` holds the
+    weights [query][key] of the heads that the program looks at.
     """
     rows = []
     for query in range(len(tokens)):
         keys = query + 1 if causal else len(tokens)
         try:
-            weights = [max(0.0, Pair(tokens, query, key).run(program.body)) for key in range(keys)]
+            weights = [max(0.0, Pair(tokens, query, key, looks).run(program.body)) for key in range(keys)]
         except PairFailed as failed:
             return failed.failure
         total = math.fsum(weights)
@@ -53,8 +57,11 @@ def reference(
 class Pair:
     """One query, one key, and the locals of the program between them."""
 
-    def __init__(self, tokens: Sequence[Token], query: int, key: int) -> None:
+    def __init__(
+        self, tokens: Sequence[Token], query: int, key: int, looks: SentenceLooks | None = None
+    ) -> None:
         self.tokens = tokens
+        self.looks = looks or {}
         self.parameters = {"q": query, "k": key}
         self.locals: dict[str, Scalar] = {}
 
@@ -129,6 +136,10 @@ class Pair:
                 return float(chosen) if node.kind == "number" else chosen
             case n.Call():
                 return self.call(node)
+            case n.Table():
+                return self.table(node)
+            case n.Look():
+                return self.look(node)
 
     def chain(self, node: n.Arithmetic) -> float:
         """a + b * c, operand by operand."""
@@ -146,6 +157,21 @@ class Pair:
                 return False
             left = right
         return True
+
+    def table(self, node: n.Table) -> float:
+        """The number beside the subject's value; everything is evaluated, from left to right."""
+        subject = self.value(node.subject)
+        numbers = [self.number(number) for number in node.numbers]
+        otherwise = self.number(node.otherwise)
+        choices = [c if isinstance(c, str) else single(c) for c in node.choices]
+        return numbers[choices.index(subject)] if subject in choices else otherwise
+
+    def look(self, node: n.Look) -> float:
+        """The weight that another head gives; 0 if either token does not exist."""
+        query, key = self.token(node.query), self.token(node.key)
+        if node.head not in self.looks:
+            raise PairFailed(failures.unseen(node.line, node.head))
+        return 0.0 if NO_TOKEN in (query, key) else single(float(self.looks[node.head][query][key]))
 
     def call(self, node: n.Call) -> Scalar:
         """A function call; arguments are evaluated first, from left to right."""

@@ -16,8 +16,9 @@ from core.features import Features, Kind, Token
 from core.language import nodes as n
 from core.language.reading.program import ParsedProgram
 from core.language.render import render_expression
-from core.language.scalar.reference import Pair
+from core.language.scalar.reference import Pair, SentenceLooks
 from core.language.tensor.evaluator import Evaluator
+from core.language.values.batch import Looks
 from core.language.values.scalars import PairFailed, Scalar, arithmetic
 from core.types import Failure
 
@@ -59,12 +60,18 @@ class Trace:
     failure: Failure | None = None
 
 
-def trace(program: ParsedProgram, tokens: Sequence[Token], query: int, key: int) -> Trace:
+def trace(
+    program: ParsedProgram,
+    tokens: Sequence[Token],
+    query: int,
+    key: int,
+    looks: SentenceLooks | None = None,
+) -> Trace:
     """The lines that fired for one pair, in the order they ran; the last contribution returned.
 
     Contributions replay to the weight: apply each to its local, and take what was returned.
     """
-    pair = _TracedPair(program, tokens, query, key)
+    pair = _TracedPair(program, tokens, query, key, looks)
     try:
         weight, failure = max(0.0, pair.run(program.body)), None
     except PairFailed as failed:
@@ -72,12 +79,14 @@ def trace(program: ParsedProgram, tokens: Sequence[Token], query: int, key: int)
     return Trace(tuple(pair.contributions), tuple(pair.passed_over), weight, failure)
 
 
-def row_total(program: ParsedProgram, features: Features, query: int, causal: bool) -> float:
+def row_total(
+    program: ParsedProgram, features: Features, query: int, causal: bool, looks: Looks | None = None
+) -> float:
     """The sum that a query's weights are divided by, on the first sentence of `features`.
 
     0 if no weight is above 0, or the sentence fails.
     """
-    for batch, value, failed in Evaluator(features.select([0]), causal).values(program.body):
+    for batch, value, failed in Evaluator(features.select([0]), causal, looks=looks).values(program.body):
         if not failed:
             weights = (value.tensor.clamp(min=0) * batch.counts)[0, query]
             return float(weights.double().sum())
@@ -87,8 +96,15 @@ def row_total(program: ParsedProgram, features: Features, query: int, causal: bo
 class _TracedPair(Pair):
     """The reference interpreter, taking notes."""
 
-    def __init__(self, program: ParsedProgram, tokens: Sequence[Token], query: int, key: int) -> None:
-        super().__init__(tokens, query, key)
+    def __init__(
+        self,
+        program: ParsedProgram,
+        tokens: Sequence[Token],
+        query: int,
+        key: int,
+        looks: SentenceLooks | None,
+    ) -> None:
+        super().__init__(tokens, query, key, looks)
         self._lines = program.source.split("\n")
         self.contributions: list[Contribution] = []
         self.passed_over: list[int] = []
@@ -118,7 +134,7 @@ class _TracedPair(Pair):
 
     def value(self, node: n.Expression) -> Scalar:
         """The value of any expression; notes those that look at tokens."""
-        if self._inside or not isinstance(node, n.Attribute | n.Call):
+        if self._inside or not isinstance(node, n.Attribute | n.Call | n.Table | n.Look):
             return super().value(node)
         self._inside = True
         try:

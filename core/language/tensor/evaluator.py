@@ -14,7 +14,7 @@ from core.language.nodes import Block
 from core.language.reading.program import ParsedProgram
 from core.language.tensor.expressions import Position
 from core.language.tensor.statements import Interpreter
-from core.language.values.batch import Batch
+from core.language.values.batch import Batch, Looks
 from core.language.values.tensors import Value
 from core.language.values.texts import Texts
 from core.maps import like_batches
@@ -37,7 +37,8 @@ class Evaluator:
     """Runs programs on the same sentences; what programs share is computed once.
 
     With `causal` a query sees only keys at or before it. `max_elements` bounds what a single operation
-    may touch for one sentence; a sentence beyond it is a Failure("budget").
+    may touch for one sentence; a sentence beyond it is a Failure("budget"). `looks` holds the attention of
+    the heads that programs look at, by sentence; looking at any other is a Failure("unavailable").
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Evaluator:
         causal: bool = True,
         device: str | torch.device = "cpu",
         max_elements: int = MAX_ELEMENTS,
+        looks: Looks | None = None,
     ) -> None:
         self.features = features
         self.causal = causal
@@ -59,7 +61,7 @@ class Evaluator:
             self.length = max(fitting, default=0)
         rows = [row for row, n in enumerate(features.lengths) if 0 < int(n) ** 2 <= max_elements]
         self.batches = [
-            Batch(features, batch, self.texts, causal, self.device)
+            Batch(features, batch, self.texts, causal, self.device, looks)
             for batch in like_batches(features.lengths, rows, pairs=_BATCH_ELEMENTS)
         ]
 
@@ -115,7 +117,11 @@ def normalised(value: Value, batch: Batch) -> Tensor:
 
 
 def evaluate(
-    program: ParsedProgram, features: Features, causal: bool = True, device: str | torch.device = "cpu"
+    program: ParsedProgram,
+    features: Features,
+    causal: bool = True,
+    device: str | torch.device = "cpu",
+    looks: Looks | None = None,
 ) -> Tensor:
     """Weights [sentence, query, key] of one program; failed sentences are all zero (see Evaluator)."""
-    return Evaluator(features, causal, device).run(program).weights
+    return Evaluator(features, causal, device, looks=looks).run(program).weights

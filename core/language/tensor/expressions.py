@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from core.language import failures
 from core.language import nodes as n
 from core.language.functions import FUNCTIONS, TensorCall
 from core.language.tensor.recorder import Recorder
@@ -79,6 +80,10 @@ class TensorExpressions:
                 return self._logic(node)
             case n.Conditional():
                 return self._conditional(node)
+            case n.Table():
+                return self._table(node)
+            case n.Look():
+                return self._look(node)
 
     def _literal(self, node: n.Number) -> Value:
         given = self.constants.get((node.line, node.column))
@@ -132,6 +137,30 @@ class TensorExpressions:
         if node.kind == "number":
             then, otherwise = then.numeric(), otherwise.numeric()
         return choose(test, then, otherwise)
+
+    def _table(self, node: n.Table) -> Value:
+        subject = self.value(node.subject)
+        numbers = [self.number(number) for number in node.numbers]
+        otherwise = self.number(node.otherwise)
+        texts = self.batch.texts
+        known = [texts.id(choice) if isinstance(choice, str) else choice for choice in node.choices]
+        wanted = torch.tensor(known, dtype=subject.tensor.dtype, device=self.batch.device)
+        wanted, order = wanted.sort()
+        at = torch.searchsorted(wanted, subject.tensor.contiguous()).clamp(max=len(wanted) - 1)
+        widest = max((number.tensor for number in numbers), key=lambda tensor: tensor.dim()).shape
+        beside = torch.cat([number.tensor.expand(widest) for number in numbers], -1)[..., 0, 0, :]
+        found = torch.where(wanted[at] == subject.tensor, beside[..., order[at]], otherwise.tensor)
+        bounds = otherwise.bounds
+        for number in numbers:
+            bounds = bounds | number.bounds
+        return Value(found, bounds)
+
+    def _look(self, node: n.Look) -> Value:
+        found = self.batch.look(node.head, self.value(node.query), self.value(node.key))
+        if found is None:
+            self.recorder.fail(self.batch.constant(True), failures.unseen(node.line, node.head))
+            return Value(self.batch.constant(0.0), Bounds(0.0, 0.0))
+        return found
 
     def _shared(self, node: n.Attribute | n.Call) -> Value:
         """Attributes and calls; those that no local or branch can change are computed once a batch."""

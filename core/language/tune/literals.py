@@ -3,7 +3,8 @@
 A literal can be fitted if it scales or shapes a weight: a factor, the base of a power, a fractional
 exponent, a summand, a value returned. What decides a condition stays: literals in comparisons and sets,
 in what is searched for, and in locals that any of these read. So do 0, whole exponents such as `** 2`,
-exponents of a literal, operands of `//` and `%`, and what is added to a position (`k.index + 1`).
+exponents of a literal, operands of `//` and `%`, and what is added to a position (`k.index + 1`) or to what
+another head gives, so that no weight is 0 (`look("L3H7", q, k) + 0.002`).
 """
 
 from __future__ import annotations
@@ -101,9 +102,12 @@ class _Finder:
             case n.Call(function=name) if FUNCTIONS[name].may_fit:
                 for argument in node.arguments:
                     yield from self._in(argument, False)
+            case n.Table():
+                for number in (*node.numbers, node.otherwise):
+                    yield from self._in(number, is_scale)
 
     def _in_chain(self, node: n.Arithmetic, is_scale: bool) -> Iterator[Literal]:
-        is_offset = any(self._is_position(term) for term in summands(node))
+        is_offset = any(self._is_position(term) or isinstance(term, n.Look) for term in summands(node))
         before = node.steps[0].operator  # the first operand is a summand or a factor like the second
         operands = [(before, node.first), *((step.operator, step.operand) for step in node.steps)]
         whole = [at for at, (symbol, _) in enumerate(operands) if symbol in ("//", "%")]
@@ -191,7 +195,9 @@ def _conditions(node: n.Expression) -> list[n.Expression]:
             return [node.test]
         case n.Call(function=name) if FUNCTIONS[name].may_fit:
             return []
-        case n.Comparison() | n.Membership() | n.Missing() | n.Not() | n.Logic() | n.Call():
+        case n.Table():
+            return [node.subject]
+        case n.Comparison() | n.Membership() | n.Missing() | n.Not() | n.Logic() | n.Call() | n.Look():
             return children(node)
     return []
 

@@ -88,7 +88,14 @@ class _Powers:
                 return replace(node, then=self._power(node.then), otherwise=self._power(node.otherwise))
             case n.Arithmetic():
                 return self._chain(node)
+            case n.Table():
+                return self._table(node)
         raise _NoProduct
+
+    def _table(self, node: n.Table) -> n.Expression:
+        """The same table of powers."""
+        powers = tuple(self._power(number) for number in node.numbers)
+        return replace(node, numbers=powers, otherwise=self._power(node.otherwise))
 
     def _chain(self, node: n.Arithmetic) -> n.Expression:
         power, carries = self._power(node.first), self._carries(node.first)
@@ -168,6 +175,9 @@ def _rebuilt(node: n.Expression, change: Callable[[n.Expression], n.Expression])
             return replace(node, first=change(node.first), steps=steps)
         case n.Conditional():
             return replace(node, then=change(node.then), otherwise=change(node.otherwise))
+        case n.Table():
+            numbers = tuple(change(number) for number in node.numbers)
+            return replace(node, numbers=numbers, otherwise=change(node.otherwise))
         case n.Call():
             return replace(node, arguments=tuple(change(argument) for argument in node.arguments))
     return node

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +14,13 @@ from core.features import ATTRIBUTES, Features, missing_value
 from core.language.nodes import Expression
 from core.language.values.tensors import ANYTHING, Bounds, Value, measured
 from core.language.values.texts import Texts
+from core.types import HeadId
 
 _DTYPES = {"number": torch.float32, "boolean": torch.bool, "text": torch.int64, "token": torch.int64}
+_WEIGHT = Bounds(0.0, 1.01)  # of attention, whose rows may be rounded up
 _CONSTANTS = {float: torch.float32, bool: torch.bool, int: torch.int64}
+Looks = Mapping[HeadId, Any]  # a head's map of each sentence [query, key], as a sequence or a tensor
+_MAX_LOOKS = 32  # heads' padded maps that are kept
 _MAX_PAIR_VALUES = 16  # cached [batch, query, key] values; thin ones are small and all kept
 
 
@@ -27,9 +32,16 @@ class Batch:
     """
 
     def __init__(
-        self, features: Features, rows: Sequence[int], texts: Texts, causal: bool, device: torch.device
+        self,
+        features: Features,
+        rows: Sequence[int],
+        texts: Texts,
+        causal: bool,
+        device: torch.device,
+        looks: Looks | None = None,
     ) -> None:
         self.features = features
+        self.looks = looks or {}
         self.rows = rows
         self.texts = texts
         self.device = device
@@ -51,6 +63,7 @@ class Batch:
         self._columns: dict[str, tuple[Tensor, Bounds]] = {}
         self._thin: dict[Expression, Value] = {}
         self._paired: dict[Expression, Value] = {}
+        self._seen: dict[HeadId, Tensor] = {}
 
     def constant(self, value: float | bool) -> Tensor:
         """[1, 1, 1]: the same value for every pair."""
@@ -96,6 +109,38 @@ class Batch:
             return Value(column[:, None, 1:], bounds)
         at = (token.tensor + 1).expand(self.size, -1, -1)
         return Value(column.gather(1, at.flatten(1)).view(at.shape), bounds)
+
+    def look(self, head: HeadId, query: Value, key: Value) -> Value | None:
+        """The weights that a head gives from tokens to tokens; None where its attention is not at hand."""
+        maps = self._maps_of(head)
+        if maps is None:
+            return None
+        if query is self.parameters["q"] and key is self.parameters["k"]:
+            return Value(maps, _WEIGHT)
+        n = self.length
+        at = (query.tensor.clamp(min=0) * n + key.tensor.clamp(min=0)).expand(self.size, -1, -1)
+        found = maps.flatten(1).gather(1, at.flatten(1)).view(at.shape)
+        return Value(torch.where((query.tensor < 0) | (key.tensor < 0), 0.0, found), _WEIGHT)
+
+    def _maps_of(self, head: HeadId) -> Tensor | None:
+        """float32 [batch, query, key], 0 in padding."""
+        if head not in self.looks:
+            return None
+        if head not in self._seen:
+            if len(self._seen) >= _MAX_LOOKS:
+                self._seen.clear()
+            self._seen[head] = self._padded_maps(self.looks[head])
+        return self._seen[head]
+
+    def _padded_maps(self, maps: Any) -> Tensor:
+        n = self.length
+        if isinstance(maps, Tensor):  # [sentence, query, key], perhaps with a gradient
+            return maps[list(self.rows), :n, :n].to(self.device).float() * self.pairs
+        padded = torch.zeros((self.size, n, n))
+        for at, row in enumerate(self.rows):
+            own = int(self.features.lengths[row])
+            padded[at, :own, :own] = torch.as_tensor(maps[row])[:own, :own]
+        return padded.to(self.device)
 
     @property
     def has_vectors(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from core.features import ATTRIBUTES
-from core.language import FUNCTIONS, MAX_BYTES, MAX_NODES, MAX_NUMBER, Function
+from core.language import FORMS, FUNCTIONS, MAX_BYTES, MAX_NODES, MAX_NUMBER, Function
 from core.types import Json
 
 FENCE_OPEN, FENCE_CLOSE = "<data>", "</data>"
@@ -51,6 +51,10 @@ def system() -> str:
     functions = [
         f"- {name}({_parameters(function)}) -> {function.result}: {function.meaning}; `{function.example}`"
         for name, function in FUNCTIONS.items()
+    ]
+    functions += [
+        f"- {name}({form.parameters}) -> number: {form.meaning}; `{form.example}`"
+        for name, form in FORMS.items()
     ]
     text = Template(Path(__file__).with_name("guide.md").read_text(encoding="utf-8"))
     return text.substitute(

@@ -12,7 +12,7 @@ from core.errors import ProgramError
 from core.features import ATTRIBUTES, Features
 from core.language import Evaluator, ParsedProgram, parse, reference
 from core.language.vocabulary import MAX_NESTING, MAX_NODES
-from core.types import Failure
+from core.types import Failure, HeadId
 from tests.language_cases import build, row
 
 WORDS = ["the", "The", "cat", "cats", "at", ".", ",", "", "😀", "é", "def", "foo(x)", "ca"]
@@ -63,7 +63,17 @@ class Grammar:
             return self.expression(self.pick("number", "number", "boolean"), depth)
 
         match self.pick(
-            "attribute", "choice", "chain", "chain", "risky", "sign", "call", "similarity", "count"
+            "attribute",
+            "choice",
+            "chain",
+            "chain",
+            "risky",
+            "sign",
+            "call",
+            "similarity",
+            "count",
+            "table",
+            "look",
         ):
             case "attribute":
                 return self.attribute("number", depth)
@@ -82,9 +92,20 @@ class Grammar:
                 return f"{self.pick('abs', 'exp', 'log', 'sqrt')}({number()})"
             case "count":
                 return self.search("count", depth)
+            case "table":
+                return self.table(depth)
+            case "look":
+                seen = self.pick("L0H0", "L0H0", "L0H0", "L0H0", "L7H7")  # the last is not at hand
+                return f'look("{seen}", {self.expression("token", depth)}, {self.expression("token", depth)})'
         if self.pick(True, False):
             return f"{self.pick('min', 'max')}({number()}, {number()}, {number()})"
         return f"similarity({self.expression('token', depth)}, {self.expression('token', depth)})"
+
+    def table(self, depth: int) -> str:
+        kind = self.pick("text", "number")
+        choices = {"text": ["'the'", "'NOUN'", "''"], "number": ["0", "-1", "2"]}[kind]
+        entries = ", ".join(f"{choice}: {self.pick('0.5', '-2', '3')}" for choice in choices)
+        return f"table({self.expression(kind, depth)}, {{{entries}}}, {self.expression('number', depth)})"
 
     def boolean(self, depth: int) -> str:
         match self.pick(
@@ -232,9 +253,12 @@ def sentences(draw: Draw) -> Features:
 
 def assert_agreement(parsed: ParsedProgram, features: Features, causal: bool) -> None:
     """Equal failures, and weights within 1e-5, on every sentence."""
-    evaluated = Evaluator(features, causal).run(parsed)
+    rng = np.random.default_rng(0)
+    maps = [rng.random((n, n)).astype(np.float16) for n in features.lengths]
+    seen = [np.tril(one) if causal else one for one in maps]
+    evaluated = Evaluator(features, causal, looks={HeadId(0, 0): seen}).run(parsed)
     for at, n in enumerate(features.lengths):
-        expected = reference(parsed, features.tokens(at), causal)
+        expected = reference(parsed, features.tokens(at), causal, {HeadId(0, 0): seen[at]})
         weights = evaluated.weights[at].numpy()
         if isinstance(expected, Failure):
             assert evaluated.failures.get(at) == expected

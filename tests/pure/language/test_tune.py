@@ -30,6 +30,13 @@ if k.is_punct and k.index < q.index:
 weight *= {decay} ** (q.index - k.index)
 return weight
 """
+TABLE = """
+weight = 1.0
+if k.is_first:
+    weight *= 3
+weight *= table(k.lower, {{"the": {the}, "cat": 2}}, {other})
+return weight
+"""
 SUM = """
 weight = 0.05
 if k.is_first:
@@ -343,3 +350,23 @@ def test_a_source_that_would_grow_too_long_stays() -> None:
     assert len(start.source) > 8180
     found = fit(start, maps_of(program("0.123 if k.is_first else 6.54")))
     assert found.after >= found.before
+
+
+def test_the_numbers_of_a_table_are_recovered() -> None:
+    target = maps_of(program(TABLE.format(the=7, other=0.5)))
+    start = program(TABLE.format(the=2, other=1))
+    assert as_product(start, literals(start)) is not None
+    found = fit(start, target)
+    assert found.after > 0.99 > found.before
+
+
+def test_a_table_fits_alike_as_a_product_and_through_the_evaluator() -> None:
+    start = program(TABLE.format(the=2, other=1))
+    product = as_product(start, literals(start))
+    assert product is not None
+    evaluator, target = Evaluator(FEATURES), maps_of(program(TABLE.format(the=7, other=0.5)))
+    parts = [list(range(len(FEATURES)))]
+    constants = torch.tensor([[literal.value for literal in literals(start)]], dtype=torch.float64)
+    product_loss = ProductLoss(product, evaluator, [target], parts)
+    general = GeneralLoss(start.body, literals(start), [evaluator], [target], parts)
+    torch.testing.assert_close(product_loss.ious(constants), general.ious(constants), atol=1e-6, rtol=0)
