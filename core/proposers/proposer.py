@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.proposers.llm.budget import Terms
     from core.proposers.llm.provider import Provider
 
-    Maps = Mapping[str, np.ndarray]  # sentence -> a layer's [head, query, key], of the heads asked for
+    Maps = Mapping[str, np.ndarray]  # sentence -> a layer's [head, query, key]
 
 
 def limit(
@@ -59,10 +59,8 @@ class Layers(Protocol):
     def describe(self) -> str:
         """What it chooses from, for the job's notes."""
 
-    def over_layers(
-        self, layers: Sequence[int], read: Callable[[int], Maps]
-    ) -> Iterator[tuple[int, list[ParsedProgram]]]:
-        """Layer after layer, in order, a program for each head whose maps `read` gives of that layer."""
+    def over_layers(self, heads: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, list[ParsedProgram]]]:
+        """Layer after layer, in order, a program for each of these heads of it."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +72,12 @@ class Material:
     is_causal: bool
     device: str | torch.device
     halving: Halving  # takes fewer heads at a time where memory runs out
+    read: Callable[[int], Maps]  # a layer's attention on every sentence of both, of all heads
 
 
 @dataclass(frozen=True)
 class LayerByLayer:
-    """Proposes for a layer's heads together, knowing nothing of a head but its attention."""
+    """Proposes for a layer's heads together, from their attention and that of other heads."""
 
     prepare: Callable[[Material, Any], Layers]  # with the limits
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from core.features import Features
-from core.language import Evaluator, ParsedProgram
+from core.language import Evaluator, Looks, ParsedProgram
 from core.maps import batches, cell_count, iou_from_l1, l1_distances, pack_tensor, places
 from core.scoring.intervals import mean_interval
 from core.types import Estimate, Failure, HeadId, Score, Split
@@ -57,12 +57,17 @@ def program_maps(
     features: Features,
     is_causal: bool,
     device: str | torch.device = "cpu",
+    looks: Looks | None = None,
 ) -> ProgramMaps:
-    """Every program's attention on every sentence of `features`; cells lie on `device`."""
+    """Every program's attention on every sentence of `features`; cells lie on `device`.
+
+    `looks` holds the maps, by sentence of `features`, of the heads that programs look at.
+    """
     cells: list[torch.Tensor] = []
     failures: dict[tuple[int, int], Failure] = {}
     for rows in batches(features.lengths, range(len(features)), tokens=_BATCH_TOKENS):
-        evaluator = Evaluator(features.select(rows), is_causal, device)
+        seen = None if looks is None else SomeLooks(looks, rows)
+        evaluator = Evaluator(features.select(rows), is_causal, device, looks=seen)
         lengths = [int(features.lengths[row]) for row in rows]
         batch = [torch.zeros(len(programs), cell_count(n, is_causal), device=device) for n in lengths]
         for at, program in enumerate(programs):
@@ -74,6 +79,26 @@ def program_maps(
     return ProgramMaps(
         tuple(program.id for program in programs), features.sentences, tuple(cells), failures, is_causal
     )
+
+
+class SomeLooks(Mapping[HeadId, list[Any]]):
+    """What heads give on some of the sentences."""
+
+    def __init__(self, looks: Looks, rows: Sequence[int]) -> None:
+        self._looks, self._rows = looks, rows
+
+    def __getitem__(self, head: HeadId) -> list[Any]:
+        maps = self._looks[head]
+        return [maps[row] for row in self._rows]
+
+    def __iter__(self) -> Iterator[HeadId]:
+        return iter(self._looks)
+
+    def __len__(self) -> int:
+        return len(self._looks)
+
+    def __contains__(self, head: object) -> bool:
+        return head in self._looks
 
 
 def in_blocks(items: Sequence[Item], cells: int) -> list[Sequence[Item]]:

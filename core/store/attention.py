@@ -12,7 +12,8 @@ the layer files, replacing each in one step. Killed at any point, what was finis
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -183,6 +184,10 @@ class AttentionReader:
             return found.weights
         raise KeyError(f"no attention of {head} on sentence {sentence}")
 
+    def looks(self, sentences: Sequence[str]) -> HeadMapsOnDisk:
+        """What programs look at: every head's maps of these sentences, in this order, read when asked for."""
+        return HeadMapsOnDisk(self.restricted(sentences), tuple(sentences))
+
     def _open(self, layer: int) -> pq.ParquetFile:
         path = layer_path(self.folder, layer)
         if not path.is_file():
@@ -203,6 +208,47 @@ class AttentionReader:
             for head, name, n, stored in zip(*(column.to_pylist() for column in table.columns), strict=True):
                 if (sentence is None or name == sentence) and (self.only is None or name in self.only):
                     yield AttentionMap(HeadId(layer, head), name, from_bytes(stored, n, is_causal))
+
+
+_LOOK_BYTES = 2**27  # of maps that were looked at last
+
+
+class HeadMapsOnDisk(Mapping[HeadId, list[np.ndarray]]):
+    """Maps float16 [query, key] by head, those asked for last in memory."""
+
+    def __init__(self, reader: AttentionReader, sentences: tuple[str, ...]) -> None:
+        self._reader, self._sentences = reader, sentences
+        self._held: OrderedDict[HeadId, list[np.ndarray]] = OrderedDict()
+
+    def __contains__(self, head: object) -> bool:
+        return (
+            isinstance(head, HeadId)
+            and layer_path(self._reader.folder, head.layer).is_file()
+            and bool(self._maps(head))
+        )
+
+    def __getitem__(self, head: HeadId) -> list[np.ndarray]:
+        maps = self._maps(head)
+        if not maps:
+            raise KeyError(head)
+        return maps
+
+    def __iter__(self) -> Iterator[HeadId]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def _maps(self, head: HeadId) -> list[np.ndarray]:
+        if head not in self._held:
+            found = {one.sentence: one.weights.astype(np.float16) for one in self._reader.head(head)}
+            self._held[head] = [found[sentence] for sentence in self._sentences] if found else []
+            while len(self._held) > 1 and self._bytes() > _LOOK_BYTES:
+                self._held.popitem(last=False)
+        return self._held[head]
+
+    def _bytes(self) -> int:
+        return sum(one.nbytes for maps in self._held.values() for one in maps)
 
 
 def layer_path(folder: Path, layer: int) -> Path:

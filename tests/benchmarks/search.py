@@ -25,12 +25,12 @@ from core.corpus import load_corpus
 from core.features import Features
 from core.language import ParsedProgram, parse
 from core.proposers import SearchLimits
-from core.proposers.search.propose import Search, prepare_search
+from core.proposers.search.propose import prepare_search
 from core.scoring import BASELINES, program_maps, sentence_ious
 from core.store import Workspace
 from core.store.attention import AttentionReader
 from core.store.tokens import TokenStore
-from core.types import ModelInfo, Sentence, Split
+from core.types import ModelInfo, Split
 
 LONG = range(50, 121)  # tokens
 LONG_PASSAGES = 60
@@ -53,8 +53,10 @@ def main() -> None:
     for rules in map(int, options.rules.split(",")):
         limits = SearchLimits(rules, LEAST_GAINS.get(rules, 0.003))
         started = time.perf_counter()
-        search = prepare_search(features[Split.TRAIN], features[Split.VALIDATION], info.is_causal, limits)
-        found = _found(search, reader, sentences, info)
+        chooser = reader.restricted({s.id for s in sentences if s.split != Split.TEST})
+        splits = features[Split.TRAIN], features[Split.VALIDATION]
+        search = prepare_search(*splits, info.is_causal, limits, read=chooser.layer)
+        found = dict(search.over_layers({layer: range(info.heads) for layer in range(info.layers)}))
         seconds = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"\nat most {rules} rules, each worth {limits.least_gain} IoU")
@@ -63,11 +65,6 @@ def main() -> None:
         _report(found, features, reader, genres, info)
         if options.long:
             _report_long(found, options.long, options.models, info)
-
-
-def _found(search: Search, reader: AttentionReader, sentences: list[Sentence], info: ModelInfo) -> Programs:
-    chooser = reader.restricted({s.id for s in sentences if s.split != Split.TEST})
-    return dict(search.over_layers(range(info.layers), chooser.layer))
 
 
 def _report(
@@ -80,7 +77,9 @@ def _report(
     baselines = [parse(source) for source in BASELINES.values()]
     library = list({p.id: p for p in [*baselines, *(p for row in found.values() for p in row)]}.values())
     produced = {
-        split: program_maps(library, features[split], info.is_causal)
+        split: program_maps(
+            library, features[split], info.is_causal, looks=reader.looks(features[split].sentences)
+        )
         for split in (Split.VALIDATION, Split.TEST)
     }
     place = {program.id: at for at, program in enumerate(library)}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from core.audit import Audit, Figure, Finding, ProgramSubject, at_most
 from core.corpus import CorpusSource
@@ -74,12 +72,9 @@ class _Vowels:
     def describe(self) -> str:
         return "looking for vowels"
 
-    def over_layers(
-        self, layers: Sequence[int], read: Callable[[int], Mapping[str, np.ndarray]]
-    ) -> Iterator[tuple[int, list[ParsedProgram]]]:
-        for layer in layers:
-            heads = len(next(iter(read(layer).values())))
-            yield layer, [self.program] * heads
+    def over_layers(self, heads: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, list[ParsedProgram]]]:
+        for layer, wanted in heads.items():
+            yield layer, [self.program] * len(wanted)
 
 
 def _prepare(material: Material, limits: VowelLimits) -> _Vowels:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from core.corpus import require_splits
@@ -54,17 +53,14 @@ def search_programs(
     chooser = attention.restricted({passage.id for passage in passages if passage.split != Split.TEST})
     events.progress("preparing candidate programs", 0, 0)
     splits = (features[Split.TRAIN], features[Split.VALIDATION])
-    material = Material(*splits, info.is_causal, device_of(job.place), Halving(events.note))
+    material = Material(*splits, info.is_causal, device_of(job.place), Halving(events.note), chooser.layer)
     search = _prepared(proposer, material, task.limits)
     events.note(search.describe())
-
-    def read(layer: int) -> dict[str, np.ndarray]:
-        return chooser.layer(layer, heads[layer])
 
     total = sum(map(len, heads.values()))
     done = total - sum(len(heads[layer]) for layer in left)
     events.progress("finding programs", done, total)
-    for layer, programs in search.over_layers(left, read):
+    for layer, programs in search.over_layers({layer: heads[layer] for layer in left}):
         chosen = dict(zip(heads[layer], programs, strict=True))
         events.result(
             _layer_name(layer), _scored(layer, chosen, features, attention, info, events, proposer.name)
@@ -119,7 +115,8 @@ def score_programs(
         if f"{first}.json" not in finished:
             events.result(first, ProgramsFound(info.id, new_programs(programs, origin)))
         produced = {
-            split: program_maps(programs, found, info.is_causal, device) for split, found in features.items()
+            split: program_maps(programs, found, info.is_causal, device, attention.looks(found.sentences))
+            for split, found in features.items()
         }
         for layer, name in enumerate(names):
             if f"{name}.json" not in finished:
@@ -168,7 +165,8 @@ def _scored(
     maps = attention.layer(layer)
     scores: list[Score] = []
     for split, split_features in features.items():
-        produced = program_maps(distinct, split_features, info.is_causal)
+        looks = attention.looks(split_features.sentences)
+        produced = program_maps(distinct, split_features, info.is_causal, looks=looks)
         found = score(produced, maps, heads, split, with_js=split == Split.TEST)
         scores += [reached for reached in found if (reached.program, reached.head) in wanted]
     return ProgramsFound(

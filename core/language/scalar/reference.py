@@ -61,7 +61,7 @@ class Pair:
         self, tokens: Sequence[Token], query: int, key: int, looks: SentenceLooks | None = None
     ) -> None:
         self.tokens = tokens
-        self.looks = looks or {}
+        self.looks = {} if looks is None else looks
         self.parameters = {"q": query, "k": key}
         self.locals: dict[str, Scalar] = {}
 

@@ -41,7 +41,7 @@ class Batch:
         looks: Looks | None = None,
     ) -> None:
         self.features = features
-        self.looks = looks or {}
+        self.looks = {} if looks is None else looks
         self.rows = rows
         self.texts = texts
         self.device = device

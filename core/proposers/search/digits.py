@@ -21,20 +21,27 @@ def spelled(train: Values, chosen: Sequence[Chosen], maps: Mapping[str, np.ndarr
     pad = torch.nn.utils.rnn.pad_sequence
     none = targets.new_zeros(1, layout.cells)  # so that a head without rules has something to stack
     powers = pad([torch.stack([*map(train.of, head.rules), none[0]]) for head in chosen], batch_first=True)
-    logs = [torch.tensor([*head.constants, 0.0], dtype=torch.float64) for head in chosen]
-    constants = pad(logs, batch_first=True).exp()  # 1 where a head has no rule
+    logs = pad(
+        [torch.tensor([*head.constants, 0.0], dtype=torch.float64) for head in chosen], batch_first=True
+    )
+    looks = pad([torch.tensor([*(r.look is not None for r in head.rules), False]) for head in chosen], True)
+    constants = torch.where(looks, logs.abs(), logs.exp())  # 1 where a head has no rule
 
     def fit(tried: Tensor, only: Tensor | None) -> Tensor:
         heads = torch.arange(len(chosen)) if only is None else only
         if not len(heads):
             return torch.zeros(0, dtype=torch.float64)
-        logits = logits_of(tried.log().float().to(layout.device), powers[heads])
+        moved = torch.where(looks[heads], tried * logs[heads].sign(), tried.log())
+        logits = logits_of(moved.float().to(layout.device), powers[heads])
         return ious(layout, logits, targets[heads]).double().cpu()
 
     reached = fit(constants, None)
     unmoved = torch.ones_like(constants)
     _, spellings = rounded(fit, unmoved, constants, torch.zeros_like(reached), reached)
     return [
-        [text or spelt(1.0, FEWEST_DIGITS) for text in row[: len(head.rules)]]
+        [
+            ("-" if rule.look and log < 0 else "") + (text or spelt(1.0, FEWEST_DIGITS))
+            for text, rule, log in zip(row, head.rules, head.constants, strict=False)
+        ]
         for row, head in zip(spellings, chosen, strict=True)
     ]

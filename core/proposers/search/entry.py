@@ -16,6 +16,7 @@ def _prepare(material: Material, limits: SearchLimits) -> Layers:
         limits,
         material.device,
         material.halving,
+        material.read,
     )
 
 

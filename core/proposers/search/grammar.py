@@ -30,18 +30,53 @@ _SIMILARITIES = (0.1, 0.2, 0.3, 0.5)
 
 @dataclass(frozen=True)
 class Part:
-    """A condition or a law: its source, where `{t}` stands for `q` or `k`, and what a person calls it."""
+    """A condition or a law, and what a person calls it.
 
-    source: str
+    A condition on one token, `q` or `k`, is said in pieces between which the token's name stands.
+    """
+
+    pieces: tuple[str, ...]
     phrase: str
+
+    def of(self, token: str = "") -> str:
+        """Its source; of the token named."""
+        return token.join(self.pieces)
+
+    @property
+    def is_of_neighbour(self) -> bool:
+        """Whether a condition on one token is on the one before or after it."""
+        return self.pieces[-1].startswith((".prev", ".next"))
 
     @property
     def reads(self) -> frozenset[str]:
-        """Which of the two tokens the source names."""
-        return frozenset(token for token in ("q", "k") if re.search(rf"\b{token}\b", self.source))
+        """Which of the two tokens the source of a relation or a law names."""
+        return frozenset(token for token in ("q", "k") if re.search(rf"\b{token}\b", self.of()))
 
 
-FIRST = Part("{t}.is_first", phrase_of_flag("is_first"))
+@dataclass(frozen=True)
+class Compound(Part):
+    """Two conditions on one token."""
+
+    both: tuple[Part, Part]
+
+
+def compound(one: Part, other: Part) -> Compound:
+    """A token that meets both conditions; the second is of the token before or after, if one is."""
+    joined = f"{one.pieces[-1]} and {other.pieces[0]}"
+    pieces = (*one.pieces[:-1], joined, *other.pieces[1:])
+    phrase = f"{one.phrase} that are {other.phrase}"
+    for word, place in (("what follows ", "after"), ("what precedes ", "before")):
+        if other.phrase.startswith(word):
+            phrase = f"{one.phrase} {place} {other.phrase.removeprefix(word)}"
+    return Compound(pieces, phrase, (one, other))
+
+
+def _pairwise(source: str, phrase: str) -> Part:
+    """A part that names both tokens itself."""
+    return Part((source,), phrase)
+
+
+FIRST = Part(("", ".is_first"), phrase_of_flag("is_first"))
 
 
 @dataclass(frozen=True)
@@ -67,8 +102,8 @@ def grammar_of(train: Features, is_causal: bool) -> Grammar:
         relations=tuple(_relations(train, is_causal)),
         laws=tuple(_laws(is_causal)),
         sink_laws=(
-            Part("sqrt(q.index)", "more so further on"),
-            Part("min(q.index, 8)", "more so after a few tokens"),
+            _pairwise("sqrt(q.index)", "more so further on"),
+            _pairwise("min(q.index, 8)", "more so after a few tokens"),
         ),
     )
 
@@ -76,29 +111,30 @@ def grammar_of(train: Features, is_causal: bool) -> Grammar:
 def _token_conditions(train: Features, is_causal: bool) -> Iterator[Part]:
     for path in ("", ".prev", ".next"):
         for name in _names_of("boolean"):
-            yield Part(f"{{t}}{path}.{name}", via(path, phrase_of_flag(name)))
+            yield Part(("", f"{path}.{name}"), via(path, phrase_of_flag(name)))
     for name in _names_of("number"):
         for number in _SMALL:
-            yield Part(f"{{t}}.{name} == {number}", phrase_of_number(name, "==", number))
+            yield Part(("", f".{name} == {number}"), phrase_of_number(name, "==", number))
         for number in _BOUNDS:
-            yield Part(f"{{t}}.{name} < {number}", phrase_of_number(name, "<", number))
+            yield Part(("", f".{name} < {number}"), phrase_of_number(name, "<", number))
     for path, wanted in (("", _values()), (".prev", _NEIGHBOUR_VALUES), (".next", {"pos": 6})):
         for name, most in wanted.items():
             for value in _frequent(train, name, most):
-                yield Part(f"{{t}}{path}.{name} == {quoted(value)}", via(path, phrase_of_text(name, value)))
+                yield Part(("", f"{path}.{name} == {quoted(value)}"), via(path, phrase_of_text(name, value)))
     if not is_causal:
-        yield Part("{t}.next == None", "the last token")
+        yield Part(("", ".next == None"), "the last token")
     yield from _firsts(train)
+    yield Part(("count(", ", lower=", ".lower) > 0"), "words seen before")
 
 
 def _firsts(train: Features) -> Iterator[Part]:
     """The first token of a kind in a passage, which draws many heads as the very first token does."""
     for name in _repeating_flags():
-        source = f"{{t}}.{name} and count({{t}}, {name}=True) == 0"
-        yield Part(source, f"the first of {phrase_of_flag(name)}")
+        pieces = ("", f".{name} and count(", f", {name}=True) == 0")
+        yield Part(pieces, f"the first of {phrase_of_flag(name)}")
     for value in _frequent(train, "lower", _FIRST_VALUES):
-        source = f"{{t}}.lower == {quoted(value)} and count({{t}}, lower={quoted(value)}) == 0"
-        yield Part(source, f"the first of {phrase_of_text('lower', value)}")
+        pieces = ("", f".lower == {quoted(value)} and count(", f", lower={quoted(value)}) == 0")
+        yield Part(pieces, f"the first of {phrase_of_text('lower', value)}")
 
 
 def _names_of(kind: Kind) -> list[str]:
@@ -127,40 +163,42 @@ def _relations(train: Features, is_causal: bool) -> Iterator[Part]:
     yield from _distances(is_causal)
     yield from _same_texts()
     yield from _searches(train)
-    yield Part("k.sentence == q.sentence", "its own sentence")
-    yield Part("k.sentence == q.sentence - 1", "the sentence before")
-    yield Part("k.in_quotes == q.in_quotes", "the same side of quotation marks")
-    yield Part("k.sentence_position == q.sentence_position and k != q", "the same place in other sentences")
-    yield Part("k == q.head", "the word it depends on")
-    yield Part("k == q.head.head", "the word that its head depends on")
-    yield Part("k.head == q and k != q", "the words that depend on it")
-    yield Part("k.head == q.head and k != q", "words that depend on the same word")
-    yield Part("k.index * 2 < q.index", "the first half of what came before")
+    yield _pairwise("k.sentence == q.sentence", "its own sentence")
+    yield _pairwise("k.sentence == q.sentence - 1", "the sentence before")
+    yield _pairwise("k.in_quotes == q.in_quotes", "the same side of quotation marks")
+    yield _pairwise(
+        "k.sentence_position == q.sentence_position and k != q", "the same place in other sentences"
+    )
+    yield _pairwise("k == q.head", "the word it depends on")
+    yield _pairwise("k == q.head.head", "the word that its head depends on")
+    yield _pairwise("k.head == q and k != q", "the words that depend on it")
+    yield _pairwise("k.head == q.head and k != q", "words that depend on the same word")
+    yield _pairwise("k.index * 2 < q.index", "the first half of what came before")
     for least in _SIMILARITIES:
-        yield Part(f"similarity(q, k) > {least}", "words of like meaning")
+        yield _pairwise(f"similarity(q, k) > {least}", "words of like meaning")
 
 
 def _distances(is_causal: bool) -> Iterator[Part]:
-    yield Part("k == q", "itself")
-    yield Part("k == q.prev", "the token before")
+    yield _pairwise("k == q", "itself")
+    yield _pairwise("k == q.prev", "the token before")
     for d in _DISTANCES:
-        yield Part(f"q.index - k.index == {d}", f"the token {d} back")
+        yield _pairwise(f"q.index - k.index == {d}", f"the token {d} back")
     distance = _distance(is_causal)
     for reach in _REACHES:
-        yield Part(f"{distance} < {reach}", f"the nearest {reach} tokens")
+        yield _pairwise(f"{distance} < {reach}", f"the nearest {reach} tokens")
     if not is_causal:
-        yield Part("k == q.next", "the token after")
+        yield _pairwise("k == q.next", "the token after")
         for d in _DISTANCES:
-            yield Part(f"k.index - q.index == {d}", f"the token {d} ahead")
-        yield Part("k.index > q.index", "what comes after")
+            yield _pairwise(f"k.index - q.index == {d}", f"the token {d} ahead")
+        yield _pairwise("k.index > q.index", "what comes after")
 
 
 def _same_texts() -> Iterator[Part]:
     for name in ("lower", "lemma", "pos", "tag", "dep", "word"):
-        yield Part(f"k.{name} == q.{name} and k != q", f"tokens of the same {_NAMES[name]}")
-    yield Part('k.entity == q.entity and k.entity != "" and k != q', "names of the same kind")
-    yield Part("k.lower == q.lower", "the same token")
-    yield Part("k.word == q.word", "its own word")
+        yield _pairwise(f"k.{name} == q.{name} and k != q", f"tokens of the same {_NAMES[name]}")
+    yield _pairwise('k.entity == q.entity and k.entity != "" and k != q', "names of the same kind")
+    yield _pairwise("k.lower == q.lower", "the same token")
+    yield _pairwise("k.word == q.word", "its own word")
     for key, query in (("prev", ""), ("next", ""), ("prev.prev", ""), ("prev", "prev"), ("next", "next")):
         k, q = (
             ".".join(part for part in (token, path) if part) for token, path in (("k", key), ("q", query))
@@ -168,9 +206,9 @@ def _same_texts() -> Iterator[Part]:
         for name in ("lower", "pos", "tag"):
             phrase = f"keys whose {_side(key)} has the {_NAMES[name]} of the {_side(query) or 'query'}"
             if not (name == "lower" and (key, query) == ("prev", "")):
-                yield Part(f"{k}.{name} == {q}.{name} and k != q", phrase)
-    yield Part("k.prev.lower == q.lower and k != q", "what followed the same word before")
-    yield Part(
+                yield _pairwise(f"{k}.{name} == {q}.{name} and k != q", phrase)
+    yield _pairwise("k.prev.lower == q.lower and k != q", "what followed the same word before")
+    yield _pairwise(
         "k.prev.lower == q.lower and k.prev.prev.lower == q.prev.lower and k != q",
         "what followed the same two words before",
     )
@@ -179,28 +217,28 @@ def _same_texts() -> Iterator[Part]:
 def _searches(train: Features) -> Iterator[Part]:
     for name in _repeating_flags():
         found = f"last(q, {name}=True)"
-        yield Part(f"k == {found}", f"the latest of {phrase_of_flag(name)}")
-        yield Part(f"k.prev == {found}", f"what follows the latest of {phrase_of_flag(name)}")
+        yield _pairwise(f"k == {found}", f"the latest of {phrase_of_flag(name)}")
+        yield _pairwise(f"k.prev == {found}", f"what follows the latest of {phrase_of_flag(name)}")
     for name in ("lower", "pos", "tag", "dep"):
-        yield Part(f"k == last(q, {name}=q.{name})", f"the latest token of the same {_NAMES[name]}")
-    yield Part("k.prev == last(q, lower=q.lower)", "what followed the same word last time")
+        yield _pairwise(f"k == last(q, {name}=q.{name})", f"the latest token of the same {_NAMES[name]}")
+    yield _pairwise("k.prev == last(q, lower=q.lower)", "what followed the same word last time")
     for value in _frequent(train, "pos", 10):
-        yield Part(f"k == last(q, pos={quoted(value)})", f"the latest of {phrase_of_text('pos', value)}")
+        yield _pairwise(f"k == last(q, pos={quoted(value)})", f"the latest of {phrase_of_text('pos', value)}")
 
 
 def _laws(is_causal: bool) -> Iterator[Part]:
     distance = _distance(is_causal)
-    yield Part(distance, "what is near")
-    yield Part(f"sqrt({distance})", "what is near")
+    yield _pairwise(distance, "what is near")
+    yield _pairwise(f"sqrt({distance})", "what is near")
     for cap in _CAPS:
-        yield Part(f"min({distance}, {cap})", "what is near")
-    yield Part("k.index", "what comes early")
-    yield Part("sqrt(k.index)", "what comes early")
-    yield Part("k.length", "short tokens")
-    yield Part("k.sentence_position", "the beginnings of sentences")
-    yield Part("abs(q.sentence - k.sentence)", "nearby sentences")
-    yield Part("count(k, lower=k.lower)", "words that are new")
-    yield Part("1 - similarity(q, k)", "words of like meaning")
+        yield _pairwise(f"min({distance}, {cap})", "what is near")
+    yield _pairwise("k.index", "what comes early")
+    yield _pairwise("sqrt(k.index)", "what comes early")
+    yield _pairwise("k.length", "short tokens")
+    yield _pairwise("k.sentence_position", "the beginnings of sentences")
+    yield _pairwise("abs(q.sentence - k.sentence)", "nearby sentences")
+    yield _pairwise("count(k, lower=k.lower)", "words that are new")
+    yield _pairwise("1 - similarity(q, k)", "words of like meaning")
 
 
 def quoted(text: str) -> str:

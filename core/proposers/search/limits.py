@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from core.proposers.proposer import limit
 from core.types import Bounds
 
+LOOKS = ("none", "earlier", "layer")
+
 
 @dataclass(frozen=True)
 class SearchLimits:
@@ -20,6 +22,14 @@ class SearchLimits:
         offered=(1, 40),
         told="≤ {} rules",
         key="rules",
+    )
+    look: str = limit(
+        "layer",
+        "Other heads",
+        "which heads a program may look at: none, earlier layers', or lower ones of its layer too",
+        choices=LOOKS,
+        told="looks at: {}",
+        key="look",
     )
     least_gain: float = limit(
         0.003,

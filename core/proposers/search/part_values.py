@@ -8,9 +8,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from core.proposers.search.grammar import FIRST, Grammar, Part
+from core.proposers.search.grammar import FIRST, Compound, Grammar, Part
 from core.proposers.search.layout import Layout
+from core.proposers.search.looks import HeadLaws
 from core.proposers.search.rule import Rule
+from core.types import HeadId
 
 _NEARLY_ALL = 0.97
 
@@ -18,14 +20,16 @@ _NEARLY_ALL = 0.97
 class Values:
     """The parts of `grammar` on the sentences of `layout`; parts that fail there are left out."""
 
-    def __init__(self, layout: Layout, grammar: Grammar) -> None:
+    def __init__(
+        self, layout: Layout, grammar: Grammar, laws: HeadLaws | None = None, split: int = 0
+    ) -> None:
+        """`laws` are those of other heads, if rules may look at them, on these sentences and others."""
         self.layout = layout
+        self.head_laws, self._split = laws, split
         self.words = _words(layout)  # int64 [padded token]
         texts = layout.features.texts
         self._word_of = {text: at for at, text in enumerate(texts)}
-        self._tokens = {
-            part: layout.token_values(part.source.format(t="k")) for part in (FIRST, *grammar.tokens)
-        }
+        self._tokens = {part: layout.token_values(part.of("k")) for part in (FIRST, *grammar.tokens)}
         self._relations = self._pairs(grammar.relations, torch.bool)
         self._laws = self._pairs((*grammar.laws, *grammar.sink_laws), torch.float32)
         self.grammar = replace(
@@ -36,7 +40,7 @@ class Values:
 
     def _pairs(self, parts: Sequence[Part], dtype: torch.dtype) -> dict[Part, Tensor]:
         """Row cells [cell] of each part that can be evaluated on all sentences."""
-        found = {part: self.layout.values(part.source) for part in parts}
+        found = {part: self.layout.values(part.of()) for part in parts}
         rows, is_real = self.layout.square, self.layout.is_real
         return {
             part: (values[rows] * is_real).to(dtype) for part, values in found.items() if values is not None
@@ -44,7 +48,14 @@ class Values:
 
     def token(self, part: Part) -> Tensor:
         """A condition on one token, float32 [padded token]."""
+        if isinstance(part, Compound):
+            return self._tokens[part.both[0]] * self._tokens[part.both[1]]
         return self._tokens[part]
+
+    def look(self, head: HeadId) -> Tensor:
+        """The logarithm of what another head gives, float32 [row cell]."""
+        assert self.head_laws is not None, "rules that look come from a search that may"
+        return self.head_laws.layer(head.layer, self._split)[head.head].float()
 
     def relation(self, part: Part) -> Tensor:
         """A condition on both tokens, bool [row cell]."""
@@ -53,10 +64,12 @@ class Values:
     def of(self, rule: Rule) -> Tensor:
         """What a rule's constant is raised to, float32 [row cell]; 0 where its conditions do not hold."""
         values = self._laws[rule.law] if rule.law else self.layout.is_real.float()
+        if rule.look:
+            values = self.look(rule.look)
         if rule.query:
-            values = values * self._tokens[rule.query][self.layout.query]
+            values = values * self.token(rule.query)[self.layout.query]
         if rule.key:
-            values = values * self._tokens[rule.key][self.layout.key]
+            values = values * self.token(rule.key)[self.layout.key]
         if rule.relation:
             values = values * self._relations[rule.relation]
         if rule.query_words:

@@ -11,26 +11,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 
 from core.features import Features
-from core.language import ParsedProgram, parse
+from core.language import Looks, ParsedProgram, parse
 from core.maps import first_within
 from core.models.device import Halving
 from core.proposers.search.digits import spelled
 from core.proposers.search.grammar import grammar_of
 from core.proposers.search.layout import Layout
 from core.proposers.search.limits import SearchLimits
+from core.proposers.search.looks import HeadLaws, HeadMaps, Maps
 from core.proposers.search.part_values import Values, distinct
 from core.proposers.search.screen import Screen
 from core.proposers.search.select import select
 from core.proposers.search.write import written
 from core.scoring import BASELINES, ProgramMaps, program_maps, sentence_ious
+from core.types import HeadId
 
 _CELLS = 2**17  # query-key pairs of each split that are worked on; of a longer corpus the first passages
-
-Maps = Mapping[str, np.ndarray]  # sentence -> a layer's [head, query, key]
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,7 @@ class Search:
     baseline_maps: ProgramMaps  # on validation
     is_causal: bool
     limits: SearchLimits
+    read: Callable[[int], Maps]  # a layer's maps of all heads
     halving: Halving = field(default_factory=Halving)  # of a layer's heads, where memory runs out
 
     @property
@@ -56,36 +56,51 @@ class Search:
         device = self.train.layout.device
         return f"choosing from {self.rules:,} rules and sets of words, on {device}"
 
-    def propose(self, maps: Maps) -> list[ParsedProgram]:
+    def propose(self, maps: Maps, owners: Sequence[HeadId] = ()) -> list[ParsedProgram]:
         """A program for each head of a layer, whose maps of every train and validation sentence these are.
 
-        The baseline that fits best on validation, where the rules do not beat it.
+        The baseline that fits best on validation, where the rules do not beat it. `owners` says which heads
+        these are, where their programs may look at other heads.
         """
         heads = range(next(iter(maps.values())).shape[0])
 
         def of_heads(part: Sequence[int]) -> list[ParsedProgram]:
-            return self._propose({name: held[part[0] : part[-1] + 1] for name, held in maps.items()})
+            held = {name: found[part[0] : part[-1] + 1] for name, found in maps.items()}
+            return self._propose(held, owners[part[0] : part[-1] + 1])
 
         return [program for _, found in self.halving.run(heads, of_heads) for program in found]
 
-    def _propose(self, maps: Maps) -> list[ParsedProgram]:
+    def propose_for(self, layer: int, heads: Sequence[int]) -> list[ParsedProgram]:
+        """`propose` for these heads of a layer."""
+        maps = {name: held[list(heads)] for name, held in self.read(layer).items()}
+        return self.propose(maps, [HeadId(layer, head) for head in heads] if self.may_look else ())
+
+    def _propose(self, maps: Maps, owners: Sequence[HeadId]) -> list[ParsedProgram]:
         baseline_ious = sentence_ious(self.baseline_maps, maps).mean(-1)
         best = [self.baselines[at] for at in baseline_ious.argmax(0)]
         if self.screen is None:
             return best
-        chosen = select(self.screen, self.validation, maps, self.limits)
+        chosen = select(self.screen, self.validation, maps, self.limits, owners)
         constants = spelled(self.train, chosen, maps)
         found = [parse(written(one.rules, texts)) for one, texts in zip(chosen, constants, strict=True)]
         features = self.validation.layout.features
-        ious = sentence_ious(program_maps(found, features, self.is_causal), maps).mean(-1)
+        looks = self._looks(features, found)
+        ious = sentence_ious(program_maps(found, features, self.is_causal, looks=looks), maps).mean(-1)
         return [
             program if ious[head, head] > baseline_ious[:, head].max() else best[head]
             for head, program in enumerate(found)
         ]
 
-    def over_layers(
-        self, layers: Sequence[int], read: Callable[[int], Maps]
-    ) -> Iterator[tuple[int, list[ParsedProgram]]]:
+    @property
+    def may_look(self) -> bool:
+        """Whether programs may look at other heads."""
+        return self.train.head_laws is not None
+
+    def _looks(self, features: Features, programs: Sequence[ParsedProgram]) -> Looks | None:
+        heads = sorted({head for program in programs for head in program.looks})
+        return HeadMaps(features, heads, self.read) if heads else None
+
+    def over_layers(self, heads: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, list[ParsedProgram]]]:
         """`propose` for layer after layer, in order; on a CPU as many at a time as there are cores."""
         on_cpu = self.train.layout.device.type == "cpu"
         with ThreadPoolExecutor(
@@ -93,7 +108,13 @@ class Search:
             initializer=torch.set_num_threads,  # of this thread alone
             initargs=(1,),
         ) as pool:
-            yield from zip(layers, pool.map(lambda layer: self.propose(read(layer)), layers), strict=True)
+            found = pool.map(lambda layer: self.propose_for(layer, heads[layer]), heads)
+            yield from zip(heads, found, strict=True)
+
+
+def no_maps(layer: int) -> Maps:
+    """What a search reads that was handed no reader."""
+    raise TypeError(f"layer {layer} is to be read, but the search was not told how")
 
 
 def prepare_search(
@@ -103,27 +124,33 @@ def prepare_search(
     limits: SearchLimits | None = None,
     device: str | torch.device = "cpu",
     halving: Halving | None = None,
+    read: Callable[[int], Maps] | None = None,
 ) -> Search:
     """A search over every rule that the grammar gives for these sentences.
 
-    `halving` takes fewer heads at a time where memory runs out.
+    `halving` takes fewer heads at a time where memory runs out. `read` gives a layer's maps of all heads on
+    every sentence of both; without it no program looks at another head.
     """
     device = torch.device(device)
     train, validation = (
         split.select(range(first_within(split.lengths, is_causal, _CELLS))) for split in (train, validation)
     )
-    values = Values(Layout(train, is_causal, device), grammar_of(train, is_causal))
+    limits = limits or SearchLimits()
+    layouts = [Layout(split, is_causal, device) for split in (train, validation)]
+    laws = None if limits.look == "none" or read is None else HeadLaws(layouts, read)
+    values = Values(layouts[0], grammar_of(train, is_causal), laws)
     values.grammar = distinct(values.grammar, values)
-    held_out = Values(Layout(validation, is_causal, device), values.grammar)
+    held_out = Values(layouts[1], values.grammar, laws, split=1)
     baselines = tuple(parse(source) for source in BASELINES.values())
     says_something = bool(values.grammar.tokens and values.grammar.relations)
     return Search(
-        Screen(values) if says_something else None,
+        Screen(values, limits.look == "layer") if says_something else None,
         values,
         held_out,
         baselines,
         program_maps(baselines, validation, is_causal),
         is_causal,
-        limits or SearchLimits(),
+        limits,
+        read or no_maps,
         halving or Halving(),
     )

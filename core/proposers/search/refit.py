@@ -74,7 +74,7 @@ def refit(
     A step is a rate times the gradient over the spread of a rule's values under the weights, which is 2 where
     all rows ask for more. The rate of each constant grows while its steps agree and halves when they turn.
     """
-    limit = torch.where(values.amax(2) > 1, 1.5, _LARGEST)  # a law's constant is raised to powers
+    limit = torch.where(values.abs().amax(2) > 1, 1.5, _LARGEST)  # a law's constant is raised to powers
     places, best = constants.clone(), constants.clone()
     reached = constants.new_full((len(constants),), -1.0)
     rates = torch.full_like(places, _FIRST_RATE)

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 
 from core.proposers.search.grammar import Part, quoted
+from core.proposers.search.looks import FLOOR
 from core.proposers.search.phrases import phrase_of_words
+from core.types import HeadId
 
 _IS_ONE_TERM = re.compile(r"[\w.]+|\w+\(.*\)")
 
@@ -19,6 +21,7 @@ class Rule:
     key: Part | None = None  # of `{t}` = k
     relation: Part | None = None
     law: Part | None = None
+    look: HeadId | None = None  # a head; the law is the logarithm of what it gives, and the constant a power
     query_words: tuple[str, ...] = ()  # texts in lower case, one of which the query has
     key_words: tuple[str, ...] = ()
 
@@ -26,11 +29,11 @@ class Rule:
     def condition(self) -> str:
         """Source of all conditions together; empty if there is none."""
         parts = [
-            self.query.source.format(t="q") if self.query else "",
+            self.query.of("q") if self.query else "",
             _membership("q", self.query_words),
-            self.key.source.format(t="k") if self.key else "",
+            self.key.of("k") if self.key else "",
             _membership("k", self.key_words),
-            self.relation.source if self.relation else "",
+            self.relation.of() if self.relation else "",
         ]
         return " and ".join(part for part in parts if part)
 
@@ -42,14 +45,17 @@ class Rule:
     def lines(self, constant: str) -> list[str]:
         """The statements of this rule, as they stand in a program's body."""
         effect = f"weight *= {constant}"
+        if self.look:
+            effect = f'weight *= (look("{self.look}", q, k) + {FLOOR}) ** {constant}'
         if self.law:
-            law = self.law.source
+            law = self.law.of()
             effect += f" ** {law}" if _IS_ONE_TERM.fullmatch(law) else f" ** ({law})"
         return [f"if {self.condition}:", f"    {effect}"] if self.condition else [effect]
 
     def phrase(self) -> str:
         """What the rule favours, if its constant is above 1: "the first token (from punctuation)"."""
-        keys = [part.phrase for part in (self.relation, self.key) if part]
+        keys = [str(self.look)] if self.look else []
+        keys += [part.phrase for part in (self.relation, self.key) if part]
         keys += [phrase_of_words(self.key_words)] if self.key_words else []
         if self.law:
             keys = [", ".join([*keys, self.law.phrase])]

@@ -10,17 +10,20 @@ lack. There, if nearly all rows ask for the same, the gain is what they lack.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from core.proposers.search.grammar import FIRST
+from core.proposers.search.grammar import FIRST, Compound, compound
+from core.proposers.search.looks import best_looks, spread_under
 from core.proposers.search.part_values import Values
 from core.proposers.search.refit import Fields, spread_of
 from core.proposers.search.rule import Rule
+from core.types import HeadId
 
 _LEAST_ROWS = 20  # of train on which a rule must have something to say
+_LEAST_TOKENS = 8  # of train that two conditions on one token must both hold of
 _LEAST_WORDS = 10  # occurrences of a word that can enter a set
 _LARGEST_SET = 8
 _RIDGE = 1e-5  # variance that every rule is taken to have more than it shows
@@ -34,8 +37,9 @@ Gain = tuple[float, Rule]
 class Screen:
     """The candidates of a grammar on the training sentences, ready for any gradient."""
 
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Values, same_layer: bool = True) -> None:
         self.values = values
+        self.same_layer = same_layer  # whether heads may look at those of their own layer
         layout, grammar = values.layout, values.grammar
         self.layout = layout
         self.tokens = torch.stack([values.token(part) for part in grammar.tokens], 1)  # [token, part]
@@ -45,6 +49,8 @@ class Screen:
         self.share = layout.to_squares(layout.share[None])[0]
         self.token_share = torch.zeros(layout.tokens, device=layout.device)
         self.token_share[layout.query] = layout.share
+        # Of two conditions on one token the first is on the token itself, not on a neighbour.
+        self.own = [at for at, part in enumerate(grammar.tokens) if not part.is_of_neighbour]
         self._relate()
         self._count()
 
@@ -70,13 +76,18 @@ class Screen:
         self.enough_pairs = tokens.T @ sees.float() >= _LEAST_ROWS  # [query part, key part]
         self.enough_queries = related.float().T @ tokens >= _LEAST_ROWS  # [relation, query part]
         self.enough_keys = reached.float().T @ tokens >= _LEAST_ROWS  # [relation, key part]
+        both = tokens[:, self.own].T @ tokens
+        alone = tokens.sum(0)
+        differs = (both < alone) & (both < alone[self.own, None])
+        self.enough_both = (both >= _LEAST_TOKENS) & differs
         words = self.values.words
         self.word_counts = torch.bincount(words[words >= 0], minlength=len(self.layout.features.texts))
 
-    def rank(self, found: Fields, faint: bool = False) -> list[list[Gain]]:
+    def rank(self, found: Fields, faint: bool = False, owners: Sequence[HeadId] = ()) -> list[list[Gain]]:
         """For each head candidates with their gain, largest first; with `faint`, also for faint tokens.
 
-        For that the slopes of H heads are followed by H more, of what the heads lack.
+        For that the slopes of H heads are followed by H more, of what the heads lack. `owners` says which
+        heads of one layer these are, where rules may look at other heads.
         """
         slopes = found.ascent
         if faint:
@@ -92,6 +103,10 @@ class Screen:
                 ranked[head] += [(gain, rule_at(at)) for gain, at in zip(row, where, strict=True) if gain > 0]
         for head, sets in enumerate(self._word_sets(gradient, weights, seen)):
             ranked[head] += sets
+        for head, looks in enumerate(self._looks(found, owners)):
+            ranked[head] += [(gain, Rule(look=looked)) for gain, looked in looks]
+        for head, compounds in enumerate(self._compounds(gradient, weights, seen)):
+            ranked[head] += compounds
         return [sorted(gains, key=lambda gain: -gain[0]) for gains in ranked]
 
     def again(self, found: Fields, shortlists: list[list[Rule]]) -> list[list[Gain]]:
@@ -103,6 +118,47 @@ class Screen:
             gains = _gain(powers @ found.ascent[head], spread).tolist()
             ranked.append(sorted(zip(gains, rules, strict=True), key=lambda gain: -gain[0]))
         return ranked
+
+    def _looks(self, found: Fields, owners: Sequence[HeadId]) -> list[list[tuple[float, HeadId]]]:
+        laws = self.values.head_laws
+        if laws is None or not owners:
+            return []
+        return best_looks(
+            laws, self.layout, owners, found.ascent, found.weights, 0, self.same_layer, _gain, _KEPT
+        )
+
+    def _compounds(
+        self, gradient: Tensor, weights: Tensor, seen: tuple[Tensor, Tensor]
+    ) -> Iterator[list[Gain]]:
+        """For each head the best two conditions on one key, and on one query for the first token."""
+        key_slope, key_spread = self._over_queries(gradient), self._over_queries(weights * self.share)
+        tokens = self.values.grammar.tokens
+        first = tokens.index(FIRST) if FIRST in tokens else None
+        for head in range(len(weights)):
+            found = [
+                (gain, Rule(key=part)) for gain, part in self._best_pairs(key_slope[head], key_spread[head])
+            ]
+            if first is not None:
+                best = self._best_pairs(*(part[head, :, first] for part in seen))
+                found += [(gain, Rule(key=FIRST, query=part)) for gain, part in best]
+            yield found
+
+    def _best_pairs(self, slope: Tensor, spread: Tensor) -> Iterator[tuple[float, Compound]]:
+        """Pairs of conditions that gain most beyond either alone, of slopes and spreads [token]."""
+        of_one = self.tokens[:, self.own]
+        gains = _gain(
+            ((of_one * slope[:, None]).T @ self.tokens)[None],
+            ((of_one * spread[:, None]).T @ self.tokens)[None],
+        )[0]
+        gains = gains * self.enough_both * _SET_PENALTY
+        best, places = gains.flatten().topk(min(_KEPT, gains.numel()))
+        for gain, at in zip(best.tolist(), places.tolist(), strict=True):
+            one, other = divmod(at, len(self.values.grammar.tokens))
+            if gain > 0:
+                yield (
+                    gain,
+                    compound(self.values.grammar.tokens[self.own[one]], self.values.grammar.tokens[other]),
+                )
 
     def _kinds(
         self, gradient: Tensor, weights: Tensor, slopes: Tensor, held: Tensor, seen: tuple[Tensor, Tensor]
@@ -152,14 +208,7 @@ class Screen:
 
     def _law_spread(self, weights: Tensor) -> Tensor:
         """Variance of each law under the weights, averaged over rows: [head, law]."""
-        total = weights.new_zeros(len(weights), len(self.laws))
-        for block, held in self.layout.row_views(weights):
-            law = self.law_values[:, block.cells].view(len(self.laws), -1, block.keys)
-            mean = torch.einsum("hrk,lrk->hlr", held, law)
-            square = torch.einsum("hrk,lrk->hlr", held, law.square())
-            share = self.layout.share[block.cells].view(-1, block.keys)[:, 0]
-            total += (square - mean.square()).clamp(min=0) @ share
-        return total
+        return spread_under(self.layout, weights, self.law_values)
 
     def _word_sets(
         self, gradient: Tensor, weights: Tensor, seen: tuple[Tensor, Tensor]

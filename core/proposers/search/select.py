@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from core.proposers.search.part_values import Values
 from core.proposers.search.refit import fields, ious, logits_of, refit
 from core.proposers.search.rule import Rule
 from core.proposers.search.screen import Screen
+from core.types import HeadId
 
 _PER_ROUND = 2  # rules added between two refits
 _SCREEN_EVERY = 2  # rounds; between, the best of the last screening are ranked again
@@ -112,11 +113,18 @@ def _worth(
 
 
 def select(
-    screen: Screen, validation: Values, maps: Mapping[str, np.ndarray], limits: SearchLimits
+    screen: Screen,
+    validation: Values,
+    maps: Mapping[str, np.ndarray],
+    limits: SearchLimits,
+    owners: Sequence[HeadId] = (),
 ) -> list[Chosen]:
-    """Each head's rules. `maps` gives a layer's [head, query, key] of every train and validation sentence."""
+    """Each head's rules. `maps` gives a layer's [head, query, key] of every train and validation sentence.
+
+    `owners` says which heads these are, where rules may look at other heads.
+    """
     fits = empty_fits(screen.values, screen.layout.targets(maps))
-    _grow(screen, fits, limits)
+    _grow(screen, fits, limits, owners)
     held_out = fits_of(validation, validation.layout.targets(maps), fits)
     _prune(screen.layout, fits, validation.layout, held_out, limits)
     with_rules = [at for at, fit in enumerate(fits) if fit.rules]
@@ -137,16 +145,19 @@ def _ordered(fit: RuleFit, worth: list[float]) -> Chosen:
     )
 
 
-def _grow(screen: Screen, fits: list[RuleFit], limits: SearchLimits) -> None:
+def _grow(screen: Screen, fits: list[RuleFit], limits: SearchLimits, owners: Sequence[HeadId]) -> None:
     """Add rules to every fit until it has a few too many or gains no more, even from faint tokens."""
     most = limits.rules + _SURPLUS
-    _grow_while_it_pays(screen, fits, most, faint=False)
-    stalled = [fit for fit in fits if 0 < len(fit.rules) < most]
+    _grow_while_it_pays(screen, fits, most, owners, faint=False)
+    stalls = [at for at, fit in enumerate(fits) if 0 < len(fit.rules) < most]
+    stalled = [fits[at] for at in stalls]
     _refit(screen.layout, stalled, _LAST_STEPS)  # what is still off would drown what is faint
-    _grow_while_it_pays(screen, stalled, most, faint=True)
+    _grow_while_it_pays(screen, stalled, most, [owners[at] for at in stalls] if owners else (), faint=True)
 
 
-def _grow_while_it_pays(screen: Screen, fits: list[RuleFit], most: int, faint: bool) -> None:
+def _grow_while_it_pays(
+    screen: Screen, fits: list[RuleFit], most: int, owners: Sequence[HeadId], faint: bool
+) -> None:
     """Add rules to each fit, round by round; with `faint` the first round looks at faint tokens too."""
     reached = [fit.iou for fit in fits]
     shortlists: list[list[Rule]] = [[] for _ in fits]
@@ -156,7 +167,8 @@ def _grow_while_it_pays(screen: Screen, fits: list[RuleFit], most: int, faint: b
         constants, powers, targets = _stacked(growing)
         found = fields(screen.layout, logits_of(constants, powers), targets)
         if turn % _SCREEN_EVERY == 0:
-            ranked = screen.rank(found, faint=faint and turn == 0)
+            these = [owners[at] for at in active] if owners else ()
+            ranked = screen.rank(found, faint and turn == 0, these)
         else:
             ranked = screen.again(found, [shortlists[at] for at in active])
         grown = []
@@ -198,6 +210,8 @@ def _add(screen: Screen, fit: RuleFit, ranked: list[Rule], weights: Tensor) -> b
 
 def _start(screen: Screen, fit: RuleFit, values: Tensor, weights: Tensor) -> float:
     """Where a rule's log constant starts: at 0, unless its tokens have next to none of what they should."""
+    if float(values.amin()) < 0:
+        return 0.0  # a law of another head
     share = (values > 0) * screen.layout.share
     wanted, held = float(share @ fit.target), float(share @ weights)
     is_faint = held < _FAINT * wanted and float(values.amax()) <= 1

@@ -23,8 +23,10 @@ def summary(rules: Sequence[Rule], constants: Sequence[str]) -> str:
     text = "looks at all tokens alike"
     for rule, constant in zip(rules, constants, strict=True):
         phrase = rule.phrase()
-        grows = (float(constant) > 1) != rule.is_law_of_keys
+        grows = (float(constant) > (0 if rule.look else 1)) != rule.is_law_of_keys
         verb = "favours" if grows else "avoids"
+        if rule.look:
+            verb = "follows" if grows else "turns from"
         if verb == "favours" and phrase == "the first token":
             verb = "rests on"
         if phrase not in clauses.setdefault(verb, []):

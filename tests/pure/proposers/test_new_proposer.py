@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,14 +38,12 @@ class Distances:
     def describe(self) -> str:
         return f"choosing from {len(self.programs)} distances"
 
-    def over_layers(
-        self, layers: Sequence[int], read: Callable[[int], Maps]
-    ) -> Iterator[tuple[int, list[ParsedProgram]]]:
+    def over_layers(self, heads: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, list[ParsedProgram]]]:
         train = self.material.train
         produced = program_maps(self.programs, train, self.material.is_causal, self.material.device)
-        for layer in layers:
-            ious = sentence_ious(produced, read(layer)).mean(-1)
-            yield layer, [self.programs[best] for best in ious.argmax(0)]
+        for layer, wanted in heads.items():
+            best = sentence_ious(produced, self.material.read(layer)).mean(-1).argmax(0)
+            yield layer, [self.programs[best[head]] for head in wanted]
 
 
 def prepare(material: Material, limits: DistanceLimits) -> Distances:
@@ -76,12 +74,11 @@ def test_a_proposer_of_ones_own_is_one_entry() -> None:
 
 def test_it_proposes_for_every_head_of_a_layer() -> None:
     data = planted.head()
-    material = Material(data.train, data.validation, data.is_causal, "cpu", Halving())
-    ready = prepare(material, DistanceLimits(2))
     two_back = {
         sentence: np.stack([np.eye(len(m[0]), k=-2, dtype="f4")] * 2) for sentence, m in data.maps.items()
     }
-    ((layer, programs),) = ready.over_layers([5], lambda layer: two_back)
+    material = Material(data.train, data.validation, data.is_causal, "cpu", Halving(), lambda layer: two_back)
+    ((layer, programs),) = prepare(material, DistanceLimits(2)).over_layers({5: [0, 1]})
     assert layer == 5
     assert ["== 2" in program.source for program in programs] == [True, True]
 

@@ -13,9 +13,9 @@ import torch
 
 from core.corpus import load_corpus
 from core.features import NO_PIPELINE, Features, annotate
-from core.language import Evaluator, parse
+from core.language import Evaluator, evaluate, parse
 from core.proposers import SearchLimits
-from core.proposers.search.grammar import FIRST, grammar_of
+from core.proposers.search.grammar import FIRST, Compound, compound, grammar_of
 from core.proposers.search.part_values import Values
 from core.proposers.search.propose import Search, prepare_search
 from core.proposers.search.refit import Fields, fields, ious, logits_of, refit, spread_of
@@ -23,7 +23,7 @@ from core.proposers.search.rule import Rule
 from core.proposers.search.select import select
 from core.proposers.search.write import written
 from core.scoring import BASELINES, program_maps, sentence_ious
-from core.types import Sentence, Split
+from core.types import HeadId, Sentence, Split
 from tests import tiny
 
 PLANTED = {
@@ -119,6 +119,7 @@ def some_rules(values: Values, count: int, seed: int = 0) -> list[Rule]:
         lambda: Rule(query=rng.choice(grammar.tokens), relation=rng.choice(grammar.relations)),
         lambda: Rule(key=rng.choice(grammar.tokens), relation=rng.choice(grammar.relations)),
         lambda: Rule(key_words=("\n", "the")),
+        lambda: Rule(key=compound(grammar.tokens[0], grammar.tokens[5])),
         lambda: Rule(key=FIRST, query_words=('"', "a", "nowhere")),
     )
     return [kinds[at % len(kinds)]() for at in range(count)]
@@ -132,7 +133,7 @@ def test_a_rule_is_worth_what_its_source_says(is_causal: bool) -> None:
     search = search_of(is_causal)
     layout = search.train.layout
     for rule in some_rules(search.train, 90):
-        exponent = (rule.law.source if rule.law else "1") + " + 0"
+        exponent = (rule.law.of() if rule.law else "1") + " + 0"
         source = f"({exponent}) if {rule.condition} else 0" if rule.condition else exponent
         expected = layout.values(source)
         assert expected is not None
@@ -166,14 +167,14 @@ def test_a_written_program_gives_the_weights_that_were_fitted(is_causal: bool) -
 def test_there_are_thousands_of_rules_and_no_part_twice(is_causal: bool) -> None:
     grammar = search_of(is_causal).train.grammar
     assert grammar.rules > 5_000
-    sources = [part.source for part in (*grammar.tokens, *grammar.relations, *grammar.laws)]
+    sources = [part.of("k") for part in (*grammar.tokens, *grammar.relations, *grammar.laws)]
     assert len(set(sources)) == len(sources)
     assert all(part.phrase for part in (*grammar.tokens, *grammar.relations, *grammar.laws))
 
 
 def test_a_docstring_says_what_the_strongest_rules_do() -> None:
-    law = next(part for part in search_of().train.grammar.laws if part.source == "q.index - k.index")
-    digit = next(part for part in search_of().train.grammar.tokens if part.source == "{t}.is_punct")
+    law = next(part for part in search_of().train.grammar.laws if part.of() == "q.index - k.index")
+    digit = next(part for part in search_of().train.grammar.tokens if part.of("k") == "k.is_punct")
     rules = [Rule(key=FIRST), Rule(law=law), Rule(key=digit)]
     near = parse(written(rules, ["24", "0.8", "0.5"])).docstring
     assert near == "Rests on the first token; favours what is near; avoids punctuation."
@@ -208,6 +209,10 @@ def test_the_ascent_is_the_gradient_of_the_loss() -> None:
     torch.testing.assert_close(found.ascent, -expected, atol=1e-8, rtol=1e-3)
 
 
+def is_compound(rule: Rule) -> bool:
+    return isinstance(rule.key, Compound) or isinstance(rule.query, Compound)
+
+
 def test_gains_of_the_screen_are_those_of_the_rules_one_by_one() -> None:
     search = search_of()
     assert search.screen is not None
@@ -216,7 +221,7 @@ def test_gains_of_the_screen_are_those_of_the_rules_one_by_one() -> None:
         exact = [  # of a key's condition joined to a relation, and of words, only a bound is known
             (gain, rule)
             for gain, rule in ranked
-            if not (rule.key_words or rule.query_words or (rule.relation and rule.key))
+            if not (rule.key_words or rule.query_words or (rule.relation and rule.key) or is_compound(rule))
         ]
         assert len(exact) > 20
         rules = [rule for _, rule in exact]
@@ -240,7 +245,7 @@ def test_a_refit_is_never_worse_and_finds_the_constant() -> None:
     search = search_of()
     layout = search.train.layout
     targets = layout.targets(maps_of([PLANTED["sink"]], features_of()))
-    punctuation = next(part for part in search.train.grammar.tokens if part.source == "{t}.is_punct")
+    punctuation = next(part for part in search.train.grammar.tokens if part.of("k") == "k.is_punct")
     powers = torch.stack([search.train.of(Rule(key=part)) for part in (FIRST, punctuation)])[None]
     start = torch.tensor([[1.0, 1.0]])
     before = ious(layout, logits_of(start, powers), targets)
@@ -307,10 +312,13 @@ def test_layers_come_in_order_and_are_what_each_gives_alone() -> None:
         layer: maps_of([PLANTED[name]], features_of())
         for layer, name in ((2, "sink"), (5, "words"), (7, "decay"))
     }
-    found = dict(search_of().over_layers(list(layers), layers.__getitem__))
+    features = features_of()
+    limits = SearchLimits(look="none")
+    search = prepare_search(*(features[split] for split in SPLITS), True, limits, read=layers.__getitem__)
+    found = dict(search.over_layers({layer: [0] for layer in layers}))
     assert list(found) == [2, 5, 7]
     for layer, programs in found.items():
-        ((_, alone),) = search_of().over_layers([layer], layers.__getitem__)
+        ((_, alone),) = search.over_layers({layer: [0]})
         assert [p.source for p in programs] == [p.source for p in alone]
 
 
@@ -320,6 +328,72 @@ def test_a_search_reads_no_sentence_beyond_those_it_was_handed() -> None:
     search = search_of()
     read = {*search.train.layout.features.sentences, *search.validation.layout.features.sentences}
     assert not held_out & read
+
+
+# Other heads
+
+FOLLOWS = """def attend(q, k):
+    weight = (look("L3H1", q, k) + 0.002) ** 0.6
+    if k.is_first:
+        weight *= 3
+    return weight
+"""
+
+
+def layers_with_a_follower() -> dict[int, dict[str, np.ndarray]]:
+    """Layer 3 does what nobody can say; of layer 4 the second head follows one of it."""
+    features = features_of()
+    blurred = noisy(noisy(maps_of([PLANTED["decay"]] * 3, features), 1), 2)
+    plain = maps_of([PLANTED["sink"]], features)
+    follower = {}
+    for split in features.values():
+        looks = {HeadId(3, 1): [blurred[sentence][1] for sentence in split.sentences]}
+        weights = evaluate(parse(FOLLOWS), split, looks=looks).numpy()
+        for row, sentence in enumerate(split.sentences):
+            n = int(split.lengths[row])
+            follower[sentence] = np.stack([plain[sentence][0], weights[row, :n, :n]])
+    return {3: blurred, 4: follower}
+
+
+def search_that(look: str, layers: dict[int, dict[str, np.ndarray]]) -> Search:
+    features, limits = features_of(), SearchLimits(rules=4, look=look)
+    dull = maps_of([UNIFORM, UNIFORM], features)
+
+    def read(layer: int) -> dict[str, np.ndarray]:
+        return layers.get(layer, dull)
+
+    return prepare_search(*(features[split] for split in SPLITS), True, limits, read=read)
+
+
+def test_a_head_that_follows_another_is_found_to_do_so() -> None:
+    layers = layers_with_a_follower()
+    ((_, (_, found)),) = search_that("earlier", layers).over_layers({4: [0, 1]})
+    assert HeadId(3, 1) in found.looks, found.source
+    validation = features_of()[Split.VALIDATION]
+    looks = {head: [layers[3][s][head.head] for s in validation.sentences] for head in found.looks}
+    ious = sentence_ious(program_maps([found], validation, True, looks=looks), layers[4])
+    assert ious[0, 1].mean() > 0.95, found.source
+    assert found.docstring.startswith("Follows L3H1")
+
+
+def test_who_may_not_look_says_it_without() -> None:
+    ((_, (_, found)),) = search_that("none", layers_with_a_follower()).over_layers({4: [0, 1]})
+    assert not found.looks
+
+
+@pytest.mark.parametrize("look", ["earlier", "layer"])
+def test_heads_look_at_heads_before_them_only(look: str) -> None:
+    layers = layers_with_a_follower()
+    layers[4] = {name: np.stack([maps[1], maps[1]]) for name, maps in layers[4].items()}  # twice the same
+    ((_, programs),) = search_that(look, layers).over_layers({4: [0, 1]})
+    for head, program in enumerate(programs):
+        assert program.may_stand_for(HeadId(4, head)), program.source
+    assert (HeadId(4, 0) in programs[1].looks) == (look == "layer")
+
+
+def test_braces_in_a_corpus_are_only_text() -> None:
+    found = searched(["if ( a1 ) { call ( b ) ; } {t}"] * 30, [PLANTED["sink"], UNIFORM])
+    assert len(found) == 2
 
 
 # What can go wrong
@@ -392,8 +466,8 @@ def test_a_corpus_without_syntax_is_searched_all_the_same() -> None:
 
 def test_grammar_is_generated_from_what_occurs() -> None:
     found = features_of()
-    sources = {part.source for part in grammar_of(found[Split.TRAIN], True).tokens}
-    assert '{t}.lower == "the"' in sources
+    sources = {part.of("k") for part in grammar_of(found[Split.TRAIN], True).tokens}
+    assert 'k.lower == "the"' in sources
     assert not any("zebra" in source for source in sources)
 
 

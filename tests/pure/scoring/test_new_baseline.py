@@ -36,6 +36,5 @@ def test_a_new_baseline_is_scored_told_apart_and_kept_where_nothing_beats_it(
     scores = score(program_maps(programs, features, True), maps, [HeadId(0, 0)], Split.TRAIN)
     best = max(scores, key=lambda one: one.iou.value)
     assert (best.program, best.iou.value) == (parse(SECOND).id, 1.0)
-    search = prepare_search(features, features, True, SearchLimits(rules=1))
-    ((_, (chosen,)),) = search.over_layers([0], lambda layer: maps)
+    (chosen,) = prepare_search(features, features, True, SearchLimits(rules=1)).propose(maps)
     assert chosen.id == parse(SECOND).id
