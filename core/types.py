@@ -209,6 +209,8 @@ class BestProgram:
     program: Program
     score: Score
     baseline: float  # IoU of the head's best baseline on the same split
+    resolved: Estimate = field(default_factory=lambda: Estimate(math.nan))  # IoU with every head it looks at
+    # replaced by that head's best program; its own IoU where it looks at none, nan where it is not known
 
     @property
     def lift(self) -> float:

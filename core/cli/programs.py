@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,7 @@ def synthesize(
         return synthesize_with(now, model, heads, entry, limits)
     info = now.model(model)
     now.follow(now.runner.start_proposals(info, entry, _named(heads, info), limits))
+    now.resolve(info)
     return summary(now, info)
 
 
@@ -147,6 +149,7 @@ def _expected(proposer: Proposer, heads: int, limits: Any) -> str:
 
 def _model_report(now: Session, info: ModelInfo, job: str) -> Json:
     now.follow(job)
+    now.resolve(info)
     paid = [event for _, event in now.runner.folder(job).events() if event["event"] == "cost"][-1]
     ledger = {name: value for name, value in paid.items() if name not in ("event", "at")}
     return {**summary(now, info), **ledger}
@@ -177,6 +180,7 @@ def score(
         known = {program.source: program.id for program in now.workspace.library.programs()}
         baselines = [source for source in BASELINES.values() if parse(source).id not in known.values()]
         now.follow(now.runner.start_scoring(info, [*baselines, *known]))
+        now.resolve(info)
         return summary(now, info)
     source = read_program(program)
     now.follow(now.runner.start_scoring(info, [source]))
@@ -237,17 +241,20 @@ def best_report(info: ModelInfo, split: str, found: list[BestProgram]) -> Json:
     if not found:
         raise WorkspaceError(f"no program of {info.name} is scored on {split} yet; run `synthesize`")
     ious = [one.score.iou.value for one in found]
+    resolved = [one.resolved.value for one in found]
     return {
         "model": info.title,
         "split": split,
         "mean_iou": statistics.fmean(ious),
         "median_iou": statistics.median(ious),
+        "mean_resolved": None if any(map(math.isnan, resolved)) else statistics.fmean(resolved),
         "heads": [
             {
                 "layer": one.score.head.layer,
                 "head": one.score.head.head,
                 "program": one.program.source,
                 "iou": one.score.iou.value,
+                "resolved": None if math.isnan(one.resolved.value) else one.resolved.value,
                 "low": one.score.iou.low,
                 "high": one.score.iou.high,
                 "lift": one.lift,

@@ -41,6 +41,12 @@ class Session:
             self.terminal.say(note)
         return record
 
+    def resolve(self, info: ModelInfo) -> None:
+        """Have the best programs' references resolved, where that is missing."""
+        job = self.runner.start_resolving(info)
+        if job is not None:
+            self.follow(job)
+
     def model(self, name: str | None) -> ModelInfo:
         """The model called `name` (or with that id), else the latest; raises ModelError if there is none."""
         models = self.workspace.models.all()

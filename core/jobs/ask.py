@@ -12,6 +12,7 @@ from core.audit import Of, checked
 from core.audit.piqa import read_questions
 from core.corpus import CORPORA, is_dataset, load_corpus, require_splits, there
 from core.errors import AuditError, HybridError
+from core.jobs.kinds import KINDS
 from core.jobs.queue import JobQueue
 from core.jobs.tasks import (
     AskedAudit,
@@ -24,12 +25,14 @@ from core.jobs.tasks import (
     HybridTask,
     MeasureTask,
     ProposeTask,
+    ResolveTask,
     ScoreTask,
 )
 from core.language import parse
 from core.proposers import ClaudeLimits, LanguageModel, Proposer, SearchLimits, check_limits
 from core.proposers.llm.entry import CLAUDE
 from core.proposers.search.entry import SEARCH
+from core.store.jobs import JobRecord
 from core.store.passages import keep_passages
 from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Sentence, Split
 
@@ -115,6 +118,20 @@ class Jobs(JobQueue):
     def start_scoring(self, info: ModelInfo, sources: list[str]) -> str:
         """Score programs on every head of a model."""
         return self._start(ScoreTask(info, self._passages(info), tuple(sources)))
+
+    def start_resolving(self, info: ModelInfo) -> str | None:
+        """Resolve what the best programs look at; None where no program's resolved score is missing."""
+        if not self._workspace.library.unresolved(info.id):
+            return None
+        best = self._workspace.library.parsed_best(info.id)
+        programs = tuple((head, program.source) for head, program in sorted(best.items()))
+        return self._start(ResolveTask(info, self._passages(info), programs))
+
+    def _after(self, record: JobRecord) -> None:
+        if KINDS[record.kind].finds_programs and record.model is not None:
+            info = next((one for one in self._workspace.models.all() if one.id == record.model), None)
+            if info is not None:
+                self.start_resolving(info)
 
     def start_hybrid(
         self,

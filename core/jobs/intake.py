@@ -13,6 +13,7 @@ from core.jobs.results import (
     CostsEstimated,
     HybridMeasured,
     ProgramsFound,
+    ResolvedFound,
     SentencesRead,
     WeightsRead,
 )
@@ -23,7 +24,8 @@ from core.store.jobs import set_job_model, set_job_state
 from core.store.library import add_program, add_proposals
 from core.store.models import add_model, add_sentences
 from core.store.passages import read_passages
-from core.store.scores import read_scores
+from core.store.resolved import add_resolved
+from core.store.scores import read_scores, scores_in
 from core.types import Curve, Json, ModelInfo, TaskAccuracy
 
 
@@ -55,6 +57,9 @@ class Intake:
                 add_sentences(cursor, result.model, result.corpus, passages)
             case ProgramsFound():
                 self._take_in_programs(cursor, number, result)
+            case ResolvedFound():
+                scores = scores_in(self.folder.scores(result.scores))
+                add_resolved(cursor, result.model, scores, result.chains)
             case CostsEstimated():
                 costs = {(cost.head, cost.program): cost.kl for cost in result.heads}
                 add_costs(cursor, result.model, costs, result.passages, result.agreement)

@@ -25,6 +25,7 @@ from core.jobs.tasks import (
     HybridTask,
     MeasureTask,
     ProposeTask,
+    ResolveTask,
     ScoreTask,
     Task,
 )
@@ -42,6 +43,7 @@ class JobKind:
     task: type[Task]  # what it is asked
     run: Callable[[Job[Any]], None]  # what its folder shows as finished is not done again
     needs_device: bool = True  # one such job runs at a time; others run beside it
+    finds_programs: bool = False  # heads may have other best programs after it
     proposer: Proposer | None = None  # the one it runs, whose secrets its worker is handed
 
 
@@ -85,6 +87,12 @@ def _score(job: Job[ScoreTask]) -> None:
     score_programs(job, job.task.info, passages, job.task.programs, "person")
 
 
+def _resolve(job: Job[ResolveTask]) -> None:
+    from core.jobs.work.resolve import resolve_programs
+
+    resolve_programs(job)
+
+
 def _hybrid(job: Job[HybridTask]) -> None:
     from core.jobs.work.hybrid import build_hybrid
 
@@ -119,14 +127,15 @@ def kind_of_proposer(proposer: Proposer) -> JobKind:
     """The kind of job that runs a proposer."""
     task = ProposeTask.__class_getitem__(proposer.limits)  # type: ignore[attr-defined]
     run = partial(_propose, proposer)
-    return JobKind(proposer.job_kind, proposer.job, task, run, proposer.needs_device, proposer)
+    return JobKind(proposer.job_kind, proposer.job, task, run, proposer.needs_device, True, proposer)
 
 
 KINDS = Door(
     "kind of job",
-    JobKind("build", "Build a workspace", BuildTask, _build),
+    JobKind("build", "Build a workspace", BuildTask, _build, finds_programs=True),
     JobKind("extract", "Extract attention", ExtractTask, _extract),
-    JobKind("score", "Score programs", ScoreTask, _score),
+    JobKind("score", "Score programs", ScoreTask, _score, finds_programs=True),
+    JobKind("resolve", "Resolve references", ResolveTask, _resolve, needs_device=False),
     JobKind("hybrid", "Build and measure a hybrid", HybridTask, _hybrid),
     JobKind("measure", "Measure a hybrid", MeasureTask, _measure),
     JobKind("curve", "Measure a curve", CurveTask, _curve),

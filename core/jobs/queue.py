@@ -85,6 +85,8 @@ class JobQueue:
                     )  # its owner died just after the start
                 elif record.state == "running":
                     self._follow_up(record.id)
+                    if self._workspace.jobs.get(record.id).state == "done":
+                        self._after(self._workspace.jobs.get(record.id))
             self._runner.reap_ended()
             return self._workspace.jobs.all()
 
@@ -176,6 +178,9 @@ class JobQueue:
             self._settings.device if kind.needs_device else "cpu",
             self._settings.spacy_pipeline,
         )
+
+    def _after(self, record: JobRecord) -> None:
+        """What follows from a job that has just been done."""
 
     def _follow_up(self, job: str) -> None:
         """Take in what a running job wrote, and notice its end."""

@@ -66,6 +66,15 @@ class ProgramsFound:
 
 
 @dataclass(frozen=True)
+class ResolvedFound:
+    """What best programs that look reach with the programs of the heads they look at."""
+
+    model: str
+    scores: str  # the Parquet file of their scores, beside this result
+    chains: dict[HeadId, str]  # of each head, what its score rests on
+
+
+@dataclass(frozen=True)
 class HeadCost:
     """What replacing one head alone costs."""
 
@@ -108,6 +117,7 @@ RESULTS: Mapping[str, type[Any]] = {
     "weights": WeightsRead,
     "sentences": SentencesRead,
     "programs": ProgramsFound,
+    "resolved": ResolvedFound,
     "costs": CostsEstimated,
     "hybrid": MadeHybrid,  # stored with its evaluation; until then a resumed job need not choose again
     "evaluation": HybridMeasured,

@@ -80,6 +80,15 @@ class ScoreTask(Task):
 
 
 @dataclass(frozen=True)
+class ResolveTask(Task):
+    """Every head's best program, with what it looks at replaced by those heads' own."""
+
+    info: ModelInfo
+    passages: str
+    programs: tuple[tuple[HeadId, str], ...]  # sources
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A program that a head may be replaced by."""
 

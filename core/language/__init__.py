@@ -19,7 +19,8 @@ from core.language.reading.program import ParsedProgram, parse
 from core.language.scalar.reference import reference
 from core.language.scalar.trace import RETURNED, Contribution, Observation, Trace, row_total, trace
 from core.language.tensor.evaluator import Evaluated, Evaluator, evaluate
-from core.language.values.batch import Batch, Looks
+from core.language.values.batch import Batch
+from core.language.values.looks import Looks, SomeLooks
 from core.language.values.scalars import Scalar
 from core.language.values.tensors import Value
 from core.language.vocabulary import FORMS, MAX_BYTES, MAX_NESTING, MAX_NODES, MAX_NUMBER, Form
@@ -44,6 +45,7 @@ __all__ = [
     "ParsedProgram",
     "Scalar",
     "ScalarCall",
+    "SomeLooks",
     "TensorCall",
     "Trace",
     "Value",

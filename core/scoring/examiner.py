@@ -10,8 +10,9 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from core.errors import Problem, ProgramError
 from core.features import Features
-from core.language import Evaluated, Evaluator, ParsedProgram
+from core.language import Evaluated, Evaluator, Looks, ParsedProgram, SomeLooks
 from core.maps import iou_from_l1, like_batches
 from core.scoring.intervals import mean_estimate
 from core.types import AttentionMap, Estimate, Failure, HeadId, Score, Sentence, Split
@@ -60,6 +61,9 @@ class HeadReader(Protocol):
     def restricted(self, sentences: Collection[str]) -> Self:
         """The same reader, seeing only these sentences."""
 
+    def looks(self, sentences: Sequence[str]) -> Looks:
+        """What programs look at, on these sentences."""
+
 
 class Examiner:
     """Compares programs with heads on the same sentences, quickly one after another.
@@ -75,6 +79,7 @@ class Examiner:
         self.sentences = list(sentences)
         self._features = features
         self._attention = attention.restricted([sentence.id for sentence in sentences])
+        self._looks = attention.looks([sentence.id for sentence in sentences])
         self._is_causal = is_causal
         self._maps: OrderedDict[HeadId, list[np.ndarray]] = OrderedDict()
         self._batches = batches_of(features.lengths)
@@ -84,8 +89,11 @@ class Examiner:
     def compare(self, head: HeadId, program: ParsedProgram, worst: int = 3) -> Evidence:
         """The program against the head, with the `worst` sentences it fits least and the one in the middle.
 
-        Raises WorkspaceError if the head's attention is not there.
+        Raises WorkspaceError if the head's attention is not there, ProgramError if the program looks at
+        heads that this one may not.
         """
+        if why_not := program.why_not_for(head):
+            raise ProgramError([Problem(1, 1, why_not)])
         distance = np.zeros(len(self.sentences), np.float32)
         failures: dict[int, Failure] = {}
         with self._lock:
@@ -108,7 +116,7 @@ class Examiner:
         """The head and the program on the sentence in this place, of which the IoU is known."""
         with self._lock:
             of_head = self._head(head)[row].astype(np.float32)
-        result = Evaluator(self._features.select([row]), self._is_causal).run(program)
+        result = self._evaluator([row]).run(program)
         return Example(
             word, self.sentences[row], iou, of_head, result.weights[0].numpy(), result.failures.get(0)
         )
@@ -129,10 +137,14 @@ class Examiner:
     def _evaluated(self, program: ParsedProgram) -> Iterator[tuple[list[int], Evaluated]]:
         """The program on all sentences, some at a time: their places, and what it gives there."""
         for at, rows in enumerate(self._batches):
-            evaluator = self._kept.get(at) or Evaluator(self._features.select(rows), self._is_causal)
+            evaluator = self._kept.get(at) or self._evaluator(rows)
             if at == 0:  # of short sentences there is no other
                 self._kept[at] = evaluator
             yield rows, evaluator.run(program)
+
+    def _evaluator(self, rows: Sequence[int]) -> Evaluator:
+        looks = SomeLooks(self._looks, rows)
+        return Evaluator(self._features.select(rows), self._is_causal, looks=looks)
 
     def _head(self, head: HeadId) -> list[np.ndarray]:
         """The head's maps as they are stored, float16 [query, key], in the order of the sentences."""

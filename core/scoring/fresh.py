@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +13,31 @@ from core.language import parse
 from core.models.attention import extract
 from core.models.pretrained import LoadedModel
 from core.scoring.baselines import BASELINES
-from core.scoring.scores import program_maps, sentence_ious, summarise
-from core.types import BestProgram, HeadId, Sentence, Split
+from core.scoring.intervals import mean_estimate
+from core.scoring.resolved import Resolved
+from core.scoring.scores import ProgramMaps, program_maps, sentence_ious, summarise
+from core.types import BestProgram, Failure, HeadId, Sentence, SentenceAttention, Split
+
+
+class _PassageLooks(Mapping[HeadId, list[np.ndarray]]):
+    """What programs look at on one passage."""
+
+    def __init__(self, attention: SentenceAttention) -> None:
+        self._weights = attention.weights
+
+    def __getitem__(self, head: HeadId) -> list[np.ndarray]:
+        return [self._weights[head.layer, head.head]]
+
+    def __contains__(self, head: object) -> bool:
+        layers, heads = self._weights.shape[:2]
+        return isinstance(head, HeadId) and head.layer < layers and head.head < heads
+
+    def __iter__(self) -> Iterator[HeadId]:
+        layers, heads = self._weights.shape[:2]
+        return (HeadId(layer, head) for layer in range(layers) for head in range(heads))
+
+    def __len__(self) -> int:
+        return len(self._weights)
 
 
 def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Sentence]) -> list[BestProgram]:
@@ -22,17 +45,26 @@ def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Se
     info = loaded.info
     features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), info.max_length, loaded.pipeline)
     baselines = [parse(source) for source in BASELINES.values()]
-    chosen = {found.program.id: parse(found.program.source) for found in best}
+    own = {found.score.head: parse(found.program.source) for found in best}
+    chosen = {program.id: program for program in own.values()}
     programs = [*baselines, *(p for name, p in chosen.items() if name not in {b.id for b in baselines})]
-    produced = program_maps(programs, features, info.is_causal)
-    row_of = {sentence: row for row, sentence in enumerate(produced.sentences)}
     ious = np.zeros((info.layers, len(programs), info.heads, len(features)), np.float32)
+    resolved = np.zeros((info.layers, info.heads, len(features)), np.float32)
+    failures: dict[tuple[int, int], Failure] = {}
     for attention in extract(loaded, features, range(len(features))):
-        row = row_of[attention.sentence]
-        cells = produced.of_sentence(row)
+        row = features.row(attention.sentence)
+        one = features.select([row])
+        cells = program_maps(programs, one, info.is_causal, looks=_PassageLooks(attention))
+        failures |= {(program, row): failure for (program, _), failure in cells.failures.items()}
+        alone = Resolved(own, one, info.is_causal)
         for layer in range(info.layers):
             maps = {attention.sentence: attention.weights[layer].astype(np.float32)}
             ious[layer, :, :, row] = sentence_ious(cells, maps)[:, :, 0]
+            for head in (head for head in own if head.layer == layer):
+                found = sentence_ious(alone.produced(head), maps)[0, head.head, 0]
+                resolved[layer, head.head, row] = found
+    names = tuple(program.id for program in programs)
+    produced = ProgramMaps(names, features.sentences, (), failures, info.is_causal)
     heads = [[HeadId(layer, head) for head in range(info.heads)] for layer in range(info.layers)]
     scores = {
         (score.program, score.head): score
@@ -43,6 +75,7 @@ def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Se
         replace(
             found,
             score=replace(scores[found.program.id, found.score.head], js_distance=math.nan),
+            resolved=mean_estimate(resolved[found.score.head.layer, found.score.head.head]),
             baseline=max(scores[baseline.id, found.score.head].iou.value for baseline in baselines),
         )
         for found in best

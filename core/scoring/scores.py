@@ -11,16 +11,16 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from core.features import Features
-from core.language import Evaluator, Looks, ParsedProgram
+from core.language import Evaluator, Looks, ParsedProgram, SomeLooks
 from core.maps import batches, cell_count, iou_from_l1, l1_distances, pack_tensor, places
 from core.scoring.intervals import mean_interval
 from core.types import Estimate, Failure, HeadId, Score, Split
@@ -79,26 +79,6 @@ def program_maps(
     return ProgramMaps(
         tuple(program.id for program in programs), features.sentences, tuple(cells), failures, is_causal
     )
-
-
-class SomeLooks(Mapping[HeadId, list[Any]]):
-    """What heads give on some of the sentences."""
-
-    def __init__(self, looks: Looks, rows: Sequence[int]) -> None:
-        self._looks, self._rows = looks, rows
-
-    def __getitem__(self, head: HeadId) -> list[Any]:
-        maps = self._looks[head]
-        return [maps[row] for row in self._rows]
-
-    def __iter__(self) -> Iterator[HeadId]:
-        return iter(self._looks)
-
-    def __len__(self) -> int:
-        return len(self._looks)
-
-    def __contains__(self, head: object) -> bool:
-        return head in self._looks
 
 
 def in_blocks(items: Sequence[Item], cells: int) -> list[Sequence[Item]]:

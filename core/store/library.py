@@ -12,6 +12,7 @@ import pandas as pd
 
 from core.language import Description, ParsedProgram, describe, parse
 from core.store.database import Database
+from core.store.resolved import ResolvedTable
 from core.store.scores import add_scores
 from core.types import BestProgram, CardId, Estimate, HeadId, Program, Score, Split
 
@@ -41,6 +42,7 @@ class Library:
         self._database = database
         self._best: dict[tuple[str, Split], tuple[int, pd.DataFrame]] = {}
         self._best_ids: dict[str, tuple[int, list[CardId]]] = {}
+        self._resolved = ResolvedTable(database)
 
     def program(self, program: str) -> Program | None:
         """The program with this id."""
@@ -76,25 +78,71 @@ class Library:
             self._best_ids[model] = known
         return list(known[1])
 
+    def parsed_best(self, model: str) -> dict[HeadId, ParsedProgram]:
+        """Every head's best program on validation."""
+        sources = dict(
+            self._database.rows(
+                "SELECT DISTINCT program_id, source FROM best_programs JOIN programs USING (program_id) "
+                "WHERE model_id = ?",
+                [model],
+            )
+        )
+        return {head: _read(sources[program])[0] for head, program in self.best_programs(model)}
+
+    def resolved(self, model: str, split: Split) -> dict[HeadId, Estimate]:
+        """What the heads' best programs that look reach with those heads' best programs, so far as known.
+
+        A score that was reached with other programs than are the best now is not known.
+        """
+        found = self._resolved.current(model, self.parsed_best(model))
+        return {head: reached for (head, part), reached in found.items() if part == split}
+
+    def unresolved(self, model: str) -> list[HeadId]:
+        """The heads whose best program looks at others, and has no resolved score that still holds."""
+        known = self.resolved(model, Split.VALIDATION)
+        return [h for h, program in self.parsed_best(model).items() if program.looks and h not in known]
+
     def best_frame(self, model: str, split: Split) -> pd.DataFrame:
         """The best program of each head, chosen on validation, as a table with its score on `split`.
 
         Columns: those of scores, source, category, summary, lookahead, nodes, origin, baseline, lift,
-        validation. A head without a score on `split` is left out. Asked again before anything changed, it
-        is answered from memory.
+        validation, looks (how many heads it looks at), resolved and its interval (NaN where not known). A
+        head without a score on `split` is left out. Asked again before anything changed, it is answered from
+        memory.
         """
         revision = self.revision()
         known = self._best.get((model, split))
         if known is None or known[0] != revision:
-            known = revision, self._database.frame(_BEST, {"model": model, "split": str(split)})
+            known = revision, self._with_resolved(model, split)
             self._best[model, split] = known
         return known[1].copy()
+
+    def _with_resolved(self, model: str, split: Split) -> pd.DataFrame:
+        frame = self._database.frame(_BEST, {"model": model, "split": str(split)})
+        found, programs = self.resolved(model, split), self.parsed_best(model)
+        reached, looks = [], []
+        for row in frame.to_dict("records"):
+            head = HeadId(row["layer"], row["head"])
+            own = Estimate(row["iou"], row["low"], row["high"])
+            reached.append(found.get(head, Estimate(math.nan)) if programs[head].looks else own)
+            looks.append(len(programs[head].looks))
+        return frame.assign(
+            resolved=[one.value for one in reached],
+            resolved_low=[one.low for one in reached],
+            resolved_high=[one.high for one in reached],
+            looks=looks,
+        )
 
     def best(self, model: str, split: Split) -> list[BestProgram]:
         """The best program of each head, chosen on validation, scored on `split`."""
         rows = self.best_frame(model, split).to_dict("records")
         return [
-            BestProgram(Program(row["program_id"], row["source"]), _score(row, split), row["baseline"])
+            BestProgram(
+                Program(row["program_id"], row["source"]),
+                _score(row, split),
+                row["baseline"],
+                Estimate(row["resolved"], row["resolved_low"], row["resolved_high"]),
+            )
             for row in rows
         ]
 
@@ -134,7 +182,7 @@ class Library:
         """A number that changes whenever a job has brought something new or a program was saved."""
         ((found,),) = self._database.rows(
             "SELECT (SELECT count(*) FROM job_events) + (SELECT count(*) FROM programs) "
-            "+ (SELECT count(*) FROM scores)"
+            "+ (SELECT count(*) FROM scores) + (SELECT count(*) FROM resolved)"
         )
         return int(found)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.files import replacing
-from core.types import Score
+from core.types import Estimate, HeadId, Score, Split
 
 _SCHEMA = pa.schema(
     [
@@ -41,6 +41,22 @@ def write_scores(path: Path, scores: Sequence[Score]) -> None:
 def read_scores(cursor: duckdb.DuckDBPyConnection, model: str, path: Path) -> None:
     """Take a file of scores in, as `add_scores` does. Raises OSError or ArrowException if it is damaged."""
     _take_in(cursor, model, pq.read_table(path, schema=_SCHEMA))
+
+
+def scores_in(path: Path) -> list[Score]:
+    """The scores of a file. Raises OSError or ArrowException if it is damaged."""
+    return [
+        Score(
+            program=row["program_id"],
+            head=HeadId(row["layer"], row["head"]),
+            split=Split(row["split"]),
+            iou=Estimate(row["iou"], row["low"], row["high"]),
+            js_distance=row["js_distance"],
+            sentences=row["sentences"],
+            failures=row["failures"],
+        )
+        for row in pq.read_table(path, schema=_SCHEMA).to_pylist()
+    ]
 
 
 def add_scores(cursor: duckdb.DuckDBPyConnection, model: str, scores: Sequence[Score]) -> None:

@@ -119,7 +119,15 @@ class _Starts:
         """A conversation, not yet under way."""
         maps = _Maps(self.shown, head)
         train, validation = (self.features[split] for split in (Split.TRAIN, Split.VALIDATION))
-        data = HeadData(head, self.task.info.is_causal, train, validation, maps, self.device)
+        data = HeadData(
+            head,
+            self.task.info.is_causal,
+            train,
+            validation,
+            maps,
+            self.device,
+            lambda features: self.shown.looks(features.sentences),
+        )
 
         def talk() -> Conversation:
             known = self.task.known.get(head)

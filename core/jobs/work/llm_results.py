@@ -158,6 +158,7 @@ class Teller:
         maps = self._attention.layer(head.layer, [head.head])
         scores: list[Score] = []
         for split, features in self._features.items():
-            produced = program_maps(programs, features, self._info.is_causal)
+            looks = self._attention.looks(features.sentences)
+            produced = program_maps(programs, features, self._info.is_causal, looks=looks)
             scores += score(produced, maps, [head], split, with_js=split == Split.TEST)
         return scores

@@ -105,6 +105,10 @@ def score_programs(
     cells = sum(cell_sum(found.lengths, info.is_causal) for found in features.values())
     parsed = [parse(source) for source in sources]
     halving = Halving(events.note)
+    looking = {program.id: program for program in parsed if program.looks}
+
+    def available(program: str, head: HeadId) -> bool:
+        return program not in looking or looking[program].may_stand_for(head)
 
     def score_part(part: Sequence[int]) -> None:
         first = f"scores-{part[0]:04}-{len(part):04}"
@@ -125,7 +129,11 @@ def score_programs(
                     maps = attention.layer(layer, block)
                     heads = [HeadId(layer, head) for head in block]
                     for split, found in produced.items():
-                        scores += score(found, maps, heads, split)
+                        scores += [
+                            one
+                            for one in score(found, maps, heads, split)
+                            if available(one.program, one.head)
+                        ]
                 events.result(name, ProgramsFound(info.id, scores=events.scores(name, scores)))
             done = part[0] * info.layers + len(part) * (layer + 1)
             events.progress("scoring the library", done, len(parsed) * info.layers)

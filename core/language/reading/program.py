@@ -38,7 +38,15 @@ class ParsedProgram:
 
     def may_stand_for(self, head: HeadId) -> bool:
         """Whether every head it looks at comes before this one, so that looks never go in a circle."""
-        return all(looked < head for looked in self.looks)
+        return not self.why_not_for(head)
+
+    def why_not_for(self, head: HeadId) -> str:
+        """Why it is not available for a head: what it looks at that does not come before; empty if it is."""
+        beyond = ", ".join(str(looked) for looked in sorted(self.looks) if not looked < head)
+        if not beyond:
+            return ""
+        allowed = "earlier layers, and lower numbers of the same layer"
+        return f"it looks at {beyond}, which does not come before {head}; it may look at heads of {allowed}"
 
 
 def parse(source: str) -> ParsedProgram:

@@ -18,7 +18,7 @@ from core.language.reading.program import ParsedProgram
 from core.language.render import render_expression
 from core.language.scalar.reference import Pair, SentenceLooks
 from core.language.tensor.evaluator import Evaluator
-from core.language.values.batch import Looks
+from core.language.values.looks import Looks
 from core.language.values.scalars import PairFailed, Scalar, arithmetic
 from core.types import Failure
 

@@ -14,7 +14,8 @@ from core.language.nodes import Block
 from core.language.reading.program import ParsedProgram
 from core.language.tensor.expressions import Position
 from core.language.tensor.statements import Interpreter
-from core.language.values.batch import Batch, Looks
+from core.language.values.batch import Batch
+from core.language.values.looks import Looks
 from core.language.values.tensors import Value
 from core.language.values.texts import Texts
 from core.maps import like_batches
@@ -53,6 +54,7 @@ class Evaluator:
         self.causal = causal
         self.device = torch.device(device)
         self.max_elements = max_elements
+        self.looks = looks
         self.texts = Texts(features.texts, self.device)
         self.length = int(features.lengths.max(initial=0))
         self.too_long = [row for row, n in enumerate(features.lengths) if int(n) ** 2 > max_elements]

@@ -30,6 +30,7 @@ from core.language.tune.literals import HIGHEST, LOWEST, Literal, literals, rewr
 from core.language.tune.products import Product, as_product, with_ones
 from core.language.tune.rounding import MAY_COST, rounded
 from core.language.tune.rows import ProductLoss
+from core.language.values.looks import Looks
 from core.maps import cell_sum
 
 FitTarget = tuple[ParsedProgram, Tensor]
@@ -76,14 +77,15 @@ def tune(
     device: str | torch.device = "cpu",
     steps: int = STEPS,
     seed: int = 0,
+    looks: Looks | None = None,
 ) -> list[Fitted]:
     """Each program with its constants fitted to its head, in the order given.
 
     A pair is a program and the head's attention on `features`, float [sentence, query, key], padded to
     the longest sentence. `seed` orders the sentences where there are too many for one step; the same
-    pairs, seed and device give the same programs.
+    pairs, seed and device give the same programs. `looks` holds what programs look at.
     """
-    evaluator = Evaluator(features, causal, device)
+    evaluator = Evaluator(features, causal, device, looks=looks)
     if not evaluator.length:  # no sentence has a token
         return [Fitted(program, 0.0, 0.0) for program, _ in pairs]
     parts = _parts(features, causal, seed)

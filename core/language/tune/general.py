@@ -11,6 +11,7 @@ from core.features import Features
 from core.language.nodes import Block
 from core.language.tensor.evaluator import Evaluator, normalised
 from core.language.tune.literals import Literal
+from core.language.values.looks import SomeLooks
 from core.maps import iou_from_l1
 
 _TOGETHER = 16  # programs evaluated at once: a tensor of a batch is 8 MB then
@@ -114,7 +115,16 @@ def evaluators_of(features: Features, parts: Sequence[Sequence[int]], like: Eval
     """An evaluator for each part; the one given if the only part is everything."""
     if len(parts) == 1:
         return [like]
-    return [Evaluator(features.select(part), like.causal, like.device, like.max_elements) for part in parts]
+    return [
+        Evaluator(
+            features.select(part),
+            like.causal,
+            like.device,
+            like.max_elements,
+            None if like.looks is None else SomeLooks(like.looks, part),
+        )
+        for part in parts
+    ]
 
 
 def _slices(count: int) -> list[slice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core.features import ATTRIBUTES, Features, missing_value
 from core.language.nodes import Expression
+from core.language.values.looks import Looks
 from core.language.values.tensors import ANYTHING, Bounds, Value, measured
 from core.language.values.texts import Texts
 from core.types import HeadId
@@ -19,7 +20,6 @@ from core.types import HeadId
 _DTYPES = {"number": torch.float32, "boolean": torch.bool, "text": torch.int64, "token": torch.int64}
 _WEIGHT = Bounds(0.0, 1.01)  # of attention, whose rows may be rounded up
 _CONSTANTS = {float: torch.float32, bool: torch.bool, int: torch.int64}
-Looks = Mapping[HeadId, Any]  # a head's map of each sentence [query, key], as a sequence or a tensor
 _MAX_LOOKS = 32  # heads' padded maps that are kept
 _MAX_PAIR_VALUES = 16  # cached [batch, query, key] values; thin ones are small and all kept
 

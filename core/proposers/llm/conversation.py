@@ -17,7 +17,7 @@ from core.proposers.llm.prompt import behaviour, task
 from core.proposers.llm.provider import Request
 from core.proposers.llm.replies import read_reply, repair
 from core.proposers.llm.shown import HeadData, extremes
-from core.types import Failure, Json
+from core.types import Failure, HeadId, Json
 
 _LEAST_GAIN = 0.001  # IoU on validation; less is no improvement
 
@@ -57,7 +57,7 @@ def converse(
     outcome = Outcome()
     for number in range(1 + limits.rounds):
         request = Request(f"{data.head}-{number}", _messages(data, limits, evidence, best, number > 0))
-        found = yield from _candidates(request, limits.candidates, outcome)
+        found = yield from _candidates(request, limits.candidates, data.head, outcome)
         if not found:
             break
         scored = _scored(data, _fitted(data, found))
@@ -84,14 +84,14 @@ def _messages(data: HeadData, limits: TalkLimits, evidence: str, best: Scored, r
 
 
 def _candidates(
-    request: Request, count: int, outcome: Outcome
+    request: Request, count: int, head: HeadId, outcome: Outcome
 ) -> Generator[Request, Answer, list[ParsedProgram]]:
     """The programs of one call, its mistakes sent back once; none after a Failure, which is noted."""
     answer = yield request
     if isinstance(answer, Failure):
         outcome.failures.append(answer)
         return []
-    reading = read_reply(answer, count)
+    reading = read_reply(answer, count, head)
     programs = {program.id: program for program in reading.programs}
     problems, failure = reading.problems, reading.failure
     if problems:
@@ -99,7 +99,7 @@ def _candidates(
         if isinstance(answer, Failure):
             failure = answer
         else:
-            reading = read_reply(answer, len(problems) if programs else count)
+            reading = read_reply(answer, len(problems) if programs else count, head)
             programs |= {program.id: program for program in reading.programs}
             problems, failure = reading.problems, reading.failure
     if failure is None and not programs:
@@ -113,7 +113,10 @@ def _fitted(data: HeadData, programs: Sequence[ParsedProgram]) -> list[ParsedPro
     """The programs with their constants fitted on train."""
     features, target = data.fitting()
     pairs = [(program, target) for program in programs]
-    return [found.program for found in tune(pairs, features, data.is_causal, data.device)]
+    return [
+        found.program
+        for found in tune(pairs, features, data.is_causal, data.device, looks=data.looks_on(features))
+    ]
 
 
 def _scored(data: HeadData, programs: Sequence[ParsedProgram]) -> list[Scored]:

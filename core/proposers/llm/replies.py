@@ -11,7 +11,7 @@ from core.errors import ProgramError
 from core.language import MAX_BYTES, ParsedProgram, parse
 from core.proposers.llm.guide import TOOL
 from core.proposers.llm.provider import MAX_OUTPUT, Request
-from core.types import Failure, Json
+from core.types import Failure, HeadId, Json
 
 MAX_REPLY = 2**18  # characters; many times what MAX_OUTPUT tokens can be
 _LONGEST_PROBLEMS = 1500  # characters of one program's problems that are sent back
@@ -27,8 +27,8 @@ class Reply:
     failure: Failure | None = None
 
 
-def read_reply(text: str, count: int) -> Reply:
-    """The first `count` programs of a reply, and what is wrong with those that are none."""
+def read_reply(text: str, count: int, head: HeadId) -> Reply:
+    """The first `count` programs of a reply for a head, and what is wrong with those that are none."""
     if len(text) > MAX_REPLY:
         return _failed("too large", f"a reply of {len(text):,} characters")
     try:
@@ -42,14 +42,14 @@ def read_reply(text: str, count: int) -> Reply:
             return _failed("refused", "the model declined to answer")
         case "max_tokens" | "model_context_window_exceeded":
             return _failed("truncated", f"the reply was cut off at {MAX_OUTPUT:,} tokens")
-    return _read_proposals(list(_proposals(reply["content"])), count)
+    return _read_proposals(list(_proposals(reply["content"])), count, head)
 
 
 def _failed(kind: str, detail: str) -> Reply:
     return Reply(failure=Failure(kind, detail))
 
 
-def _read_proposals(proposals: list[Any], count: int) -> Reply:
+def _read_proposals(proposals: list[Any], count: int, head: HeadId) -> Reply:
     if not proposals:
         return Reply(problems=(f"You handed in no program. Call {TOOL} with {count} programs.",))
     programs: dict[str, ParsedProgram] = {}
@@ -63,6 +63,9 @@ def _read_proposals(proposals: list[Any], count: int) -> Reply:
             program = _with_summary(parse(source.strip() + "\n"), proposal.get("hypothesis"))
         except ProgramError as error:
             problems.append(f"Program {number} cannot be read:\n{error}"[:_LONGEST_PROBLEMS])
+            continue
+        if why_not := program.why_not_for(head):
+            problems.append(f"Program {number} is not available: {why_not}.")
         else:
             programs.setdefault(program.id, program)
     return Reply(tuple(programs.values()), tuple(problems))

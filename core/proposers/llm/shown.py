@@ -5,14 +5,14 @@ Only of train. Validation is here for choosing among proposals; nothing of it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from core.features import Features
-from core.language import ParsedProgram
+from core.language import Looks, ParsedProgram
 from core.maps import first_within, pack, places
 from core.scoring import ProgramMaps, program_maps, sentence_ious
 from core.types import HeadId
@@ -37,12 +37,23 @@ class HeadData:
     validation: Features
     maps: Maps  # of every sentence of both
     device: str | torch.device = "cpu"
+    looks: Callable[[Features], Looks] | None = (
+        None  # on sentences of either split
+    )
 
     def ious(self, programs: Sequence[ParsedProgram], features: Features) -> np.ndarray:
         """IoU of programs with the head, float32 [program, sentence]."""
-        produced = program_maps(programs, features, self.is_causal, self.device)
+        produced = self.produced(programs, features)
         ious: np.ndarray = sentence_ious(produced, self.maps)[:, 0]
         return ious
+
+    def produced(self, programs: Sequence[ParsedProgram], features: Features) -> ProgramMaps:
+        """What programs do on sentences of either split."""
+        return program_maps(programs, features, self.is_causal, self.device, self.looks_on(features))
+
+    def looks_on(self, features: Features) -> Looks | None:
+        """What programs may look at."""
+        return None if self.looks is None else self.looks(features)
 
     def fitting(self) -> tuple[Features, torch.Tensor]:
         """The train sentences to fit constants on, and their maps, float32 [sentence, query, key], padded."""
@@ -111,7 +122,7 @@ class SentenceResidual:
 
 def extremes(data: HeadData, program: ParsedProgram, count: int = 2) -> list[SentenceResidual]:
     """The `count` worst and the `count` best train sentences of a program, worst first."""
-    produced = program_maps([program], data.train, data.is_causal)
+    produced = data.produced([program], data.train)
     ious = sentence_ious(produced, data.maps)[0, 0]
     order = np.argsort(ious, kind="stable").tolist()
     rows = dict.fromkeys([*order[:count], *order[-count:]])

@@ -294,7 +294,7 @@ def test_a_service_that_quotes_the_key_does_not_get_it_recorded(
     ["", "null", "[]", '{"content": 3}', '{"content": [3, null]}', "[" * 100_000, "x" * (MAX_REPLY + 1)],
 )
 def test_no_reply_can_do_more_than_fail(text: str) -> None:
-    reading = read_reply(text, 3)
+    reading = read_reply(text, 3, HeadId(0, 0))
     assert reading.programs == ()
     assert reading.failure or reading.problems
 
@@ -306,7 +306,7 @@ def test_programs_beyond_those_asked_for_are_left_out() -> None:
         '{"stop_reason": "tool_use", "content": [{"type": "tool_use", "id": "a", "name": "propose_programs", '
         f'"input": {{"programs": [{programs}]}}}}]}}'
     )
-    assert len(read_reply(text, 3).programs) == 3
+    assert len(read_reply(text, 3, HeadId(0, 0)).programs) == 3
 
 
 # Money
