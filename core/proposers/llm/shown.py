@@ -37,9 +37,7 @@ class HeadData:
     validation: Features
     maps: Maps  # of every sentence of both
     device: str | torch.device = "cpu"
-    looks: Callable[[Features], Looks] | None = (
-        None  # on sentences of either split
-    )
+    looks: Callable[[Features], Looks] | None = None  # on sentences of either split
 
     def ious(self, programs: Sequence[ParsedProgram], features: Features) -> np.ndarray:
         """IoU of programs with the head, float32 [program, sentence]."""
