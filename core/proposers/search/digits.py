@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -14,17 +14,17 @@ from core.proposers.search.refit import ious, logits_of
 from core.proposers.search.select import Chosen
 
 
-def spelled(train: Values, chosen: Sequence[Chosen], maps: Mapping[str, np.ndarray]) -> list[list[str]]:
-    """Each head's constants as a program writes them; the rounding rule is that of `tune`."""
+def spelled(train: Values, chosen: Sequence[Chosen], maps: Mapping[str, np.ndarray]) -> list[list[list[str]]]:
+    """Each head's constants, rule by rule, as a program writes them; the rounding rule is that of `tune`."""
     layout = train.layout
     targets = layout.targets(maps)
     pad = torch.nn.utils.rnn.pad_sequence
     none = targets.new_zeros(1, layout.cells)  # so that a head without rules has something to stack
-    powers = pad([torch.stack([*map(train.of, head.rules), none[0]]) for head in chosen], batch_first=True)
+    powers = pad([torch.cat([*map(train.columns, head.rules), none]) for head in chosen], batch_first=True)
     logs = pad(
         [torch.tensor([*head.constants, 0.0], dtype=torch.float64) for head in chosen], batch_first=True
     )
-    looks = pad([torch.tensor([*(r.look is not None for r in head.rules), False]) for head in chosen], True)
+    looks = pad([torch.tensor([*_looks(head), False]) for head in chosen], True)
     constants = torch.where(looks, logs.abs(), logs.exp())  # 1 where a head has no rule
 
     def fit(tried: Tensor, only: Tensor | None) -> Tensor:
@@ -38,10 +38,16 @@ def spelled(train: Values, chosen: Sequence[Chosen], maps: Mapping[str, np.ndarr
     reached = fit(constants, None)
     unmoved = torch.ones_like(constants)
     _, spellings = rounded(fit, unmoved, constants, torch.zeros_like(reached), reached)
-    return [
-        [
-            ("-" if rule.look and log < 0 else "") + (text or spelt(1.0, FEWEST_DIGITS))
-            for text, rule, log in zip(row, head.rules, head.constants, strict=False)
-        ]
-        for row, head in zip(spellings, chosen, strict=True)
-    ]
+    return [_by_rule(head, row) for row, head in zip(spellings, chosen, strict=True)]
+
+
+def _looks(head: Chosen) -> Iterator[bool]:
+    """Of each constant, whether it is the power of a look, which may be negative."""
+    return (rule.look is not None for rule in head.rules for _ in range(rule.width))
+
+
+def _by_rule(head: Chosen, spellings: Sequence[str | None]) -> list[list[str]]:
+    signs = ("-" if look and log < 0 else "" for look, log in zip(_looks(head), head.constants, strict=True))
+    plain = spelt(1.0, FEWEST_DIGITS)
+    spelled = iter([sign + (text or plain) for sign, text in zip(signs, spellings, strict=False)])
+    return [[next(spelled) for _ in range(rule.width)] for rule in head.rules]

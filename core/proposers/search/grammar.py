@@ -71,7 +71,7 @@ def compound(one: Part, other: Part) -> Compound:
     return Compound(pieces, phrase, (one, other))
 
 
-def _pairwise(source: str, phrase: str) -> Part:
+def pairwise(source: str, phrase: str) -> Part:
     """A part that names both tokens itself."""
     return Part((source,), phrase)
 
@@ -102,8 +102,8 @@ def grammar_of(train: Features, is_causal: bool) -> Grammar:
         relations=tuple(_relations(train, is_causal)),
         laws=tuple(_laws(is_causal)),
         sink_laws=(
-            _pairwise("sqrt(q.index)", "more so further on"),
-            _pairwise("min(q.index, 8)", "more so after a few tokens"),
+            pairwise("sqrt(q.index)", "more so further on"),
+            pairwise("min(q.index, 8)", "more so after a few tokens"),
         ),
     )
 
@@ -163,42 +163,42 @@ def _relations(train: Features, is_causal: bool) -> Iterator[Part]:
     yield from _distances(is_causal)
     yield from _same_texts()
     yield from _searches(train)
-    yield _pairwise("k.sentence == q.sentence", "its own sentence")
-    yield _pairwise("k.sentence == q.sentence - 1", "the sentence before")
-    yield _pairwise("k.in_quotes == q.in_quotes", "the same side of quotation marks")
-    yield _pairwise(
+    yield pairwise("k.sentence == q.sentence", "its own sentence")
+    yield pairwise("k.sentence == q.sentence - 1", "the sentence before")
+    yield pairwise("k.in_quotes == q.in_quotes", "the same side of quotation marks")
+    yield pairwise(
         "k.sentence_position == q.sentence_position and k != q", "the same place in other sentences"
     )
-    yield _pairwise("k == q.head", "the word it depends on")
-    yield _pairwise("k == q.head.head", "the word that its head depends on")
-    yield _pairwise("k.head == q and k != q", "the words that depend on it")
-    yield _pairwise("k.head == q.head and k != q", "words that depend on the same word")
-    yield _pairwise("k.index * 2 < q.index", "the first half of what came before")
+    yield pairwise("k == q.head", "the word it depends on")
+    yield pairwise("k == q.head.head", "the word that its head depends on")
+    yield pairwise("k.head == q and k != q", "the words that depend on it")
+    yield pairwise("k.head == q.head and k != q", "words that depend on the same word")
+    yield pairwise("k.index * 2 < q.index", "the first half of what came before")
     for least in _SIMILARITIES:
-        yield _pairwise(f"similarity(q, k) > {least}", "words of like meaning")
+        yield pairwise(f"similarity(q, k) > {least}", "words of like meaning")
 
 
 def _distances(is_causal: bool) -> Iterator[Part]:
-    yield _pairwise("k == q", "itself")
-    yield _pairwise("k == q.prev", "the token before")
+    yield pairwise("k == q", "itself")
+    yield pairwise("k == q.prev", "the token before")
     for d in _DISTANCES:
-        yield _pairwise(f"q.index - k.index == {d}", f"the token {d} back")
+        yield pairwise(f"q.index - k.index == {d}", f"the token {d} back")
     distance = _distance(is_causal)
     for reach in _REACHES:
-        yield _pairwise(f"{distance} < {reach}", f"the nearest {reach} tokens")
+        yield pairwise(f"{distance} < {reach}", f"the nearest {reach} tokens")
     if not is_causal:
-        yield _pairwise("k == q.next", "the token after")
+        yield pairwise("k == q.next", "the token after")
         for d in _DISTANCES:
-            yield _pairwise(f"k.index - q.index == {d}", f"the token {d} ahead")
-        yield _pairwise("k.index > q.index", "what comes after")
+            yield pairwise(f"k.index - q.index == {d}", f"the token {d} ahead")
+        yield pairwise("k.index > q.index", "what comes after")
 
 
 def _same_texts() -> Iterator[Part]:
     for name in ("lower", "lemma", "pos", "tag", "dep", "word"):
-        yield _pairwise(f"k.{name} == q.{name} and k != q", f"tokens of the same {_NAMES[name]}")
-    yield _pairwise('k.entity == q.entity and k.entity != "" and k != q', "names of the same kind")
-    yield _pairwise("k.lower == q.lower", "the same token")
-    yield _pairwise("k.word == q.word", "its own word")
+        yield pairwise(f"k.{name} == q.{name} and k != q", f"tokens of the same {_NAMES[name]}")
+    yield pairwise('k.entity == q.entity and k.entity != "" and k != q', "names of the same kind")
+    yield pairwise("k.lower == q.lower", "the same token")
+    yield pairwise("k.word == q.word", "its own word")
     for key, query in (("prev", ""), ("next", ""), ("prev.prev", ""), ("prev", "prev"), ("next", "next")):
         k, q = (
             ".".join(part for part in (token, path) if part) for token, path in (("k", key), ("q", query))
@@ -206,9 +206,9 @@ def _same_texts() -> Iterator[Part]:
         for name in ("lower", "pos", "tag"):
             phrase = f"keys whose {_side(key)} has the {_NAMES[name]} of the {_side(query) or 'query'}"
             if not (name == "lower" and (key, query) == ("prev", "")):
-                yield _pairwise(f"{k}.{name} == {q}.{name} and k != q", phrase)
-    yield _pairwise("k.prev.lower == q.lower and k != q", "what followed the same word before")
-    yield _pairwise(
+                yield pairwise(f"{k}.{name} == {q}.{name} and k != q", phrase)
+    yield pairwise("k.prev.lower == q.lower and k != q", "what followed the same word before")
+    yield pairwise(
         "k.prev.lower == q.lower and k.prev.prev.lower == q.prev.lower and k != q",
         "what followed the same two words before",
     )
@@ -217,28 +217,28 @@ def _same_texts() -> Iterator[Part]:
 def _searches(train: Features) -> Iterator[Part]:
     for name in _repeating_flags():
         found = f"last(q, {name}=True)"
-        yield _pairwise(f"k == {found}", f"the latest of {phrase_of_flag(name)}")
-        yield _pairwise(f"k.prev == {found}", f"what follows the latest of {phrase_of_flag(name)}")
+        yield pairwise(f"k == {found}", f"the latest of {phrase_of_flag(name)}")
+        yield pairwise(f"k.prev == {found}", f"what follows the latest of {phrase_of_flag(name)}")
     for name in ("lower", "pos", "tag", "dep"):
-        yield _pairwise(f"k == last(q, {name}=q.{name})", f"the latest token of the same {_NAMES[name]}")
-    yield _pairwise("k.prev == last(q, lower=q.lower)", "what followed the same word last time")
+        yield pairwise(f"k == last(q, {name}=q.{name})", f"the latest token of the same {_NAMES[name]}")
+    yield pairwise("k.prev == last(q, lower=q.lower)", "what followed the same word last time")
     for value in _frequent(train, "pos", 10):
-        yield _pairwise(f"k == last(q, pos={quoted(value)})", f"the latest of {phrase_of_text('pos', value)}")
+        yield pairwise(f"k == last(q, pos={quoted(value)})", f"the latest of {phrase_of_text('pos', value)}")
 
 
 def _laws(is_causal: bool) -> Iterator[Part]:
     distance = _distance(is_causal)
-    yield _pairwise(distance, "what is near")
-    yield _pairwise(f"sqrt({distance})", "what is near")
+    yield pairwise(distance, "what is near")
+    yield pairwise(f"sqrt({distance})", "what is near")
     for cap in _CAPS:
-        yield _pairwise(f"min({distance}, {cap})", "what is near")
-    yield _pairwise("k.index", "what comes early")
-    yield _pairwise("sqrt(k.index)", "what comes early")
-    yield _pairwise("k.length", "short tokens")
-    yield _pairwise("k.sentence_position", "the beginnings of sentences")
-    yield _pairwise("abs(q.sentence - k.sentence)", "nearby sentences")
-    yield _pairwise("count(k, lower=k.lower)", "words that are new")
-    yield _pairwise("1 - similarity(q, k)", "words of like meaning")
+        yield pairwise(f"min({distance}, {cap})", "what is near")
+    yield pairwise("k.index", "what comes early")
+    yield pairwise("sqrt(k.index)", "what comes early")
+    yield pairwise("k.length", "short tokens")
+    yield pairwise("k.sentence_position", "the beginnings of sentences")
+    yield pairwise("abs(q.sentence - k.sentence)", "nearby sentences")
+    yield pairwise("count(k, lower=k.lower)", "words that are new")
+    yield pairwise("1 - similarity(q, k)", "words of like meaning")
 
 
 def quoted(text: str) -> str:

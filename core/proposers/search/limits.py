@@ -31,6 +31,13 @@ class SearchLimits:
         told="looks at: {}",
         key="look",
     )
+    tables: bool = limit(
+        True,
+        "Tables",
+        "whether a line may be a table: a number for each of a few words or tags",
+        told="tables: {}",
+        key="tables",
+    )
     least_gain: float = limit(
         0.003,
         "Least gain",

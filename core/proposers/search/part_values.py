@@ -11,7 +11,7 @@ from torch import Tensor
 from core.proposers.search.grammar import FIRST, Compound, Grammar, Part
 from core.proposers.search.layout import Layout
 from core.proposers.search.looks import HeadLaws
-from core.proposers.search.rule import Rule
+from core.proposers.search.rule import Rule, TableOf
 from core.types import HeadId
 
 _NEARLY_ALL = 0.97
@@ -26,7 +26,8 @@ class Values:
         """`laws` are those of other heads, if rules may look at them, on these sentences and others."""
         self.layout = layout
         self.head_laws, self._split = laws, split
-        self.words = _words(layout)  # int64 [padded token]
+        self.words = _text_ids(layout, "lower")  # int64 [padded token]
+        self._texts = {"lower": self.words}
         texts = layout.features.texts
         self._word_of = {text: at for at, text in enumerate(texts)}
         self._tokens = {part: layout.token_values(part.of("k")) for part in (FIRST, *grammar.tokens)}
@@ -61,8 +62,36 @@ class Values:
         """A condition on both tokens, bool [row cell]."""
         return self._relations[part]
 
+    def columns(self, rule: Rule) -> Tensor:
+        """What each of a rule's constants is raised to, float32 [constant, row cell]."""
+        held = self.of(rule)[None]
+        return held * self._entries(rule.table) if rule.table else held
+
+    def _entries(self, table: TableOf) -> Tensor:
+        """Where each value of a table stands, float32 [value, row cell]."""
+        layout = self.layout
+        if isinstance(table.values[0], int):
+            distance = layout.query - layout.key  # padded tokens of one passage lie side by side
+            return torch.stack([(distance == value).float() for value in table.values])
+        token, _, name = table.subject.partition(".")
+        where = layout.query if token == "q" else layout.key
+        ids = self.texts(name)
+        return torch.stack([(ids == self._number(str(value)))[where].float() for value in table.values])
+
+    def texts(self, name: str) -> Tensor:
+        """The number of each padded token's text of an attribute, int64; -1 in padding."""
+        if name not in self._texts:
+            self._texts[name] = _text_ids(self.layout, name)
+        return self._texts[name]
+
+    def _number(self, text: str) -> int:
+        return self._word_of.get(text, -2)
+
     def of(self, rule: Rule) -> Tensor:
-        """What a rule's constant is raised to, float32 [row cell]; 0 where its conditions do not hold."""
+        """What a rule's constant is raised to, float32 [row cell]; 0 where its conditions do not hold.
+
+        Of a table, where one of its constants counts at all.
+        """
         values = self._laws[rule.law] if rule.law else self.layout.is_real.float()
         if rule.look:
             values = self.look(rule.look)
@@ -102,13 +131,13 @@ def distinct(grammar: Grammar, values: Values) -> Grammar:
     )
 
 
-def _words(layout: Layout) -> Tensor:
-    """The number of each padded token's text in lower case; -1 in padding."""
+def _text_ids(layout: Layout, name: str) -> Tensor:
+    """The number of each padded token's text of an attribute; -1 in padding."""
     words = torch.full((layout.tokens,), -1, dtype=torch.int64)
-    lower = layout.features.columns["lower"]
+    column = layout.features.columns[name]
     for batch, square in zip(layout.evaluator.batches, layout.squares, strict=True):
         view = words[square.tokens].view(square.size, square.length)
         for at, row in enumerate(batch.rows):
-            found = torch.from_numpy(lower[layout.features.span(row)].astype("int64"))
+            found = torch.from_numpy(column[layout.features.span(row)].astype("int64"))
             view[at, : len(found)] = found
     return words.to(layout.device)

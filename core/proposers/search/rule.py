@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.proposers.search.grammar import Part, quoted
@@ -14,6 +15,21 @@ _IS_ONE_TERM = re.compile(r"[\w.]+|\w+\(.*\)")
 
 
 @dataclass(frozen=True)
+class TableOf:
+    """What a rule has a constant for each of: values of a text of one token, or distances."""
+
+    subject: str  # "q.tag": as a program writes it
+    values: tuple[str, ...] | tuple[int, ...]
+    phrase: str  # "by tag"
+
+    def source(self, constants: Sequence[str]) -> str:
+        """The table with these constants; others have 1."""
+        names = [quoted(value) if isinstance(value, str) else str(value) for value in self.values]
+        entries = ", ".join(f"{name}: {constant}" for name, constant in zip(names, constants, strict=True))
+        return f"table({self.subject}, {{{entries}}}, 1)"
+
+
+@dataclass(frozen=True)
 class Rule:
     """At most two conditions, and what the constant is raised to (nothing: to 1)."""
 
@@ -22,6 +38,7 @@ class Rule:
     relation: Part | None = None
     law: Part | None = None
     look: HeadId | None = None  # a head; the law is the logarithm of what it gives, and the constant a power
+    table: TableOf | None = None  # a constant for each of its values, in place of one
     query_words: tuple[str, ...] = ()  # texts in lower case, one of which the query has
     key_words: tuple[str, ...] = ()
 
@@ -42,8 +59,14 @@ class Rule:
         """Whether a constant above 1 works against what the phrase names: its law is small there."""
         return self.law is not None and "k" in self.law.reads
 
-    def lines(self, constant: str) -> list[str]:
+    @property
+    def width(self) -> int:
+        """How many constants it has."""
+        return len(self.table.values) if self.table else 1
+
+    def lines(self, constants: Sequence[str]) -> list[str]:
         """The statements of this rule, as they stand in a program's body."""
+        constant = self.table.source(constants) if self.table else constants[0]
         effect = f"weight *= {constant}"
         if self.look:
             effect = f'weight *= (look("{self.look}", q, k) + {FLOOR}) ** {constant}'
@@ -59,6 +82,8 @@ class Rule:
         keys += [phrase_of_words(self.key_words)] if self.key_words else []
         if self.law:
             keys = [", ".join([*keys, self.law.phrase])]
+        if self.table:
+            keys = [" ".join([*keys, self.table.phrase])]
         queries = [self.query.phrase] if self.query else []
         queries += [phrase_of_words(self.query_words)] if self.query_words else []
         return " among ".join(keys) + (f" (from {queries[0]})" if queries else "")

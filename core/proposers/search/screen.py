@@ -20,6 +20,7 @@ from core.proposers.search.looks import best_looks, spread_under
 from core.proposers.search.part_values import Values
 from core.proposers.search.refit import Fields, spread_of
 from core.proposers.search.rule import Rule
+from core.proposers.search.tables import TableScreen
 from core.types import HeadId
 
 _LEAST_ROWS = 20  # of train on which a rule must have something to say
@@ -51,6 +52,7 @@ class Screen:
         self.token_share[layout.query] = layout.share
         # Of two conditions on one token the first is on the token itself, not on a neighbour.
         self.own = [at for at, part in enumerate(grammar.tokens) if not part.is_of_neighbour]
+        self.table_screen = TableScreen(values)
         self._relate()
         self._count()
 
@@ -108,6 +110,10 @@ class Screen:
         for head, compounds in enumerate(self._compounds(gradient, weights, seen)):
             ranked[head] += compounds
         return [sorted(gains, key=lambda gain: -gain[0]) for gains in ranked]
+
+    def tables(self, found: Fields) -> list[list[Gain]]:
+        """For each head the tables, at most one of a kind, with what all their constants gain together."""
+        return list(self.table_screen.rank(found))
 
     def again(self, found: Fields, shortlists: list[list[Rule]]) -> list[list[Gain]]:
         """The same for a few rules of each head."""

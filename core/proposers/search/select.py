@@ -21,6 +21,7 @@ from core.types import HeadId
 _PER_ROUND = 2  # rules added between two refits
 _SCREEN_EVERY = 2  # rounds; between, the best of the last screening are ranked again
 _SURPLUS = 6  # rules added beyond the most, to be pruned again
+_TABLES = 3  # added to the rules, to be pruned with them
 _STEPS = 8  # of a refit after adding
 _PRUNE_STEPS = 5  # of a refit after dropping
 _LAST_STEPS = 20
@@ -34,7 +35,7 @@ class Chosen:
     """A head's rules, the ones it would miss most first."""
 
     rules: tuple[Rule, ...]
-    constants: tuple[float, ...]  # logarithms
+    constants: tuple[float, ...]  # logarithms, as many of each rule as it has
     worth: tuple[float, ...]  # IoU on validation that each adds to all others
 
 
@@ -44,21 +45,28 @@ class RuleFit:
 
     target: Tensor  # float32 [cell]
     rules: list[Rule]
-    constants: Tensor  # float32 [rule], logarithms
-    powers: Tensor  # float32 [rule, cell]
+    constants: Tensor  # float32 [constant], logarithms
+    powers: Tensor  # float32 [constant, cell]
     iou: float = 0.0  # after the last refit
 
     def add(self, rules: list[Rule], powers: list[Tensor], constants: list[float]) -> None:
         """More rules, with log constants to start from."""
         self.rules = self.rules + rules
-        self.constants = torch.cat([self.constants, self.constants.new_tensor(constants)])
-        self.powers = torch.cat([self.powers, torch.stack(powers)])
+        starts = [self.constants.new_full((len(own),), at) for own, at in zip(powers, constants, strict=True)]
+        self.constants = torch.cat([self.constants, *starts])
+        self.powers = torch.cat([self.powers, *powers])
 
     def drop(self, at: int) -> None:
         """Forget a rule."""
-        kept = [other for other in range(len(self.rules)) if other != at]
-        self.rules = [self.rules[other] for other in kept]
+        start, end = self.span(at)
+        kept = [other for other in range(len(self.constants)) if not start <= other < end]
+        self.rules = [*self.rules[:at], *self.rules[at + 1 :]]
         self.constants, self.powers = self.constants[kept], self.powers[kept]
+
+    def span(self, at: int) -> tuple[int, int]:
+        """Where a rule's constants begin and end."""
+        start = sum(rule.width for rule in self.rules[:at])
+        return start, start + self.rules[at].width
 
 
 def empty_fits(values: Values, targets: Tensor) -> list[RuleFit]:
@@ -71,14 +79,14 @@ def fits_of(values: Values, targets: Tensor, like: list[RuleFit]) -> list[RuleFi
     """The same rules and constants on other sentences."""
     fits = []
     for fit, target in zip(like, targets, strict=True):
-        powers = [values.of(rule) for rule in fit.rules]
-        stacked = torch.stack(powers) if powers else target.new_zeros(0, len(target))
+        powers = [values.columns(rule) for rule in fit.rules]
+        stacked = torch.cat(powers) if powers else target.new_zeros(0, len(target))
         fits.append(RuleFit(target, fit.rules, fit.constants, stacked))
     return fits
 
 
 def _stacked(fits: list[RuleFit]) -> tuple[Tensor, Tensor, Tensor]:
-    """Constants [fit, rule], powers [fit, rule, cell] and targets [fit, cell]; 0 beyond a fit's rules."""
+    """Constants [fit, constant], powers [fit, constant, cell], targets [fit, cell]; 0 beyond a fit's own."""
     pad = torch.nn.utils.rnn.pad_sequence
     return (
         pad([fit.constants for fit in fits], batch_first=True),
@@ -92,7 +100,7 @@ def _refit(layout: Layout, fits: list[RuleFit], steps: int) -> None:
     if fits:
         best, reached = refit(layout, *_stacked(fits), steps)
         for fit, row, iou in zip(fits, best, reached.tolist(), strict=True):
-            fit.constants, fit.iou = row[: len(fit.rules)].clone(), iou
+            fit.constants, fit.iou = row[: len(fit.constants)].clone(), iou
 
 
 def _worth(
@@ -106,10 +114,17 @@ def _worth(
     constants, powers, targets = _stacked([held_out[at] for at in which])
     logits = logits_of(constants, powers)
     whole = ious(layout, logits, targets)
-    worth = torch.zeros_like(constants)
-    for at in range(worth.shape[1]):
-        worth[:, at] = whole - ious(layout, logits - constants[:, at, None] * powers[:, at], targets)
-    return [row[: len(fits[at].rules)] for row, at in zip(worth.tolist(), which, strict=True)]
+    worth: list[list[float]] = [[] for _ in which]
+    for at in range(max(len(fits[fit].rules) for fit in which)):
+        having = [row for row, fit in enumerate(which) if at < len(fits[fit].rules)]
+        without = []
+        for row in having:
+            start, end = fits[which[row]].span(at)
+            without.append(logits[row] - constants[row, start:end] @ powers[row, start:end])
+        left = ious(layout, torch.stack(without), targets[having])
+        for row, lost in zip(having, (whole[having] - left).tolist(), strict=True):
+            worth[row].append(lost)
+    return worth
 
 
 def select(
@@ -125,6 +140,8 @@ def select(
     """
     fits = empty_fits(screen.values, screen.layout.targets(maps))
     _grow(screen, fits, limits, owners)
+    if limits.tables:
+        _tabulate(screen, fits)
     held_out = fits_of(validation, validation.layout.targets(maps), fits)
     _prune(screen.layout, fits, validation.layout, held_out, limits)
     with_rules = [at for at, fit in enumerate(fits) if fit.rules]
@@ -140,7 +157,7 @@ def _ordered(fit: RuleFit, worth: list[float]) -> Chosen:
     logs = fit.constants.tolist()
     return Chosen(
         tuple(fit.rules[at] for at in order),
-        tuple(logs[at] for at in order),
+        tuple(log for at in order for log in logs[slice(*fit.span(at))]),
         tuple(worth[at] for at in order),
     )
 
@@ -184,6 +201,19 @@ def _grow_while_it_pays(
         turn += 1
 
 
+def _tabulate(screen: Screen, fits: list[RuleFit]) -> None:
+    """Give every fit that has rules the tables that would help it most."""
+    growing = [fit for fit in fits if fit.rules]
+    if not growing:
+        return
+    constants, powers, targets = _stacked(growing)
+    found = fields(screen.layout, logits_of(constants, powers), targets)
+    for fit, gains in zip(growing, screen.tables(found), strict=True):
+        rules = [rule for _, rule in gains[:_TABLES]]
+        fit.add(rules, [screen.values.columns(rule) for rule in rules], [0.0] * len(rules))
+    _refit(screen.layout, growing, _STEPS)
+
+
 def _add(screen: Screen, fit: RuleFit, ranked: list[Rule], weights: Tensor) -> bool:
     """Give a fit the first of these rules, unlike each other and those it has; whether there was any."""
     scale = (weights * screen.layout.share).sqrt()
@@ -199,11 +229,11 @@ def _add(screen: Screen, fit: RuleFit, ranked: list[Rule], weights: Tensor) -> b
         if all(float(direction @ other) < _ALIKE for other in directions):
             directions.append(direction)
             added.append(rule)
-            powers.append(values)
+            powers.append(values[None])
         if len(added) == _PER_ROUND:
             break
     if added:
-        starts = [_start(screen, fit, values, weights) for values in powers]
+        starts = [_start(screen, fit, values[0], weights) for values in powers]
         fit.add(added, powers, starts)
     return bool(added)
 

@@ -9,24 +9,26 @@ from core.proposers.search.rule import Rule
 _LONGEST = 90  # characters that the docstring has, unless its first rule alone takes more
 
 
-def written(rules: Sequence[Rule], constants: Sequence[str]) -> str:
-    """The program of these rules and constants, in the order given: the ones that matter most first."""
+def written(rules: Sequence[Rule], constants: Sequence[Sequence[str]]) -> str:
+    """The program of these rules, each with its constants, the ones that matter most first."""
     lines = ["def attend(q, k):", f'    """{summary(rules, constants)}"""', "    weight = 1.0"]
     for rule, constant in zip(rules, constants, strict=True):
         lines += [f"    {line}" for line in rule.lines(constant)]
     return "\n".join([*lines, "    return weight", ""])
 
 
-def summary(rules: Sequence[Rule], constants: Sequence[str]) -> str:
+def summary(rules: Sequence[Rule], constants: Sequence[Sequence[str]]) -> str:
     """One line on the first rules, as many as fit: what they favour and what they avoid."""
     clauses: dict[str, list[str]] = {}
     text = "looks at all tokens alike"
     for rule, constant in zip(rules, constants, strict=True):
         phrase = rule.phrase()
-        grows = (float(constant) > (0 if rule.look else 1)) != rule.is_law_of_keys
+        grows = (float(constant[0]) > (0 if rule.look else 1)) != rule.is_law_of_keys
         verb = "favours" if grows else "avoids"
         if rule.look:
             verb = "follows" if grows else "turns from"
+        if rule.table:
+            verb = "weighs"
         if verb == "favours" and phrase == "the first token":
             verb = "rests on"
         if phrase not in clauses.setdefault(verb, []):

@@ -152,7 +152,9 @@ def test_a_written_program_gives_the_weights_that_were_fitted(is_causal: bool) -
         logits = logits_of(logs[None], torch.stack([values.of(rule) for rule in rules])[None])
         found = fields(layout, logits, torch.zeros_like(logits))
         squares = layout.to_squares(found.weights)[0]
-        evaluated = Evaluator(layout.features, is_causal).run(parse(written(rules, constants)))
+        evaluated = Evaluator(layout.features, is_causal).run(
+            parse(written(rules, [[constant] for constant in constants]))
+        )
         for batch, square in zip(layout.evaluator.batches, layout.squares, strict=True):
             n = square.length
             torch.testing.assert_close(
@@ -176,9 +178,9 @@ def test_a_docstring_says_what_the_strongest_rules_do() -> None:
     law = next(part for part in search_of().train.grammar.laws if part.of() == "q.index - k.index")
     digit = next(part for part in search_of().train.grammar.tokens if part.of("k") == "k.is_punct")
     rules = [Rule(key=FIRST), Rule(law=law), Rule(key=digit)]
-    near = parse(written(rules, ["24", "0.8", "0.5"])).docstring
+    near = parse(written(rules, [["24"], ["0.8"], ["0.5"]])).docstring
     assert near == "Rests on the first token; favours what is near; avoids punctuation."
-    far = parse(written(rules, ["0.4", "1.2", "2"])).docstring
+    far = parse(written(rules, [["0.4"], ["1.2"], ["2"]])).docstring
     assert far == "Avoids the first token and what is near; favours punctuation."
     assert parse(written([], [])).docstring == "Looks at all tokens alike."
 
@@ -292,12 +294,13 @@ def test_the_rules_worth_most_come_first() -> None:
     maps = noisy(maps_of(list(PLANTED.values()), features_of()))
     for chosen in select(search.screen, search.validation, maps, search.limits):
         assert list(chosen.worth) == sorted(chosen.worth, reverse=True)
-        assert len(chosen.rules) == len(chosen.constants) == len(chosen.worth)
+        assert len(chosen.rules) == len(chosen.worth)
+        assert len(chosen.constants) == sum(rule.width for rule in chosen.rules)
 
 
 def test_a_program_of_twelve_rules_has_at_most_thirty_lines() -> None:
     rules = [Rule(query=part, key=FIRST) for part in search_of().train.grammar.tokens[:12]]
-    assert len(written(rules, ["2"] * 12).splitlines()) <= 30
+    assert len(written(rules, [["2"]] * 12).splitlines()) <= 30
 
 
 def test_the_same_search_finds_the_same_programs() -> None:
