@@ -10,7 +10,7 @@ import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from io import StringIO
@@ -20,6 +20,7 @@ import pytest
 from filelock import FileLock
 
 from core.cli.app import main
+from core.jobs.runners.forked import ForkServer
 from core.models.pretrained import LoadedModel, load
 from tests import tiny
 
@@ -72,6 +73,14 @@ def built(tmp_path_factory: pytest.TempPathFactory, tiny_model: TinyModel, small
                 call_core(*command, workspace=shared / "workspace").check_returncode()
             (shared / "complete").touch()
     return shared / "workspace"
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The address of a process that has imported what workers need, where starting one is not the point."""
+    server = ForkServer(tmp_path_factory.mktemp("fork-server") / "log")
+    yield server.address
+    server.close()
 
 
 @pytest.fixture
