@@ -32,6 +32,11 @@ _FLAGS = [
 ]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _fork_server(fork_server: Path) -> None:
+    """Apps that tests start find it in their environment."""
+
+
 @contextmanager
 def serve(workspace: Path, port: int = 0, **environment: str) -> Iterator[str]:
     """The app on a free port or this one, as `streamlit run app.py` starts it; yields its address."""
@@ -59,14 +64,15 @@ def free_port() -> int:
 
 
 def start_server(workspace: Path, port: int, **environment: str) -> subprocess.Popen[bytes]:
-    """The app on this port, ready to answer."""
+    """The app on this port, ready to answer; its jobs are forked where torch is imported already."""
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     log = workspace.parent / "server.log"
+    placed = {"HEADSCRIPT_WORKSPACE": str(workspace), "HEADSCRIPT_RUNNER": "forked"}
     with log.open("ab") as output:
         server = subprocess.Popen(
             [*command, "--server.port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "HEADSCRIPT_WORKSPACE": str(workspace), **environment},
+            env=os.environ | placed | environment,
             stdout=output,
             stderr=output,
         )

@@ -30,8 +30,13 @@ _MODULES = (
     "core.jobs.work.hybrid",
     "core.jobs.work.llm",
     "core.jobs.work.search",
+    "core.proposers.llm.claude",
+    "core.proposers.search.propose",
+    "numba",
+    "pyarrow.dataset",
+    "spacy.lang.en",
+    "transformers.generation",
     "transformers.modeling_utils",
-    "spacy",
 )
 _FILES = 3  # standard input, output and errors
 

@@ -26,7 +26,7 @@ from core.scoring import BASELINES
 from core.settings import Settings
 from core.store import Workspace
 from core.store.jobs import CANCELLED
-from tests.conftest import TinyModel
+from tests.conftest import Forked, TinyModel
 
 # Starts a build whose model is argv[2] in the workspace argv[1], tells the job and its server, and hangs.
 OWNER = """
@@ -54,8 +54,8 @@ def workspace(workspace_copy: Path) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def jobs(workspace: Workspace, fork_server: Path) -> Jobs:
-    return Jobs(workspace, Settings(workspace.folder, device="cpu", runner="forked", fork_server=fork_server))
+def jobs(workspace: Workspace, forked: Forked) -> Jobs:
+    return Jobs(workspace, forked(workspace.folder))
 
 
 def until(is_so: Callable[[], object]) -> None:
@@ -113,11 +113,10 @@ def test_a_killed_worker_is_noticed(workspace: Workspace, jobs: Jobs) -> None:
 
 
 def test_only_the_worker_that_needs_a_secret_sees_it(
-    workspace: Workspace, fork_server: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, forked: Forked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A proposer's key reaches its own job; the owner's environment reaches none but by what is allowed."""
-    settings = Settings(workspace.folder, device="cpu", runner="forked", api_key="sk-secret")
-    jobs = Jobs(workspace, replace(settings, fork_server=fork_server))
+    jobs = Jobs(workspace, forked(workspace.folder, api_key="sk-secret"))
     (model,) = workspace.models.all()
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "sk-secret")
