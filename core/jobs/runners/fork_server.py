@@ -15,6 +15,7 @@ import selectors
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-_MODULES = (
+OF_WORKERS = (
     "core.jobs.worker",
     "core.jobs.work.audit",
     "core.jobs.work.curve",
@@ -59,8 +60,10 @@ class Request:
         return cls(tuple(arguments), environment)
 
 
-def serve(listening: int) -> list[str]:
+def serve(listening: int, modules: Sequence[str] = OF_WORKERS) -> list[str]:
     """Fork a child for each connection to this socket; returns in each, with its arguments.
+
+    What all of them would import is imported first, and those who connect meanwhile wait.
 
     In the server itself it ends with SystemExit, once its standard input is closed and all were served who
     had asked until then.
@@ -69,7 +72,7 @@ def serve(listening: int) -> list[str]:
         path = Path(server.getsockname())
         server.setblocking(False)
         try:
-            for module in _MODULES:
+            for module in modules:
                 import_module(module)
             gc.freeze()  # so that collections in children do not copy every page
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children that end leave no zombie

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,14 +25,17 @@ from core.jobs.runners.processes import ROOT, ProcessRunner, Started, worker_env
 class ForkServer:
     """A server of this process's own; it ends when this process does, or lets go of it."""
 
-    def __init__(self, log: Path) -> None:
-        """What it prints goes to `log`: why it did not start, if it did not."""
+    def __init__(self, log: Path, module: Sequence[str] = ("core", "fork-server")) -> None:
+        """What it prints goes to `log`: why it did not start, if it did not.
+
+        The module, with its arguments, is handed a listening socket's number and calls `serve`.
+        """
         self.address = Path(tempfile.mkdtemp(prefix="headscript-")) / "fork-server"
         with socket.socket(socket.AF_UNIX) as listening, log.open("ab") as output:
             listening.bind(str(self.address))
             listening.listen(128)  # who connects before it has imported everything waits
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "core", "fork-server", str(listening.fileno())],
+                [sys.executable, "-m", *module, str(listening.fileno())],
                 cwd=ROOT,
                 env=worker_environment(),
                 stdin=subprocess.PIPE,
@@ -64,7 +68,7 @@ class ForkedRunner(ProcessRunner):
         address = self._address or self._own_server(folder.log).address
         with folder.log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
             files = [nothing.fileno(), log.fileno(), log.fileno()]
-            return _Forked(_ask(address, Request(arguments, environment), files))
+            return ForkedProcess(address, Request(arguments, environment), files)
 
     @staticmethod
     def _own_server(log: Path) -> ForkServer:
@@ -74,33 +78,32 @@ class ForkedRunner(ProcessRunner):
         return own
 
 
-def _ask(address: Path, request: Request, files: list[int]) -> socket.socket:
-    """The connection to a child that will do as asked."""
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.connect(str(address))
-        socket.send_fds(connection, [b"\n"], files)
-        connection.sendall(request.dump())
-        connection.shutdown(socket.SHUT_WR)
-    except OSError as error:
-        connection.close()
-        raise JobError(f"no fork server answers at {address} ({error}); start Headscript again") from error
-    return connection
+class ForkedProcess:
+    """A child of a server's, which says its number and closes the connection by ending."""
 
-
-class _Forked:
-    """A child of the server's, which says its number and closes the connection by ending."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+    def __init__(self, address: Path, request: Request, files: Sequence[int]) -> None:
+        """Ask the server at this address for it; `files` are its standard input, output and errors."""
+        self._connection = socket.socket(socket.AF_UNIX)
         self._heard = b""
         self._has_ended = False
+        try:
+            self._connection.connect(str(address))
+            socket.send_fds(self._connection, [b"\n"], files)
+            self._connection.sendall(request.dump())
+            self._connection.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._connection.close()
+            raise JobError(
+                f"no fork server answers at {address} ({error}); start Headscript again"
+            ) from error
 
     def is_alive(self) -> bool:
+        """Whether it runs, or will."""
         self._hear(socket.MSG_DONTWAIT)
         return not self._has_ended
 
     def process(self) -> psutil.Process | None:
+        """It, once it runs and while it does."""
         if not self.is_alive() or not self._heard.endswith(b"\n"):
             return None
         try:
@@ -109,10 +112,14 @@ class _Forked:
             return None
 
     def wait(self) -> None:
-        """A child that is not there yet is not waited for: the job that it finds was called off."""
+        """Return when it has ended, or has not begun: the job that it then finds was called off."""
         self._hear(socket.MSG_DONTWAIT)
         while self._heard and not self._has_ended:
             self._hear()
+        self.close()
+
+    def close(self) -> None:
+        """Follow it no longer; it goes on."""
         self._connection.close()
 
     def _hear(self, flags: int = 0) -> None:
