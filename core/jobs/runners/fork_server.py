@@ -3,7 +3,7 @@
 It listens on a Unix socket. A connection brings three open files (standard input, output and errors) and a
 Request; a child of the server takes its place, says its number, and holds the connection until it ends. The
 server ends with the owner that started it, whose end of its standard input closes then; its children go on.
-It computes nothing and never looks at a device: a child of a process that did could not.
+It computes nothing and never looks at a GPU: a child of a process that did could not use one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+# Not spaCy, which counts the GPUs when it is imported.
 OF_WORKERS = (
     "core.jobs.worker",
     "core.jobs.work.audit",
@@ -35,7 +36,6 @@ OF_WORKERS = (
     "core.proposers.search.propose",
     "numba",
     "pyarrow.dataset",
-    "spacy.lang.en",
     "transformers.generation",
     "transformers.modeling_utils",
 )

@@ -1,4 +1,4 @@
-"""Workers forked from a process that has imported torch, transformers and spaCy already.
+"""Workers forked from a process that has imported torch and transformers already.
 
 They start seconds earlier than new processes. For Linux: elsewhere libraries may not survive a fork.
 """

@@ -46,6 +46,20 @@ sys.stdin.read()
 """
 
 
+# Imports what a server does and prints who looked for a GPU meanwhile.
+LOOKS = """
+import torch
+from importlib import import_module
+from core.jobs.runners.fork_server import OF_WORKERS
+
+for name in ("is_available", "device_count", "_lazy_init"):
+    real = getattr(torch.cuda, name)
+    setattr(torch.cuda, name, lambda *given, name=name, real=real: (print(name), real(*given))[1])
+for module in OF_WORKERS:
+    import_module(module)
+"""
+
+
 @pytest.fixture
 def workspace(workspace_copy: Path) -> Iterator[Workspace]:
     opened = Workspace.open(workspace_copy)
@@ -156,6 +170,12 @@ def test_a_job_called_off_before_the_server_is_up_is_never_begun(tmp_path: Path)
     assert (tmp_path / "server.log").read_text() == ""
     with pytest.raises(JobError, match="no fork server answers"):
         runner.start(folder)
+
+
+@pytest.mark.slow
+def test_the_server_never_looks_for_a_gpu() -> None:
+    looked = subprocess.run([sys.executable, "-c", LOOKS], capture_output=True, text=True, check=True)
+    assert looked.stdout == ""
 
 
 @pytest.mark.parametrize("is_early", [True, False])
