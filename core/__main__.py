@@ -11,6 +11,12 @@ from core.settings import Settings
 
 
 def _main(given: list[str]) -> int:
+    if len(given) == 2 and given[0] == "fork-server":
+        from core.jobs.runners.fork_server import serve
+
+        given = serve(
+            int(given[1])
+        )  # from here on this is a child, with a command and environment of its own
     load_plugins(Settings.read(os.environ))  # first: what packages add has options, too
     if len(given) == 2 and given[0] == "worker" and not given[1].startswith("-"):
         from core.jobs.worker import work  # workers start often: they do not wait for the command line

@@ -73,6 +73,7 @@ class Settings:
     patience: Patience = Patience()
     plugins: str = "all"  # or "none": what installed packages add stays out
     runner: str = "local"  # where jobs run; a name in core.jobs.runners.RUNNERS
+    fork_server: Path | None = None  # the socket of one that runs already, for the runner `forked`
     spacy_pipeline: str | None = None  # a spaCy model's package, or "none"; the bundled one if None
 
     @property
@@ -108,7 +109,7 @@ class Settings:
             workspace=Path(environ.get("HEADSCRIPT_WORKSPACE") or cls.workspace),
             device=environ.get("HEADSCRIPT_DEVICE") or cls.device,
             demo_model=environ.get("HEADSCRIPT_DEMO_MODEL") or cls.demo_model,
-            models=Path(environ["HEADSCRIPT_MODELS"]) if environ.get("HEADSCRIPT_MODELS") else None,
+            models=_path(environ, "HEADSCRIPT_MODELS"),
             api_key=environ.get("ANTHROPIC_API_KEY", "").strip() or None,
             base_url=environ.get("ANTHROPIC_BASE_URL") or None,
             claude_model=environ.get("HEADSCRIPT_CLAUDE_MODEL") or cls.claude_model,
@@ -118,5 +119,10 @@ class Settings:
             patience=Patience.read(environ.get("HEADSCRIPT_PATIENCE", "").strip()),
             plugins=environ.get("HEADSCRIPT_PLUGINS") or cls.plugins,
             runner=environ.get("HEADSCRIPT_RUNNER") or cls.runner,
+            fork_server=_path(environ, "HEADSCRIPT_FORK_SERVER"),
             spacy_pipeline=environ.get("HEADSCRIPT_SPACY", "").strip() or None,
         )
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(environ[name]) if environ.get(name) else None

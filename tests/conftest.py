@@ -10,7 +10,7 @@ import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from io import StringIO
@@ -20,11 +20,14 @@ import pytest
 from filelock import FileLock
 
 from core.cli.app import main
+from core.jobs.runners.forked import ForkServer
 from core.models.pretrained import LoadedModel, load
+from core.settings import Settings
 from tests import tiny
 
 TinyModel = Callable[[str], Path]
 TinyLoaded = Callable[[str], LoadedModel]
+Forked = Callable[..., Settings]
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -74,16 +77,40 @@ def built(tmp_path_factory: pytest.TempPathFactory, tiny_model: TinyModel, small
     return shared / "workspace"
 
 
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The address of a process that has imported what workers need, where starting one is not the point.
+
+    It is in the environment as well, for the apps and commands that run there with the runner `forked`.
+    """
+    server = ForkServer(tmp_path_factory.mktemp("fork-server") / "log")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADSCRIPT_FORK_SERVER", str(server.address))
+        yield server.address
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def forked(fork_server: Path) -> Forked:
+    """Settings by which a workspace's jobs are forked there."""
+    return lambda folder, **given: Settings(
+        folder, device="cpu", runner="forked", fork_server=fork_server, **given
+    )
+
+
 @pytest.fixture
 def workspace_copy(built: Path, tmp_path: Path) -> Path:
     """A finished workspace of one's own."""
     return Path(shutil.copytree(built, tmp_path / "workspace"))
 
 
-def run_core(*arguments: str, workspace: Path, check: bool = False) -> subprocess.CompletedProcess[str]:
+def run_core(
+    *arguments: str, workspace: Path, check: bool = False, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """`python -m core ...` in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "core", *_on_the_cpu(arguments, workspace)],
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         check=check,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -13,8 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from core.jobs.runners.fork_server import Request
+from core.jobs.runners.forked import ForkedProcess, ForkServer
+
+APPS = "HEADSCRIPT_TEST_APPS"  # the environment variable that names the server which forks apps
 
 # A server's first page imports torch, which takes a while on a busy machine.
 expect.set_options(timeout=60_000)
@@ -30,6 +35,16 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _fork_servers(fork_server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Apps find the one for their jobs in their environment, and are forked themselves from another."""
+    server = ForkServer(tmp_path_factory.mktemp("apps") / "log", ("tests.servers.app",))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(APPS, str(server.address))
+        yield
+    server.close()
 
 
 @contextmanager
@@ -58,18 +73,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(workspace: Path, port: int, **environment: str) -> subprocess.Popen[bytes]:
-    """The app on this port, ready to answer."""
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+def start_server(workspace: Path, port: int, **environment: str) -> psutil.Process:
+    """The app on this port, ready to answer; it and its jobs are forked where torch is imported already.
+
+    One with a home of its own is started anew, since Streamlit looks there when it is imported.
+    """
+    arguments = ("app.py", "--server.headless", "true", "--server.port", str(port))
     log = workspace.parent / "server.log"
-    with log.open("ab") as output:
-        server = subprocess.Popen(
-            [*command, "--server.port", str(port)],
-            cwd=ROOT,
-            env={**os.environ, "HEADSCRIPT_WORKSPACE": str(workspace), **environment},
-            stdout=output,
-            stderr=output,
-        )
+    placed = {"HEADSCRIPT_WORKSPACE": str(workspace), "HEADSCRIPT_RUNNER": "forked"}
+    is_forked = APPS in os.environ and "HOME" not in environment
+    start = _forked if is_forked else _started
+    server = start(arguments, os.environ | placed | environment, log)
     try:
         _wait_until_healthy(f"http://localhost:{port}", server, log)
     except BaseException:
@@ -79,9 +93,27 @@ def start_server(workspace: Path, port: int, **environment: str) -> subprocess.P
     return server
 
 
-def _wait_until_healthy(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def _started(arguments: tuple[str, ...], environment: dict[str, str], log: Path) -> psutil.Process:
+    command = [sys.executable, "-m", "streamlit", "run", *arguments]
+    with log.open("ab") as output:
+        return psutil.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+
+
+def _forked(arguments: tuple[str, ...], environment: dict[str, str], log: Path) -> psutil.Process:
+    with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
+        files = [nothing.fileno(), output.fileno(), output.fileno()]
+        app = ForkedProcess(Path(environment[APPS]), Request(arguments, environment), files)
+    while (process := app.process()) is None:
+        assert app.is_alive(), "the fork server ended"
+        time.sleep(0.01)
+    app.close()
+    return process
+
+
+def _wait_until_healthy(address: str, server: psutil.Process, log: Path) -> None:
     for _ in range(240):
-        assert server.poll() is None, log.read_text()
+        is_running = server.is_running() and server.status() != psutil.STATUS_ZOMBIE
+        assert is_running, log.read_text()
         try:
             with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
                 return

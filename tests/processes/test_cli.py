@@ -431,9 +431,9 @@ def test_shared_options_go_before_the_command_or_after_it(built: Path) -> None:
     assert answer(first) == answer(before)
 
 
-def test_without_a_terminal_there_are_no_escape_codes(workspace_copy: Path) -> None:
+def test_without_a_terminal_there_are_no_escape_codes(workspace_copy: Path, fork_server: Path) -> None:
     for arguments in (["synthesize", "--heads", "L0H0", "--rules", "1"], ["best"], ["best", "--splt"]):
-        result = run_core(*arguments, workspace=workspace_copy)
+        result = run_core(*arguments, workspace=workspace_copy, HEADSCRIPT_RUNNER="forked")
         assert "\x1b" not in result.stdout + result.stderr
         assert "\r" not in result.stdout + result.stderr
 

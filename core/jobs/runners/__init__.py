@@ -51,6 +51,12 @@ def _local(settings: Settings) -> Runner:
     return LocalRunner()
 
 
+def _forked(settings: Settings) -> Runner:
+    from core.jobs.runners.forked import ForkedRunner
+
+    return ForkedRunner(settings.fork_server)
+
+
 def _inline(settings: Settings) -> Runner:
     from core.jobs.runners.inline import InlineRunner
 
@@ -60,5 +66,6 @@ def _inline(settings: Settings) -> Runner:
 RUNNERS: Door[RunnerEntry] = Door(
     "runner",
     RunnerEntry("local", "A process of its own for each job", _local),
+    RunnerEntry("forked", "A process for each job, forked from one that has imported everything", _forked),
     RunnerEntry("inline", "The owner's own process, one job after the other", _inline),
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from core.jobs.folder import JobFolder
-from core.jobs.runners.local import withheld_names
+from core.jobs.runners.processes import withheld_names
 
 
 class InlineRunner:

@@ -13,7 +13,7 @@ from core.ui.heads.passages import Passage
 from core.ui.parts.attention_view import Pins
 from core.ui.parts.state import SideBySide
 
-_CANVAS = Path(__file__).parents[2] / "canvas"
+_CANVAS = Path(__file__).parents[1] / "canvas"
 _view = st.components.v2.component(
     "headscript_why",
     css=(_CANVAS / "heads_why.css").read_text(),

@@ -14,7 +14,7 @@ from core.display import CIVIDIS, PUOR
 from core.ui.parts.packing import payload
 from core.ui.parts.state import SideBySide
 
-_CANVAS = Path(__file__).parents[2] / "canvas"
+_CANVAS = Path(__file__).parents[1] / "canvas"
 _view = st.components.v2.component(
     "headscript_attention",
     css=(_CANVAS / "attention_view.css").read_text(),

@@ -12,7 +12,7 @@ import streamlit as st
 from core.display import CIVIDIS
 from core.types import HeadId, ModelInfo
 
-_CANVAS = Path(__file__).parents[2] / "canvas"
+_CANVAS = Path(__file__).parents[1] / "canvas"
 _picker = st.components.v2.component(
     "headscript_head_picker",
     css=(_CANVAS / "head_picker.css").read_text(),

@@ -13,7 +13,7 @@ from core.display import CIVIDIS
 from core.types import HeadId, ModelInfo
 from core.ui.parts.packing import payload
 
-_CANVAS = Path(__file__).parents[2] / "canvas"
+_CANVAS = Path(__file__).parents[1] / "canvas"
 _view = st.components.v2.component(
     "headscript_head_sprites",
     css=(_CANVAS / "head_sprites.css").read_text(),

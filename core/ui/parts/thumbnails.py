@@ -13,7 +13,7 @@ import streamlit as st
 from core.display import CIVIDIS, PUOR
 from core.maps import pack
 
-_CANVAS = Path(__file__).parents[2] / "canvas"
+_CANVAS = Path(__file__).parents[1] / "canvas"
 _groups = st.components.v2.component(
     "headscript_thumbnails",
     css=(_CANVAS / "thumbnails.css").read_text(),

@@ -11,7 +11,7 @@ import streamlit as st
 from core.review import REASONS
 from core.types import Action
 
-_CANVAS = Path(__file__).parents[2] / "canvas"
+_CANVAS = Path(__file__).parents[1] / "canvas"
 _row = st.components.v2.component(
     "headscript_verdict_row",
     css=(_CANVAS / "verdict_row.css").read_text(),

@@ -10,11 +10,10 @@ from core.audit.coverage import CoverageLimits
 from core.audit.damage import DamageLimits
 from core.errors import AuditError, HybridError
 from core.jobs import Jobs
-from core.settings import Settings
 from core.store import Workspace
 from core.store.hybrids import add_hybrid
 from core.types import HybridProgram, MadeHybrid, Split
-from tests.conftest import call_core
+from tests.conftest import Forked, call_core
 
 
 def test_programs_are_audited_head_by_head(workspace_copy: Path) -> None:
@@ -34,9 +33,11 @@ def test_programs_are_audited_head_by_head(workspace_copy: Path) -> None:
     assert stored.limits == {"failing": 0.02}
 
 
-def test_a_hybrid_is_audited_and_a_resumed_audit_finds_nothing_twice(workspace_copy: Path) -> None:
+def test_a_hybrid_is_audited_and_a_resumed_audit_finds_nothing_twice(
+    workspace_copy: Path, forked: Forked
+) -> None:
     workspace = Workspace.open(workspace_copy)
-    runner = Jobs(workspace, Settings(workspace_copy, device="cpu"))
+    runner = Jobs(workspace, forked(workspace_copy))
     model = workspace.models.all()[0]
     best = workspace.library.best(model.id, Split.VALIDATION)[:3]
     programs = tuple(HybridProgram(b.score.head, b.program.source) for b in best)

@@ -32,7 +32,7 @@ from core.store.jobs import CANCELLED
 from core.store.workspace import attention_folder
 from core.types import HeadId, ModelInfo, Sentence, SentenceAttention, Split
 from tests import tiny
-from tests.conftest import TinyModel
+from tests.conftest import Forked, TinyModel
 
 HEADS = tiny.LAYERS * tiny.HEADS
 PASSAGES = 24
@@ -49,8 +49,8 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def runner(workspace: Workspace) -> Jobs:
-    return Jobs(workspace, Settings(workspace.folder, device="cpu"))
+def runner(workspace: Workspace, forked: Forked) -> Jobs:
+    return Jobs(workspace, forked(workspace.folder))
 
 
 @pytest.fixture
@@ -127,15 +127,17 @@ def test_a_cancelled_job_stops_and_can_be_resumed(
     check_complete(workspace)
 
 
-def scoring(workspace_copy: Path) -> tuple[Workspace, Jobs, ModelInfo]:
+def scoring(workspace_copy: Path, settings: Settings | None = None) -> tuple[Workspace, Jobs, ModelInfo]:
     """An owner of a finished workspace, where scoring a program is a job of a few seconds."""
     workspace = Workspace.open(workspace_copy)
-    runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
+    runner = Jobs(workspace, settings or Settings(workspace.folder, device="cpu"))
     return workspace, runner, workspace.models.all()[0]
 
 
-def test_a_second_job_waits_its_turn_and_starts_without_anyone_looking(workspace_copy: Path) -> None:
-    workspace, runner, model = scoring(workspace_copy)
+def test_a_second_job_waits_its_turn_and_starts_without_anyone_looking(
+    workspace_copy: Path, forked: Forked
+) -> None:
+    workspace, runner, model = scoring(workspace_copy, forked(workspace_copy))
     first, second, third = (runner.start_scoring(model, [BASELINES[name]]) for name in list(BASELINES)[:3])
     assert [workspace.jobs.get(job).state for job in (first, second, third)] == [
         "running",
@@ -288,8 +290,8 @@ def test_a_worker_that_does_not_listen_is_killed(workspace_copy: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["result", "event", "spec", "text", "program"])
-def test_a_damaged_job_fails_alone(damage: str, workspace_copy: Path) -> None:
-    workspace, runner, model = scoring(workspace_copy)
+def test_a_damaged_job_fails_alone(damage: str, workspace_copy: Path, forked: Forked) -> None:
+    workspace, runner, model = scoring(workspace_copy, forked(workspace_copy))
     folder = JobFolder.create(workspace.folder / "jobs", "score", PLACE, ScoreTask(INFO, "", ()))
     workspace.jobs.add(folder.id, "score")
     workspace.jobs.set_state(folder.id, "running")

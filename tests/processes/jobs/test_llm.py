@@ -40,7 +40,7 @@ from core.settings import Patience, Settings
 from core.store import AttentionWriter, Workspace
 from core.types import Failure, HeadId, SentenceAttention, Split
 from tests import tiny
-from tests.conftest import call_core, run_core
+from tests.conftest import Forked, call_core, run_core
 from tests.pure.proposers.test_search import PLANTED
 from tests.servers.claude import ClaudeServer, prompt_of
 
@@ -95,8 +95,8 @@ def workspace(folder: Path) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def runner(workspace: Workspace) -> Jobs:
-    return Jobs(workspace, Settings(workspace.folder, device="cpu"))
+def runner(workspace: Workspace, forked: Forked) -> Jobs:
+    return Jobs(workspace, forked(workspace.folder))
 
 
 def results(job: JobFolder) -> list[ProgramsFound]:
@@ -109,7 +109,7 @@ def replies(job: JobFolder) -> set[str]:
 
 
 def test_the_command_line_proposes_scores_and_accounts(
-    server: ClaudeServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+    server: ClaudeServer, folder: Path, monkeypatch: pytest.MonkeyPatch, fork_server: Path
 ) -> None:
     """And the best known program is where it starts, and IoU on validation climbs."""
     known = best_programs(folder)
@@ -125,7 +125,8 @@ def test_the_command_line_proposes_scores_and_accounts(
         "--candidates",
         "2",
     ]
-    result = run_core(*asked, "--budget", "1", "--json", workspace=folder)
+    budget = ["--budget", "1", "--json"]
+    result = run_core(*asked, *budget, workspace=folder, HEADSCRIPT_RUNNER="forked")
     assert result.returncode == 0, result.stderr
     answer = json.loads(result.stdout)
     assert answer["usd"] == pytest.approx(server.dollars, abs=1e-9)
@@ -381,8 +382,9 @@ def test_a_head_that_breaks_down_does_not_end_the_run(
 
 
 def test_the_key_is_nowhere_but_in_the_environment_of_the_worker_that_asks(
-    server: ClaudeServer, workspace: Workspace, runner: Jobs
+    server: ClaudeServer, workspace: Workspace
 ) -> None:
+    runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
     (info,) = workspace.models.all()
     server.delay = 0.3
     server.faults.extend(["400", "529"])  # both quote the key

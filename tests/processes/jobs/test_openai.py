@@ -16,6 +16,7 @@ from core.proposers import PROPOSERS, OpenAILimits
 from core.settings import Settings
 from core.store import Workspace
 from core.types import HeadId
+from tests.conftest import Forked
 from tests.processes.jobs.test_llm import folder, planted_workspace, replies, results, workspace
 from tests.servers.openai import OpenAIServer
 
@@ -36,15 +37,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
         yield running
 
 
-@pytest.fixture
-def runner(workspace: Workspace, server: OpenAIServer) -> Jobs:
-    settings = Settings(workspace.folder, device="cpu", openai_url=server.address, openai_model="by-rule")
-    return Jobs(workspace, settings)
-
-
 def test_a_killed_run_goes_on_and_asks_nothing_twice(
-    server: OpenAIServer, runner: Jobs, workspace: Workspace
+    server: OpenAIServer, workspace: Workspace, forked: Forked
 ) -> None:
+    settings = forked(workspace.folder, openai_url=server.address, openai_model="by-rule")
+    runner = Jobs(workspace, settings)
     (info,) = workspace.models.all()
     server.delay = 0.4
     limits = OpenAILimits(model="by-rule", base_url=server.address, candidates=2, rounds=1)
@@ -55,8 +52,6 @@ def test_a_killed_run_goes_on_and_asks_nothing_twice(
         assert not any(event["event"] == "end" for _, event in at.events()), at.log.read_text()
     worker = at.worker()
     assert worker is not None
-    assert worker.environ()["OPENAI_API_KEY"] == KEY
-    assert OTHER not in str(worker.environ())
     os.kill(worker.pid, signal.SIGKILL)
     while runner.refresh()[0].state == "running":
         time.sleep(0.01)
@@ -81,10 +76,17 @@ def _holds(path: Path, text: str) -> bool:
     return text.encode() in path.read_bytes()
 
 
-def test_a_limit_on_calls_ends_the_job_well(server: OpenAIServer, runner: Jobs, workspace: Workspace) -> None:
+def test_a_limit_on_calls_ends_the_job_well(server: OpenAIServer, workspace: Workspace) -> None:
+    """And no other service's key is in the worker's environment."""
+    settings = Settings(workspace.folder, device="cpu", openai_url=server.address, openai_model="by-rule")
+    runner = Jobs(workspace, settings)
     (info,) = workspace.models.all()
     limits = OpenAILimits(model="by-rule", candidates=2, rounds=0, calls=3)
     job = runner.start_proposals(info, OPENAI, HEADS, limits, {"OPENAI_API_KEY": KEY})
+    while (worker := runner.folder(job).worker()) is None:
+        time.sleep(0.01)
+    assert worker.environ()["OPENAI_API_KEY"] == KEY
+    assert OTHER not in str(worker.environ())
     assert runner.wait(job).state == "done"
     assert server.arrived == 3
     assert 1 <= len(results(runner.folder(job))) <= 3

@@ -1,6 +1,7 @@
 """Two evaluators, one meaning: generated programs on generated sentences, failures included."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,12 @@ NAMES = {"number": ["n0", "n1"], "boolean": ["b0"], "text": ["t0"], "token": ["x
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
+@lru_cache(maxsize=None, typed=True)
+def one_of(options: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    """Made once for the thousands of times that it is drawn from."""
+    return st.sampled_from(options)
+
+
 class Grammar:
     """Draws source text; `assigned` are the locals that surely have a value at this point."""
 
@@ -30,7 +37,7 @@ class Grammar:
         self.assigned: frozenset[str] = frozenset()
 
     def pick(self, *options: Any) -> Any:
-        return self.draw(st.sampled_from(options))
+        return self.draw(one_of(options))
 
     def expression(self, kind: str, depth: int) -> str:
         known = [name for name in NAMES[kind] if name in self.assigned]
@@ -190,7 +197,7 @@ class Grammar:
 
     def branches(self, depth: int, indent: str) -> tuple[list[str], bool]:
         before, ends, lines = self.assigned, [], []
-        for word in self.pick(["if"], ["if", "else"], ["if", "elif"], ["if", "elif", "else"]):
+        for word in self.pick(("if",), ("if", "else"), ("if", "elif"), ("if", "elif", "else")):
             self.assigned = before
             test = "" if word == "else" else f" {self.expression('boolean', depth + 1)}"
             body, returned = self.block(depth, indent + "    ")
@@ -223,17 +230,15 @@ def programs(draw: Draw) -> ParsedProgram:
 @st.composite
 def rows(draw: Draw, length: int) -> list[Mapping[str, Any]]:
     """One sentence of attribute values, consistent enough to be one."""
-    texts = st.sampled_from(LABELS)
-    tokens = st.integers(-1, length - 1)
-    values = {"number": st.integers(0, 3), "boolean": st.booleans(), "text": texts, "token": tokens}
+    values = {"number": (0, 1, 2, 3), "boolean": (False, True), "text": LABELS, "token": range(-1, length)}
     derived = {"index", "text", "lower", "length", "is_first", "is_punct", "is_title", "prev", "next"}
     free = {name: attribute.kind for name, attribute in ATTRIBUTES.items() if name not in derived}
     return [
         row(
             at,
             length,
-            draw(st.sampled_from(WORDS)),
-            **{name: draw(values[kind]) for name, kind in free.items()},
+            draw(one_of(tuple(WORDS))),
+            **{name: draw(one_of(tuple(values[kind]))) for name, kind in free.items()},
         )
         for at in range(length)
     ]

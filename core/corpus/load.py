@@ -1,11 +1,11 @@
-"""A corpus: passages of text, each with a genre and, by a seeded hash of its text, a split."""
+"""Passages from a file or a named corpus; a seeded hash of its text decides the split of each."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from core.doors import Door
 from core.errors import CorpusError
 from core.types import Sentence, Split
 
-BUNDLED = Path(__file__).parent / "data" / "corpus.jsonl"
+BUNDLED = Path(__file__).parent / "bundled.jsonl"
 SPLIT_SEED = 0
 _SHARES = ((Split.TRAIN, 0.50), (Split.VALIDATION, 0.75), (Split.TEST, 1.0))  # cumulative
 _UNKNOWN_GENRE = "text"
@@ -210,11 +210,6 @@ def _read_hub_dataset(name: str) -> Iterator[Passage]:
         raise
     except Exception as error:  # the library raises many unrelated kinds
         raise CorpusError(f"cannot read the dataset {name}: {error}") from error
-
-
-def sentence_from_json(row: Mapping[str, Any]) -> Sentence:
-    """The sentence that `dataclasses.asdict` and JSON made of one."""
-    return Sentence(row["id"], row["text"], row["genre"], Split(row["split"]))
 
 
 def require_splits(sentences: Sequence[Sentence]) -> None:
