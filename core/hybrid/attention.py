@@ -9,8 +9,10 @@ all replaced skips its query-key product.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import torch
@@ -21,6 +23,19 @@ from transformers.masking_utils import eager_mask
 IMPLEMENTATION = "headscript"
 
 
+class Watch(Protocol):
+    """Runs the programs of a layer that look at heads, and keeps what the heads give that are looked at."""
+
+    def __call__(
+        self,
+        weights: Tensor,  # [sentence, replaced head, query, key]
+        mix: Tensor | None,
+        own: Callable[[], Tensor],  # the weights [sentence, head, query, key] of the layer's own attention
+        within: Callable[[Tensor], Tensor],  # fits weights to the keys that the layer sees
+    ) -> tuple[Tensor, Tensor | None]:
+        """Weights and mix of all replaced heads."""
+
+
 @dataclass(frozen=True)
 class LayerPatterns:
     """What the replaced heads of a layer attend to in one forward pass."""
@@ -28,6 +43,7 @@ class LayerPatterns:
     heads: list[int]
     weights: Tensor  # [sentence, replaced head, query, key]; rows sum to 1
     mix: Tensor | None = None  # [sentence, replaced head]: 1 replaced, 0 the head's own; None: all 1
+    watch: Watch | None = None  # of a layer with programs that look, or with heads that are looked at
 
 
 PATTERNS: WeakKeyDictionary[torch.nn.Module, LayerPatterns] = WeakKeyDictionary()
@@ -50,21 +66,33 @@ def _attention(
 ) -> tuple[Tensor, Tensor | None]:
     """Attention outputs [sentence, query, query head, dimension], and weights where they were computed."""
     eager = sys.modules[type(module).__module__].eager_attention_forward
+
+    @cache
+    def own() -> tuple[Tensor, Tensor]:
+        found: tuple[Tensor, Tensor] = eager(module, query, key, value, attention_mask, **options)
+        return found
+
+    def within(weights: Tensor) -> Tensor:
+        window = options.get("sliding_window")
+        return _within_window(weights.to(value.dtype), attention_mask, window, key.shape[2])
+
     patterns = PATTERNS.get(module)
     if patterns is None:
-        own: tuple[Tensor, Tensor] = eager(module, query, key, value, attention_mask, **options)
-        return own
-    window = options.get("sliding_window")
-    weights = _within_window(patterns.weights.to(value.dtype), attention_mask, window, key.shape[2])
+        return own()
+    weights, mix = within(patterns.weights), patterns.mix
+    if patterns.watch is not None:
+        weights, mix = patterns.watch(weights, mix, lambda: own()[1], within)
+    if not patterns.heads:
+        return own()
     queries_per_value = query.shape[1] // value.shape[1]
     values = value[:, [head // queries_per_value for head in patterns.heads]]
     replaced = (weights @ values).transpose(1, 2)  # [sentence, query, replaced head, dimension]
-    if patterns.mix is None and len(patterns.heads) == query.shape[1]:
+    if mix is None and len(patterns.heads) == query.shape[1]:
         return replaced.contiguous(), None
-    output, own_weights = eager(module, query, key, value, attention_mask, **options)
-    if patterns.mix is not None:
+    output, own_weights = own()
+    if mix is not None:
         before = output[:, :, patterns.heads]
-        replaced = before + patterns.mix[:, None, :, None].to(value.dtype) * (replaced - before)
+        replaced = before + mix[:, None, :, None].to(value.dtype) * (replaced - before)
     output = output.clone()
     output[:, :, patterns.heads] = replaced
     return output, own_weights
