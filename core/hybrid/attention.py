@@ -31,7 +31,7 @@ class Watch(Protocol):
         weights: Tensor,  # [sentence, replaced head, query, key]
         mix: Tensor | None,
         own: Callable[[], Tensor],  # the weights [sentence, head, query, key] of the layer's own attention
-        within: Callable[[Tensor], Tensor],  # fits weights to the keys that the layer sees
+        within: Callable[[Tensor, list[int]], Tensor],  # weights of these heads as the layer takes them
     ) -> tuple[Tensor, Tensor | None]:
         """Weights and mix of all replaced heads."""
 
@@ -72,14 +72,14 @@ def _attention(
         found: tuple[Tensor, Tensor] = eager(module, query, key, value, attention_mask, **options)
         return found
 
-    def within(weights: Tensor) -> Tensor:
+    def within(weights: Tensor, heads: list[int]) -> Tensor:
         window = options.get("sliding_window")
         return _within_window(weights.to(value.dtype), attention_mask, window, key.shape[2])
 
     patterns = PATTERNS.get(module)
     if patterns is None:
         return own()
-    weights, mix = within(patterns.weights), patterns.mix
+    weights, mix = within(patterns.weights, patterns.heads), patterns.mix
     if patterns.watch is not None:
         weights, mix = patterns.watch(weights, mix, lambda: own()[1], within)
     if not patterns.heads:

@@ -100,7 +100,7 @@ class _Watch:
         weights: Tensor,
         mix: Tensor | None,
         own: Callable[[], Tensor],
-        within: Callable[[Tensor], Tensor],
+        within: Callable[[Tensor, list[int]], Tensor],
     ) -> tuple[Tensor, Tensor | None]:
         shown = dict(zip(self.replaced, weights.unbind(1), strict=True))
         mixes = {} if mix is None else dict(zip(self.replaced, mix.unbind(1), strict=True))
@@ -108,7 +108,7 @@ class _Watch:
             if head in self.passing.runs:
                 is_idle = head in mixes and not bool(mixes[head].any())
                 rows = self.passing.run(head, is_idle)[:, None, -weights.shape[2] :]
-                shown[head] = within(rows)[:, 0]
+                shown[head] = within(rows, [head.head])[:, 0]
                 if failed := self.passing.failures[head]:
                     ran = torch.ones(len(weights), device=weights.device)
                     ran[failed] = 0
