@@ -80,11 +80,13 @@ class Pass:
         A layer with a sliding window may have let go of the oldest keys.
         """
         before = self.seen.get(head)
-        count = rows.shape[1] + (0 if before is None else before.shape[1])
-        rows = functional.pad(rows, (count - rows.shape[2], 0))
-        if before is not None:
-            rows = torch.cat([functional.pad(before, (0, count - before.shape[2])), rows], 1)
-        self.seen[head] = rows.clone()  # not the whole layer's
+        if before is None and rows.shape[1] == rows.shape[2]:
+            self.seen[head] = rows.clone()  # lets go of the rest of the layer's
+            return
+        before = rows[:, :0] if before is None else before
+        count = before.shape[1] + rows.shape[1]
+        above = functional.pad(before, (0, count - before.shape[2]))
+        self.seen[head] = torch.cat([above, functional.pad(rows, (count - rows.shape[2], 0))], 1)
 
 
 @dataclass

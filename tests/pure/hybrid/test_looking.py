@@ -161,6 +161,18 @@ def test_a_program_that_looks_and_fails_leaves_its_head_alone_and_is_counted(tin
     assert evaluate_hybrid(loaded, spec, features).kept == sum(fails)
 
 
+def test_only_heads_that_are_looked_at_are_kept_and_not_their_whole_layers(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    features = features_of(loaded, 2)
+    source = source_of(loaded)
+    ids, mask = padded_ids(features, range(2), loaded.device)
+    with replaced(loaded, source) as patched, torch.inference_mode():
+        with patched.attending(source.patterns(features)) as passing:
+            loaded.model(input_ids=ids, attention_mask=mask)
+    assert passing.seen.keys() == {HeadId(0, 0), HeadId(0, 2), HeadId(1, 1), HeadId(1, 3)}
+    assert all(len(maps.untyped_storage()) == 4 * maps.numel() for maps in passing.seen.values())
+
+
 def test_a_layer_of_programs_that_look_at_programs_skips_its_own_attention(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("llama")
     features = features_of(loaded, 1)
