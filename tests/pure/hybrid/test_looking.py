@@ -17,9 +17,10 @@ from core.hybrid.attention import PATTERNS
 from core.hybrid.calibrate import calibrate
 from core.hybrid.costs import measured_costs, scores
 from core.hybrid.generate import generate
+from core.hybrid.looking import Looking, Run
 from core.hybrid.order import estimated_kl
 from core.hybrid.perplexity import Variant, evaluate_hybrid, measure
-from core.language import ParsedProgram, parse
+from core.language import Evaluator, Looks, ParsedProgram, parse
 from core.models.attention import padded_ids
 from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec
@@ -166,9 +167,12 @@ def test_only_heads_that_are_looked_at_are_kept_and_not_their_whole_layers(tiny_
     features = features_of(loaded, 2)
     source = source_of(loaded)
     ids, mask = padded_ids(features, range(2), loaded.device)
-    with replaced(loaded, source) as patched, torch.inference_mode():
-        with patched.attending(source.patterns(features)) as passing:
-            loaded.model(input_ids=ids, attention_mask=mask)
+    with (
+        replaced(loaded, source) as patched,
+        torch.inference_mode(),
+        patched.attending(source.patterns(features)) as passing,
+    ):
+        loaded.model(input_ids=ids, attention_mask=mask)
     assert passing.seen.keys() == {HeadId(0, 0), HeadId(0, 2), HeadId(1, 1), HeadId(1, 3)}
     assert all(len(maps.untyped_storage()) == 4 * maps.numel() for maps in passing.seen.values())
 
@@ -321,6 +325,34 @@ def test_the_slope_of_kl_reaches_through_references_of_replaced_heads(tiny_loade
         low, high = measure(loaded, variants, features).kl.sum(1, dtype=float)
         expected = (high - low) / (2 * small)
         assert slope[sorted(LOOKING).index(head)] == pytest.approx(expected, rel=0.05, abs=1e-3)
+
+
+def test_a_program_run_anew_for_its_gradient_has_the_gradient_it_would_have_had(
+    tiny_loaded: TinyLoaded,
+) -> None:
+    features = features_of(tiny_loaded("llama"), 3)
+    head, length = HeadId(1, 1), int(features.lengths.max())
+    program = parse(
+        'def attend(q, k):\n    return (look("L0H0", q, k) + 0.1) ** 0.7 * look("L0H1", q.prev, k)\n'
+    )
+    found = []
+    for is_anew in (True, False):
+        torch.manual_seed(0)
+        seen = {one: torch.rand(3, length, length).requires_grad_() for one in sorted(program.looks)}
+        weighed = torch.rand(3, length, length)
+
+        def start(looks: Looks) -> Run:
+            evaluator = Evaluator(features, looks=looks)
+            return lambda head, constants: evaluator.run(program)
+
+        if is_anew:
+            looking = Looking({head: program}, start)
+            weights = looking.run(start(seen), head, seen).weights
+        else:
+            weights = start(seen)(head, None).weights
+        found.append(torch.autograd.grad((weights * weighed).sum(), list(seen.values())))
+    torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-5)
+    assert all(gradient.abs().max() > 1e-3 for gradient in found[0])
 
 
 def test_calibration_moves_a_constant_through_the_program_that_reads_it(tiny_loaded: TinyLoaded) -> None:
