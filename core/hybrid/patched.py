@@ -53,6 +53,7 @@ class Hybrid:
     ) -> Passed:
         """The same with what happened on the way; what the heads `watched` gave is kept."""
         ids, mask = padded_ids(features, rows, self.loaded.device)
+        patterns = patterns or HeadMaps([], torch.zeros(len(ids), 0, ids.shape[1], ids.shape[1]))
         with self.attending(patterns, watched=watched) as passing:
             output = self.loaded.model(input_ids=ids, attention_mask=mask, **without_cache(self.loaded))
         logits: Tensor = output.logits if "logits" in output else output.last_hidden_state
@@ -147,7 +148,7 @@ def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:
     programs = {head: read[source] for head, source in spec.programs}
     refuse_circles(programs)
     for head, program in sorted(programs.items()):
-        if missing := [looked for looked in sorted(program.looks) if looked.head not in range(info.heads)]:
+        if missing := sorted(program.looks - set(info.head_ids())):
             raise HybridError(
                 f"the program for {head} looks at {missing[0]}, which does not exist: {info.name} has "
                 f"{info.layers} layers of {info.heads} heads"
