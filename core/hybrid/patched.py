@@ -11,10 +11,12 @@ from torch import Tensor
 
 from core.errors import HybridError
 from core.features import Features
-from core.hybrid.attention import IMPLEMENTATION, PATTERNS, LayerPatterns, can_patch
 from core.hybrid.sources import HeadMaps, PatternSource, ProgramPatterns
 from core.language import ParsedProgram, parse
+from core.maps import confined
+from core.models import patching
 from core.models.attention import padded_ids, without_cache
+from core.models.patching import LayerPatterns
 from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec, ModelInfo
 
@@ -50,26 +52,22 @@ class Hybrid:
     @contextmanager
     def attending(self, patterns: HeadMaps | None) -> Iterator[None]:
         """Forward passes in the block attend to these patterns."""
-        chosen = {} if patterns is None else by_layer(patterns)
-        modules = [m for m in self.loaded.model.modules() if getattr(m, "layer_idx", None) in chosen]
-        PATTERNS.update({module: chosen[module.layer_idx] for module in modules})
-        try:
+        chosen = {} if patterns is None else by_layer(patterns, self.loaded.info)
+        with patching.attending(self.loaded.model, self.loaded.sites, chosen):
             yield
-        finally:
-            for module in modules:
-                PATTERNS.pop(module, None)
 
 
-def by_layer(patterns: HeadMaps) -> dict[int, LayerPatterns]:
-    """The patterns of each layer's heads."""
+def by_layer(patterns: HeadMaps, info: ModelInfo) -> dict[int, LayerPatterns]:
+    """The patterns of each layer's heads, within its window."""
     places: dict[int, list[int]] = {}
     for at, head in enumerate(patterns.heads):
         places.setdefault(head.layer, []).append(at)
     return {
         layer: LayerPatterns(
             [patterns.heads[place].head for place in chosen],
-            patterns.weights[:, chosen],
+            confined(patterns.weights[:, chosen], info.window(layer), info.is_causal),
             None if patterns.mix is None else patterns.mix[:, chosen],
+            layer in info.traits.sinks,
         )
         for layer, chosen in places.items()
     }
@@ -91,21 +89,15 @@ def hybrid(loaded: LoadedModel, spec: HybridSpec) -> Iterator[Hybrid]:
 def replaced(loaded: LoadedModel, source: PatternSource) -> Iterator[Hybrid]:
     """`loaded` with heads replaced by the patterns of any source; restored when the block ends."""
     require_patchable(loaded)
-    before = loaded.model.config._attn_implementation
-    loaded.model.set_attn_implementation(IMPLEMENTATION)
-    try:
+    with patching.patched(loaded.model):
         yield Hybrid(loaded, source)
-    finally:
-        loaded.model.set_attn_implementation(before)
 
 
 def require_patchable(loaded: LoadedModel) -> None:
     """Raises HybridError if the model's attention cannot be replaced."""
-    if not can_patch(loaded.model):
-        raise HybridError(
-            f"{type(loaded.model).__name__} does not use transformers' AttentionInterface, "
-            "so its heads cannot be replaced"
-        )
+    reason = loaded.info.traits.attention_only
+    if reason:
+        raise HybridError(f"the heads of {loaded.info.name} cannot be replaced: {reason}")
 
 
 def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:
@@ -114,7 +106,7 @@ def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:
         raise HybridError(f"this hybrid is for the model {spec.model}, not for {info.id}")
     heads = [head for head, _ in spec.programs]
     for head in heads:
-        if head.layer not in range(info.layers) or head.head not in range(info.heads):
+        if head.layer not in info.attention_layers or head.head not in range(info.heads):
             raise HybridError(
                 f"{head} does not exist: {info.name} has {info.layers} layers of {info.heads} heads"
             )

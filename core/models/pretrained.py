@@ -19,6 +19,8 @@ from core.errors import ModelError
 from core.models import demo
 from core.models.demo import Tell
 from core.models.device import pick_device
+from core.models.patching import Site
+from core.models.probe import probe
 from core.types import ModelInfo
 
 _UNLIMITED = 1_000_000  # tokenizers without a limit report an absurd one
@@ -35,6 +37,7 @@ class LoadedModel:
     tokenizer: Any  # transformers.PreTrainedTokenizerFast
     device: torch.device
     pipeline: str | None = None  # the spaCy package that reads its texts; the usual one if None
+    sites: tuple[Site, ...] = ()  # where the attention of its layers is computed
 
     def embeddings(self) -> np.ndarray:
         """The input embeddings, float32 [vocabulary, dimension]."""
@@ -107,7 +110,8 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
     except Exception as error:  # the libraries' errors about damaged files have nothing in common
         raise ModelError(_explain(name, error)) from error
     model = model.eval().requires_grad_(False).to(device)
-    return LoadedModel(describe(name, model), model, tokenizer, device)
+    probed = probe(describe(name, model), model, tokenizer)
+    return LoadedModel(probed.info, model, tokenizer, device, sites=probed.sites)
 
 
 def _require_supported(name: str, config: Any) -> None:

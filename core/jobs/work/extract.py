@@ -73,7 +73,8 @@ def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Cor
         note_shortcomings(features, loaded.info, events)
     kept = _with_tokens(corpus, tokens, events)
     features = tokens.read([sentence.id for sentence in kept])
-    writer = AttentionWriter(folder, loaded.info.layers, loaded.info.is_causal)
+    info = loaded.info
+    writer = AttentionWriter(folder, info.attention_layers, info.is_causal, info.traits.sinks)
     held = writer.done()
     rows = [row for row, sentence in enumerate(features.sentences) if sentence not in held]
     done = len(features) - len(rows)
@@ -100,6 +101,8 @@ def _with_tokens(corpus: Corpus, tokens: TokenStore, events: Told) -> list[Sente
 
 def note_shortcomings(features: Features, info: ModelInfo, events: Told) -> None:
     """Say what the features lack: passages that were cut, no parts of speech."""
+    for sentence in info.traits.words:
+        events.note(sentence.rstrip("."))
     if features.truncated:
         events.note(f"{features.truncated} passages were cut to the model's {info.max_length} tokens")
     if not features.has_syntax:
