@@ -15,6 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
+_MARKS = re.compile(r"[^A-Za-z0-9.]+")
 _HEAD_NAME = re.compile(r"L(\d+)H(\d+)", re.IGNORECASE)
 
 
@@ -193,8 +194,12 @@ class ModelInfo:
 
     @property
     def title(self) -> str:
-        """The model's name without path or fingerprint, for people."""
-        return self.id.rsplit("-", 1)[0]
+        """The model's name without path, for people."""
+        if self.name == "demo":
+            return "SmolLM2-135M-Instruct"
+        stem = [part for part in re.split(r"[/\\]", self.name) if part][-1:]
+        bare = re.sub(r"\.gguf$", "", "".join(stem), flags=re.IGNORECASE)
+        return _MARKS.sub("-", bare).strip("-.") or "model"
 
     def head_ids(self) -> list[HeadId]:
         """Every head, layer by layer."""

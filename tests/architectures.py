@@ -123,7 +123,7 @@ def loaded(kind: str, **given: Any) -> LoadedModel:
 def asked(model: Any, tokenizer: str = "byte") -> LoadedModel:
     """A model in memory as `load` gives one; raises ModelError if it does not fit."""
     reads = _tokenizer(tokenizer)
-    probed = probe(describe("tiny", model), model, reads)
+    probed = probe(describe("tiny", model, reads), model, reads)
     return LoadedModel(probed.info, model, reads, torch.device("cpu"), sites=probed.sites)
 
 

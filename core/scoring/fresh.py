@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.features import annotate
+from core.errors import CorpusError
+from core.features import LEAST_TOKENS, annotate
 from core.language import parse
 from core.models.attention import extract
 from core.models.pretrained import LoadedModel
@@ -43,6 +44,11 @@ def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Se
     """The same programs for the same heads, with scores and baselines on these sentences instead."""
     info = loaded.info
     features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), info.max_length, loaded.pipeline)
+    features = features.select([row for row, n in enumerate(features.lengths) if n >= LEAST_TOKENS])
+    if not len(features):
+        raise CorpusError(
+            f"no passage has {LEAST_TOKENS} tokens, so there is nothing to score; give longer text"
+        )
     baselines = [parse(source) for source in BASELINES.values()]
     own = {found.score.head: parse(found.program.source) for found in best}
     chosen = {program.id: program for program in own.values()}

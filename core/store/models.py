@@ -36,10 +36,10 @@ class ModelTable:
 
 
 def add_model(cursor: duckdb.DuckDBPyConnection, info: ModelInfo) -> None:
-    """Remember a model; adding it again changes nothing but what it was found to do since."""
+    """Remember a model; one added before now lies where it was found last."""
     cursor.execute(
         f"INSERT INTO models ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET traits = excluded.traits",
+        "ON CONFLICT DO UPDATE SET name = excluded.name, traits = excluded.traits",
         [
             info.id,
             info.name,
@@ -57,7 +57,8 @@ def add_model(cursor: duckdb.DuckDBPyConnection, info: ModelInfo) -> None:
 def add_sentences(
     cursor: duckdb.DuckDBPyConnection, model: str, corpus: str, sentences: Iterable[Sentence]
 ) -> None:
-    """Remember that a model was run on these sentences."""
+    """Remember that a model was run on these sentences, and that it is the latest."""
+    cursor.execute("UPDATE models SET added_at = make_timestamp(epoch_us(now())) WHERE model_id = ?", [model])
     for position, sentence in enumerate(sentences):
         cursor.execute(
             "INSERT INTO sentences VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
