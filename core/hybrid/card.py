@@ -26,7 +26,7 @@ def model_card(
     `parents` names the program that a head's constants were fitted from, by head.
     """
     fitted = parents or {}
-    total = info.layers * info.heads
+    total = len(info.head_ids())
     parsed = [(head, parse(source)) for head, source in spec.programs]
     described = [(head, describe(program)) for head, program in parsed]
     lookahead = sum(found.lookahead for _, found in described)

@@ -15,16 +15,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from core.hybrid.attention import LayerPatterns
 from core.hybrid.looking import Run
 from core.hybrid.sources import HeadMaps
-from core.types import HeadId
+from core.maps import confined
+from core.models.patching import LayerPatterns
+from core.types import HeadId, ModelInfo
 
 
 @dataclass
 class Pass:
     """A forward pass that attends to patterns, and what was seen in it."""
 
+    info: ModelInfo
     patterns: HeadMaps
     seen: dict[HeadId, Tensor]  # of heads that are looked at: [sentence, query, key], rows as they come
     watched: frozenset[HeadId] = frozenset()  # heads to keep that no program of the pass looks at
@@ -48,10 +50,15 @@ class Pass:
         touched = sorted(head for head in self.watched | self.runs if head.layer == layer)
         return LayerPatterns(
             [head.head for head in heads],
-            self.patterns.weights[:, chosen],
+            self._confined(layer, self.patterns.weights[:, chosen]),
             None if mix is None else mix[:, chosen],
+            layer in self.info.traits.sinks,
             _Watch(self, heads, touched) if touched else None,
         )
+
+    def _confined(self, layer: int, weights: Tensor) -> Tensor:
+        """Weights [sentence, head, query, key] within the layer's window."""
+        return confined(weights, self.info.window(layer), self.info.is_causal)
 
     def failed(self) -> Tensor:
         """Where programs that look failed: bool [sentence, replaced head], on the CPU."""
@@ -72,7 +79,8 @@ class Pass:
             found = self.patterns.looking.run(self._run, head, self.seen)
         self.failures[head] = list(found.failures)
         missing = self.patterns.weights.shape[-1] - found.weights.shape[-1]
-        return functional.pad(found.weights, (0, missing, 0, missing))
+        weights = functional.pad(found.weights, (0, missing, 0, missing))
+        return self._confined(head.layer, weights[:, None])[:, 0]
 
     def keep(self, head: HeadId, rows: Tensor) -> None:
         """Put what a head gives the newest queries [sentence, query, key] below what it gave those before.
@@ -91,7 +99,7 @@ class Pass:
 
 @dataclass
 class _Watch:
-    """One layer of a pass; a core.hybrid.attention.Watch."""
+    """One layer of a pass; a core.models.patching.Watch."""
 
     passing: Pass
     replaced: Sequence[HeadId]
@@ -102,7 +110,7 @@ class _Watch:
         weights: Tensor,
         mix: Tensor | None,
         own: Callable[[], Tensor],
-        within: Callable[[Tensor, list[int]], Tensor],
+        taken: Callable[[Tensor, list[int]], Tensor],
     ) -> tuple[Tensor, Tensor | None]:
         shown = dict(zip(self.replaced, weights.unbind(1), strict=True))
         mixes = {} if mix is None else dict(zip(self.replaced, mix.unbind(1), strict=True))
@@ -110,7 +118,7 @@ class _Watch:
             if head in self.passing.runs:
                 is_idle = head in mixes and not bool(mixes[head].any())
                 rows = self.passing.run(head, is_idle)[:, None, -weights.shape[2] :]
-                shown[head] = within(rows, [head.head])[:, 0]
+                shown[head] = taken(rows, [head.head])[:, 0]
                 if failed := self.passing.failures[head]:
                     ran = torch.ones(len(weights), device=weights.device)
                     ran[failed] = 0

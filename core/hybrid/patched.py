@@ -11,10 +11,10 @@ from torch import Tensor
 
 from core.errors import HybridError
 from core.features import Features
-from core.hybrid.attention import IMPLEMENTATION, PATTERNS, can_patch
 from core.hybrid.passes import Pass
 from core.hybrid.sources import NO_MAPS, HeadMaps, PatternSource, ProgramPatterns, refuse_circles
 from core.language import ParsedProgram, parse
+from core.models import patching
 from core.models.attention import padded_ids, without_cache
 from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec, ModelInfo
@@ -68,15 +68,9 @@ class Hybrid:
         watched: frozenset[HeadId] = frozenset(),
     ) -> Iterator[Pass]:
         """Forward passes in the block attend to these patterns; `seen` holds what went before in the text."""
-        passing = Pass(NO_MAPS if patterns is None else patterns, {} if seen is None else seen, watched)
-        chosen = passing.layers()
-        modules = [m for m in self.loaded.model.modules() if getattr(m, "layer_idx", None) in chosen]
-        PATTERNS.update({module: chosen[module.layer_idx] for module in modules})
-        try:
+        passing = Pass(self.loaded.info, patterns or NO_MAPS, {} if seen is None else seen, watched)
+        with patching.attending(self.loaded.model, self.loaded.sites, passing.layers()):
             yield passing
-        finally:
-            for module in modules:
-                PATTERNS.pop(module, None)
 
 
 @dataclass(frozen=True)
@@ -115,21 +109,15 @@ def hybrid(loaded: LoadedModel, spec: HybridSpec) -> Iterator[Hybrid]:
 def replaced(loaded: LoadedModel, source: PatternSource) -> Iterator[Hybrid]:
     """`loaded` with heads replaced by the patterns of any source; restored when the block ends."""
     require_patchable(loaded)
-    before = loaded.model.config._attn_implementation
-    loaded.model.set_attn_implementation(IMPLEMENTATION)
-    try:
+    with patching.patched(loaded.model):
         yield Hybrid(loaded, source)
-    finally:
-        loaded.model.set_attn_implementation(before)
 
 
 def require_patchable(loaded: LoadedModel) -> None:
     """Raises HybridError if the model's attention cannot be replaced."""
-    if not can_patch(loaded.model):
-        raise HybridError(
-            f"{type(loaded.model).__name__} does not use transformers' AttentionInterface, "
-            "so its heads cannot be replaced"
-        )
+    reason = loaded.info.traits.attention_only
+    if reason:
+        raise HybridError(f"the heads of {loaded.info.name} cannot be replaced: {reason}")
 
 
 def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:
@@ -138,7 +126,7 @@ def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:
         raise HybridError(f"this hybrid is for the model {spec.model}, not for {info.id}")
     heads = [head for head, _ in spec.programs]
     for head in heads:
-        if head.layer not in range(info.layers) or head.head not in range(info.heads):
+        if head.layer not in info.attention_layers or head.head not in range(info.heads):
             raise HybridError(
                 f"{head} does not exist: {info.name} has {info.layers} layers of {info.heads} heads"
             )

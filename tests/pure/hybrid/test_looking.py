@@ -13,7 +13,6 @@ from core.corpus import load_corpus
 from core.errors import HybridError
 from core.features import Features, annotate, annotate_ids, annotate_prefixes
 from core.hybrid import PrefixPatterns, ProgramPatterns, hybrid, load_hybrid, replaced, ship
-from core.hybrid.attention import PATTERNS
 from core.hybrid.calibrate import calibrate
 from core.hybrid.costs import measured_costs, scores
 from core.hybrid.generate import generate
@@ -22,9 +21,10 @@ from core.hybrid.order import estimated_kl
 from core.hybrid.perplexity import Variant, evaluate_hybrid, measure
 from core.language import Evaluator, Looks, ParsedProgram, parse
 from core.models.attention import padded_ids
+from core.models.patching import PATTERNS
 from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec
-from tests import tiny
+from tests import architectures, tiny
 from tests.conftest import TinyLoaded, TinyModel
 
 UNIFORM = "def attend(q, k):\n    return 1.0\n"
@@ -104,6 +104,26 @@ def test_a_reference_reads_the_program_where_the_head_is_replaced(
         hybrid_logits(loaded, features, {"L1H1": NEAR, "L2H3": copy_of("L1H1")}),
         hybrid_logits(loaded, features, {"L1H1": NEAR, "L2H3": NEAR}),
     )
+
+
+@pytest.mark.parametrize("kind", ["mpt", "bloom", "albert"])
+def test_so_it_is_without_an_interface_and_where_layers_share_a_module(kind: str) -> None:
+    loaded = architectures.loaded(kind)
+    features = features_of(loaded, 2)
+    assert_alike(
+        hybrid_logits(loaded, features, {"L1H1": NEAR, "L2H3": copy_of("L1H1")}),
+        hybrid_logits(loaded, features, {"L1H1": NEAR, "L2H3": NEAR}),
+    )
+    source = ProgramPatterns({HeadId(1, 2): parse(copy_of("L0H1"))}, loaded.info.is_causal, "cpu")
+    watched = frozenset([HeadId(0, 1)])
+    with replaced(loaded, source) as patched, torch.inference_mode():
+        passed = patched.passed(features, range(2), source.patterns(features), watched)
+        alone = patched.passed(features, range(2), None, watched)
+    own = own_attention(loaded, features)[0][:, 1]
+    for row, n in enumerate(features.lengths):
+        for found in (passed, alone):
+            found_rows = found.seen[HeadId(0, 1)][row, :n, :n]
+            torch.testing.assert_close(found_rows, own[row, :n, :n], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3", "mistral", "bert"])
