@@ -1,20 +1,24 @@
 """An attention map as numbers: its cells, distances and IoU of maps, passages cut into batches by size.
 
 A causal map [query, key] is packed as its lower triangle, row by row (row q holds keys 0..q); an encoder's
-as all n x n cells. All maps are row-stochastic, so with n rows and L1 distance d the IoU, sum of minima over
-sum of maxima, is (n - d/2) / (n + d/2).
+as all n x n cells. A program's rows each sum to 1, as a head's do unless part of its attention goes to a sink
+that is no token. With mass m, the mean of what both maps weigh, and L1 distance d, their IoU, sum of minima
+over sum of maxima, is (m - d/2) / (m + d/2); m is the number of rows where no mass is missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
+from math import isqrt
 from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from core.types import Window
 
 Lengths = np.ndarray | Sequence[int]  # tokens of each passage
 Numbers = TypeVar("Numbers", np.ndarray, Tensor)
@@ -75,6 +79,11 @@ def cell_count(n: int, is_causal: bool) -> int:
     return int(cell_counts([n], is_causal)[0])
 
 
+def cell_side(cells: int, is_causal: bool) -> int:
+    """How many tokens a map of so many cells has."""
+    return (isqrt(8 * cells + 1) - 1) // 2 if is_causal else isqrt(cells)
+
+
 def pooled(maps: np.ndarray, side: int) -> np.ndarray:
     """Maps [..., query, key] of at most `side` rows and columns; a cell is the largest of those it covers."""
     n = maps.shape[-1]
@@ -125,14 +134,58 @@ def first_within(lengths: Lengths, is_causal: bool, cells: int) -> int:
 # IoU
 
 
-def iou_from_l1(distance: Numbers, rows: np.ndarray | Tensor | int) -> Numbers:
-    """IoU of row-stochastic matrices from their L1 distance and number of rows."""
-    return (rows - distance / 2) / (rows + distance / 2)  # type: ignore[return-value]
+def iou_from_l1(distance: Numbers, mass: np.ndarray | Tensor | float) -> Numbers:
+    """IoU of two maps from their L1 distance and mean mass: their number of rows, unless some is missing."""
+    return (mass - distance / 2) / (mass + distance / 2)  # type: ignore[return-value]
 
 
 def iou_of(one: np.ndarray, other: np.ndarray) -> float:
     """IoU of two maps [query, key]."""
-    return float(iou_from_l1(np.abs(one - other).sum(), len(one)))
+    return float(iou_from_l1(np.abs(one - other).sum(), (mass_of(one) + mass_of(other)) / 2))
+
+
+def mass_of(maps: np.ndarray) -> np.ndarray:
+    """What maps [..., query, key] weigh, float32 [...]: their number of rows, unless some mass is missing.
+
+    A row that float16 keeps from summing to exactly 1 counts as a whole one.
+    """
+    missing = 1 - maps.sum(-1, dtype=np.float32)
+    mass: np.ndarray = maps.shape[-2] - np.where(missing > FULL, missing, 0).sum(-1, dtype=np.float32)
+    return mass
+
+
+FULL = 2.0**-8  # a row that lacks no more is whole: weights are kept to 11 bits, of some models to 8
+
+
+# Windows
+
+
+def confined(maps: Tensor, window: Window, is_causal: bool) -> Tensor:
+    """Maps [..., query, key] as a layer with this window has them: nothing beyond, rows sum to what they did.
+
+    A row that had all its weight beyond the window goes to the first key within. Where there are fewer
+    queries than keys, they are the last ones.
+    """
+    queries, n = maps.shape[-2:]
+    if not window.confines(n):
+        return maps
+    allowed = window.seen(n) & np.tri(n, dtype=bool) if is_causal else window.seen(n)
+    seen = torch.from_numpy(allowed[n - queries :]).to(maps.device)
+    inside = maps * seen
+    total, before = inside.sum(-1, keepdim=True), maps.sum(-1, keepdim=True)
+    is_first = seen & (seen.cumsum(-1) == 1)
+    scaled = inside * (before / total.clamp(min=torch.finfo(inside.dtype).tiny))
+    return torch.where(total > 0, scaled, is_first * before)
+
+
+def confined_cells(cells: Tensor, n: int, window: Window, is_causal: bool) -> Tensor:
+    """What `confined` does, for maps of n tokens that are packed [..., cell]."""
+    if not window.confines(n):
+        return cells
+    query, key = (torch.from_numpy(place).to(cells.device) for place in places(n, is_causal))
+    maps = cells.new_zeros(*cells.shape[:-1], n, n)
+    maps[..., query, key] = cells
+    return pack_tensor(confined(maps, window, is_causal), is_causal)
 
 
 def l1_and_slope(weights: Tensor, targets: Tensor, sums: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
@@ -15,6 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
+_MARKS = re.compile(r"[^A-Za-z0-9.]+")
 _HEAD_NAME = re.compile(r"L(\d+)H(\d+)", re.IGNORECASE)
 
 
@@ -125,6 +126,59 @@ class Sentence:
 
 
 @dataclass(frozen=True)
+class Window:
+    """How far the queries of a layer see, in tokens; None is as far as the passage goes."""
+
+    before: int | None = None
+    after: int | None = None
+
+    def confines(self, n: int) -> bool:
+        """Whether a passage of n tokens has keys beyond it."""
+        return any(reach is not None and reach < n - 1 for reach in (self.before, self.after))
+
+    def seen(self, n: int) -> np.ndarray:
+        """Which keys each query sees of n tokens, the future of causal models apart: bool [query, key]."""
+        distance = np.arange(n)[:, None] - np.arange(n)
+        inside = np.ones((n, n), bool)
+        if self.before is not None:
+            inside &= distance <= self.before
+        if self.after is not None:
+            inside &= distance >= -self.after
+        return inside
+
+
+UNBOUNDED = Window()
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a model does when it is asked, where that is not what most models do."""
+
+    without_heads: tuple[int, ...] = ()  # layers of another kind than attention
+    windows: tuple[tuple[int, Window], ...] = ()  # how far the queries of a layer see
+    sinks: tuple[int, ...] = ()  # layers in which part of the attention goes to no token
+    missing_mass: float = 0.0  # of a row of those, on average
+    attention_only: str = ""  # why its heads cannot be replaced; nothing if they can
+
+    @property
+    def words(self) -> list[str]:
+        """What a person should know of them, a sentence each."""
+        told = []
+        if self.without_heads:
+            told.append(f"Layers without heads: {', '.join(map(str, self.without_heads))}.")
+        if self.windows:
+            told.append(f"Layers with a window, beyond which no program sees either: {len(self.windows)}.")
+        if self.sinks:
+            told.append(
+                f"In {len(self.sinks)} layers {self.missing_mass:.0%} of the attention goes to sinks that "
+                "are no tokens; no program has it, so IoU stays below 1, and hybrids leave it to the head."
+            )
+        if self.attention_only:
+            told.append(f"Attention only, no hybrids: {self.attention_only}.")
+        return told
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """What is known of a model without loading its weights."""
 
@@ -136,15 +190,33 @@ class ModelInfo:
     is_causal: bool  # False for an encoder, whose heads look both ways
     parameters: int
     max_length: int  # tokens of context
+    traits: Traits = Traits()
 
     @property
     def title(self) -> str:
-        """The model's name without path or fingerprint, for people."""
-        return self.id.rsplit("-", 1)[0]
+        """The model's name without path, for people."""
+        if self.name == "demo":
+            return "SmolLM2-135M-Instruct"
+        stem = [part for part in re.split(r"[/\\]", self.name) if part][-1:]
+        bare = re.sub(r"\.gguf$", "", "".join(stem), flags=re.IGNORECASE)
+        return _MARKS.sub("-", bare).strip("-.") or "model"
 
     def head_ids(self) -> list[HeadId]:
         """Every head, layer by layer."""
-        return [HeadId(layer, head) for layer in range(self.layers) for head in range(self.heads)]
+        return [HeadId(layer, head) for layer in self.attention_layers for head in range(self.heads)]
+
+    def with_traits(self, traits: Traits) -> ModelInfo:
+        """The same with these traits."""
+        return replace(self, traits=traits)
+
+    @property
+    def attention_layers(self) -> list[int]:
+        """The layers that have heads, by their numbers in the model."""
+        return [layer for layer in range(self.layers) if layer not in self.traits.without_heads]
+
+    def window(self, layer: int) -> Window:
+        """How far the queries of a layer see."""
+        return dict(self.traits.windows).get(layer, UNBOUNDED)
 
 
 @dataclass(frozen=True)
@@ -153,7 +225,9 @@ class AttentionMap:
 
     head: HeadId
     sentence: str  # Sentence.id
-    weights: np.ndarray  # float32 [query, key]; rows sum to 1, zero above the diagonal if causal
+    weights: (
+        np.ndarray
+    )  # float32 [query, key]; rows sum to 1 less what goes to a sink, zero above the diagonal if causal
 
 
 @dataclass(frozen=True)
@@ -161,7 +235,9 @@ class SentenceAttention:
     """What all heads of all layers did with one sentence."""
 
     sentence: str  # Sentence.id
-    weights: np.ndarray  # float16 [layer, head, query, key]; rows sum to 1 within float16
+    weights: (
+        np.ndarray
+    )  # float16 [layer with heads, head, query, key]; rows sum to 1 less what goes to a sink
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import streamlit as st
 from core.errors import ProgramError
 from core.language import parse
 from core.language.export import export
+from core.sharing.standalone import best_sources, looked_at
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui.heads import address, controls, evidence, notices, passages, steps, why
 from core.ui.heads.passages import OWN, Passage
@@ -17,10 +18,13 @@ from core.ui.parts.state import SideBySide
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def standalone(source: str) -> str:
-    """The program as a file that runs anywhere; the reason as a comment where it cannot be one."""
+def standalone(source: str, looked: dict[str, str]) -> str:
+    """The program as a file that runs anywhere; the reason as a comment where it cannot be one.
+
+    `looked` holds the programs of the heads it looks at, directly or through others.
+    """
     try:
-        return export(parse(source))
+        return export(parse(source), {HeadId.parse(head): parse(of) for head, of in looked.items()})
     except ProgramError as error:
         return "\n".join(f"# {problem}" for problem in error.problems)
 
@@ -80,17 +84,25 @@ def stored_passage(model: ModelInfo, sentences: list[Sentence], chosen: str) -> 
     return passages.stored(model, next(s for s in sentences if s.id == chosen))
 
 
-def draw_program(row: pd.Series, head: HeadId) -> None:
+def looked_by(model: ModelInfo, source: str) -> dict[str, str]:
+    """The best programs of the heads that a program looks at, directly or through others."""
+    program = passages.parsed(source)
+    sources = best_sources(state.owner().workspace, model) if program.looks else {}
+    return {str(head): sources[head] for head in looked_at(program, sources)}
+
+
+def draw_program(model: ModelInfo, row: pd.Series, head: HeadId) -> None:
     marks = f"{row.category}{' · lookahead' if row.lookahead else ''} · {row.origin}"
     st.markdown(f"**Program** · {frame.as_text(marks)}")
     st.code(row.source, language="python", line_numbers=True, wrap_lines=True)
     st.download_button(
         "Standalone Python file",
-        standalone(row.source),
+        standalone(row.source, looked_by(model, row.source)),
         file_name=f"{head}.py",
         icon=":material/download:",
         on_click="ignore",
-        help="The program with a small runtime that needs only the standard library and a list of tokens",
+        help="The program with a small runtime that needs only the standard library and a list of tokens; "
+        "heads that it looks at are read from their best programs, which the file carries",
     )
 
 
@@ -139,7 +151,7 @@ def draw_touchable(
         why.draw_why(passages.parsed(row.source), passage, compared, model.is_causal, pins, key="why")
     program, tabs = st.columns([1, 1.15], gap="medium")
     with program:
-        draw_program(row, head)
+        draw_program(model, row, head)
     with tabs:
         draw_evidence(model, head, scores, row, ious, compared, pins)
     address.write_address(head, passage.id, str(row.program_id), pins)

@@ -77,6 +77,9 @@ st.title(f"Hybrid · {model.title}")
 if not model.is_causal:
     st.info("Perplexity needs a causal model; this one is an encoder.", icon=":material/info:")
     st.stop()
+if model.traits.attention_only:
+    st.info(f"No hybrids: {frame.as_text(model.traits.attention_only)}.", icon=":material/info:")
+    st.stop()
 candidates = draw_builder(model)
 frame_of_hybrids = state.owner().workspace.hybrids.frame(model.id)
 if frame_of_hybrids.empty:

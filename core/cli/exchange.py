@@ -15,10 +15,11 @@ from core.types import Json
 
 def export(
     what: Annotated[
-        Literal["library", "report", "hybrid"],
+        Literal["library", "report", "hybrid", "programs"],
         Parameter(
             help="library: every decision and the programs they are about, as JSON lines; report: the "
-            "accepted programs as one HTML page; hybrid: a folder with its programs, figures and model card"
+            "accepted programs as one HTML page; hybrid: a folder with its programs, figures and model card; "
+            "programs: a folder with each head's best program as a Python file that needs nothing else"
         ),
     ],
     path: Annotated[Path, Parameter(help="the file or folder to write")],
@@ -28,7 +29,7 @@ def export(
     model: Model = None,
     hybrid_id: StoredHybrid = None,
 ) -> Json:
-    """Write decisions, a report or a hybrid as files.
+    """Write decisions, a report, a hybrid or programs as files.
 
     Example: python -m core export library decisions.jsonl
 
@@ -41,6 +42,8 @@ def export(
             return export_report(now, model, path)
         case "library":
             return export_library(now, path)
+        case "programs":
+            return export_programs(now, model, path)
 
 
 def import_(
@@ -71,6 +74,18 @@ def export_report(now: Session, model: str | None, path: Path) -> Json:
     page = curated_report(now.workspace, now.model(model))
     _write(path, page)
     return {"file": str(path), "characters": len(page)}
+
+
+def export_programs(now: Session, model: str | None, folder: Path) -> Json:
+    """Write each head's best program as a Python file, with the programs of the heads that it looks at."""
+    from core.sharing import standalone
+
+    info = now.model(model)
+    refused = standalone.export_programs(now.workspace, info, folder)
+    for head, reason in refused.items():
+        now.terminal.say(f"{head} was left out: {reason}")
+    written = len(standalone.best_sources(now.workspace, info)) - len(refused)
+    return {"folder": str(folder), "programs": written, "left_out": sorted(map(str, refused))}
 
 
 def import_library(now: Session, path: Path) -> Json:

@@ -11,11 +11,12 @@ from core.features.attributes import ATTRIBUTES
 from core.features.kinds import Aspect, Attribute, Kind, Value, attribute, missing_value
 from core.features.occurrence import Occurrence
 from core.features.pipelines import BUNDLED, NO_PIPELINE, chosen_pipeline, load_pipeline
-from core.features.table import FeatureBuilder, Features, Token, merge, unit_rows
+from core.features.table import LEAST_TOKENS, FeatureBuilder, Features, Token, merge, unit_rows
 
 __all__ = [
     "ATTRIBUTES",
     "BUNDLED",
+    "LEAST_TOKENS",
     "NO_PIPELINE",
     "Aspect",
     "Attribute",

@@ -11,6 +11,8 @@ from core.errors import ModelError
 from core.features.kinds import ATTRIBUTES, DTYPES, Value
 from core.features.pipelines import BUNDLED, NO_PIPELINE
 
+LEAST_TOKENS = 2  # of a passage: with one alone, every program does what every head does
+
 
 @dataclass(frozen=True)
 class Token:

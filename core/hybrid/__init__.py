@@ -6,7 +6,6 @@ ship(folder, info, spec, figures)          a hybrid as a folder that can be publ
 load_hybrid(folder).logits(texts)          ... and back
 """
 
-from core.hybrid.attention import IMPLEMENTATION
 from core.hybrid.folder import Shipment, ShippedHybrid, load_hybrid, read_spec, ship
 from core.hybrid.patched import Hybrid, hybrid, parsed, replaced, require_patchable
 from core.hybrid.sources import (
@@ -17,6 +16,7 @@ from core.hybrid.sources import (
     ProgramPatterns,
     together,
 )
+from core.models.patching import IMPLEMENTATION
 
 __all__ = [
     "IMPLEMENTATION",

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.features import Features
-from core.hybrid import NO_PATTERNS, HeadMaps, Hybrid, parsed, replaced, together
+from core.hybrid import NO_PATTERNS, HeadMaps, Hybrid, ProgramPatterns, parsed, replaced, together
+from core.hybrid.looking import Looking, Run
 from core.hybrid.perplexity import PredictedTokens, Tell, divergence, predictable
-from core.language import Evaluated, Evaluator, ParsedProgram
+from core.language import Evaluated, Evaluator, Looks, ParsedProgram
 from core.language.tune import Constants
 from core.maps import like_batches
 from core.models.attention import padded_tokens
@@ -153,15 +154,19 @@ class _Descent:
         """The gradient [literal] of a batch's summed KL.
 
         First in every head's weights, then program by program in its literals, so that one program's
-        intermediate values at a time are held.
+        intermediate values at a time are held. Programs that look are part of the pass, from the last to
+        the first, so that what a head gives is also moved by those that read it.
         """
+        fitted = values.clone().requires_grad_()
+        looking = self._looking(batch, fitted)
         with torch.no_grad():
-            patterns = batch.patterns(self._runs(batch, values))
+            patterns = batch.patterns(self._runs(batch, values), looking)
         weights = patterns.weights.requires_grad_()
-        kl = batch.kl(HeadMaps(patterns.heads, weights, patterns.mix))
-        (of_weights,) = torch.autograd.grad(kl, weights)
-        found = torch.zeros_like(values)
+        kl, _ = batch.kl(replace(patterns, weights=weights))
+        of_weights, found = torch.autograd.grad(kl, (weights, fitted), materialize_grads=True)
         for at, (head, program) in enumerate(self.constants.programs.items()):
+            if program.looks:
+                continue
             own = values[self.constants.span(head)].clone().requires_grad_()
             produced = batch.evaluator.run(program, self.constants.named(head, own)).weights
             if produced.requires_grad:
@@ -173,28 +178,49 @@ class _Descent:
     def validated(self, moves: Tensor) -> _Validated:
         """The hybrid with moved constants on validation."""
         values = self.constants.values(moves)
-        return self._validated(lambda batch: self._runs(batch, values))
+        return self._validated(
+            lambda batch: batch.patterns(self._runs(batch, values), self._looking(batch, values))
+        )
 
     def validated_as_written(self, programs: Mapping[HeadId, ParsedProgram]) -> _Validated:
         """These programs on validation, with the numbers in their source."""
-        return self._validated(
-            lambda batch: {head: batch.evaluator.run(program) for head, program in programs.items()}
-        )
+        source = ProgramPatterns(programs, True, self.patched.loaded.device)
+        return self._validated(lambda batch: source.patterns(batch.evaluator.features))
 
-    def _validated(self, run: Callable[[_Batch], Mapping[HeadId, Evaluated]]) -> _Validated:
+    def _validated(self, patterns: Callable[[_Batch], HeadMaps]) -> _Validated:
         kl, failures = 0.0, 0
         with torch.no_grad():
             for batch in self._validation:
-                patterns = batch.patterns(run(batch))
-                kl += batch.kl(patterns).item()
-                failures += patterns.failures
+                added, failed = batch.kl(patterns(batch))
+                kl += added.item()
+                failures += failed
         return _Validated(kl / sum(batch.predicted for batch in self._validation), failures)
 
-    def _runs(self, batch: _Batch, values: Tensor) -> dict[HeadId, Evaluated]:
+    def _runs(self, batch: _Batch, values: Tensor) -> dict[HeadId, Evaluated | None]:
+        """What programs give with these values; None for those that look."""
         return {
-            head: batch.evaluator.run(program, self.constants.named(head, values[self.constants.span(head)]))
+            head: None
+            if program.looks
+            else batch.evaluator.run(program, self.constants.named(head, values[self.constants.span(head)]))
             for head, program in self.constants.programs.items()
         }
+
+    def _looking(self, batch: _Batch, values: Tensor) -> Looking | None:
+        """The programs that look, with these values."""
+        programs = self.constants.programs
+
+        def start(looks: Looks) -> Run:
+            evaluator = batch.reading(looks)
+
+            def run(head: HeadId, own: Tensor | None) -> Evaluated:
+                assert own is not None
+                return evaluator.run(programs[head], self.constants.named(head, own))
+
+            return run
+
+        own = {head: values[self.constants.span(head)] for head in programs}
+        looking = {head for head, program in programs.items() if program.looks}
+        return Looking(programs, start, own).among(looking)
 
 
 class _Batch:
@@ -217,15 +243,19 @@ class _Batch:
         batch._base = batch._unmodified().half()
         return batch
 
-    def patterns(self, produced: Mapping[HeadId, Evaluated]) -> HeadMaps:
-        """Patterns of programs that were run on this batch."""
-        return together(produced, self.evaluator.features)
+    def reading(self, looks: Looks) -> Evaluator:
+        """Evaluates programs that look, where heads give these maps."""
+        return Evaluator(self.evaluator.features, self.evaluator.causal, self.evaluator.device, looks=looks)
 
-    def kl(self, patterns: HeadMaps) -> Tensor:
-        """Summed KL(unmodified || hybrid), nats."""
+    def patterns(self, produced: Mapping[HeadId, Evaluated | None], looking: Looking | None) -> HeadMaps:
+        """Patterns of programs that were run on this batch, and of those that look."""
+        return together(produced, self.evaluator.features, self.evaluator.device, looking)
+
+    def kl(self, patterns: HeadMaps) -> tuple[Tensor, int]:
+        """Summed KL(unmodified || hybrid), nats; and (head, passage) pairs that kept their own attention."""
         base = self._unmodified() if self._base is None else self._base.float()
-        logits = self._patched.forward(self._features, self._rows, patterns)
-        return divergence(base, self._tokens.log_probabilities(logits)).sum()
+        passed = self._patched.passed(self._features, self._rows, patterns)
+        return divergence(base, self._tokens.log_probabilities(passed.logits)).sum(), passed.failures
 
     def _unmodified(self) -> Tensor:
         with torch.no_grad():

@@ -26,9 +26,11 @@ def model_card(
     `parents` names the program that a head's constants were fitted from, by head.
     """
     fitted = parents or {}
-    total = info.layers * info.heads
-    described = [(head, describe(parse(source))) for head, source in spec.programs]
+    total = len(info.head_ids())
+    parsed = [(head, parse(source)) for head, source in spec.programs]
+    described = [(head, describe(program)) for head, program in parsed]
     lookahead = sum(found.lookahead for _, found in described)
+    looking = sum(bool(program.looks) for _, program in parsed)
     lines = [
         f"# {info.title} with {len(spec.programs)} of {total} attention heads as programs",
         "",
@@ -47,6 +49,12 @@ def model_card(
         else "No program reads text to the right of a token.",
         "",
     ]
+    if looking:
+        lines += [
+            f"{looking} of the programs look at other heads: each reads that head's program where the hybrid "
+            "replaces it, and the model's own attention where it does not.",
+            "",
+        ]
     if curve:
         lines += [*_curve_lines(curve), ""]
     lines += ["## Heads", "", "| head | program | fitted from |", "| --- | --- | --- |"]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -98,8 +98,11 @@ def _batch_costs(
     """float32 [loss, KL or whether the program ran, passage, head]."""
     tokens = PredictedTokens(features, batch, patched.loaded.device)
     outputs: list[Any] = []
+    watched = frozenset[HeadId]() if patterns.looking is None else patterns.looking.watched
     with _recording(layers, outputs):
-        base = tokens.log_probabilities(patched.forward(features, batch, None))
+        passed = patched.passed(features, batch, None, watched)
+    base = tokens.log_probabilities(passed.logits)
+    patterns = patterns.reading(passed.seen)  # a program alone in the model reads the model's own attention
     base_losses = tokens.losses(base)
     found = np.zeros((3, len(batch), len(patterns.heads)), np.float32)
     found[2] = patterns.ran.numpy()
@@ -219,8 +222,8 @@ def _batch_scores(
     start = [float(head in taken) for head in patterns.heads]
     mix = torch.tensor([start] * len(batch), device=device, requires_grad=True)
     scaled = mix if patterns.mix is None else mix * patterns.mix
-    logits = patched.forward(features, batch, HeadMaps(patterns.heads, patterns.weights, scaled))
-    log_p = tokens.log_probabilities(logits)
+    passed = patched.passed(features, batch, replace(patterns, mix=scaled))
+    log_p = tokens.log_probabilities(passed.logits)
     chances = log_p.detach().exp().cpu()
     drawn = torch.multinomial(chances, draws, replacement=True, generator=generator).to(device)
     targets = [log_p.gather(1, ids[:, None]).sum() for ids in drawn.unbind(1)]
@@ -233,5 +236,5 @@ def _batch_scores(
         for at, target in enumerate(targets)
     ]
     slope = gradients.pop() if taken else torch.zeros_like(gradients[0])
-    found: np.ndarray = torch.stack([patterns.ran.float(), slope, *gradients]).numpy()
+    found: np.ndarray = torch.stack([(patterns.ran & ~passed.failed).float(), slope, *gradients]).numpy()
     return found

@@ -7,6 +7,7 @@ newest row of every program follows. Programs that look ahead see no further tha
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from inspect import signature
 
 import torch
@@ -47,13 +48,14 @@ def generate(
     ends = {loaded.tokenizer.eos_token_id, *_many(loaded.model.generation_config.eos_token_id)}
     embeddings = loaded.embeddings() if programs else None
     start, cache = 0, None
+    seen: dict[HeadId, Tensor] = {}  # of heads that programs look at, row by row
     shown = loaded.tokenizer.decode(ids, skip_special_tokens=True)
     with replaced(loaded, source) as patched:
         for _ in range(min(tokens, loaded.info.max_length - len(ids))):
             annotated = annotate_ids(ids, loaded.tokenizer, embeddings, loaded.pipeline) if programs else None
             patterns = own if annotated is None else source.patterns(annotated)
-            tell(patterns.failures)
-            logits, cache = _step(patched, patterns, ids, start, cache)
+            logits, cache, failures = _step(patched, patterns, ids, start, cache, seen)
+            tell(failures)
             start = len(ids)
             ids.append(_chosen(logits, temperature, generator))
             if ids[-1] in ends:
@@ -70,18 +72,27 @@ def looks_ahead(spec: HybridSpec) -> list[HeadId]:
 
 
 def _step(
-    patched: Hybrid, patterns: HeadMaps, ids: list[int], start: int, cache: object
-) -> tuple[Tensor, object]:
-    """Logits [vocabulary] of the next token; tokens before `start` are in the cache."""
+    patched: Hybrid,
+    patterns: HeadMaps,
+    ids: list[int],
+    start: int,
+    cache: object,
+    seen: dict[HeadId, Tensor],
+) -> tuple[Tensor, object, int]:
+    """Logits [vocabulary] of the next token, and how many heads kept their own attention.
+
+    Tokens before `start` are in the cache, and what heads gave them that programs look at in `seen`.
+    """
     name = _cache_name(patched.loaded)
-    newest = HeadMaps(patterns.heads, patterns.weights[:, :, start:], patterns.mix)
-    with torch.no_grad(), patched.attending(newest):
+    newest = replace(patterns, weights=patterns.weights[:, :, start:])
+    with torch.no_grad(), patched.attending(newest, seen) as passing:
         output = patched.loaded.model(
             input_ids=torch.tensor([ids[start:]], device=patched.loaded.device),
             use_cache=True,
             **{name: cache},
         )
-    return output.logits[0, -1].float().cpu(), output[name]
+    kept = int((~patterns.ran | passing.failed()).sum())
+    return output.logits[0, -1].float().cpu(), output[name], kept
 
 
 def _cache_name(loaded: LoadedModel) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,9 +11,10 @@ from torch import Tensor
 
 from core.errors import HybridError
 from core.features import Features
-from core.hybrid.attention import IMPLEMENTATION, PATTERNS, LayerPatterns, can_patch
-from core.hybrid.sources import HeadMaps, PatternSource, ProgramPatterns
+from core.hybrid.passes import Pass
+from core.hybrid.sources import NO_MAPS, HeadMaps, PatternSource, ProgramPatterns, refuse_circles
 from core.language import ParsedProgram, parse
+from core.models import patching
 from core.models.attention import padded_ids, without_cache
 from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec, ModelInfo
@@ -35,44 +36,61 @@ class Hybrid:
         with torch.inference_mode():
             if not replaced:
                 return self.forward(features, rows, None)
-            found = self.source.patterns(features.select(rows))
+            found = self.passed(features, rows, self.source.patterns(features.select(rows)))
             self.failures += found.failures
-            return self.forward(features, rows, found)
+            return found.logits
 
     def forward(self, features: Features, rows: Sequence[int], patterns: HeadMaps | None) -> Tensor:
         """The same with these patterns, differentiable in their weights and mix."""
+        return self.passed(features, rows, patterns).logits
+
+    def passed(
+        self,
+        features: Features,
+        rows: Sequence[int],
+        patterns: HeadMaps | None,
+        watched: frozenset[HeadId] = frozenset(),
+    ) -> Passed:
+        """The same with what happened on the way; what the heads `watched` gave is kept."""
         ids, mask = padded_ids(features, rows, self.loaded.device)
-        with self.attending(patterns):
+        patterns = patterns or HeadMaps([], torch.zeros(len(ids), 0, ids.shape[1], ids.shape[1]))
+        with self.attending(patterns, watched=watched) as passing:
             output = self.loaded.model(input_ids=ids, attention_mask=mask, **without_cache(self.loaded))
-        found: Tensor = output.logits if "logits" in output else output.last_hidden_state
-        return found
+        logits: Tensor = output.logits if "logits" in output else output.last_hidden_state
+        kept = {head: passing.seen[head] for head in watched if head in passing.seen}
+        return Passed(logits, passing.patterns.ran, passing.failed(), kept)
 
     @contextmanager
-    def attending(self, patterns: HeadMaps | None) -> Iterator[None]:
-        """Forward passes in the block attend to these patterns."""
-        chosen = {} if patterns is None else by_layer(patterns)
-        modules = [m for m in self.loaded.model.modules() if getattr(m, "layer_idx", None) in chosen]
-        PATTERNS.update({module: chosen[module.layer_idx] for module in modules})
-        try:
-            yield
-        finally:
-            for module in modules:
-                PATTERNS.pop(module, None)
+    def attending(
+        self,
+        patterns: HeadMaps | None,
+        seen: dict[HeadId, Tensor] | None = None,
+        watched: frozenset[HeadId] = frozenset(),
+    ) -> Iterator[Pass]:
+        """Forward passes in the block attend to these patterns; `seen` holds what went before in the text."""
+        passing = Pass(self.loaded.info, patterns or NO_MAPS, {} if seen is None else seen, watched)
+        with patching.attending(self.loaded.model, self.loaded.sites, passing.layers()):
+            yield passing
 
 
-def by_layer(patterns: HeadMaps) -> dict[int, LayerPatterns]:
-    """The patterns of each layer's heads."""
-    places: dict[int, list[int]] = {}
-    for at, head in enumerate(patterns.heads):
-        places.setdefault(head.layer, []).append(at)
-    return {
-        layer: LayerPatterns(
-            [patterns.heads[place].head for place in chosen],
-            patterns.weights[:, chosen],
-            None if patterns.mix is None else patterns.mix[:, chosen],
-        )
-        for layer, chosen in places.items()
-    }
+@dataclass(frozen=True)
+class Passed:
+    """What a forward pass gave."""
+
+    logits: Tensor  # [sentence, token, vocabulary]
+    replaced: Tensor  # bool [sentence, head], on the CPU: where a head was to be replaced
+    failed: Tensor  # the same: where its program looks, and failed in the pass
+    seen: Mapping[HeadId, Tensor]  # [sentence, query, key] of the heads that were watched
+
+    @property
+    def ran(self) -> Tensor:
+        """Where a head was replaced: bool [sentence, head], on the CPU."""
+        return self.replaced & ~self.failed
+
+    @property
+    def failures(self) -> int:
+        """(head, sentence) pairs that kept the head's own attention."""
+        return int((~self.ran).sum())
 
 
 @contextmanager
@@ -91,21 +109,15 @@ def hybrid(loaded: LoadedModel, spec: HybridSpec) -> Iterator[Hybrid]:
 def replaced(loaded: LoadedModel, source: PatternSource) -> Iterator[Hybrid]:
     """`loaded` with heads replaced by the patterns of any source; restored when the block ends."""
     require_patchable(loaded)
-    before = loaded.model.config._attn_implementation
-    loaded.model.set_attn_implementation(IMPLEMENTATION)
-    try:
+    with patching.patched(loaded.model):
         yield Hybrid(loaded, source)
-    finally:
-        loaded.model.set_attn_implementation(before)
 
 
 def require_patchable(loaded: LoadedModel) -> None:
     """Raises HybridError if the model's attention cannot be replaced."""
-    if not can_patch(loaded.model):
-        raise HybridError(
-            f"{type(loaded.model).__name__} does not use transformers' AttentionInterface, "
-            "so its heads cannot be replaced"
-        )
+    reason = loaded.info.traits.attention_only
+    if reason:
+        raise HybridError(f"the heads of {loaded.info.name} cannot be replaced: {reason}")
 
 
 def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:
@@ -114,11 +126,19 @@ def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:
         raise HybridError(f"this hybrid is for the model {spec.model}, not for {info.id}")
     heads = [head for head, _ in spec.programs]
     for head in heads:
-        if head.layer not in range(info.layers) or head.head not in range(info.heads):
+        if head.layer not in info.attention_layers or head.head not in range(info.heads):
             raise HybridError(
                 f"{head} does not exist: {info.name} has {info.layers} layers of {info.heads} heads"
             )
         if heads.count(head) > 1:
             raise HybridError(f"{head} is replaced twice; name each head once")
-    programs = {source: parse(source) for source in {source for _, source in spec.programs}}
-    return {head: programs[source] for head, source in spec.programs}
+    read = {source: parse(source) for source in {source for _, source in spec.programs}}
+    programs = {head: read[source] for head, source in spec.programs}
+    refuse_circles(programs)
+    for head, program in sorted(programs.items()):
+        if missing := sorted(program.looks - set(info.head_ids())):
+            raise HybridError(
+                f"the program for {head} looks at {missing[0]}, which does not exist: {info.name} has "
+                f"{info.layers} layers of {info.heads} heads"
+            )
+    return programs

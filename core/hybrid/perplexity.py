@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.errors import HybridError
 from core.features import Features
-from core.hybrid import NO_PATTERNS, HeadMaps, Hybrid, PatternSource, ProgramPatterns, parsed, replaced
+from core.hybrid import NO_PATTERNS, Hybrid, PatternSource, ProgramPatterns, parsed, replaced
 from core.maps import like_batches
 from core.models.attention import padded_tokens
 from core.models.device import Halving
@@ -105,9 +105,9 @@ def _batch_losses(
     found = np.zeros((2, len(variants), len(tokens)), np.float32)
     kept = np.zeros((len(variants), len(batch)), np.int64)
     for at, variant in enumerate(variants):
-        chosen = among(produced[id(variant.source)], variant.heads)
-        kept[at] = (~chosen.ran).sum(1).numpy()
-        changed = tokens.log_probabilities(patched.forward(features, batch, chosen))
+        passed = patched.passed(features, batch, produced[id(variant.source)].among(variant.heads))
+        kept[at] = (~passed.ran).sum(1).numpy()
+        changed = tokens.log_probabilities(passed.logits)
         found[:, at] = tokens.losses(changed).cpu(), divergence(base, changed).cpu()
     return (tokens.rows, tokens.losses(base).cpu().numpy(), *found), kept
 
@@ -150,18 +150,6 @@ class PredictedTokens:
 def divergence(base: Tensor, changed: Tensor) -> Tensor:
     """KL(base || changed) [token] of log probabilities [token, vocabulary]."""
     return torch.nn.functional.kl_div(changed, base, log_target=True, reduction="none").sum(-1)
-
-
-def among(patterns: HeadMaps, heads: frozenset[HeadId]) -> HeadMaps:
-    """The patterns of these heads only."""
-    chosen = [at for at, head in enumerate(patterns.heads) if head in heads]
-    if len(chosen) == len(patterns.heads):
-        return patterns
-    return HeadMaps(
-        [patterns.heads[at] for at in chosen],
-        patterns.weights[:, chosen],
-        None if patterns.mix is None else patterns.mix[:, chosen],
-    )
 
 
 def evaluation(losses: Losses, variant: int = 0, tokens: np.ndarray | None = None) -> Evaluation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.errors import HybridError
 from core.features import Features
-from core.language import Evaluated, Evaluator, ParsedProgram
+from core.hybrid.looking import Looking, Run
+from core.language import Evaluated, Evaluator, Looks, ParsedProgram
 from core.maps import batches
-from core.types import HeadId
+from core.types import Failure, HeadId
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class HeadMaps:
     heads: Sequence[HeadId]
     weights: Tensor  # float32 [sentence, head, query, key], in the order of `heads`
     mix: Tensor | None = None  # [sentence, head]: 1 where the head is replaced, 0 where it keeps its own
+    looking: Looking | None = None  # programs whose weights, 0 here, follow in the pass
 
     @property
     def ran(self) -> Tensor:
@@ -31,10 +34,31 @@ class HeadMaps:
             return torch.ones(self.weights.shape[:2], dtype=torch.bool)
         return (self.mix != 0).cpu()
 
-    @property
-    def failures(self) -> int:
-        """(head, sentence) pairs that keep the head's own attention."""
-        return 0 if self.mix is None else int((self.mix == 0).sum())
+    def among(self, heads: Set[HeadId]) -> HeadMaps:
+        """The maps of these heads only."""
+        chosen = [at for at, head in enumerate(self.heads) if head in heads]
+        if len(chosen) == len(self.heads):
+            return self
+        return HeadMaps(
+            [self.heads[at] for at in chosen],
+            self.weights[:, chosen],
+            None if self.mix is None else self.mix[:, chosen],
+            None if self.looking is None else self.looking.among(heads),
+        )
+
+    def reading(self, seen: Mapping[HeadId, Tensor]) -> HeadMaps:
+        """The same with the weights of all programs that look, where the heads they look at give `seen`."""
+        if self.looking is None:
+            return self
+        run, weights = self.looking.start(seen), self.weights.clone()
+        mix = torch.ones(weights.shape[:2]) if self.mix is None else self.mix.clone()
+        for at, head in enumerate(self.heads):
+            if head in self.looking.programs:
+                found = run(head, None)
+                length = found.weights.shape[-1]
+                weights[:, at, :length, :length] = found.weights
+                mix[list(found.failures), at] = 0
+        return HeadMaps(self.heads, weights, mix.to(weights.device))
 
 
 class PatternSource(Protocol):
@@ -48,6 +72,9 @@ class PatternSource(Protocol):
         """Their patterns on these sentences."""
 
 
+NO_MAPS = HeadMaps([], torch.zeros(0, 0, 0, 0))
+
+
 class _NoPatterns:
     heads: Sequence[HeadId] = ()
 
@@ -58,12 +85,27 @@ class _NoPatterns:
 NO_PATTERNS = _NoPatterns()  # a source without heads
 
 
+def refuse_circles(programs: Mapping[HeadId, ParsedProgram]) -> None:
+    """Raises HybridError if a program looks at a head that does not come before its own."""
+    for head, program in sorted(programs.items()):
+        if not program.may_stand_for(head):
+            late = min(looked for looked in program.looks if looked >= head)
+            raise HybridError(
+                f"the program for {head} looks at {late}, which does not come before {head}; a program may "
+                "look at heads of earlier layers, and of its own layer at those with a lower number"
+            )
+
+
 class ProgramPatterns:
-    """Programs as a source of patterns; a program that fails on a sentence leaves its head alone there."""
+    """Programs as a source of patterns; a program that fails on a sentence leaves its head alone there.
+
+    Raises HybridError if a program looks at a head that does not come before its own.
+    """
 
     def __init__(
         self, programs: Mapping[HeadId, ParsedProgram], causal: bool, device: str | torch.device
     ) -> None:
+        refuse_circles(programs)
         self.programs = programs
         self.heads = sorted(programs)
         self.causal = causal
@@ -72,25 +114,51 @@ class ProgramPatterns:
     def patterns(self, features: Features) -> HeadMaps:
         """Every distinct program evaluated once."""
         evaluator = Evaluator(features, self.causal, self.device)
-        produced = {program.id: evaluator.run(program) for program in set(self.programs.values())}
-        return together({head: produced[self.programs[head].id] for head in self.heads}, features)
+        plain = {program for program in self.programs.values() if not program.looks}
+        produced = {program.id: evaluator.run(program) for program in plain}
+        looking = looking_among(self.programs, features, self.causal, self.device)
+        of_heads = {head: produced.get(self.programs[head].id) for head in self.heads}
+        return together(of_heads, features, self.device, looking)
 
 
-def together(produced: Mapping[HeadId, Evaluated], features: Features) -> HeadMaps:
-    """What programs produced on some sentences, each for its head; one that failed leaves its head alone."""
+def looking_among(
+    programs: Mapping[HeadId, ParsedProgram], features: Features, causal: bool, device: str | torch.device
+) -> Looking | None:
+    """Those of the programs that look, on these sentences; None if none does."""
+
+    def start(looks: Looks) -> Run:
+        evaluator = Evaluator(features, causal, device, looks=looks)
+        return lambda head, constants: evaluator.run(programs[head])
+
+    return Looking(programs, start).among({head for head, program in programs.items() if program.looks})
+
+
+def together(
+    produced: Mapping[HeadId, Evaluated | None],
+    features: Features,
+    device: str | torch.device,
+    looking: Looking | None = None,
+) -> HeadMaps:
+    """What programs produced on some sentences, each for its head; one that failed leaves its head alone.
+
+    None stands for what a program that looks will give.
+    """
     length = int(features.lengths.max(initial=0))
-    if not produced:
-        return HeadMaps([], torch.zeros(len(features), 0, length, length))
+    shape = (len(features), length, length)
     results = [
-        functional.pad(one.weights, (0, length - one.weights.shape[2], 0, length - one.weights.shape[1]))
+        torch.zeros(shape, device=device) if one is None else _padded(one.weights, length)
         for one in produced.values()
     ]
     mix = torch.ones(len(features), len(results))
     for at, one in enumerate(produced.values()):
-        mix[list(one.failures), at] = 0
+        mix[[] if one is None else list(one.failures), at] = 0
     has_failed = bool((mix == 0).any())
-    weights = torch.stack(results, 1)
-    return HeadMaps(list(produced), weights, mix.to(weights.device) if has_failed else None)
+    weights = torch.stack(results, 1) if results else torch.zeros(len(features), 0, length, length)
+    return HeadMaps(list(produced), weights, mix.to(weights.device) if has_failed else None, looking)
+
+
+def _padded(weights: Tensor, length: int) -> Tensor:
+    return functional.pad(weights, (0, length - weights.shape[2], 0, length - weights.shape[1]))
 
 
 _MOST_WEIGHTS = 2**24  # held at once of prefixes, of which the last rows are kept
@@ -100,6 +168,7 @@ class PrefixPatterns:
     """Programs that read no further than the query: every row from features of the passage up to it.
 
     What a left-to-right model could have seen; `prefixes` holds each passage as `annotate_prefixes` reads it.
+    Raises HybridError as ProgramPatterns does.
     """
 
     def __init__(
@@ -108,6 +177,7 @@ class PrefixPatterns:
         prefixes: Mapping[str, Features],
         device: str | torch.device,
     ) -> None:
+        refuse_circles(programs)
         self.programs = programs
         self.heads = sorted(programs)
         self.prefixes = prefixes
@@ -115,17 +185,40 @@ class PrefixPatterns:
 
     def patterns(self, features: Features) -> HeadMaps:
         """Row n of a passage is the last row of its first n + 1 tokens."""
+        plain = [head for head in self.heads if not self.programs[head].looks]
+        produced = self._by_prefix(features, plain, lambda row: {})
+
+        def start(looks: Looks) -> Run:
+            # What a head gives the tokens of a prefix does not hang on those after it.
+            def run(head: HeadId, constants: Tensor | None) -> Evaluated:
+                return self._by_prefix(
+                    features, [head], lambda row: {looked: looks[looked][row] for looked in looks}
+                )[head]
+
+            return run
+
+        looking = Looking(self.programs, start).among(set(self.heads) - set(plain))
+        of_heads = {head: produced.get(head) for head in self.heads}
+        return together(of_heads, features, self.device, looking)
+
+    def _by_prefix(
+        self, features: Features, heads: Sequence[HeadId], seen: Callable[[int], Mapping[HeadId, Tensor]]
+    ) -> dict[HeadId, Evaluated]:
+        """What the programs of some heads give, where others give `seen` on the passage of a row."""
         length = int(features.lengths.max(initial=0))
-        weights = torch.zeros(len(features), len(self.heads), length, length, device=self.device)
-        mix = torch.ones(weights.shape[:2])
-        source = ProgramPatterns(self.programs, True, self.device)
-        for row, sentence in enumerate(features.sentences):
+        weights = {head: torch.zeros(len(features), length, length, device=self.device) for head in heads}
+        failures: dict[HeadId, dict[int, Failure]] = {head: {} for head in heads}
+        most = _MOST_WEIGHTS // max(1, len(heads))
+        for row, sentence in enumerate(features.sentences if heads else ()):
             prefixes = self.prefixes[sentence]
-            most = _MOST_WEIGHTS // max(1, len(self.heads))
             for some in batches(prefixes.lengths, range(len(prefixes)), pairs=most):
-                read = source.patterns(prefixes.select(some))
-                for at, last in enumerate(some):
-                    weights[row, :, last, : last + 1] = read.weights[at, :, last, : last + 1]
-                if read.mix is not None:  # one failing prefix is a failing passage
-                    mix[row] = torch.minimum(mix[row], read.mix.amin(0).cpu())
-        return HeadMaps(self.heads, weights, mix.to(self.device) if bool((mix == 0).any()) else None)
+                looks = {looked: [maps] * len(some) for looked, maps in seen(row).items()}
+                evaluator = Evaluator(prefixes.select(some), True, self.device, looks=looks)
+                read = {p.id: evaluator.run(p) for p in {self.programs[head] for head in heads}}
+                for head in heads:
+                    found = read[self.programs[head].id]
+                    for at, last in enumerate(some):
+                        weights[head][row, last, : last + 1] = found.weights[at, last, : last + 1]
+                    if found.failures:  # one failing prefix is a failing passage
+                        failures[head].setdefault(row, next(iter(found.failures.values())))
+        return {head: Evaluated(weights[head], failures[head]) for head in heads}

@@ -301,6 +301,8 @@ def _chosen(info: ModelInfo, heads: Sequence[HeadId] | None) -> tuple[HeadId, ..
 
 
 def _require_causal(info: ModelInfo) -> None:
+    if info.traits.attention_only:
+        raise HybridError(f"the heads of {info.title} cannot be replaced: {info.traits.attention_only}")
     if not info.is_causal:
         raise HybridError(f"{info.title} is an encoder: it predicts no next token, so has no perplexity")
 

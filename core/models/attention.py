@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from core.errors import ModelError
 from core.features import Features
 from core.maps import like_batches
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
+from core.models.probe import cacheless
 from core.types import SentenceAttention
 
 BATCH_TOKENS = 512  # padded tokens in a forward pass; more gains nothing on a CPU
@@ -28,10 +28,10 @@ def extract(
     """The attention of sentences `rows` of `features`, shortest first.
 
     Sentences of like length share a forward pass, padded on the right; `halving` makes batches smaller where
-    memory runs out. Raises ModelError if the model reports no attention.
+    memory runs out.
     """
     halving = halving or Halving()
-    heads = loaded.info.layers * loaded.info.heads
+    heads = len(loaded.info.head_ids())
 
     def maps_of(batch: Sequence[int]) -> np.ndarray:
         return _maps(loaded, features, batch)
@@ -45,16 +45,15 @@ def extract(
 
 
 def _maps(loaded: LoadedModel, features: Features, rows: Sequence[int]) -> np.ndarray:
-    """float16 [sentence, layer, head, query, key], padded."""
+    """float16 [sentence, layer with heads, head, query, key], padded."""
     ids, mask = padded_ids(features, rows, loaded.device)
     # Without the language-modelling head, on which a small model spends a fifth of its time.
     with torch.inference_mode():
         output = loaded.model.base_model(
-            input_ids=ids, attention_mask=mask, output_attentions=True, **without_cache(loaded)
+            input_ids=ids, attention_mask=mask, output_attentions=True, **cacheless(loaded.model.base_model)
         )
-    if not output.attentions or output.attentions[0] is None:
-        raise ModelError(f"{loaded.info.name} reports no attention weights; its attention is not supported")
-    maps: np.ndarray = torch.stack([layer.half() for layer in output.attentions], dim=1).cpu().numpy()
+    given = [layer.half() for layer in output.attentions if isinstance(layer, torch.Tensor)]
+    maps: np.ndarray = torch.stack(given, dim=1).cpu().numpy()
     return maps
 
 
@@ -79,7 +78,7 @@ def padded_ids(
 
 def without_cache(loaded: LoadedModel) -> dict[str, bool]:
     """The argument that keeps a causal model from storing keys and values; encoders take none."""
-    return {"use_cache": False} if loaded.info.is_causal else {}
+    return cacheless(loaded.model)
 
 
 def _unpadded(features: Features, rows: Sequence[int], maps: np.ndarray) -> Iterator[SentenceAttention]:

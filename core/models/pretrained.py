@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import struct
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,14 @@ import transformers
 from transformers.models.auto import modeling_auto
 
 from core.errors import ModelError
-from core.models import demo
+from core.models import demo, identity
 from core.models.demo import Tell
 from core.models.device import pick_device
+from core.models.patching import Site
+from core.models.probe import probe
 from core.types import ModelInfo
 
 _UNLIMITED = 1_000_000  # tokenizers without a limit report an absurd one
-_SHAPE = ("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
-_SAMPLES = 256  # values of each weight matrix
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class LoadedModel:
     tokenizer: Any  # transformers.PreTrainedTokenizerFast
     device: torch.device
     pipeline: str | None = None  # the spaCy package that reads its texts; the usual one if None
+    sites: tuple[Site, ...] = ()  # where the attention of its layers is computed
 
     def embeddings(self) -> np.ndarray:
         """The input embeddings, float32 [vocabulary, dimension]."""
@@ -44,11 +44,12 @@ class LoadedModel:
 
     def weights(self) -> str:
         """A fingerprint of shape and weights: equal wherever the model lies, and whatever loads it."""
-        config = self.model.config.get_text_config()
-        digest = hashlib.sha256(str([getattr(config, name, None) for name in _SHAPE]).encode())
-        for part in sorted(map(_sampled, self.model.parameters())):  # their order is the library's affair
-            digest.update(part)
-        return digest.hexdigest()[:16]
+        return identity.weights(self.model)
+
+    def known_as(self, ids: Container[str]) -> LoadedModel:
+        """The same under the id of version 0.1 if that is among these, as of a workspace it is in."""
+        old = identity.of_version_0_1(self.model, demo.NAME if self.info.name == "demo" else self.info.name)
+        return replace(self, info=replace(self.info, id=old)) if old in ids else self
 
 
 def load(
@@ -64,6 +65,8 @@ def load(
     the one whose id is `expected`, such as a later checkpoint in the same folder.
     """
     loaded = _load(name, models, device, tell)
+    if expected is not None:
+        loaded = loaded.known_as([expected])
     if expected not in (None, loaded.info.id):
         raise ModelError(
             f"{name} is now {loaded.info.id}, but the workspace's programs are of {expected}; put that model "
@@ -101,13 +104,19 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own, **gguf)
         _require_vocabulary(name, tokenizer)
         factory = _factory(config)
-        model = factory.from_pretrained(source, attn_implementation="eager", **own, **options)
+        model, report = factory.from_pretrained(
+            source, attn_implementation="eager", output_loading_info=True, **own, **options
+        )
+        _require_whole(name, model, report)
+        if model.config._attn_implementation != "eager":  # the folder's configuration has the last word
+            model.set_attn_implementation("eager")
     except ModelError:
         raise
     except Exception as error:  # the libraries' errors about damaged files have nothing in common
         raise ModelError(_explain(name, error)) from error
     model = model.eval().requires_grad_(False).to(device)
-    return LoadedModel(describe(name, model), model, tokenizer, device)
+    probed = probe(describe(name, model, tokenizer), model, tokenizer)
+    return LoadedModel(probed.info, model, tokenizer, device, sites=probed.sites)
 
 
 def _require_supported(name: str, config: Any) -> None:
@@ -121,6 +130,33 @@ def _require_vocabulary(name: str, tokenizer: Any) -> None:
     """Without a tokenizer's files the library makes up an empty one, which reads every text as nothing."""
     if len(tokenizer) <= len(tokenizer.added_tokens_decoder):
         raise ModelError(f"{name} has no tokenizer; save the tokenizer into the model's folder")
+
+
+def _require_whole(name: str, model: Any, report: Mapping[str, Collection[str]]) -> None:
+    """A weight that the checkpoint lacks would be made up at random, one that it has be passed over."""
+    missing = [key for key in report["missing_keys"] if "pooler" not in key]
+    if missing or report["mismatched_keys"]:
+        lacking = sorted({*missing, *(str(key[0]) for key in report["mismatched_keys"])})
+        other = f"; it holds {_some(report['unexpected_keys'])} instead" if report["unexpected_keys"] else ""
+        raise ModelError(
+            f"the checkpoint of {name} lacks {_some(lacking)} of {type(model).__name__}{other}. Save it with "
+            "save_pretrained, under the names and as the class that its config.json says"
+        )
+    foreign = [key for key in report["unexpected_keys"] if _LAYERED.search(key)]
+    if foreign:
+        raise ModelError(
+            f"the checkpoint of {name} holds {_some(foreign)}, for which {type(model).__name__} has no "
+            "place. Merge adapters into the weights, and save the model with the config.json that is its own"
+        )
+
+
+_LAYERED = re.compile(r"\.\d+\.|lora_|adapter")
+
+
+def _some(keys: Collection[str]) -> str:
+    """The first of some keys, and how many more there are."""
+    first = ", ".join(sorted(keys)[:3])
+    return f"{first} and {len(keys) - 3} more" if len(keys) > 3 else first
 
 
 def _load_gguf(path: Path, device: torch.device) -> LoadedModel:
@@ -153,11 +189,11 @@ def is_encoder(config: Any) -> bool:
     return masked and not getattr(config, "is_decoder", False)
 
 
-def describe(name: str, model: Any) -> ModelInfo:
-    """What is known of a model; its id comes from its configuration and weights, not from its path."""
+def describe(name: str, model: Any, tokenizer: Any) -> ModelInfo:
+    """What is known of a model before it is asked; its id says nothing of its path."""
     config = model.config.get_text_config()
     return ModelInfo(
-        id=f"{_slug(demo.NAME if name == 'demo' else name)}-{_fingerprint(model)}",
+        id=f"{identity.slug(config.model_type)}-{identity.identity(model, tokenizer)}",
         name=name,
         architecture=config.model_type,
         layers=config.num_hidden_layers,
@@ -166,32 +202,6 @@ def describe(name: str, model: Any) -> ModelInfo:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         max_length=min(getattr(config, "max_position_embeddings", None) or _UNLIMITED, _UNLIMITED),
     )
-
-
-def _slug(name: str) -> str:
-    stem = Path(name).name.removesuffix(".gguf")
-    return re.sub(r"[^A-Za-z0-9.]+", "-", stem).strip("-.") or "model"
-
-
-def _fingerprint(model: Any) -> str:
-    """Eight hex digits that tell apart two checkpoints of one architecture."""
-    digest = hashlib.sha256()
-    shape = {
-        key: value for key, value in model.config.to_dict().items() if isinstance(value, int | bool | str)
-    }
-    shape = {key: value for key, value in shape.items() if not key.startswith(("_", "transformers", "dtype"))}
-    digest.update(json.dumps(shape, sort_keys=True).encode())
-    for parameter in model.parameters():
-        sample = parameter.detach().flatten()[:64].float().cpu().numpy()
-        digest.update(sample.tobytes())
-    return digest.hexdigest()[:8]
-
-
-def _sampled(parameter: torch.Tensor) -> bytes:
-    """A digest of values spread over a parameter."""
-    every = max(1, parameter.numel() // _SAMPLES)
-    sample = parameter.detach().flatten()[::every].float().cpu().numpy()
-    return hashlib.sha256(sample.tobytes()).digest()
 
 
 def _explain(name: str, error: Exception) -> str:

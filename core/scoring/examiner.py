@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol, Self
 
 import numpy as np
+from torch import Tensor
 
 from core.errors import Problem, ProgramError
 from core.features import Features
 from core.language import Evaluated, Evaluator, Looks, ParsedProgram, SomeLooks
-from core.maps import iou_from_l1, like_batches
+from core.maps import confined, iou_from_l1, like_batches, mass_of
 from core.scoring.intervals import mean_estimate
-from core.types import AttentionMap, Estimate, Failure, HeadId, Score, Sentence, Split
+from core.types import UNBOUNDED, AttentionMap, Estimate, Failure, HeadId, Score, Sentence, Split, Window
 
 _MAP_BYTES_HELD = 2**25  # of the heads looked at last; half a megabyte a head in the demo
 _BATCH_PAIRS = 2**19  # padded query-key pairs that are evaluated together: 2 MB a tensor
@@ -73,14 +74,20 @@ class Examiner:
     """
 
     def __init__(
-        self, features: Features, sentences: Sequence[Sentence], attention: HeadReader, is_causal: bool
+        self,
+        features: Features,
+        sentences: Sequence[Sentence],
+        attention: HeadReader,
+        is_causal: bool,
+        window: Callable[[int], Window] = lambda layer: UNBOUNDED,
     ) -> None:
-        """`features` holds these sentences in this order."""
+        """`features` holds these sentences in this order; `window` says how far a layer sees."""
         self.sentences = list(sentences)
         self._features = features
         self._attention = attention.restricted([sentence.id for sentence in sentences])
         self._looks = attention.looks([sentence.id for sentence in sentences])
         self._is_causal = is_causal
+        self._window = window
         self._maps: OrderedDict[HeadId, list[np.ndarray]] = OrderedDict()
         self._batches = batches_of(features.lengths)
         self._kept: dict[int, Evaluator] = {}  # by place in _batches
@@ -94,16 +101,18 @@ class Examiner:
         """
         if why_not := program.why_not_for(head):
             raise ProgramError([Problem(1, 1, why_not)])
-        distance = np.zeros(len(self.sentences), np.float32)
+        distance, mass = np.zeros((2, len(self.sentences)), np.float32)
         failures: dict[int, Failure] = {}
         with self._lock:
             maps = self._head(head)
             for rows, result in self._evaluated(program):
                 for at, row in enumerate(rows):
                     n = len(maps[row])
-                    distance[row] = np.abs(result.weights[at, :n, :n].numpy() - maps[row]).sum()
+                    produced = self._confined(result.weights[at, :n, :n], head)
+                    distance[row] = np.abs(produced - maps[row]).sum()
+                    mass[row] = (n + mass_of(maps[row])) / 2
                 failures |= {rows[at]: failure for at, failure in result.failures.items()}
-        ious = iou_from_l1(distance, self._features.lengths).astype(np.float32)
+        ious = iou_from_l1(distance, mass).astype(np.float32)
         ious[list(failures)] = 0
         order = np.argsort(ious, kind="stable")
         picks = [("worst", int(row)) for row in order[:worst]]
@@ -118,8 +127,18 @@ class Examiner:
             of_head = self._head(head)[row].astype(np.float32)
         result = self._evaluator([row]).run(program)
         return Example(
-            word, self.sentences[row], iou, of_head, result.weights[0].numpy(), result.failures.get(0)
+            word,
+            self.sentences[row],
+            iou,
+            of_head,
+            self._confined(result.weights[0], head),
+            result.failures.get(0),
         )
+
+    def _confined(self, weights: Tensor, head: HeadId) -> np.ndarray:
+        """A program's map on one sentence as the head's layer sees it."""
+        found: np.ndarray = confined(weights, self._window(head.layer), self._is_causal).numpy()
+        return found
 
     def score(self, head: HeadId, program: ParsedProgram, split: Split) -> Score:
         """The program's score on the head; the Jensen-Shannon distance is not measured."""

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.features import annotate
+from core.errors import CorpusError
+from core.features import LEAST_TOKENS, annotate
 from core.language import parse
 from core.models.attention import extract
 from core.models.pretrained import LoadedModel
@@ -22,19 +23,18 @@ from core.types import BestProgram, Failure, HeadId, Sentence, SentenceAttention
 class _PassageLooks(Mapping[HeadId, list[np.ndarray]]):
     """What programs look at on one passage."""
 
-    def __init__(self, attention: SentenceAttention) -> None:
-        self._weights = attention.weights
+    def __init__(self, attention: SentenceAttention, layers: Sequence[int]) -> None:
+        """`layers` are the numbers of those that have heads."""
+        self._weights = dict(zip(layers, attention.weights, strict=True))
 
     def __getitem__(self, head: HeadId) -> list[np.ndarray]:
-        return [self._weights[head.layer, head.head]]
+        return [self._weights[head.layer][head.head]]
 
     def __contains__(self, head: object) -> bool:
-        layers, heads = self._weights.shape[:2]
-        return isinstance(head, HeadId) and head.layer < layers and head.head < heads
+        return head in list(self)
 
     def __iter__(self) -> Iterator[HeadId]:
-        layers, heads = self._weights.shape[:2]
-        return (HeadId(layer, head) for layer in range(layers) for head in range(heads))
+        return (HeadId(layer, head) for layer, maps in self._weights.items() for head in range(len(maps)))
 
     def __len__(self) -> int:
         return len(self._weights)
@@ -44,38 +44,45 @@ def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Se
     """The same programs for the same heads, with scores and baselines on these sentences instead."""
     info = loaded.info
     features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), info.max_length, loaded.pipeline)
+    features = features.select([row for row, n in enumerate(features.lengths) if n >= LEAST_TOKENS])
+    if not len(features):
+        raise CorpusError(
+            f"no passage has {LEAST_TOKENS} tokens, so there is nothing to score; give longer text"
+        )
     baselines = [parse(source) for source in BASELINES.values()]
     own = {found.score.head: parse(found.program.source) for found in best}
     chosen = {program.id: program for program in own.values()}
     programs = [*baselines, *(p for name, p in chosen.items() if name not in {b.id for b in baselines})]
-    ious = np.zeros((info.layers, len(programs), info.heads, len(features)), np.float32)
-    resolved = np.zeros((info.layers, info.heads, len(features)), np.float32)
+    layers = info.attention_layers
+    ious = np.zeros((len(layers), len(programs), info.heads, len(features)), np.float32)
+    resolved = np.zeros((len(layers), info.heads, len(features)), np.float32)
     failures: dict[tuple[int, int], Failure] = {}
     for attention in extract(loaded, features, range(len(features))):
         row = features.row(attention.sentence)
         one = features.select([row])
-        cells = program_maps(programs, one, info.is_causal, looks=_PassageLooks(attention))
+        cells = program_maps(programs, one, info.is_causal, looks=_PassageLooks(attention, layers))
         failures |= {(program, row): failure for (program, _), failure in cells.failures.items()}
         alone = Resolved(own, one, info.is_causal)
-        for layer in range(info.layers):
-            maps = {attention.sentence: attention.weights[layer].astype(np.float32)}
-            ious[layer, :, :, row] = sentence_ious(cells, maps)[:, :, 0]
+        for at, layer in enumerate(layers):
+            window = info.window(layer)
+            maps = {attention.sentence: attention.weights[at].astype(np.float32)}
+            ious[at, :, :, row] = sentence_ious(cells.within(window), maps)[:, :, 0]
             for head in (head for head in own if head.layer == layer):
-                found = sentence_ious(alone.produced(head), maps)[0, head.head, 0]
-                resolved[layer, head.head, row] = found
+                found = sentence_ious(alone.produced(head).within(window), maps)[0, head.head, 0]
+                resolved[at, head.head, row] = found
     names = tuple(program.id for program in programs)
     produced = ProgramMaps(names, features.sentences, (), failures, info.is_causal)
-    heads = [[HeadId(layer, head) for head in range(info.heads)] for layer in range(info.layers)]
+    heads = [[HeadId(layer, head) for head in range(info.heads)] for layer in layers]
     scores = {
         (score.program, score.head): score
-        for layer in range(info.layers)
-        for score in summarise(produced, ious[layer], heads[layer], Split.TEST)
+        for at in range(len(layers))
+        for score in summarise(produced, ious[at], heads[at], Split.TEST)
     }
     return [
         replace(
             found,
             score=replace(scores[found.program.id, found.score.head], js_distance=math.nan),
-            resolved=mean_estimate(resolved[found.score.head.layer, found.score.head.head]),
+            resolved=mean_estimate(resolved[layers.index(found.score.head.layer), found.score.head.head]),
             baseline=max(scores[baseline.id, found.score.head].iou.value for baseline in baselines),
         )
         for found in best

@@ -21,9 +21,19 @@ import torch
 
 from core.features import Features
 from core.language import Evaluator, Looks, ParsedProgram, SomeLooks
-from core.maps import batches, cell_count, iou_from_l1, l1_distances, pack_tensor, places
+from core.maps import (
+    batches,
+    cell_count,
+    cell_side,
+    confined_cells,
+    iou_from_l1,
+    l1_distances,
+    mass_of,
+    pack_tensor,
+    places,
+)
 from core.scoring.intervals import mean_interval
-from core.types import Estimate, Failure, HeadId, Score, Split
+from core.types import UNBOUNDED, Estimate, Failure, HeadId, Score, Split, Window
 
 Item = TypeVar("Item")
 
@@ -49,6 +59,16 @@ class ProgramMaps:
             sentences=(self.sentences[at],),
             cells=(self.cells[at],),
             failures={(program, 0): f for (program, row), f in self.failures.items() if row == at},
+        )
+
+    def within(self, window: Window) -> ProgramMaps:
+        """The same on a layer that sees no further than its window."""
+        lengths = [cell_side(cells.shape[-1], self.is_causal) for cells in self.cells]
+        if not any(window.confines(n) for n in lengths):
+            return self
+        confine = zip(self.cells, lengths, strict=True)
+        return replace(
+            self, cells=tuple(confined_cells(cells, n, window, self.is_causal) for cells, n in confine)
         )
 
 
@@ -92,13 +112,15 @@ def score(
     maps: Mapping[str, np.ndarray],
     heads: Sequence[HeadId],
     split: Split,
+    window: Window = UNBOUNDED,
     with_js: bool = False,
 ) -> list[Score]:
     """One Score per (program, head), program by program, on the sentences that the programs ran on.
 
-    `maps` gives each sentence's maps of these heads, [head, query, key], in this order. The Jensen-Shannon
-    distance takes longer than all else and is measured only `with_js`.
+    `maps` gives each sentence's maps of these heads, [head, query, key], in this order; `window` is how far
+    their layer sees. The Jensen-Shannon distance takes longer than all else and is measured only `with_js`.
     """
+    produced = produced.within(window)
     distances = js_distances(produced, maps) if with_js else None
     return summarise(produced, sentence_ious(produced, maps), heads, split, distances)
 
@@ -110,16 +132,17 @@ def sentence_ious(produced: ProgramMaps, maps: Mapping[str, np.ndarray]) -> np.n
     """
     heads = next(iter(maps.values())).shape[0]
     distances = np.zeros((len(produced.sentences), len(produced.programs), heads), np.float32)
+    mass = np.zeros((heads, len(produced.sentences)), np.float32)
 
     def compare(at: int) -> None:
         attention, cells = torch.from_numpy(maps[produced.sentences[at]]), produced.cells[at]
         packed = pack_tensor(attention, produced.is_causal)
         distances[at] = l1_distances(cells, packed.to(cells.device)).cpu()
+        mass[:, at] = (mass_of(attention.numpy()) + attention.shape[-1]) / 2
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(compare, range(len(produced.sentences))))
-    rows = np.array([maps[sentence].shape[-1] for sentence in produced.sentences], np.float32)
-    ious = iou_from_l1(distances.transpose(1, 2, 0), rows)
+    ious = iou_from_l1(distances.transpose(1, 2, 0), mass)
     for program, sentence_at in produced.failures:
         ious[program, :, sentence_at] = 0
     return ious

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import torch
 
-from core.maps import iou_from_l1, l1_distances, pack_tensor
+from core.maps import iou_from_l1, l1_distances, mass_of, pack_tensor
 
 
 def head_ious(
@@ -18,15 +18,16 @@ def head_ious(
     `layers` gives each layer's maps [head, query, key] by sentence.
     """
     cells: dict[str, list[torch.Tensor]] = {sentence: [] for sentence in sentences}
-    rows = {}
+    mass: dict[str, list[np.ndarray]] = {}
     for maps in layers:
         for sentence in sentences:
             cells[sentence].append(pack_tensor(torch.from_numpy(maps[sentence]), is_causal))
-            rows[sentence] = maps[sentence].shape[-1]
+            mass.setdefault(sentence, []).append(mass_of(maps[sentence]))
     total: np.ndarray | None = None
     for sentence in sentences:
         heads = torch.cat(cells.pop(sentence))
-        ious = iou_from_l1(l1_distances(heads, heads).numpy(), rows[sentence])
+        weighs = np.concatenate(mass[sentence])
+        ious = iou_from_l1(l1_distances(heads, heads).numpy(), (weighs[:, None] + weighs) / 2)
         total = ious if total is None else total + ious
     assert total is not None, "at least one sentence"
     mean: np.ndarray = (total / len(sentences)).astype(np.float32)

@@ -189,7 +189,7 @@ def _fits(
 ) -> None:
     """Whether what an event names exists; a model that is not here may still come."""
     model = models.get(event["model"])
-    if model is not None and (event["layer"] >= model.layers or event["head"] >= model.heads):
+    if model is not None and (event["layer"] not in model.attention_layers or event["head"] >= model.heads):
         raise DecisionsError(f"{where}: {model.title} has no head L{event['layer']}H{event['head']}")
     if event["program"] not in programs:
         raise DecisionsError(

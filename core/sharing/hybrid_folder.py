@@ -120,7 +120,7 @@ def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:
             for head, source in spec.programs
         ),
         whole_characters(str(shipped.figures.get("title", folder.name)))[:200],
-        len(spec.programs) / (info.layers * info.heads),
+        len(spec.programs) / (len(info.head_ids())),
         shipped.made["order"],
         shipped.made["budget"],
         calibration,

@@ -2,8 +2,10 @@
 
 Columns: `head` int16, `sentence_id` string, `n` int32, `weights` binary. `weights` is little-endian
 float16: the cells as `maps.pack` orders them; the file's metadata entry `shape` says whether of the lower
-triangle or of all n x n, as for an encoder. Each row group holds one head's rows of one batch of sentences,
-so a reader that wants one head, or one (head, sentence), skips the rest by the row groups' statistics.
+triangle or of all n x n, as for an encoder; its entry `rows` whether every row sums to 1 or, as in a layer
+with sinks, some of the attention goes to no token and a row sums to what is left. Each row group holds one
+head's rows of one batch of sentences, so a reader that wants one head, or one (head, sentence), skips the
+rest by the row groups' statistics.
 
 Writing is in chunks. A chunk is one file in `partial/`, complete or absent; `finish` merges chunks into
 the layer files, replacing each in one step. Killed at any point, what was finished is still there.
@@ -51,8 +53,9 @@ class AttentionWriter:
     """Writes one model's attention under `folder` (`attention/<model>`)."""
 
     folder: Path
-    layers: int
+    layers: Sequence[int]  # those that have heads, in the order of a SentenceAttention
     is_causal: bool
+    sinks: Collection[int] = ()  # layers in which part of the attention goes to no token
 
     @property
     def _partial(self) -> Path:
@@ -61,7 +64,7 @@ class AttentionWriter:
     def done(self) -> set[str]:
         """Sentence ids whose attention is on disk, merged or not."""
         found: set[str] = set()
-        for path in [layer_path(self.folder, self.layers - 1), *self._partial.glob("*.parquet")]:
+        for path in [layer_path(self.folder, self.layers[-1]), *self._partial.glob("*.parquet")]:
             if path.is_file():
                 found.update(_sentences_in(path))
         return found
@@ -87,8 +90,8 @@ class AttentionWriter:
         chunks = sorted(self._partial.glob("*.parquet"))
         if chunks:
             with disk_errors(self.folder):
-                for layer in range(self.layers):
-                    self._merge(layer, chunks)
+                for place in range(len(self.layers)):
+                    self._merge(place, chunks)
         shutil.rmtree(self._partial, ignore_errors=True)
 
     def _write_chunk(self, chunk: list[SentenceAttention]) -> None:
@@ -102,28 +105,29 @@ class AttentionWriter:
             replacing(path) as scratch,
             pq.ParquetWriter(scratch, self._schema(), **_CHUNK_OPTIONS) as writer,
         ):
-            for layer in range(self.layers):
+            for place in range(len(self.layers)):
                 for head in range(heads):
-                    writer.write_table(self._rows(chunk, layer, head))
+                    writer.write_table(self._rows(chunk, place, head))
 
-    def _rows(self, chunk: list[SentenceAttention], layer: int, head: int) -> pa.Table:
+    def _rows(self, chunk: list[SentenceAttention], place: int, head: int) -> pa.Table:
         return pa.table(
             {
                 "head": [head] * len(chunk),
                 "sentence_id": [attention.sentence for attention in chunk],
                 "n": [attention.weights.shape[-1] for attention in chunk],
-                "weights": [to_bytes(attention.weights[layer, head], self.is_causal) for attention in chunk],
+                "weights": [to_bytes(attention.weights[place, head], self.is_causal) for attention in chunk],
             },
             self._schema(),
         )
 
-    def _merge(self, layer: int, chunks: list[Path]) -> None:
+    def _merge(self, place: int, chunks: list[Path]) -> None:
         """Layer file = its old row groups + those of every chunk it does not hold yet."""
+        layer = self.layers[place]
         path = layer_path(self.folder, layer)
         held = set(_sentences_in(path)) if path.is_file() else set()
         with (
             replacing(path) as scratch,
-            pq.ParquetWriter(scratch, self._schema(), **_WRITE_OPTIONS) as writer,
+            pq.ParquetWriter(scratch, self._schema(layer), **_WRITE_OPTIONS) as writer,
         ):
             if path.is_file():
                 old = pq.ParquetFile(path)
@@ -131,16 +135,19 @@ class AttentionWriter:
                     writer.write_table(old.read_row_group(group, use_threads=False))
             for chunk in chunks:
                 file = pq.ParquetFile(chunk, memory_map=True)
-                heads = file.num_row_groups // self.layers
+                heads = file.num_row_groups // len(self.layers)
                 sentences = file.read_row_group(0, ["sentence_id"])["sentence_id"]  # the same for every head
                 new = pc.invert(pc.is_in(sentences, pa.array(sorted(held), pa.string())))
                 if pc.any(new).as_py():
-                    for group in range(layer * heads, (layer + 1) * heads):
+                    for group in range(place * heads, (place + 1) * heads):
                         writer.write_table(file.read_row_group(group, use_threads=False).filter(new))
 
-    def _schema(self) -> pa.Schema:
+    def _schema(self, layer: int | None = None) -> pa.Schema:
         shape = "lower triangle" if self.is_causal else "full"
-        return pa.schema(_COLUMNS, metadata={"format": "headscript attention 1", "shape": shape})
+        rows = "sum to at most 1" if layer in self.sinks else "sum to 1"
+        return pa.schema(
+            _COLUMNS, metadata={"format": "headscript attention 1", "shape": shape, "rows": rows}
+        )
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import duckdb
 
 from core.store.database import Database
-from core.types import ModelInfo, Sentence, Split
+from core.types import ModelInfo, Sentence, Split, Traits
+from core.wire import dump, load
 
-_COLUMNS = "model_id, name, architecture, layers, heads, is_causal, parameters, max_length"
+_COLUMNS = "model_id, name, architecture, layers, heads, is_causal, parameters, max_length, traits"
 
 
 class ModelTable:
@@ -21,7 +22,7 @@ class ModelTable:
     def all(self) -> list[ModelInfo]:
         """Every model, the latest first."""
         rows = self._database.rows(f"SELECT {_COLUMNS} FROM models ORDER BY added_at DESC")
-        return [ModelInfo(*row) for row in rows]
+        return [ModelInfo(*row[:-1]).with_traits(load(Traits, row[-1], "a model's traits")) for row in rows]
 
     def sentences(self, model: str, *splits: Split) -> list[Sentence]:
         """The sentences a model was run on, in corpus order; of all splits if none is named."""
@@ -35,9 +36,10 @@ class ModelTable:
 
 
 def add_model(cursor: duckdb.DuckDBPyConnection, info: ModelInfo) -> None:
-    """Remember a model; adding it again changes nothing."""
+    """Remember a model; one added before now lies where it was found last."""
     cursor.execute(
-        f"INSERT INTO models ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        f"INSERT INTO models ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET name = excluded.name, traits = excluded.traits",
         [
             info.id,
             info.name,
@@ -47,6 +49,7 @@ def add_model(cursor: duckdb.DuckDBPyConnection, info: ModelInfo) -> None:
             info.is_causal,
             info.parameters,
             info.max_length,
+            dump(info.traits),
         ],
     )
 
@@ -54,7 +57,8 @@ def add_model(cursor: duckdb.DuckDBPyConnection, info: ModelInfo) -> None:
 def add_sentences(
     cursor: duckdb.DuckDBPyConnection, model: str, corpus: str, sentences: Iterable[Sentence]
 ) -> None:
-    """Remember that a model was run on these sentences."""
+    """Remember that a model was run on these sentences, and that it is the latest."""
+    cursor.execute("UPDATE models SET added_at = make_timestamp(epoch_us(now())) WHERE model_id = ?", [model])
     for position, sentence in enumerate(sentences):
         cursor.execute(
             "INSERT INTO sentences VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",

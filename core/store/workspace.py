@@ -60,7 +60,7 @@ class Workspace:
         """
         sentences = self.models.sentences(model.id, split)
         features = self.tokens(model.id).read([sentence.id for sentence in sentences])
-        return Examiner(features, sentences, self.attention(model.id), model.is_causal)
+        return Examiner(features, sentences, self.attention(model.id), model.is_causal, model.window)
 
     def close(self) -> None:
         """Let another process have the workspace."""

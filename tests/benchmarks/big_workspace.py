@@ -64,7 +64,7 @@ def build(folder: Path, layers: int, heads: int, programs: int, sentences: int) 
     features = annotate(chosen, tiny.tokenizer(), embeddings)
     workspace = Workspace.open(folder)
     workspace.tokens(info.id).add(features)
-    writer = AttentionWriter(attention_folder(folder, info.id), layers, is_causal=True)
+    writer = AttentionWriter(attention_folder(folder, info.id), range(layers), is_causal=True)
     for _ in writer.write(_attention(features, layers, heads, rng)):
         pass
     writer.finish()

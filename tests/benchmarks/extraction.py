@@ -73,7 +73,7 @@ def _time_groups(
     loaded: LoadedModel, features: Features, groups: Sequence[list[int]], folder: Path
 ) -> list[list[float]]:
     """Seconds of each group, then of merging: bare batches, bare single passages, extraction."""
-    writer = AttentionWriter(folder, loaded.info.layers, loaded.info.is_causal)
+    writer = AttentionWriter(folder, loaded.info.attention_layers, loaded.info.is_causal)
     heads = loaded.info.layers * loaded.info.heads
     bare, single, extraction = [], [], []
     for rows in groups:
@@ -134,7 +134,7 @@ def _forward(loaded: LoadedModel, features: Features, groups: Sequence[Sequence[
 
 
 def _extract(loaded: LoadedModel, features: Features, folder: Path) -> None:
-    writer = AttentionWriter(folder, loaded.info.layers, loaded.info.is_causal)
+    writer = AttentionWriter(folder, loaded.info.attention_layers, loaded.info.is_causal)
     for _ in writer.write(extract(loaded, features, range(len(features)))):
         pass
     writer.finish()

@@ -42,7 +42,7 @@ def measure_curve(job: Job[CurveTask]) -> None:
         return features_of(workspace, loaded, [p for p in others if p.split == split], events)
 
     chooser = chooser_of(task.candidates, loaded, features_of_split(Split.VALIDATION), events, task.seed)
-    total = loaded.info.layers * loaded.info.heads
+    total = len(loaded.info.head_ids())
     counts = curve_counts(task.shares, total, len(chooser.programs))
     ordered = {order: chooser.order(order, counts[-1]) for order in task.orders}
     points = [

@@ -8,7 +8,9 @@ from pathlib import Path
 import transformers
 
 from core.corpus import Corpus, load_corpus
-from core.features import Features, annotate
+from core.display import counted
+from core.errors import CorpusError
+from core.features import LEAST_TOKENS, Features, annotate
 from core.jobs.folder import Job
 from core.jobs.results import SentencesRead, WeightsRead
 from core.jobs.tasks import ExtractTask, Task
@@ -35,6 +37,8 @@ def load_model(job: Job[Task], name: str, model: str | None = None) -> LoadedMod
         lambda text: events.progress(text, 0, 0),
         model,
     )
+    held = attention_folder(job.place.workspace, "")
+    loaded = loaded.known_as([path.name for path in held.iterdir()] if held.is_dir() else [])
     events.result_anew("model", loaded.info)
     events.result_anew("weights", WeightsRead(loaded.info.id, loaded.weights()))
     events.note(f"{loaded.info.title} on {loaded.device}")
@@ -69,11 +73,14 @@ def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Cor
         if wanted not in (None, pipeline):
             events.note(f"read with `{pipeline}`, as the sentences there were, not with `{wanted}`")
         features = annotate(new, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length, pipeline)
-        tokens.add(features)
+        long_enough = [row for row, n in enumerate(features.lengths) if n >= LEAST_TOKENS]
+        if long_enough:
+            tokens.add(features.select(long_enough))
         note_shortcomings(features, loaded.info, events)
     kept = _with_tokens(corpus, tokens, events)
     features = tokens.read([sentence.id for sentence in kept])
-    writer = AttentionWriter(folder, loaded.info.layers, loaded.info.is_causal)
+    info = loaded.info
+    writer = AttentionWriter(folder, info.attention_layers, info.is_causal, info.traits.sinks)
     held = writer.done()
     rows = [row for row, sentence in enumerate(features.sentences) if sentence not in held]
     done = len(features) - len(rows)
@@ -88,18 +95,24 @@ def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Cor
 
 
 def _with_tokens(corpus: Corpus, tokens: TokenStore, events: Told) -> list[Sentence]:
-    """The passages the tokenizer found anything in; a lone control character may come to nothing."""
+    """The passages of two tokens or more; a lone control character may come to none."""
     held = tokens.sentences()
     kept = [sentence for sentence in corpus.sentences if sentence.id in held]
-    if len(kept) < len(corpus.sentences):
+    short = len(corpus.sentences) - len(kept)
+    if not kept:
+        raise CorpusError(f"no passage of {corpus.name} has {LEAST_TOKENS} tokens; give longer text")
+    if short:
         events.note(
-            f"left out {len(corpus.sentences) - len(kept)} passages in which the tokenizer finds no token"
+            f"left out {counted(short, 'passage')} of fewer than {LEAST_TOKENS} tokens, on which every "
+            "program does what every head does"
         )
     return kept
 
 
 def note_shortcomings(features: Features, info: ModelInfo, events: Told) -> None:
     """Say what the features lack: passages that were cut, no parts of speech."""
+    for sentence in info.traits.words:
+        events.note(sentence.rstrip("."))
     if features.truncated:
         events.note(f"{features.truncated} passages were cut to the model's {info.max_length} tokens")
     if not features.has_syntax:

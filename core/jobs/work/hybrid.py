@@ -128,7 +128,7 @@ def _made(job: Job[HybridTask], loaded: LoadedModel) -> MadeHybrid:
     return MadeHybrid(
         tuple(HybridProgram(head, source, chooser.programs[head].id) for head, source in chosen.programs),
         request.title,
-        len(chosen.programs) / (loaded.info.layers * loaded.info.heads),
+        len(chosen.programs) / (len(loaded.info.head_ids())),
         request.order,
         request.budget,
         history,

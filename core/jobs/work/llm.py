@@ -127,6 +127,7 @@ class _Starts:
             maps,
             self.device,
             lambda features: self.shown.looks(features.sentences),
+            self.task.info.window(head.layer),
         )
 
         def talk() -> Conversation:

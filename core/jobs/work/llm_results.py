@@ -160,5 +160,6 @@ class Teller:
         for split, features in self._features.items():
             looks = self._attention.looks(features.sentences)
             produced = program_maps(programs, features, self._info.is_causal, looks=looks)
-            scores += score(produced, maps, [head], split, with_js=split == Split.TEST)
+            window = self._info.window(head.layer)
+            scores += score(produced, maps, [head], split, window, with_js=split == Split.TEST)
         return scores

@@ -32,7 +32,8 @@ def resolve_programs(job: Job[ResolveTask]) -> None:
         resolved, scores = Resolved(programs, features, task.info.is_causal, device), list[Score]()
         for done, head in enumerate(looking):
             maps = attention.restricted(features.sentences).layer(head.layer, [head.head])
-            scores += score(resolved.produced(head), maps, [head], split)
+            window = task.info.window(head.layer)
+            scores += score(resolved.produced(head), maps, [head], split, window)
             events.progress("resolving references", at * len(looking) + done + 1, len(_SPLITS) * len(looking))
         stored = events.scores(f"resolved-{split}", scores)
         chosen = {head: names[head] for head in looking}

@@ -112,8 +112,8 @@ def score_programs(
 
     def score_part(part: Sequence[int]) -> None:
         first = f"scores-{part[0]:04}-{len(part):04}"
-        names = [f"{first}-{layer:03}" for layer in range(info.layers)]
-        if all(f"{name}.json" in finished for name in names):
+        names = {layer: f"{first}-{layer:03}" for layer in info.attention_layers}
+        if all(f"{name}.json" in finished for name in names.values()):
             return
         programs = [parsed[at] for at in part]
         if f"{first}.json" not in finished:
@@ -122,7 +122,7 @@ def score_programs(
             split: program_maps(programs, found, info.is_causal, device, attention.looks(found.sentences))
             for split, found in features.items()
         }
-        for layer, name in enumerate(names):
+        for at, (layer, name) in enumerate(names.items()):
             if f"{name}.json" not in finished:
                 scores: list[Score] = []
                 for block in in_blocks(range(info.heads), 2 * cells):  # maps are read as whole squares
@@ -131,12 +131,12 @@ def score_programs(
                     for split, found in produced.items():
                         scores += [
                             one
-                            for one in score(found, maps, heads, split)
+                            for one in score(found, maps, heads, split, info.window(layer))
                             if available(one.program, one.head)
                         ]
                 events.result(name, ProgramsFound(info.id, scores=events.scores(name, scores)))
-            done = part[0] * info.layers + len(part) * (layer + 1)
-            events.progress("scoring the library", done, len(parsed) * info.layers)
+            done = part[0] * len(names) + len(part) * (at + 1)
+            events.progress("scoring the library", done, len(parsed) * len(names))
 
     for block in in_blocks(range(len(parsed)), cells):
         for _ in halving.run(block, score_part):
@@ -175,7 +175,7 @@ def _scored(
     for split, split_features in features.items():
         looks = attention.looks(split_features.sentences)
         produced = program_maps(distinct, split_features, info.is_causal, looks=looks)
-        found = score(produced, maps, heads, split, with_js=split == Split.TEST)
+        found = score(produced, maps, heads, split, info.window(layer), with_js=split == Split.TEST)
         scores += [reached for reached in found if (reached.program, reached.head) in wanted]
     return ProgramsFound(
         info.id,

@@ -18,6 +18,7 @@ A special token such as "<s>" has "special": True, and none of its is_... attrib
 Where a tokenizer splits one character over several tokens, give is_word_start.
 
 Negative weights count as 0; each row is divided by its sum; a row without weight goes to token 0.
+What `look` reads of other heads is what their programs in this file give, not a model's attention.
 Whatever cannot be computed (a division by 0, a number beyond 3.4e38) raises AttentionError.
 Numbers are 64-bit here and 32-bit in Headscript: weights differ by about 1e-6, except where a program
 asks whether two computed fractions are equal, or rounds one down.
@@ -39,6 +40,8 @@ from core.features.left_context import LeftContext
 from core.features.occurrence import Occurrence, is_of_word
 
 # </repository>
+
+PROGRAMS: dict[str, Callable[[Token, Token], float]] = {}  # of the heads that are looked at, in their order
 
 # <program>
 READS: tuple[str, ...] = ()  # what the program asks of a token
@@ -130,6 +133,7 @@ def _nowhere() -> Token:
 
 NOWHERE = _nowhere()
 PASSAGE: list[Token] = []  # the tokens that attention() is at work on
+MAPS: dict[str, list[list[float]] | AttentionError] = {}  # on them, what the heads give that are looked at
 
 
 # The functions of the language
@@ -144,25 +148,43 @@ def _matches(end: int, wanted: dict[str, Any]) -> list[Token]:
     return [token for token in before if all(getattr(token, name) == wanted[name] for name in wanted)]
 
 
+def look(head: str, query: Token, key: Token) -> Number:
+    """The weight that another head's program gives; 0 where it cannot see the key."""
+    weights = MAPS[head]
+    if isinstance(weights, AttentionError):
+        raise weights
+    return Number(0.0 if query.at < 0 or key.at < 0 else weights[query.at][key.at])
+
+
 # The weights
 
 
 def attention(tokens: Sequence[Any], causal: bool = True) -> list[list[float]]:
     """Weights [query][key]; with `causal` a token sees only itself and those before it."""
     PASSAGE[:] = read_tokens(tokens)
+    MAPS.clear()
+    for head, program in PROGRAMS.items():
+        try:
+            MAPS[head] = _rows(program, causal)
+        except AttentionError as error:
+            MAPS[head] = AttentionError(f"{head}: {error}")
+    return _rows(attend, causal)
+
+
+def _rows(program: Callable[[Token, Token], float], causal: bool) -> list[list[float]]:
     rows = []
     for query in PASSAGE:
         keys = PASSAGE[: query.at + 1] if causal else PASSAGE
-        weights = [builtins.max(0.0, float(_weight(query, key))) for key in keys]
+        weights = [builtins.max(0.0, float(_weight(program, query, key))) for key in keys]
         total = math.fsum(weights)
         row = [weight / total for weight in weights] if total > 0 else [1.0] + [0.0] * (len(keys) - 1)
         rows.append(row + [0.0] * (len(PASSAGE) - len(keys)))
     return rows
 
 
-def _weight(query: Token, key: Token) -> Number:
+def _weight(program: Callable[[Token, Token], float], query: Token, key: Token) -> Number:
     try:
-        return Number(attend(query, key))
+        return Number(program(query, key))
     except (ArithmeticError, ValueError, TypeError) as error:
         if isinstance(error, AttentionError):
             raise

@@ -1,16 +1,17 @@
 """One program as a Python file that runs without Headscript.
 
 The file is runtime.py with attributes and functions copied in from where they are defined, and the program,
-comments and docstring included, in its middle. A program's text has passed the closed language, so it is one
-function and nothing else; that the file then differs from any other in that function and the list of
-attributes alone is checked once more on its syntax tree.
+comments and docstring included, in its middle; before it the programs of the heads it looks at. A program's
+text has passed the closed language, so it is one function and nothing else; that the file then differs from
+any other in these functions, the names of their heads and the list of attributes alone is checked once more
+on its syntax tree.
 """
 
 from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.errors import Problem, ProgramError
@@ -20,25 +21,48 @@ from core.language.export.copied import attributes_text, functions_text, must_be
 from core.language.reading.program import ParsedProgram
 from core.language.vocabulary import PROGRAM_NAME
 from core.language.walk import children
+from core.types import HeadId
 
 _NEEDED = "# for what is copied below\nimport unicodedata\nfrom dataclasses import dataclass\n"
 _RUNTIME = Path(__file__).with_name("runtime.py")
 
 
-def export(program: ParsedProgram) -> str:
+def export(program: ParsedProgram, looked: Mapping[HeadId, ParsedProgram] | None = None) -> str:
     """Python source that gives the program's attention weights from a list of tokens (see runtime.py).
 
-    Numbers are 64-bit there. Raises ProgramError where whole numbers could grow without limit, as
-    Python's do: that takes arithmetic on literals alone, through locals, beyond anything a weight needs.
+    Of the heads that the program looks at, directly or through others, the file carries the programs in
+    `looked`. Numbers are 64-bit there. Raises ProgramError where one of those is missing or looks at a head
+    that does not come before its own, and where whole numbers could grow without limit, as Python's do: that
+    takes arithmetic on literals alone, through locals, beyond anything a weight needs.
     """
-    if program.looks:
-        read = ", ".join(map(str, sorted(program.looks)))
-        raise ProgramError([Problem(1, 1, f"this program looks at {read}, which an exported file cannot")])
-    _WholeNumbers(program.source).check(program.body)
+    carried = _carried(program, looked or {})
+    for one in (*carried.values(), program):
+        _WholeNumbers(one.source).check(one.body)
     runtime = _runtime()
-    text = _with(runtime, "program", f"{_header(program)}\n\n{program.source.strip(chr(10))}\n\n\n")
-    _verify(text, runtime, program)
+    text = _with(runtime, "program", _written(program, carried))
+    _verify(text, runtime, program, carried)
     return text
+
+
+def _carried(program: ParsedProgram, looked: Mapping[HeadId, ParsedProgram]) -> dict[HeadId, ParsedProgram]:
+    """The programs of all heads that a program looks at, directly or through others, in their order."""
+    found: dict[HeadId, ParsedProgram] = {}
+    wanted = [(head, "this program") for head in sorted(program.looks)]
+    while wanted:
+        head, by = wanted.pop()
+        if head in found:
+            continue
+        if head not in looked:
+            raise ProgramError(
+                [Problem(1, 1, f"{by} looks at {head}, which has no program yet that the file could carry")]
+            )
+        found[head] = looked[head]
+        if not found[head].may_stand_for(head):
+            late = max(found[head].looks)
+            message = f"the program of {head} looks at {late}, which does not come before {head}"
+            raise ProgramError([Problem(1, 1, message)])
+        wanted += [(one, f"{head}, which this program looks at,") for one in sorted(found[head].looks)]
+    return dict(sorted(found.items()))
 
 
 def _runtime() -> str:
@@ -58,41 +82,73 @@ def _with(text: str, name: str, content: str) -> str:
     return f"{before}{begin}{content}{end}{after}"
 
 
-def reads(program: ParsedProgram) -> tuple[str, ...]:
+def reads(*programs: ParsedProgram) -> tuple[str, ...]:
     """The token attributes that the exported file asks for, "vector" for similarity() among them."""
-    names = [name for name in ATTRIBUTES if name in program.features]
-    return (*names, *(["vector"] if "similarity" in program.features else []))
+    features = frozenset[str]().union(*(program.features for program in programs))
+    names = [name for name in ATTRIBUTES if name in features]
+    return (*names, *(["vector"] if "similarity" in features else []))
 
 
-def _header(program: ParsedProgram) -> str:
-    names = reads(program)
+def _written(program: ParsedProgram, carried: Mapping[HeadId, ParsedProgram]) -> str:
+    """What is the file's own: programs as they were written, that of the file last."""
+    text = f"{_header(program, carried)}\n\n"
+    for head, one in carried.items():
+        text += f"# {head}: Headscript program {one.id}\n\n\n{_source(one)}\n\n\n{_filed(head)}\n\n"
+    return f"{text}{_source(program)}\n\n\n"
+
+
+def _header(program: ParsedProgram, carried: Mapping[HeadId, ParsedProgram]) -> str:
+    names = reads(program, *carried.values())
     given = [name for name in names if name in must_be_given()]
     listed = "".join(f'\n    "{name}",' for name in names)
+    heads = list(map(str, carried))
+    resolved = f"{', '.join(heads)} {'is' if len(heads) == 1 else 'are'} read from"
+    own = "its own program" if len(heads) == 1 else "their own programs"
     return "\n".join(
         [
             f"# Headscript program {program.id}",
+            *([f"# {resolved} {own} here, not from the model"] if heads else []),
             f"# Give with every token: {', '.join(['text', *given])}",
             f"READS: tuple[str, ...] = ({listed}\n)" if names else "READS: tuple[str, ...] = ()",
         ]
     )
 
 
-def _verify(text: str, runtime: str, program: ParsedProgram) -> None:
-    """The file is the runtime with this program's function and attributes in place of its own."""
-    wanted = ast.parse(runtime).body
-    (function,) = ast.parse(program.source).body
-    for at, node in enumerate(wanted):
+def _source(program: ParsedProgram) -> str:
+    return program.source.strip("\n")
+
+
+def _filed(head: HeadId) -> str:
+    """The statement that makes the function before it the program of a head."""
+    return f'PROGRAMS["{head}"] = {PROGRAM_NAME}'
+
+
+def _verify(text: str, runtime: str, program: ParsedProgram, carried: Mapping[HeadId, ParsedProgram]) -> None:
+    """The file is the runtime with these programs' functions and attributes in place of its own."""
+    wanted: list[ast.stmt] = []
+    for node in ast.parse(runtime).body:
         if isinstance(node, ast.FunctionDef) and node.name == PROGRAM_NAME:
-            wanted[at] = function
-        elif (
+            for head, one in carried.items():
+                wanted += [_function(one), *ast.parse(_filed(head)).body]
+            wanted.append(_function(program))
+            continue
+        if (
             isinstance(node, ast.AnnAssign)
             and isinstance(node.target, ast.Name)
             and node.target.id == "READS"
         ):
-            node.value = ast.Tuple([ast.Constant(name) for name in reads(program)], ast.Load())
+            names = reads(program, *carried.values())
+            node.value = ast.Tuple([ast.Constant(name) for name in names], ast.Load())
+        wanted.append(node)
     found = [ast.dump(node) for node in ast.parse(text).body]
     if found != [ast.dump(node) for node in wanted]:
-        raise AssertionError("the exported file holds more than its program")
+        raise AssertionError("the exported file holds more than its programs")
+
+
+def _function(program: ParsedProgram) -> ast.stmt:
+    """The one statement of a program's source."""
+    (function,) = ast.parse(program.source).body
+    return function
 
 
 class _WholeNumbers:

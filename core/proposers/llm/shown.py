@@ -15,7 +15,7 @@ from core.features import Features
 from core.language import Looks, ParsedProgram
 from core.maps import first_within, pack, places
 from core.scoring import ProgramMaps, program_maps, sentence_ious
-from core.types import HeadId
+from core.types import UNBOUNDED, HeadId, Window
 
 SHARE = 0.025  # of all pairs, the strongest: what a head "does"
 BANDS = 6  # of equal count, from the strongest pairs to the weakest of the SHARE
@@ -38,6 +38,7 @@ class HeadData:
     maps: Maps  # of every sentence of both
     device: str | torch.device = "cpu"
     looks: Callable[[Features], Looks] | None = None  # on sentences of either split
+    window: Window = UNBOUNDED  # how far the head's layer sees
 
     def ious(self, programs: Sequence[ParsedProgram], features: Features) -> np.ndarray:
         """IoU of programs with the head, float32 [program, sentence]."""
@@ -46,8 +47,9 @@ class HeadData:
         return ious
 
     def produced(self, programs: Sequence[ParsedProgram], features: Features) -> ProgramMaps:
-        """What programs do on sentences of either split."""
-        return program_maps(programs, features, self.is_causal, self.device, self.looks_on(features))
+        """What programs do on sentences of either split, as far as the head's layer sees."""
+        looks = self.looks_on(features)
+        return program_maps(programs, features, self.is_causal, self.device, looks).within(self.window)
 
     def looks_on(self, features: Features) -> Looks | None:
         """What programs may look at."""
@@ -130,7 +132,7 @@ def extremes(data: HeadData, program: ParsedProgram, count: int = 2) -> list[Sen
 def _residual(data: HeadData, produced: ProgramMaps, row: int, iou: float) -> SentenceResidual:
     sentence = produced.sentences[row]
     real = pack(data.maps[sentence], data.is_causal)[0]
-    predicted = produced.cells[row][0].numpy()
+    predicted = produced.cells[row][0].cpu().numpy()
     query, key = places(int(data.train.lengths[row]), data.is_causal)
     largest = np.argsort(-np.abs(real - predicted), kind="stable")[:_RESIDUALS]
     failure = produced.failures.get((0, row))

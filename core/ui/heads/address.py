@@ -30,8 +30,8 @@ def follow_address(model: ModelInfo) -> None:
     if given == st.session_state.get(_WRITTEN):
         return
     st.session_state[_WRITTEN] = given
-    for name, count in (("layer", model.layers), ("head", model.heads)):
-        if _is_number(given.get(name, "")) and int(given[name]) < count:
+    for name, numbers in (("layer", model.attention_layers), ("head", range(model.heads))):
+        if _is_number(given.get(name, "")) and int(given[name]) in numbers:
             st.session_state[name] = int(given[name])
     if given.keys() & {"layer", "head", "program"}:
         st.session_state["program"] = given.get("program")

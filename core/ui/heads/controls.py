@@ -42,14 +42,14 @@ def choose_head(model: ModelInfo) -> HeadId:
     """The head to show."""
     layer, head = st.columns(2)
 
-    def choose(place: DeltaGenerator, name: str, count: int) -> int:
-        if st.session_state.get(name, 0) >= count:  # left from a larger model
-            st.session_state[name] = 0
+    def choose(place: DeltaGenerator, name: str, numbers: Sequence[int]) -> int:
+        if st.session_state.get(name, numbers[0]) not in numbers:  # left from another model
+            st.session_state[name] = numbers[0]
         return place.selectbox(
-            name.capitalize(), range(count), key=name, on_change=_forget_program, persist_state="session"
+            name.capitalize(), numbers, key=name, on_change=_forget_program, persist_state="session"
         )
 
-    return HeadId(choose(layer, "layer", model.layers), choose(head, "head", model.heads))
+    return HeadId(choose(layer, "layer", model.attention_layers), choose(head, "head", range(model.heads)))
 
 
 def _forget_program() -> None:

@@ -72,7 +72,7 @@ def _similarities(model: ModelInfo, version: int) -> np.ndarray | None:
     cells = _COMPARED_CELLS // len(model.head_ids())
     chosen = held[: first_within(lengths, model.is_causal, cells)]
     reader = state.owner().workspace.attention(model.id).restricted(chosen)
-    return head_ious((reader.layer(layer) for layer in range(model.layers)), chosen, model.is_causal)
+    return head_ious((reader.layer(layer) for layer in model.attention_layers), chosen, model.is_causal)
 
 
 def draw_similar(model: ModelInfo, head: HeadId, program: str) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from core.errors import CorpusError
 from core.features import Features, annotate
 from core.language import Evaluator, ParsedProgram, parse
-from core.maps import iou_of, pooled
+from core.maps import confined, iou_of, pooled
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui.parts import state
 from core.ui.parts.live import live_model
@@ -40,7 +40,7 @@ class OwnText:
     """What the model does with a text of one's own; held in memory only."""
 
     features: Features
-    weights: np.ndarray  # float16 [layer, head, query, key]
+    weights: np.ndarray  # float16 [layer with heads, head, query, key]
 
 
 @lru_cache(maxsize=256)
@@ -75,13 +75,14 @@ def own(model: ModelInfo, text: str) -> Passage:
     Raises ModelError if the model cannot be had, CorpusError if there is no token in the text.
     """
     found = _read(model, text)
+    place = {layer: at for at, layer in enumerate(model.attention_layers)}
     return Passage(
         OWN,
         text,
         "own text",
         found.features,
-        lambda head: found.weights[head.layer, head.head].astype(np.float32),
-        lambda layer: found.weights[layer].astype(np.float32),
+        lambda head: found.weights[place[head.layer], head.head].astype(np.float32),
+        lambda layer: found.weights[place[layer]].astype(np.float32),
     )
 
 
@@ -103,10 +104,11 @@ def _read(model: ModelInfo, text: str) -> OwnText:
 def compare(model: ModelInfo, head: HeadId, source: str, passage: Passage) -> SideBySide:
     """The head's map and the program's on a passage."""
     result = Evaluator(passage.features, model.is_causal).run(parsed(source))
+    weights = confined(result.weights[0], model.window(head.layer), model.is_causal)
     return SideBySide(
         list(passage.features.surfaces),
         passage.attention(head),
-        result.weights[0].numpy(),
+        weights.numpy(),
         result.failures.get(0),
     )
 
@@ -126,5 +128,5 @@ def worst_cell(compared: SideBySide) -> tuple[int, int]:
 
 
 def thumbnails(model: ModelInfo, passage: Passage) -> np.ndarray:
-    """Every head's map on a passage made small, float32 [layer, head, query, key]."""
-    return np.stack([pooled(passage.layer(layer), THUMBNAIL) for layer in range(model.layers)])
+    """Every head's map on a passage made small, float32 [layer with heads, head, query, key]."""
+    return np.stack([pooled(passage.layer(layer), THUMBNAIL) for layer in model.attention_layers])

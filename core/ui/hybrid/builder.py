@@ -104,7 +104,7 @@ def _filtered(model: ModelInfo, candidates: Candidates) -> Candidates:
 
 
 def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
-    total = model.layers * model.heads
+    total = len(model.head_ids())
     how = st.segmented_control("How many heads", [_SHARE, _BUDGET], default=_SHARE, key="how") or _SHARE
     count, budget = None, None
     if how == _SHARE:

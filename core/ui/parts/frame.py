@@ -100,6 +100,8 @@ def draw_sidebar() -> None:
                 f"{model.architecture} · {model.layers} layers × {model.heads} heads · "
                 f"{model.parameters / 1e6:,.0f} M parameters"
             )
+            for sentence in model.traits.words:
+                st.caption(as_text(sentence))
             draw_reviewer()
 
 

@@ -43,7 +43,8 @@ def pick_heads(
     picked = result.picked
     if picked is None or picked["version"] != version:
         return names
-    return [HeadId(*divmod(int(place), model.heads)) for place in sorted(picked["heads"])]
+    heads = [HeadId(*divmod(int(place), model.heads)) for place in sorted(picked["heads"])]
+    return [head for head in heads if head.layer in model.attention_layers]
 
 
 def draw_heads(model: ModelInfo, cells: Mapping[HeadId, Cell], key: str) -> None:
@@ -53,7 +54,9 @@ def draw_heads(model: ModelInfo, cells: Mapping[HeadId, Cell], key: str) -> None
 
 
 def _drawn(model: ModelInfo, cells: Mapping[HeadId, Cell]) -> dict[str, object]:
-    held = [cells.get(head, Cell()) for head in model.head_ids()]
+    grid = [HeadId(layer, head) for layer in range(model.layers) for head in range(model.heads)]
+    absent = Cell(text="the layer has no heads")
+    held = [cells.get(head, absent if head.layer in model.traits.without_heads else Cell()) for head in grid]
     return {
         "layers": model.layers,
         "heads": model.heads,

@@ -24,13 +24,16 @@ _view = st.components.v2.component(
 def draw_head_sprites(
     thumbnails: np.ndarray, model: ModelInfo, shown: HeadId, key: str, on_open: Callable[[HeadId], None]
 ) -> None:
-    """Thumbnails [layer, head, query, key] in the grid of the Overview: layers across, heads down."""
+    """Thumbnails [layer with heads, head, query, key] in the Overview's grid: layers across, heads down."""
 
     def opened() -> None:
         layer, head = st.session_state[key]["head"]
-        on_open(HeadId(layer, head))
+        if layer in model.attention_layers:
+            on_open(HeadId(layer, head))
 
-    maps = thumbnails.reshape(-1, *thumbnails.shape[2:])
+    grid = np.zeros((model.layers, *thumbnails.shape[1:]), thumbnails.dtype)
+    grid[model.attention_layers] = thumbnails
+    maps = grid.reshape(-1, *grid.shape[2:])
     header = {
         "id": hashlib.sha256(maps.tobytes()).hexdigest()[:16],
         "layers": model.layers,

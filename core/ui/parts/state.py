@@ -137,7 +137,7 @@ def ious_by_sentence(model: ModelInfo, head: HeadId, source: str, names: tuple[s
     if not present:
         return {}
     produced = program_maps([parse(source)], features(model.id, tuple(present)), model.is_causal)
-    ious = sentence_ious(produced, maps)[0, 0]
+    ious = sentence_ious(produced.within(model.window(head.layer)), maps)[0, 0]
     return dict(zip(produced.sentences, (float(iou) for iou in ious), strict=True))
 
 

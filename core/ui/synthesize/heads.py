@@ -19,7 +19,7 @@ def choose_heads(model: ModelInfo) -> list[HeadId]:
     fits = {found.score.head: found.score.iou.value for found in best}
     accepted = set(state.owner().workspace.verdicts.accepted(model.id))
     picked = pick_heads(model, _cells(model, best, accepted), filtered(model, fits, accepted), "heads-map")
-    total = model.layers * model.heads
+    total = len(model.head_ids())
     known = [fits[head] for head in picked if head in fits]
     mean = f" · mean IoU on validation {sum(known) / len(known):.2f}" if known else ""
     st.markdown(f"**{len(picked)} of {total} heads** chosen{mean}")
@@ -28,7 +28,7 @@ def choose_heads(model: ModelInfo) -> list[HeadId]:
 
 def filtered(model: ModelInfo, fits: dict[HeadId, float], accepted: set[HeadId]) -> list[HeadId]:
     """The heads that the filters let through."""
-    total = model.layers * model.heads
+    total = len(model.head_ids())
     names, layers, most = st.columns([1.1, 1.1, 1], vertical_alignment="bottom")
     named = names.text_input(
         "Heads by name", key="heads-named", placeholder="all · or L0H1, L3H*", persist_state="session"
@@ -59,7 +59,7 @@ def name_heads(model: ModelInfo, heads: Sequence[HeadId]) -> None:
     """Set the filters so that they let through just these heads."""
     st.session_state["heads-named"] = ", ".join(map(str, heads))
     st.session_state["heads-layers"] = (0, model.layers - 1)
-    st.session_state["heads-most"] = model.layers * model.heads
+    st.session_state["heads-most"] = len(model.head_ids())
     st.session_state["heads-open"] = False
 
 

@@ -40,7 +40,7 @@ def draw_proposer(model: ModelInfo, proposer: Proposer, heads: Sequence[HeadId])
         st.caption(proposer.about)
         limits = draw_limits(proposer, default)
         _draw_pace(model, proposer, heads)
-    everything = len(heads) == model.layers * model.heads
+    everything = len(heads) == len(model.head_ids())
     chosen = None if everything else sorted(heads)
     runner = state.owner().runner
     _start_button(heads, lambda: runner.start_proposals(model, proposer, chosen, limits, secrets))

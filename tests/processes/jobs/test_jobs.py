@@ -385,7 +385,7 @@ def corrupt_test_attention(workspace: Workspace, model: str, layers: int) -> Non
     stacks = {layer: reader.layer(layer) for layer in range(layers)}
     for path in reader.folder.glob("layer=*.parquet"):
         path.unlink()
-    writer = AttentionWriter(reader.folder, layers, is_causal=True)
+    writer = AttentionWriter(reader.folder, range(layers), is_causal=True)
     stream = []
     for sentence in stacks[0]:
         weights = [stacks[layer][sentence] for layer in range(layers)]

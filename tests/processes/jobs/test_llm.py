@@ -62,7 +62,7 @@ def planted_workspace(built: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     workspace.close()
     for path in (folder / "attention" / info.id).glob("layer=*.parquet"):
         path.unlink()
-    writer = AttentionWriter(folder / "attention" / info.id, info.layers, is_causal=True)
+    writer = AttentionWriter(folder / "attention" / info.id, info.attention_layers, is_causal=True)
     stream = []
     for row, (sentence, n) in enumerate(zip(features.sentences, features.lengths, strict=True)):
         heads = np.stack([weights[at % len(weights)][row, :n, :n] for at in range(tiny.HEADS)])

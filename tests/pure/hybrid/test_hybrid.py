@@ -11,9 +11,9 @@ from core.corpus import load_corpus
 from core.errors import HybridError, ProgramError
 from core.features import Features, annotate
 from core.hybrid import IMPLEMENTATION, HeadMaps, hybrid, replaced
-from core.hybrid.attention import PATTERNS
 from core.hybrid.perplexity import evaluate_hybrid
 from core.models.attention import padded_ids
+from core.models.patching import PATTERNS
 from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec
 from tests import tiny

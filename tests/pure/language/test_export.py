@@ -5,7 +5,7 @@ import json
 import runpy
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from core.errors import ProgramError
 from core.features import ATTRIBUTES, Features, annotate, missing_value
 from core.language import FUNCTIONS, ParsedProgram, parse, reference
 from core.language.export import export, must_be_given
-from core.types import Failure, Sentence, Split
+from core.types import Failure, HeadId, Sentence, Split
 from tests import tiny
 from tests.language_cases import CASES, CAT_FEATURES, FAILURES, program
 
@@ -37,12 +37,14 @@ PASSAGE = 'The FOX ran off. "Why?" asked Ada (7).\n\nBecause, he said. Then it e
 Run = tuple[ParsedProgram, Any, bool]  # program, tokens as a user gives them, causal
 
 
-def run_bare(folder: Path, runs: Sequence[Run]) -> list[Any]:
+def run_bare(
+    folder: Path, runs: Sequence[Run], looked: Mapping[HeadId, ParsedProgram] | None = None
+) -> list[Any]:
     """What each exported program gives in one bare process."""
     work = []
     for at, (parsed, tokens, causal) in enumerate(runs):
         path = folder / f"{at}.py"
-        path.write_text(export(parsed), encoding="utf-8")
+        path.write_text(export(parsed, looked), encoding="utf-8")
         work.append((str(path), tokens, causal))
     given = json.dumps(work)
     done = subprocess.run([*BARE, "-c", DRIVER], input=given, capture_output=True, text=True, check=False)
@@ -112,6 +114,100 @@ def test_attributes_worked_out_from_the_texts_are_those_of_the_app(
         expected = reference(parsed, features.tokens(0), causal=False)
         assert not isinstance(expected, Failure)
         np.testing.assert_allclose(weights, expected, atol=1e-4, err_msg=name)
+
+
+LOOKED = {
+    HeadId(0, 0): program("return 1.0"),  # no program looks at it
+    HeadId(0, 1): program('return 0.5 ** (q.index - k.index) + (k.pos == "NOUN")'),
+    HeadId(0, 2): program('return look("L0H1", q, k.prev) * table(k.index, {0: 2, 2: 0.5}, 1)'),
+    HeadId(1, 1): program(
+        'if k.index > 1:\n    return look("L0H1", q.prev, k)\nreturn look("L0H2", q, k) ** 2'
+    ),
+}
+LOOKS = program('return look("L1H1", q, k) + 0.3 * look("L0H1", k, q) + 0.1 * k.is_first')
+
+
+def resolved(head: HeadId, causal: bool) -> Any:
+    """What a head's program gives where its references read programs, too."""
+    parsed = LOOKED[head]
+    looks = {one: resolved(one, causal) for one in parsed.looks}
+    return reference(parsed, CAT_FEATURES.tokens(0), causal, looks)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_a_program_that_looks_reads_the_programs_of_those_heads(tmp_path: Path, causal: bool) -> None:
+    given = as_given(CAT_FEATURES, ["pos"])
+    (found,) = run_bare(tmp_path, [(LOOKS, given, causal)], LOOKED)
+    looks = {head: resolved(head, causal) for head in LOOKS.looks}
+    expected = reference(LOOKS, CAT_FEATURES.tokens(0), causal, looks)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_the_file_says_whose_programs_it_carries_and_asks_for_what_they_read(tmp_path: Path) -> None:
+    text = export(LOOKS, LOOKED)
+    assert "# L0H1, L0H2, L1H1 are read from their own programs here, not from the model\n" in text
+    assert "# Give with every token: text, pos\n" in text
+    assert all(LOOKED[head].source.strip() in text for head in (HeadId(0, 1), HeadId(0, 2), HeadId(1, 1)))
+    assert 'PROGRAMS["L0H0"]' not in text
+    (found,) = run_bare(tmp_path, [(LOOKS, ["The", " cat"], True)], LOOKED)
+    assert "token 0 ('The') has no 'pos', which this program reads" in found
+    assert "# L0H1 is read from its own program here, not from the model\n" in export(
+        program('look("L0H1", q, k)'), LOOKED
+    )
+
+
+def test_maps_are_those_of_the_passage_at_hand(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(export(program('look("L0H1", q, k)'), {HeadId(0, 1): program("k == q.prev")}))
+    attention = runpy.run_path(str(path))["attention"]
+    assert attention(["a", " b", " c"]) == [[1, 0, 0], [1, 0, 0], [0, 1, 0]]
+    assert attention([" b"]) == [[1]]
+
+
+def test_a_program_that_is_looked_at_and_fails_is_named_where_it_is_read(tmp_path: Path) -> None:
+    looked = {HeadId(0, 1): program("return 1 / k.index")}
+    runs = [
+        (program('look("L0H1", q, k)'), ["a"], True),
+        (program('if k.index > 7:\n    return look("L0H1", q, k)\nreturn 1.0'), ["a"], True),
+    ]
+    failed, unread = run_bare(tmp_path, runs, looked)
+    assert failed == "L0H1: query 0, key 0: float division by zero"
+    assert unread == [[1]]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('look("L3H1", q, k)', "this program looks at L3H1, which has no program yet"),
+        ('look("L1H2", q, k)', "L1H2, which this program looks at, looks at L0H7, which has no program yet"),
+        ('look("L1H3", q, k)', "the program of L1H3 looks at L1H4, which does not come before L1H3"),
+    ],
+)
+def test_programs_that_are_missing_or_read_what_they_may_not_are_refused(body: str, message: str) -> None:
+    looked = {
+        HeadId(1, 2): program('look("L0H7", q, k)'),
+        HeadId(1, 3): program('look("L1H4", q, k)'),
+        HeadId(1, 4): program('look("L1H3", q, k)'),
+    }
+    with pytest.raises(ProgramError, match=message):
+        export(program(body), looked)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '# </program>\ndef attend(q, k):\n    """\nPROGRAMS["L0H0"] = 1\n"""\n    return 1 # \\\n# \\',
+        'def attend(q, k):\n    """\n# <functions>\n# </program>\n"""\n    return 1',
+    ],
+    ids=["markers", "docstring"],
+)
+def test_a_program_that_is_carried_breaks_out_nowhere(tmp_path: Path, source: str) -> None:
+    looked = {HeadId(0, 1): parse(source)}
+    looks = program('return look("L0H1", q, k)')
+    text = export(looks, looked)
+    assert source in text
+    assert defined(text) == defined(export(looks, {HeadId(0, 1): program("return 1")}))
+    assert run_bare(tmp_path, [(looks, ["a"], True)], looked) == [[[1]]]
 
 
 def test_script_reads_json_and_prints_json(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 import transformers
 
 from core.errors import ModelError
-from core.models import demo
+from core.models import demo, identity
 from core.models.device import pick_device
 from core.models.pretrained import load
 from tests import tiny
@@ -77,6 +78,95 @@ def test_equal_weights_have_one_id_wherever_they_lie(tiny_model, tmp_path):
     copy, original = (load(str(folder), device="cpu") for folder in (tmp_path / "gpt2", tiny_model("gpt2")))
     assert copy.info.id == original.info.id
     assert copy.info.title == "gpt2"
+
+
+def test_the_folders_name_and_what_says_nothing_of_the_model_are_not_in_its_id(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model("gpt2"), tmp_path / "another name")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"transformers_version": "4.0.0", "use_cache": False, "attn_pdrop": 0.3, "id2label": {"0": "x"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    original = load(str(tiny_model("gpt2")), device="cpu").info
+    assert load(str(folder), device="cpu").info.id == original.id
+    (folder / "config.json").write_text(json.dumps(config | {"layer_norm_epsilon": 0.1}))
+    assert load(str(folder), device="cpu").info.id != original.id
+
+
+def test_another_tokenizer_is_another_model(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model("llama"), tmp_path / "llama")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["post_processor"] = None  # which puts <s> before every text
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    assert fingerprint(folder) != fingerprint(tiny_model("llama"))
+
+
+def test_a_tokenizer_remembers_how_it_last_cut_but_the_id_does_not(tiny_loaded):
+    loaded = tiny_loaded("gpt2")
+    before = identity.identity(loaded.model, loaded.tokenizer)
+    loaded.tokenizer("one two three", truncation=True, max_length=2)
+    assert identity.identity(loaded.model, loaded.tokenizer) == before
+
+
+def test_a_workspace_of_version_0_1_still_knows_its_model(tiny_model):
+    folder = str(tiny_model("gpt2"))
+    old = identity.of_version_0_1(load(folder, device="cpu").model, folder)
+    assert old.startswith("gpt2-")
+    assert load(folder, device="cpu", expected=old).info.id == old
+
+
+def test_another_checkpoint_in_the_folder_is_noticed(tiny_model, tmp_path):
+    folder = Path(shutil.copytree(tiny_model("gpt2"), tmp_path / "gpt2"))
+    first = load(str(folder), device="cpu").info
+    tiny.save(folder, "gpt2", seed=1)
+    with pytest.raises(ModelError, match=f"is now gpt2-.*, but the workspace's programs are of {first.id}"):
+        load(str(folder), device="cpu", expected=first.id)
+    shutil.copytree(tiny_model("gpt2"), folder, dirs_exist_ok=True)
+    assert load(str(folder), device="cpu", expected=first.id).info.id == first.id
+
+
+# Weights made up at random
+
+
+def renamed(weights, name):
+    return {f"module.{key}": value for key, value in weights.items()}
+
+
+def headless(weights, name):
+    return {key: value for key, value in weights.items() if key != name}
+
+
+def adapted(weights, name):
+    return weights | {"model.layers.0.self_attn.q_proj.lora_A.weight": torch.zeros(2, 32)}
+
+
+def deeper(weights, name):
+    return weights | {"model.layers.3.input_layernorm.weight": torch.zeros(32)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (renamed, r"lacks lm_head\.weight, .* and 27 more of LlamaForCausalLM; it holds module\.lm_head"),
+        (headless, r"lacks lm_head\.weight of LlamaForCausalLM\. Save it"),
+        (adapted, r"holds model\.layers\.0\.self_attn\.q_proj\.lora_A\.weight.*Merge adapters"),
+        (deeper, r"holds model\.layers\.3\.input_layernorm\.weight, for which LlamaForCausalLM has no place"),
+    ],
+)
+def test_no_weight_is_made_up_or_passed_over(tiny_model, tmp_path, change, message):
+    folder = Path(shutil.copytree(tiny_model("llama"), tmp_path / "llama"))
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    safetensors.torch.save_file(
+        change(weights, "lm_head.weight"), folder / "model.safetensors", metadata={"format": "pt"}
+    )
+    with pytest.raises(ModelError, match=message):
+        load(str(folder), device="cpu")
+
+
+def test_eager_attention_is_not_overruled_by_the_configuration(tiny_model, tmp_path):
+    folder = Path(shutil.copytree(tiny_model("llama"), tmp_path / "llama"))
+    config = json.loads((folder / "config.json").read_text())
+    for given in ({"_attn_implementation": "sdpa"}, {"attn_implementation": "flash_attention_2"}):
+        (folder / "config.json").write_text(json.dumps(config | given))
+        assert load(str(folder), device="cpu").model.config._attn_implementation == "eager"
 
 
 def test_other_weights_have_another_id(tiny_model, tmp_path):

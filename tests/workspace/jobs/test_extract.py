@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from core.corpus import Corpus
-from core.errors import ModelError
+from core.corpus import Corpus, from_passages
+from core.errors import CorpusError, ModelError
 from core.features import BUNDLED, NO_PIPELINE
 from core.jobs import Jobs
 from core.jobs.folder import EventWriter, Job, JobFolder, Place
@@ -55,6 +56,27 @@ def test_tokens_of_a_pipeline_that_is_not_installed_say_so(
     with pytest.raises(ModelError, match=r"the spaCy pipeline `xx_not_here`, .* is not installed; install"):
         extract(tmp_path, tiny_loaded("gpt2"), 1, "xx_not_here")
     assert tokens.sentences() == set()
+
+
+def extract_texts(workspace: Path, loaded: LoadedModel, texts: Sequence[str]) -> list[str]:
+    """What a job that extracts these passages has to say."""
+    corpus = from_passages("these", [(text, "") for text in texts])
+    place, task = Place(workspace, workspace, "cpu", NO_PIPELINE), ExtractTask("gpt2", "these")
+    folder = JobFolder.create(workspace / "jobs", "extract", place, task)
+    with EventWriter(folder) as events:
+        annotate_and_extract(Job(folder, place, task, events), loaded, corpus)
+    return [event["message"] for _, event in folder.events() if event["event"] == "note"]
+
+
+def test_passages_of_one_token_are_left_out_and_counted(
+    tmp_path: Path, tiny_loaded: TinyLoaded, tokens: TokenStore
+) -> None:
+    """On them every program does what every head does, which would raise the mean."""
+    notes = " ".join(extract_texts(tmp_path, tiny_loaded("gpt2"), ["a", "b", "The cat sat."]))
+    assert "left out 2 passages of fewer than 2 tokens" in notes
+    assert len(tokens.read()) == 1
+    with pytest.raises(CorpusError, match="no passage of these has 2 tokens; give longer text"):
+        extract_texts(tmp_path / "other", tiny_loaded("gpt2"), ["a", "b"])
 
 
 def test_the_setting_reaches_the_worker(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def passages(*numbers: int) -> list[SentenceAttention]:
 
 
 def writer_at(folder: Path, is_causal: bool = True) -> AttentionWriter:
-    return AttentionWriter(folder, LAYERS, is_causal)
+    return AttentionWriter(folder, range(LAYERS), is_causal)
 
 
 def store(folder: Path, stream: list[SentenceAttention], is_causal: bool = True) -> AttentionReader:
