@@ -19,12 +19,15 @@ from core.audit.contract import (
     ProgramSubject,
     Shaded,
     Unit,
+    at_least,
     at_most,
 )
+from core.audit.ladder import RUNGS, RungName, Standing, standings
 from core.audit.table import AUDITS, checked, ready
 
 __all__ = [
     "AUDITS",
+    "RUNGS",
     "Audit",
     "AuditVerdict",
     "Cell",
@@ -34,9 +37,13 @@ __all__ = [
     "Of",
     "Passages",
     "ProgramSubject",
+    "RungName",
     "Shaded",
+    "Standing",
     "Unit",
+    "at_least",
     "at_most",
     "checked",
     "ready",
+    "standings",
 ]

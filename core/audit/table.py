@@ -10,12 +10,29 @@ from core.audit.contract import Audit, Of
 from core.audit.controls import CONTROLS
 from core.audit.coverage import COVERAGE
 from core.audit.damage import DAMAGE
+from core.audit.foresight import FORESEES
 from core.audit.lookahead import LOOKAHEAD
+from core.audit.off_sink import OFF_THE_SINK
+from core.audit.promise import PROMISE
 from core.audit.questions import QUESTIONS
+from core.audit.text_blind import TEXT_BLIND
+from core.audit.written import WRITTEN
 from core.doors import Door
 from core.errors import AuditError
 
-AUDITS: Door[Audit[Any, Any]] = Door("audit", COVERAGE, LOOKAHEAD, DAMAGE, CONTROLS, QUESTIONS)
+AUDITS: Door[Audit[Any, Any]] = Door(
+    "audit",
+    COVERAGE,
+    TEXT_BLIND,
+    OFF_THE_SINK,
+    WRITTEN,
+    FORESEES,
+    PROMISE,
+    LOOKAHEAD,
+    DAMAGE,
+    CONTROLS,
+    QUESTIONS,
+)
 
 
 def ready(of: Of) -> dict[str, object]:

@@ -164,7 +164,7 @@ def test_a_hybrid_that_changes_nothing_answers_as_its_model(tiny_loaded: TinyLoa
 
 def test_an_audit_that_lacks_something_waits_to_be_asked(tmp_path: Path) -> None:
     assert list(ready("hybrid")) == ["lookahead", "damage", "controls"]
-    assert list(ready("program")) == ["coverage"]
+    assert list(ready("program")) == ["coverage", "twin", "off-sink", "written", "foresight", "promise"]
     with pytest.raises(AuditError, match="give a file of questions"):
         checked("questions", QuestionLimits(), "hybrid")
     with pytest.raises(CorpusError, match="cannot read"):
@@ -176,8 +176,8 @@ def test_an_audit_of_programs_is_not_one_of_hybrids() -> None:
         checked("coverage", CoverageLimits(), "hybrid")
     with pytest.raises(AuditError, match="takes its limits as CoverageLimits, not as DamageLimits"):
         checked("coverage", DamageLimits(), "program")
-    with pytest.raises(PluginError, match="there are coverage, lookahead"):
-        checked("alive", CoverageLimits(), "program")
+    with pytest.raises(PluginError, match="there are coverage, twin, "):
+        checked("no-such", CoverageLimits(), "program")
 
 
 def test_a_verdict_goes_as_far_as_the_interval() -> None:
