@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.audit import Standing
 from core.display import CIVIDIS, between
 from core.maps import pack, unpack
 from core.scoring import Evidence, Example
@@ -42,6 +43,7 @@ class Entry:
     card: Card
     verdict: Verdict
     evidence: Evidence
+    standing: Standing | None = None  # what audits say of it
 
 
 def report(
@@ -59,6 +61,7 @@ def report(
     contents = "".join(
         f'<tr><td><a href="#{_anchor(entry.card)}">{entry.card.head}</a></td>'
         f"<td>{entry.card.iou(Split.TEST):.3f}</td><td>{entry.card.lift(Split.TEST):+.3f}</td>"
+        f"<td>{'' if entry.standing is None else _text(entry.standing.rung)}</td>"
         f"<td>{_text(entry.card.category)}</td><td>{_text(entry.card.summary)}</td></tr>"
         for entry in found
     )
@@ -70,7 +73,7 @@ def report(
         "which chose nothing; maps are of validation sentences: head left, program right, "
         "0 to 1 in cividis.</p>"
         f"<table>{rows}</table><h2>Contents</h2><table><tr><th>head</th><th>IoU</th><th>lift</th>"
-        f"<th>category</th><th>program</th></tr>{contents}</table>"
+        f"<th>audited</th><th>category</th><th>program</th></tr>{contents}</table>"
         + "".join(_entry(entry, model.is_causal, table) for entry in found)
         + "</body></html>\n"
     )
@@ -82,12 +85,15 @@ def _entry(entry: Entry, is_causal: bool, palette: bytes) -> str:
     fits = " · ".join(
         f"{split} {fit.value:.3f} [{fit.low:.3f}, {fit.high:.3f}]" for split, fit in card.fits.items()
     )
+    audited = "not audited"
+    if entry.standing is not None:
+        audited = f"audited: {entry.standing.rung} ({entry.standing.why})"
     who = f"accepted by {verdict.reviewer}, {verdict.at[:10]}"
     maps = "".join(_example(example, is_causal, palette) for example in entry.evidence.examples)
     return (
         f'<h2 id="{_anchor(card)}">{card.head} · {_text(card.summary)}</h2>'
         f'<p class="small">IoU {fits} · lift {card.lift(Split.TEST):+.3f}<br>'
-        f"{_text(' · '.join([*marks, who]))}</p>"
+        f"{_text(' · '.join([*marks, who]))}<br>{_text(audited)}</p>"
         f"<pre><code>{_text(card.program.source)}</code></pre>{maps}"
     )
 
