@@ -11,7 +11,7 @@ pattern in a head's place is estimated without another pass.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,10 +24,28 @@ from transformers.masking_utils import eager_mask
 
 from core.features import Features
 from core.hybrid import require_patchable
+from core.language import Looks
 from core.models.attention import padded_ids, without_cache
 from core.models.pretrained import LoadedModel
+from core.types import HeadId
 
 IMPLEMENTATION = "headscript-recording"
+
+
+class _Recorded(Mapping[HeadId, Tensor]):
+    """Each head's maps [sentence, query, key], padded."""
+
+    def __init__(self, attention: Mapping[int, Tensor]) -> None:
+        self._attention = attention
+
+    def __getitem__(self, head: HeadId) -> Tensor:
+        return self._attention[head.layer][:, head.head].detach()
+
+    def __iter__(self) -> Iterator[HeadId]:
+        return (HeadId(layer, h) for layer, maps in self._attention.items() for h in range(maps.shape[1]))
+
+    def __len__(self) -> int:
+        return sum(maps.shape[1] for maps in self._attention.values())
 
 
 @dataclass
@@ -49,6 +67,11 @@ class Recorder:
             output = model(input_ids=ids, attention_mask=mask, **without_cache(self.loaded))
         found: Tensor = output.logits if "logits" in output else output.last_hidden_state
         return found
+
+    @property
+    def looks(self) -> Looks:
+        """What the heads attend to on the passages read last, for programs that look at them."""
+        return _Recorded(self.attention)
 
     def _take(self, layer: int, weights: Tensor, value: Tensor, output: Tensor) -> None:
         groups = torch.arange(weights.shape[1]) // (weights.shape[1] // value.shape[1])

@@ -183,7 +183,7 @@ class Shared:
         layers = sorted({head.layer for head in self.heads} & set(recorder.attention))
         slopes = _slopes(recorder, features, output, layers, draw)
         del output
-        evaluator = self._evaluator(features)
+        evaluator = self._evaluator(features, recorder)
         found = {name: np.full((len(self.heads), len(features)), np.nan) for name in FIGURES}
         failed = np.zeros((len(self.heads), len(features)), bool)
         for place, layer in enumerate(layers):
@@ -196,10 +196,11 @@ class Shared:
                 found[name][rows] = value.T.double().cpu().numpy()
         return found, failed
 
-    def _evaluator(self, features: Features) -> Evaluator:
+    def _evaluator(self, features: Features, recorder: Recorder) -> Evaluator:
+        """Of passages that were just read: programs that look at heads see what these attend to there."""
         from core.language import Evaluator
 
-        return Evaluator(features, self.info.is_causal, self.load().device)
+        return Evaluator(features, self.info.is_causal, self.load().device, looks=recorder.looks)
 
     def _of_layer(
         self, recorder: Recorder, features: Features, heads: Sequence[HeadId], x: Tensor, slopes: Tensor
@@ -283,7 +284,7 @@ class Shared:
     def _all_patterns(self, recorder: Recorder, features: Features) -> tuple[Tensor, Tensor, Tensor]:
         """Heads and programs on passages, [passage, head, query, key], and where programs ran."""
         recorder.forward(features, range(len(features)))
-        evaluator = self._evaluator(features)
+        evaluator = self._evaluator(features, recorder)
         produced = patterns_on(evaluator, {head: self.programs[head] for head in self.heads})
         own = torch.stack([recorder.attention[h.layer][:, h.head].detach().float() for h in self.heads], 1)
         return own, produced.weights, produced.ran

@@ -1,6 +1,6 @@
 """Audits: what each finds on tiny models, and how one comes to the table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from core.audit.questions import QuestionLimits
 from core.errors import AuditError, CorpusError, PluginError
 from core.features import annotate
 from core.hybrid.perplexity import evaluate_hybrid
-from core.language import parse
+from core.language import Looks, parse
 from core.models.attention import extract
 from core.models.pretrained import LoadedModel
 from core.types import AttentionMap, Estimate, HeadId, HybridSpec, Split
@@ -60,6 +60,14 @@ class Maps:
 
     def restricted(self, sentences: Iterable[str]) -> "Maps":
         return Maps({name: self.held[name] for name in sentences})
+
+    def looks(self, sentences: Sequence[str]) -> Looks:
+        layers, heads = next(iter(self.held.values())).shape[:2]
+        return {
+            HeadId(layer, head): [self.held[name][layer, head] for name in sentences]
+            for layer in range(layers)
+            for head in range(heads)
+        }
 
 
 def splits_of(loaded: LoadedModel, count: int = 8) -> dict[Split, Passages]:

@@ -51,6 +51,22 @@ def test_a_head_that_is_the_program_is_explained(tiny_loaded: TinyLoaded) -> Non
     assert "foresight 1.00" in standing(found).why
 
 
+LOOKS = """def attend(q, k):
+    return look("L0H1", q, k) + 0.01
+"""
+
+
+def test_a_program_that_looks_reads_the_heads_own_attention_after_each_edit(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    splits, program = splits_of(loaded, 24), parse(LOOKS)
+    shared = Shared(loaded.info, {HEAD: program, HeadId(0, 1): program}, splits, lambda: loaded)
+    assert shared.passages.iou[shared.row(HeadId(0, 1))].min() > 0.8  # itself, but for what is added
+    edits = shared.edits(2)
+    assert not edits.failed.any()
+    row = shared.row(HeadId(0, 1))
+    assert edits.apart[row].sum() / edits.total[row].sum() < 0.1
+
+
 def test_a_head_that_knows_only_position_is_position_only(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("gpt2")
     with planted(loaded, HEAD, FIRST):
