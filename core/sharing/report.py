@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import struct
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +13,7 @@ from core.audit import Standing
 from core.display import CIVIDIS, between
 from core.maps import pack, unpack
 from core.scoring import Evidence, Example
+from core.sharing.png import indexed_png
 from core.types import Card, ModelInfo, Split, Verdict
 
 _STYLE = """
@@ -119,22 +118,7 @@ def png(weights: np.ndarray, is_causal: bool, palette: bytes) -> bytes:
     """A map [query, key] as a PNG of one pixel a cell, 255 colours; nothing in the masked future."""
     n = len(weights)
     shades = np.clip(np.rint(weights * 254), 0, 254).astype(np.uint8) + 1
-    seen = unpack(pack(shades, is_causal), n, is_causal)
-    rows = np.concatenate([np.zeros((n, 1), np.uint8), seen], axis=1)  # each row begins with its filter
-    return b"".join(
-        [
-            b"\x89PNG\r\n\x1a\n",
-            _chunk(b"IHDR", struct.pack(">IIBBBBB", n, n, 8, 3, 0, 0, 0)),
-            _chunk(b"PLTE", b"\0\0\0" + palette),
-            _chunk(b"tRNS", b"\0"),
-            _chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)),
-            _chunk(b"IEND", b""),
-        ]
-    )
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    return indexed_png(unpack(pack(shades, is_causal), n, is_causal), b"\0\0\0" + palette, clear=True)
 
 
 def _palette(stops: Sequence[str]) -> bytes:
