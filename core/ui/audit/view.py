@@ -105,7 +105,7 @@ def _sentence(standings: list[Standing]) -> str:
         f"Programs share {mean('iou')} of attention with their heads (mean IoU); a twin that knows position "
         f"only shares {mean('twin_iou')}. Off the resting places programs share {mean('off_sink')}. With its "
         f"program the median head would write {median('output_error')} of its output differently (1: as far "
-        f"off as writing nothing), and of what an edit changes in it the program foresees {median('foresight')}."
+        f"off as writing nothing); of what an edit changes in it the program foresees {median('foresight')}."
     )
 
 
