@@ -21,6 +21,7 @@ from core.audit.contract import (
     Unit,
     at_least,
     at_most,
+    probe_of,
 )
 from core.audit.ladder import RUNGS, RungName, Standing, standings
 from core.audit.table import AUDITS, checked, ready
@@ -44,6 +45,7 @@ __all__ = [
     "at_least",
     "at_most",
     "checked",
+    "probe_of",
     "ready",
     "standings",
 ]

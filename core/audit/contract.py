@@ -16,6 +16,8 @@ from core.errors import CorpusError, PluginError
 from core.types import Estimate, HeadId, HybridSpec, ModelInfo, Sentence, Split, Told
 
 if TYPE_CHECKING:  # torch and transformers, seconds long: what only lists or draws audits does without
+    import numpy as np
+
     from core.audit.shared import Shared
     from core.features import Features
     from core.hybrid.perplexity import Variant
@@ -134,6 +136,12 @@ class ProgramSubject:
 
         return self.together or Shared(self.model, {self.head: self.program}, self.splits, self.load)
 
+    def probed(self, audit: Audit[Any, Any], limits: object) -> np.ndarray:
+        """What the audit's probe finds of this head, [..., passage]."""
+        probe = probe_of(audit, limits)
+        assert probe is not None
+        return self.shared.probed(audit.name, probe)[self.head]
+
     @property
     def tested(self) -> Passages:
         """What figures are reported on; raises CorpusError if there is no such passage."""
@@ -175,6 +183,12 @@ def _tested(splits: Splits) -> Passages:
     return splits[Split.TEST]
 
 
+def probe_of(audit: Audit[Any, Any], limits: object) -> Callable[[Any], Mapping[HeadId, Any]] | None:
+    """What an audit measures in the pass that audits share, with these limits."""
+    probe = audit.probe
+    return None if probe is None else lambda reading: probe(reading, limits)
+
+
 Subject = TypeVar("Subject")
 Limits = TypeVar("Limits")
 
@@ -193,6 +207,10 @@ class Audit(Generic[Subject, Limits]):
     limits: type[Limits]  # its options, on the command line and in forms
     run: Callable[[Subject, Limits, Told], Finding]
     lacks: Callable[[Limits], str] = lambda limits: ""  # what it cannot do without, in words; "" if nothing
+    probe: Callable[[Any, Limits], Mapping[HeadId, Any]] | None = (
+        None  # measured in the pass that audits share
+    )
+    is_usual: bool = True  # whether it is run where no audit is named; not what takes long or is for few
     about: str = ""  # how to read what it finds, for a newcomer and a reader of papers
     sources: tuple[str, ...] = ()  # works it follows, by title and year
 

@@ -5,10 +5,10 @@ Passages are read in batches and only numbers are kept of them, so memory does n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ _DRAWS = 2  # of tokens, from which costs are estimated
 
 FIGURES = (
     "iou", "twin_iou", "off_sink", "twin_off_sink", "weighted", "twin_weighted", "apart", "twin_apart",
-    "written", "cost", "twin_cost", "sink", "size", "layer_size",
+    "written", "cost", "twin_cost", "silent_cost", "sink", "size", "layer_size",
 )  # fmt: skip
 
 
@@ -55,6 +55,7 @@ class PassageFigures:
     written: np.ndarray  # squared length of what the head writes
     cost: np.ndarray  # estimated KL in nats, or cosine distance, summed over predicted tokens
     twin_cost: np.ndarray
+    silent_cost: np.ndarray  # ... if the head wrote nothing
     sink: np.ndarray  # mean weight on the first token, of later queries
     size: np.ndarray  # mean length of what the head writes
     layer_size: np.ndarray  # ... of the layer's heads
@@ -86,12 +87,59 @@ class EditFigures:
     shifts: Mapping[HeadId, Shift]  # of each head the row that it changed most
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What is known of some heads of a layer on a batch of passages; maps are [passage, head, query, key]."""
+
+    heads: Sequence[HeadId]
+    features: Features
+    lengths: Tensor  # int64 [passage]
+    is_causal: bool
+    a: Tensor  # the heads' attention, 0 in padding
+    x: Tensor  # their programs'; 0 where a program failed
+    t: Tensor | None  # their twins'; None without train passages
+    z: Tensor | None  # what each key carries, [passage, head, key, dimension]; None if it is not known
+    g: Tensor  # slopes of drawn targets, [draw, passage, head, query, key]
+    programs: Mapping[HeadId, ParsedProgram]  # of all heads that are audited
+    evaluator: Evaluator
+    patterns: dict[str, Tensor] = field(default_factory=dict)  # by Program.id, of those asked for
+
+    def pattern(self, program: ParsedProgram, keep: bool = False) -> Tensor:
+        """What any program attends to here, [passage, query, key]; 0 where it fails. Kept for other heads?"""
+        if program.id in self.patterns:
+            return self.patterns[program.id]
+        found = patterns_on(self.evaluator, {self.heads[0]: program}).weights[:, 0]
+        if keep:
+            self.patterns[program.id] = found
+        return found
+
+
+Probe = Callable[[Reading], Mapping[HeadId, Tensor]]  # of each head what an audit needs, [..., passage]
+Probed = dict[HeadId, np.ndarray]  # float64 [..., passage]
+
+
 class _Unheard:
     def progress(self, stage: str, done: int, total: int) -> None:
         pass
 
     def note(self, message: str) -> None:
         pass
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Heads of a layer, and where their programs ran, bool [passage, head]."""
+
+    heads: Sequence[HeadId]
+    ran: Tensor
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """All heads of a layer, audited or not."""
+
+    attention: Tensor  # [passage, head, query, key]
+    z: Tensor | None  # [passage, head, key, dimension]
 
 
 @dataclass(frozen=True)
@@ -103,6 +151,8 @@ class Shared:
     splits: Splits
     load: Callable[[], LoadedModel]
     told: Told = field(default_factory=_Unheard)
+    probes: Mapping[str, Probe] = field(default_factory=dict)  # of audits to come, made in the first pass
+    _probed: dict[str, Probed] = field(default_factory=dict)
     _edits: dict[tuple[int, int], EditFigures] = field(default_factory=dict)
 
     @cached_property
@@ -142,6 +192,18 @@ class Shared:
     @cached_property
     def passages(self) -> PassageFigures:
         """Every figure of every head on every test passage: a pass forward and two back for all heads."""
+        return self._read(self.probes)
+
+    def probed(self, name: str, probe: Probe) -> Probed:
+        """What an audit's own probe finds of every head, by its name; made in the pass of `passages` if named
+        there.
+        """
+        _ = self.passages
+        if name not in self._probed:
+            self._read({name: probe})
+        return self._probed[name]
+
+    def _read(self, probes: Mapping[str, Probe]) -> PassageFigures:
         from core.audit.recording import recording
         from core.models.device import Halving
 
@@ -150,22 +212,34 @@ class Shared:
         found = {name: np.full(shape, np.nan) for name in FIGURES}
         failed = np.zeros(shape, bool)
         _ = self.twins, self.projections  # made before anything is recorded
+        self._probed.update({name: {} for name in probes})
         draw = torch.Generator().manual_seed(0)
         done, halving = 0, Halving(self.told.note)
         with recording(self.load(), wants_slope=True) as recorder:
             for batch in self._batches(features):
 
-                def work(part: Sequence[int]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-                    return self._measured(recorder, features.select(part), draw)
+                def work(part: Sequence[int]) -> list[tuple[_Measured, dict[str, Tensor], dict[str, Any]]]:
+                    return list(self._measured(recorder, features.select(part), draw, probes))
 
-                for part, (values, fails) in halving.run(batch, work):
-                    for name, value in values.items():
-                        found[name][:, part] = value
-                    failed[:, part] = fails
+                for part, layers in halving.run(batch, work):
+                    for measured, values, probed in layers:
+                        rows = np.ix_([self.row(head) for head in measured.heads], part)
+                        for name, value in values.items():
+                            found[name][rows] = value.T.double().cpu().numpy()
+                        failed[rows] = ~measured.ran.T.numpy()
+                        self._keep(probed, part)
                     done += len(part)
                     self.told.progress("reading what heads write", done, len(features))
         ends = 1 if self.info.is_causal else 0
         return PassageFigures(**found, failed=failed, tokens=np.maximum(features.lengths - ends, 1))
+
+    def _keep(self, probed: Mapping[str, Mapping[HeadId, np.ndarray]], part: Sequence[int]) -> None:
+        for name, of_heads in probed.items():
+            for head, value in of_heads.items():
+                held = self._probed[name].setdefault(
+                    head, np.full((*value.shape[:-1], len(self._tested)), np.nan)
+                )
+                held[..., part] = value
 
     @property
     def _pairs(self) -> int:
@@ -176,25 +250,27 @@ class Shared:
         return list(like_batches(features.lengths, range(len(features)), _BATCH_TOKENS, self._pairs))
 
     def _measured(
-        self, recorder: Recorder, features: Features, draw: torch.Generator
-    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Figures [head, passage] of a batch, and where programs failed."""
+        self, recorder: Recorder, features: Features, draw: torch.Generator, probes: Mapping[str, Probe]
+    ) -> Iterator[tuple[_Measured, dict[str, Tensor], dict[str, dict[HeadId, np.ndarray]]]]:
+        """Of a batch, layer by layer: which programs ran, figures [passage, head], and what probes find."""
         output = recorder.forward(features, range(len(features)))
         layers = sorted({head.layer for head in self.heads} & set(recorder.attention))
         slopes = _slopes(recorder, features, output, layers, draw)
         del output
-        evaluator = self._evaluator(features, recorder)
-        found = {name: np.full((len(self.heads), len(features)), np.nan) for name in FIGURES}
-        failed = np.zeros((len(self.heads), len(features)), bool)
+        evaluator, patterns = self._evaluator(features, recorder), dict[str, Tensor]()
         for place, layer in enumerate(layers):
             heads = [head for head in self.heads if head.layer == layer]
-            rows = [self.row(head) for head in heads]
             produced = patterns_on(evaluator, {head: self.programs[head] for head in heads})
-            failed[rows] = ~produced.ran.T.numpy()
-            values = self._of_layer(recorder, features, heads, produced.weights, slopes[place])
-            for name, value in values.items():
-                found[name][rows] = value.T.double().cpu().numpy()
-        return found, failed
+            reading, every = self._reading(
+                recorder, features, heads, produced.weights, slopes[place], evaluator, patterns
+            )
+            values = self._figures(reading, every)
+            slopes[place] = torch.zeros(0)
+            probed = {
+                name: {head: value.double().cpu().numpy() for head, value in probe(reading).items()}
+                for name, probe in probes.items()
+            }
+            yield _Measured(heads, produced.ran), values, probed
 
     def _evaluator(self, features: Features, recorder: Recorder) -> Evaluator:
         """Of passages that were just read: programs that look at heads see what these attend to there."""
@@ -202,37 +278,53 @@ class Shared:
 
         return Evaluator(features, self.info.is_causal, self.load().device, looks=recorder.looks)
 
-    def _of_layer(
-        self, recorder: Recorder, features: Features, heads: Sequence[HeadId], x: Tensor, slopes: Tensor
-    ) -> dict[str, Tensor]:
-        """Figures [passage, head] of a layer's heads."""
+    def _reading(
+        self,
+        recorder: Recorder,
+        features: Features,
+        heads: Sequence[HeadId],
+        x: Tensor,
+        slopes: Tensor,
+        evaluator: Evaluator,
+        patterns: dict[str, Tensor],
+    ) -> tuple[Reading, _Layer]:
         layer, chosen = heads[0].layer, [head.head for head in heads]
         lengths = torch.from_numpy(features.lengths).to(x.device)
         every = recorder.attention[layer].detach().float() * _real(lengths, x.shape[-1])
-        rests = measures.resting_places(every, lengths, self.info.is_causal)
-        a, g = every[:, chosen], slopes[:, :, chosen]
+        z = None
+        if layer in self.projections:
+            z = recorder.values[layer].float() @ self.projections[layer].transpose(1, 2)
+        reading = Reading(
+            heads, features, lengths, self.info.is_causal, every[:, chosen], x,
+            self._twins_on(features, heads, x), None if z is None else z[:, chosen], slopes[:, :, chosen],
+            self.programs, evaluator, patterns,
+        )  # fmt: skip
+        return reading, _Layer(every, z)
+
+    def _figures(self, reading: Reading, layer: _Layer) -> dict[str, Tensor]:
+        """Figures [passage, head]."""
+        a, x, t, z, g = reading.a, reading.x, reading.t, reading.z, reading.g
+        lengths = reading.lengths
+        rests = measures.resting_places(layer.attention, lengths, self.info.is_causal)
         later = (lengths - 1).clamp(min=1)[:, None]
         values = {
             "iou": measures.iou(a, x),
             "off_sink": measures.off_sink(a, x, rests),
             "cost": measures.estimated_cost(a, x, g),
             "sink": a[:, :, 1:, 0].sum(-1) / later,
+            "silent_cost": measures.estimated_cost(a, torch.zeros_like(a), g),
         }
-        t = self._twins_on(features, heads, x)
         if t is not None:
             values["twin_iou"] = measures.iou(a, t)
             values["twin_off_sink"] = measures.off_sink(a, t, rests)
             values["twin_cost"] = measures.estimated_cost(a, t, g)
-        if layer in self.projections:
-            v = recorder.values[layer].float()
-            z = v @ self.projections[layer].transpose(1, 2)  # [passage, head, key, dimension]
-            sizes = (every @ z).norm(dim=-1).sum(-1) / lengths[:, None]
-            z = z[:, chosen]
+        if z is not None and layer.z is not None:
+            sizes = (layer.attention @ layer.z).norm(dim=-1).sum(-1) / lengths[:, None]
+            values["size"] = sizes[:, [head.head for head in reading.heads]]
+            values["layer_size"] = sizes.mean(1, keepdim=True).expand(-1, len(reading.heads))
             values["weighted"] = measures.norm_weighted(a, x, z)
             values["apart"] = measures.written_apart(a, x, z)
             values["written"] = measures.written(a, z)
-            values["size"] = sizes[:, chosen]
-            values["layer_size"] = sizes.mean(1, keepdim=True).expand(-1, len(heads))
             if t is not None:
                 values["twin_weighted"] = measures.norm_weighted(a, t, z)
                 values["twin_apart"] = measures.written_apart(a, t, z)

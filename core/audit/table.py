@@ -6,16 +6,20 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from core.audit.alive import ALIVE
 from core.audit.contract import Audit, Of
 from core.audit.controls import CONTROLS
 from core.audit.coverage import COVERAGE
 from core.audit.damage import DAMAGE
 from core.audit.foresight import FORESEES
+from core.audit.load_bearing import LOAD_BEARING
 from core.audit.lookahead import LOOKAHEAD
 from core.audit.off_sink import OFF_THE_SINK
 from core.audit.promise import PROMISE
 from core.audit.questions import QUESTIONS
+from core.audit.rules import RULES
 from core.audit.text_blind import TEXT_BLIND
+from core.audit.whose import WHOSE
 from core.audit.written import WRITTEN
 from core.doors import Door
 from core.errors import AuditError
@@ -28,6 +32,10 @@ AUDITS: Door[Audit[Any, Any]] = Door(
     WRITTEN,
     FORESEES,
     PROMISE,
+    ALIVE,
+    LOAD_BEARING,
+    RULES,
+    WHOSE,
     LOOKAHEAD,
     DAMAGE,
     CONTROLS,
@@ -37,7 +45,9 @@ AUDITS: Door[Audit[Any, Any]] = Door(
 
 def ready(of: Of) -> dict[str, object]:
     """The audits of programs, or of hybrids, that need to be told nothing, each with its usual limits."""
-    usual = {audit.name: (audit, audit.limits()) for audit in AUDITS.values() if audit.of == of}
+    usual = {
+        audit.name: (audit, audit.limits()) for audit in AUDITS.values() if audit.of == of and audit.is_usual
+    }
     return {name: limits for name, (audit, limits) in usual.items() if not audit.lacks(limits)}
 
 

@@ -172,7 +172,9 @@ def test_a_hybrid_that_changes_nothing_answers_as_its_model(tiny_loaded: TinyLoa
 
 def test_an_audit_that_lacks_something_waits_to_be_asked(tmp_path: Path) -> None:
     assert list(ready("hybrid")) == ["lookahead", "damage", "controls"]
-    assert list(ready("program")) == ["coverage", "twin", "off-sink", "written", "foresight", "promise"]
+    assert list(ready("program")) == [
+        *("coverage", "twin", "off-sink", "written", "foresight", "promise", "alive", "load-bearing")
+    ]
     with pytest.raises(AuditError, match="give a file of questions"):
         checked("questions", QuestionLimits(), "hybrid")
     with pytest.raises(CorpusError, match="cannot read"):
