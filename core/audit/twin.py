@@ -57,35 +57,52 @@ def _lookup(table: np.ndarray, places: np.ndarray) -> np.ndarray:
     return found
 
 
+class TwinFit:
+    """Takes a head's train maps one by one."""
+
+    def __init__(self, is_causal: bool) -> None:
+        self._is_causal = is_causal
+        self._sums, self._counts = np.zeros((0, 0)), np.zeros(0, np.int64)
+        # By distance between query and key, from minus the longest to the longest; the first token left out.
+        self._apart, self._seen = np.zeros(0), np.zeros(0)
+        self._first = self._rows = 0.0
+
+    def add(self, weights: np.ndarray) -> None:
+        """One more map [query, key]."""
+        n = len(weights)
+        if n > len(self._counts):
+            grow = n - len(self._counts)
+            self._sums, self._counts = np.pad(self._sums, (0, grow)), np.pad(self._counts, (0, grow))
+            self._apart, self._seen = np.pad(self._apart, grow), np.pad(self._seen, grow)
+        self._sums[:n, :n] += weights
+        self._counts[:n] += 1
+        self._first, self._rows = self._first + float(weights[1:, 0].sum()), self._rows + max(0, n - 1)
+        around = slice(len(self._counts) - n, len(self._counts) + n)  # distances that occur in this passage
+        places = _distances(n)
+        self._apart[around] += np.bincount(places, weights[:, 1:].ravel(), 2 * n)
+        self._seen[around] += np.bincount(places, minlength=2 * n)
+
+    def twin(self) -> Twin:
+        """The twin of what was taken."""
+        middle = len(self._counts)
+        mean = self._apart / np.maximum(self._seen, 1)
+        enough = int((self._counts >= _ENOUGH).sum()) if self._is_causal else 0
+        return Twin(
+            self._is_causal,
+            self._sums[:enough, :enough] / np.maximum(self._counts[:enough, None], 1),
+            enough,
+            self._first / self._rows if self._rows else 1.0,
+            mean[middle:],
+            np.zeros(0) if self._is_causal else mean[:middle][::-1],
+        )
+
+
 def fit_twin(maps: Iterable[AttentionMap], is_causal: bool) -> Twin:
     """The twin of the head whose attention on train passages this is, one map at a time."""
-    sums, counts = np.zeros((0, 0)), np.zeros(0, np.int64)
-    apart, seen = np.zeros(0), np.zeros(0)  # by distance between query and key, from -longest to longest
-    first = rows = 0.0
+    fit = TwinFit(is_causal)
     for one in maps:
-        n = len(one.weights)
-        if n > len(counts):
-            grow = n - len(counts)
-            sums, counts = np.pad(sums, (0, grow)), np.pad(counts, (0, grow))
-            apart, seen = np.pad(apart, grow), np.pad(seen, grow)
-        sums[:n, :n] += one.weights
-        counts[:n] += 1
-        first, rows = first + float(one.weights[1:, 0].sum()), rows + max(0, n - 1)
-        around = slice(len(counts) - n, len(counts) + n)  # distances that occur in this passage
-        places = _distances(n)
-        apart[around] += np.bincount(places, one.weights[:, 1:].ravel(), 2 * n)
-        seen[around] += np.bincount(places, minlength=2 * n)
-    middle = len(counts)
-    mean = apart / np.maximum(seen, 1)
-    enough = int((counts >= _ENOUGH).sum()) if is_causal else 0
-    return Twin(
-        is_causal,
-        sums[:enough, :enough] / np.maximum(counts[:enough, None], 1),
-        enough,
-        first / rows if rows else 1.0,
-        mean[middle:],
-        np.zeros(0) if is_causal else mean[:middle][::-1],
-    )
+        fit.add(one.weights)
+    return fit.twin()
 
 
 @lru_cache(maxsize=256)

@@ -219,7 +219,19 @@ def curve_chart(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     return alt.layer(lines, points, reference).properties(height=380)
 
 
-_LINES = ["#35608d", "#5aae9c", "#9aa3b2", "#b35806", "#8073ac", "#c7b25c", "#c51b7d", "#7f3b08"]
+_LINES = [
+    "#35608d",
+    "#5aae9c",
+    "#9aa3b2",
+    "#b35806",
+    "#8073ac",
+    "#c7b25c",
+    "#c51b7d",
+    "#7f3b08",
+    "#01665e",
+    "#4d4d4d",
+    "#b2abd2",
+]
 
 
 def increase_chart(hybrids: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:

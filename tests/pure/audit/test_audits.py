@@ -156,7 +156,7 @@ def test_programs_equal_to_a_control_explain_nothing(tiny_loaded: TinyLoaded) ->
     assert finding.verdict == "fails"
     assert finding.figure("KL beyond it: uniform").value == 0
     assert [row[0] for row in finding.rows] == [
-        "programs", "first token", "uniform", "random rows", "shuffled"
+        "programs", "first token", "uniform", "text-blind twin", "random rows", "shuffled"
     ]  # fmt: skip
 
 
