@@ -12,12 +12,15 @@ from core.audit.controls import CONTROLS
 from core.audit.coverage import COVERAGE
 from core.audit.damage import DAMAGE
 from core.audit.foresight import FORESEES
+from core.audit.keep_and_drop import KEEP_AND_DROP
 from core.audit.load_bearing import LOAD_BEARING
 from core.audit.lookahead import LOOKAHEAD
 from core.audit.off_sink import OFF_THE_SINK
 from core.audit.promise import PROMISE
 from core.audit.questions import QUESTIONS
+from core.audit.ranks import RANKS
 from core.audit.rules import RULES
+from core.audit.slack import SLACK
 from core.audit.text_blind import TEXT_BLIND
 from core.audit.whose import WHOSE
 from core.audit.written import WRITTEN
@@ -36,6 +39,9 @@ AUDITS: Door[Audit[Any, Any]] = Door(
     LOAD_BEARING,
     RULES,
     WHOSE,
+    SLACK,
+    KEEP_AND_DROP,
+    RANKS,
     LOOKAHEAD,
     DAMAGE,
     CONTROLS,

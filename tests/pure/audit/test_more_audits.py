@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from core.audit import AUDITS, Finding, ProgramSubject, probe_of, ready
+from core.audit.ranks import left_out, mean_tau
 from core.audit.rules import rules_of
 from core.audit.shared import Shared
+from core.audit.slack import divergence, farthest
 from core.audit.whose import WhoseLimits, others
 from core.language import parse
 from core.models.pretrained import LoadedModel, load
@@ -113,3 +115,53 @@ def test_shuffled_rows_keep_their_weights(tiny_loaded: TinyLoaded) -> None:
 def test_what_takes_long_is_run_when_it_is_named() -> None:
     assert "rules" not in ready("program")
     assert {"alive", "load-bearing"} <= set(ready("program"))
+
+
+def test_another_attention_that_writes_the_same_is_found_as_far_as_can_be() -> None:
+    z = torch.tensor([[1.0, 0], [0, 1], [3, 3], [1, 0]])  # the last key carries what the first does
+    rows = torch.tensor([[1.0, 0, 0, 0]])
+    other = farthest(rows, z, torch.ones(1, 4, dtype=torch.bool), 60, 0.01)
+    assert other[0].tolist() == pytest.approx([0, 0, 0, 1], abs=1e-3)
+    assert divergence(rows, other).item() == pytest.approx(np.log(2), abs=1e-3)
+
+
+def test_where_values_tell_all_keys_apart_there_is_no_slack() -> None:
+    rows = torch.tensor([[0.5, 0.3, 0.2]])
+    other = farthest(rows, torch.eye(3), torch.ones(1, 3, dtype=torch.bool), 60, 0.01)
+    assert torch.equal(other, rows)
+
+
+def test_passages_longer_than_the_heads_dimension_leave_slack(tiny_loaded: TinyLoaded) -> None:
+    finding = found_of(tiny_loaded("gpt2"), "slack", UNIFORM)  # 8 dimensions, passages of about 20 tokens
+    assert finding.figure("slack").value > 0.1
+    assert finding.figure("slack").value <= np.log(2)
+
+
+def test_tau_is_that_of_kendall() -> None:
+    x = torch.tensor([[0.1, 0.2, 0.3, 0.4], [4.0, 3.0, 2.0, 1.0]])
+    y = torch.tensor([[1.0, 2.0, 4.0, 3.0], [1.0, 1.0, 2.0, 2.0]])
+    keys, rows = torch.full((1, 2), 4), torch.ones(1, 2, dtype=torch.bool)
+    # 5 of 6 pairs alike, 1 not; and all 4 untied pairs of 6 the other way round: -4 / sqrt(6 * 4).
+    expected = (4 / 6 - 4 / np.sqrt(24)) / 2
+    assert mean_tau(x[None, None], y[None, None], keys, rows).item() == pytest.approx(expected)
+
+
+def test_leaving_a_key_out_moves_the_output_as_it_says() -> None:
+    a, z = torch.tensor([[0.5, 0.3, 0.2]]), torch.tensor([[1.0, 0], [0, 2], [1, 1]])
+    o = a @ z
+    without = torch.tensor([[0.0, 0.6, 0.4]]) @ z
+    assert left_out(a, z)[0, 0].item() == pytest.approx((without - o).norm().item())
+
+
+def test_the_keys_of_a_true_program_are_those_that_count(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with planted(loaded, HEAD, RULES):
+        finding = found_of(loaded, "keep-and-drop", RULES)
+        ranks = found_of(loaded, "ranks", RULES)
+    costs = {(row[0], row[1]): row[2:] for row in finding.rows}
+    for program, head, _, _ in costs.values():
+        assert program == head  # it is the head
+    assert len(finding.figures) == 4
+    assert ranks.verdict == "cannot tell"
+    same = ranks.figure("program and gradient × attention").value
+    assert same == pytest.approx(ranks.figure("head and gradient × attention").value, abs=0.02)
