@@ -20,7 +20,9 @@ from core.audit.promise import PROMISE
 from core.audit.questions import QUESTIONS
 from core.audit.ranks import RANKS
 from core.audit.rules import RULES
+from core.audit.six import SIX
 from core.audit.slack import SLACK
+from core.audit.sum_and_whole import SUM_AND_WHOLE
 from core.audit.text_blind import TEXT_BLIND
 from core.audit.whose import WHOSE
 from core.audit.written import WRITTEN
@@ -42,9 +44,11 @@ AUDITS: Door[Audit[Any, Any]] = Door(
     SLACK,
     KEEP_AND_DROP,
     RANKS,
+    SIX,
     LOOKAHEAD,
     DAMAGE,
     CONTROLS,
+    SUM_AND_WHOLE,
     QUESTIONS,
 )
 

@@ -52,7 +52,7 @@ def test_a_hybrid_is_audited_and_a_resumed_audit_finds_nothing_twice(
     job = runner.start_hybrid_audits(model, ready("hybrid"), hybrid)
     runner.wait(job)
     stored = {found.audit: found for found in workspace.findings.of_hybrid(model.id, hybrid)}
-    assert set(stored) == {"lookahead", "damage", "controls"}
+    assert set(stored) == {"lookahead", "damage", "controls", "sum-and-whole"}
     results = [e["file"] for _, e in runner.folder(job).events() if e["event"] == "result"]
     events = runner.folder(job).path / "events.jsonl"
     lines = events.read_text().splitlines(keepends=True)

@@ -171,7 +171,7 @@ def test_a_hybrid_that_changes_nothing_answers_as_its_model(tiny_loaded: TinyLoa
 
 
 def test_an_audit_that_lacks_something_waits_to_be_asked(tmp_path: Path) -> None:
-    assert list(ready("hybrid")) == ["lookahead", "damage", "controls"]
+    assert list(ready("hybrid")) == ["lookahead", "damage", "controls", "sum-and-whole"]
     assert list(ready("program")) == [
         *("coverage", "twin", "off-sink", "written", "foresight", "promise", "alive", "load-bearing")
     ]

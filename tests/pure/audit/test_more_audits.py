@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from core.audit import AUDITS, Finding, ProgramSubject, probe_of, ready
+from core.audit import AUDITS, Finding, HybridSubject, ProgramSubject, probe_of, ready
 from core.audit.ranks import left_out, mean_tau
 from core.audit.rules import rules_of
 from core.audit.shared import Shared
+from core.audit.six import greedy
 from core.audit.slack import divergence, farthest
+from core.audit.sum_and_whole import SumLimits
 from core.audit.whose import WhoseLimits, others
 from core.language import parse
 from core.models.pretrained import LoadedModel, load
-from core.types import HeadId
+from core.types import HeadId, HybridSpec
 from tests.conftest import TinyLoaded, TinyModel
 from tests.planted_heads import planted
 from tests.pure.audit.test_audits import FIRST, UNIFORM, Quiet, splits_of
@@ -165,3 +167,27 @@ def test_the_keys_of_a_true_program_are_those_that_count(tiny_loaded: TinyLoaded
     assert ranks.verdict == "cannot tell"
     same = ranks.figure("program and gradient × attention").value
     assert same == pytest.approx(ranks.figure("head and gradient × attention").value, abs=0.02)
+
+
+def test_passages_are_chosen_where_error_matters_in_unlike_ways() -> None:
+    profiles = np.array([[1.0, 0], [1, 0.01], [0, 1], [0.5, 0.5]])
+    assert greedy(np.array([5.0, 4.9, 1.0, np.nan]), profiles, 2) == [0, 2]
+    assert greedy(np.array([np.nan, 1.0]), profiles[:2], 3) == [1]
+
+
+def test_six_passages_are_shown_with_their_errors(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with planted(loaded, HEAD, RULES):
+        finding = found_of(loaded, "six", UNIFORM)
+    assert [text.title.split(":")[0] for text in finding.shaded] == ["chosen"] * 4 + ["at random"] * 2
+    assert sum(row[2] for row in finding.rows) <= 1.001
+    assert all(len(text.tokens) == len(text.values) for text in finding.shaded)
+
+
+def test_a_hybrid_of_one_head_costs_about_what_it_costs_alone(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    spec = HybridSpec.of(loaded.info.id, [(HEAD, UNIFORM), (HeadId(0, 1), UNIFORM)])
+    subject = HybridSubject(loaded, spec, splits_of(loaded, 24))
+    finding = AUDITS["sum-and-whole"].run(subject, SumLimits(draws=20), Quiet())
+    assert [row[0] for row in finding.rows] == [1, 2]
+    assert finding.figure("joint over sum, 1 heads").value == pytest.approx(1, abs=0.5)
