@@ -17,6 +17,21 @@ PUOR = (
 )  # fmt: skip
 VERDICTS = {"accepted": "#3d7fb8", "undecided": "#9aa3b2", "rejected": "#c0702a"}
 
+RUNGS = {  # of the ladder of audits, from the bottom
+    "explains": "#1f4e9c",
+    "fits, does not foresee": "#86aee0",
+    "position only": "#e9b872",
+    "untestable": "#8a8f9c",
+    "not audited": "#e3e6ec",
+}
+RUNG_MARKS = {
+    "explains": "●",
+    "fits, does not foresee": "◑",
+    "position only": "◔",
+    "untestable": "○",
+    "not audited": "",
+}
+
 
 def between(stops: Sequence[str], places: np.ndarray) -> np.ndarray:
     """The colours at places from 0 to 1 between evenly spaced stops, float [place, channel] of 0 to 255."""

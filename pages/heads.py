@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.display import RUNG_MARKS
 from core.errors import ProgramError
 from core.language import parse
 from core.language.export import export
@@ -56,16 +57,21 @@ def scored(model: ModelInfo, head: HeadId) -> pd.DataFrame:
     return scores.assign(lift=scores.test - scores[scores.origin == "baseline"].test.max())
 
 
-def draw_title(head: HeadId, row: pd.Series) -> None:
+def draw_title(model: ModelInfo, head: HeadId, row: pd.Series) -> None:
     """The head, what the program says, and its figures."""
     name, words = st.columns([1, 8], vertical_alignment="center")
     name.title(str(head))
     interval = "" if pd.isna(row.low) else f" [{row.low:.2f}, {row.high:.2f}]"
     distance = "" if pd.isna(row.js_distance) else f" · JS distance {row.js_distance:.2f}"
     failed = f" · **fails on {int(row.failures)} sentences**" if row.failures else ""
+    standing = state.standings(model).get((head, str(row.program_id)))
+    audited = ""
+    if standing is not None:
+        audited = f"  \n{RUNG_MARKS[standing.rung]} **{standing.rung}** · {frame.as_text(standing.why)}"
     words.markdown(
         f"**IoU test {row.test:.3f}**{interval.replace('[', '&#91;')} · val {row.validation:.3f} · "
         f"train {row.train:.3f} · **lift {row.lift:+.3f}**{distance}{failed}  \n{frame.as_text(row.summary)}"
+        f"{audited}"
     )
 
 
@@ -171,7 +177,7 @@ with chosen_program:
     scores = controls.listed(scores, st.session_state.get("program"))
     row = controls.choose_program(scores)
 with top:
-    draw_title(head, row)
+    draw_title(model, head, row)
 with buttons:
     step_buttons = st.container(horizontal=True, gap="xsmall", width="content")
     sentences, listed = choose_sentences(state.of_splits(model, list(Split)))

@@ -1,9 +1,11 @@
 """Overview: where the work stands, the map of all heads, and what to do next."""
 
+import math
+
 import pandas as pd
 import streamlit as st
 
-from core.display import counted
+from core.display import RUNGS, counted
 from core.review import progress
 from core.types import Action, HeadId, ModelInfo, Verdict
 from core.ui.parts import charts, frame, jobs, state
@@ -12,6 +14,8 @@ from core.ui.parts.reviewer import in_address
 _BUILDS = ("build", "extract")
 _HELP = {
     "Reviewed": "Heads with an accepted program, or whose best program is rejected",
+    "Explained": "Heads whose best program audits call an explanation: better than its text-blind twin in "
+    "what it attends to and in what is written, and it foresees edits; corrected for the number of heads",
     "Most replaced": "The largest number of heads in a measured hybrid",
 }
 _BAR = (
@@ -71,17 +75,35 @@ def heads_table(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> pd.D
     words = {Action.ACCEPT: "accepted", Action.REJECT: "rejected"}
     names = [HeadId(layer, head) for layer, head in zip(heads["layer"], heads["head"], strict=True)]
     verdicts = [words[decided[name].action] if name in decided else "undecided" for name in names]
+    standings = state.standings(model)
+    audited = [standings.get(card) for card in zip(names, heads["program_id"].map(str), strict=True)]
+    twins = [math.nan if one is None else one.twin_iou for one in audited]
     return heads.assign(
-        name=list(map(str, names)), verdict=verdicts, mark=[_MARKS[verdict] for verdict in verdicts]
+        name=list(map(str, names)),
+        verdict=verdicts,
+        mark=[_MARKS[verdict] for verdict in verdicts],
+        rung=["not audited" if one is None else one.rung for one in audited],
+        over_twin=heads.iou - twins,
     )
 
 
 def draw_map(model: ModelInfo, heads: pd.DataFrame, decided: Decided, live: bool = False) -> None:
-    colour = st.segmented_control(
-        "Colour by", ["IoU", "Lift", "Category", "Verdict"], default="IoU", key="colour", required=True
-    )
     columns = ["layer", "head", "name", "iou", "lift", "category", "verdict", "mark", "summary"]
-    table = heads_table(model, heads, decided)[columns]
+    table = heads_table(model, heads, decided)[[*columns, "rung", "over_twin"]]
+    is_audited = bool((table.rung != "not audited").any())
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        audits = ["Over the twin", "Audits"] if is_audited else []
+        colour = st.segmented_control(
+            "Colour by",
+            ["IoU", "Lift", *audits, "Category", "Verdict"],
+            default="IoU",
+            key="colour",
+            required=True,
+        )
+        if is_audited:
+            rungs = [rung for rung in RUNGS if rung in set(table.rung)]
+            kept = st.multiselect("Only", rungs, key="rungs", placeholder="all heads", width=340)
+            table = table[table.rung.isin(kept)] if kept else table
     chart = charts.head_map(table, colour or "IoU", model.layers, model.heads)
     if live:
         st.altair_chart(chart, key="live-map")
@@ -99,10 +121,12 @@ def draw_funnel(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> None
     """How many heads got how far, each number with its share of all heads."""
     hybrids = state.owner().workspace.hybrids.frame(model.id)
     reached = progress(len(model.head_ids()), len(heads), decided)
-    counts = {
+    explained = int((heads_table(model, heads, decided).rung == "explains").sum())
+    counts: dict[str, int] = {
         "Heads": reached.heads,
         "With a program": reached.proposed,
         "Reviewed": reached.decided,
+        "Explained": explained,
         "Accepted": reached.accepted,
         "Most replaced": int(hybrids.heads.max()) if len(hybrids) else 0,
     }

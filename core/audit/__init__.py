@@ -19,12 +19,16 @@ from core.audit.contract import (
     ProgramSubject,
     Shaded,
     Unit,
+    at_least,
     at_most,
+    probe_of,
 )
+from core.audit.ladder import RUNGS, RungName, Standing, standings
 from core.audit.table import AUDITS, checked, ready
 
 __all__ = [
     "AUDITS",
+    "RUNGS",
     "Audit",
     "AuditVerdict",
     "Cell",
@@ -34,9 +38,14 @@ __all__ = [
     "Of",
     "Passages",
     "ProgramSubject",
+    "RungName",
     "Shaded",
+    "Standing",
     "Unit",
+    "at_least",
     "at_most",
     "checked",
+    "probe_of",
     "ready",
+    "standings",
 ]

@@ -6,6 +6,7 @@ person's verdict. What it fits it fits on train; what it reports it reports on t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -15,6 +16,9 @@ from core.errors import CorpusError, PluginError
 from core.types import Estimate, HeadId, HybridSpec, ModelInfo, Sentence, Split, Told
 
 if TYPE_CHECKING:  # torch and transformers, seconds long: what only lists or draws audits does without
+    import numpy as np
+
+    from core.audit.shared import Shared
     from core.features import Features
     from core.hybrid.perplexity import Variant
     from core.language import ParsedProgram
@@ -85,6 +89,15 @@ def at_most(figure: Estimate, most: float = 0.0) -> AuditVerdict:
     return "passes" if figure.high <= most else "cannot tell"
 
 
+def at_least(figure: Estimate, least: float = 0.0) -> AuditVerdict:
+    """Whether a figure that should be more than `least` is: as far as its interval tells."""
+    if math.isnan(figure.low):
+        return "cannot tell"
+    if figure.low > least:
+        return "passes"
+    return "fails" if figure.high <= least else "cannot tell"
+
+
 @dataclass(frozen=True)
 class Passages:
     """The passages of one split, and what the model attends to on them."""
@@ -114,6 +127,20 @@ class ProgramSubject:
     program: ParsedProgram
     splits: Splits
     load: Callable[[], LoadedModel]  # the model's weights, the first time anyone asks; many audits need none
+    together: Shared | None = None  # figures of all heads of the job, made by passes that serve all of them
+
+    @cached_property
+    def shared(self) -> Shared:
+        """Figures of this head, and of those that are audited with it."""
+        from core.audit.shared import Shared
+
+        return self.together or Shared(self.model, {self.head: self.program}, self.splits, self.load)
+
+    def probed(self, audit: Audit[Any, Any], limits: object) -> np.ndarray:
+        """What the audit's probe finds of this head, [..., passage]."""
+        probe = probe_of(audit, limits)
+        assert probe is not None
+        return self.shared.probed(audit.name, probe)[self.head]
 
     @property
     def tested(self) -> Passages:
@@ -156,6 +183,12 @@ def _tested(splits: Splits) -> Passages:
     return splits[Split.TEST]
 
 
+def probe_of(audit: Audit[Any, Any], limits: object) -> Callable[[Any], Mapping[HeadId, Any]] | None:
+    """What an audit measures in the pass that audits share, with these limits."""
+    probe = audit.probe
+    return None if probe is None else lambda reading: probe(reading, limits)
+
+
 Subject = TypeVar("Subject")
 Limits = TypeVar("Limits")
 
@@ -174,6 +207,12 @@ class Audit(Generic[Subject, Limits]):
     limits: type[Limits]  # its options, on the command line and in forms
     run: Callable[[Subject, Limits, Told], Finding]
     lacks: Callable[[Limits], str] = lambda limits: ""  # what it cannot do without, in words; "" if nothing
+    probe: Callable[[Any, Limits], Mapping[HeadId, Any]] | None = (
+        None  # measured in the pass that audits share
+    )
+    is_usual: bool = True  # whether it is run where no audit is named; not what takes long or is for few
+    about: str = ""  # how to read what it finds, for a newcomer and a reader of papers
+    sources: tuple[str, ...] = ()  # works it follows, by title and year
 
     def __post_init__(self) -> None:
         if self.of not in get_args(Of):

@@ -6,16 +6,18 @@ If a control costs as little as the programs, the programs explain nothing there
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from core.audit.twin import Twin, TwinFit
 from core.features import Features
 from core.hybrid.sources import HeadMaps, PatternSource, ProgramPatterns
-from core.language import parse
+from core.language import ParsedProgram, parse
 from core.models.attention import extract
 from core.models.pretrained import LoadedModel
 from core.scoring import BASELINES
@@ -26,19 +28,65 @@ _PROGRAMS = ("first token", "uniform")  # of the baselines
 Controls = dict[str, PatternSource]
 
 
-def controls(loaded: LoadedModel, heads: Sequence[HeadId], donors: Features, seed: int = 0) -> Controls:
-    """The controls by name. `donors` are passages whose attention `shuffled` may take."""
+def controls(
+    loaded: LoadedModel,
+    heads: Sequence[HeadId],
+    donors: Features,
+    seed: int = 0,
+    programs: Mapping[HeadId, ParsedProgram] | None = None,
+) -> Controls:
+    """The controls by name. `donors` are passages whose attention `shuffled` and the twins may take.
+
+    With the heads' own `programs` there is one more: the same programs, each on another of these heads.
+    """
     fixed = {
         name: ProgramPatterns(
             dict.fromkeys(heads, parse(BASELINES[name])), loaded.info.is_causal, loaded.device
         )
         for name in _PROGRAMS
     }
+    if programs is not None and len({programs[head].id for head in heads}) > 1:
+        wrong = wrong_heads(heads, programs, seed)
+        fixed["wrong heads"] = ProgramPatterns(wrong, loaded.info.is_causal, loaded.device)
     return {
         **fixed,
+        "text-blind twin": TwinPatterns(loaded, heads, donors),
         "random rows": RandomPatterns(loaded, heads, seed),
         "shuffled": ShuffledPatterns(loaded, heads, donors),
     }
+
+
+def wrong_heads(
+    heads: Sequence[HeadId], programs: Mapping[HeadId, ParsedProgram], seed: int = 0
+) -> dict[HeadId, ParsedProgram]:
+    """Each head's program on another head: one cycle through all of them, drawn at random."""
+    order = np.random.default_rng(seed).permutation(len(heads))
+    return {heads[at]: programs[heads[order[(place + 1) % len(order)]]] for place, at in enumerate(order)}
+
+
+class TwinPatterns:
+    """Each head's mean attention on the donors by position, whatever the text."""
+
+    def __init__(self, loaded: LoadedModel, heads: Sequence[HeadId], donors: Features) -> None:
+        self.heads = list(heads)
+        self._loaded = loaded
+        self._donors = donors
+
+    @cached_property
+    def _twins(self) -> list[Twin]:
+        fits = [TwinFit(self._loaded.info.is_causal) for _ in self.heads]
+        for one in extract(self._loaded, self._donors, range(len(self._donors))):
+            for fit, head in zip(fits, self.heads, strict=True):
+                fit.add(one.weights[head.layer, head.head].astype(np.float32))
+        return [fit.twin() for fit in fits]
+
+    def patterns(self, features: Features) -> HeadMaps:
+        """The same for all passages of a length."""
+
+        def made(row: int, n: int) -> Tensor:
+            return torch.from_numpy(np.stack([twin.pattern(n) for twin in self._twins]))
+
+        return HeadMaps(self.heads, _padded(features, len(self.heads), made).to(self._loaded.device))
 
 
 class RandomPatterns:

@@ -36,7 +36,7 @@ def run(subject: HybridSubject, limits: ControlLimits, told: Told) -> Finding:
         raise CorpusError("the corpus has no train passage whose attention a control could take")
     heads = sorted(subject.programs)
     donors = subject.splits[Split.TRAIN].features
-    sources = controls(subject.loaded, heads, donors, limits.seed)
+    sources = controls(subject.loaded, heads, donors, limits.seed, subject.programs)
     variants = [subject.variant(), *(Variant(source, frozenset(heads)) for source in sources.values())]
     losses = measure(
         subject.loaded,

@@ -6,21 +6,58 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from core.audit.alive import ALIVE
 from core.audit.contract import Audit, Of
 from core.audit.controls import CONTROLS
 from core.audit.coverage import COVERAGE
 from core.audit.damage import DAMAGE
+from core.audit.foresight import FORESEES
+from core.audit.keep_and_drop import KEEP_AND_DROP
+from core.audit.load_bearing import LOAD_BEARING
 from core.audit.lookahead import LOOKAHEAD
+from core.audit.off_sink import OFF_THE_SINK
+from core.audit.promise import PROMISE
 from core.audit.questions import QUESTIONS
+from core.audit.ranks import RANKS
+from core.audit.rules import RULES
+from core.audit.six import SIX
+from core.audit.slack import SLACK
+from core.audit.sum_and_whole import SUM_AND_WHOLE
+from core.audit.text_blind import TEXT_BLIND
+from core.audit.whose import WHOSE
+from core.audit.written import WRITTEN
 from core.doors import Door
 from core.errors import AuditError
 
-AUDITS: Door[Audit[Any, Any]] = Door("audit", COVERAGE, LOOKAHEAD, DAMAGE, CONTROLS, QUESTIONS)
+AUDITS: Door[Audit[Any, Any]] = Door(
+    "audit",
+    COVERAGE,
+    TEXT_BLIND,
+    OFF_THE_SINK,
+    WRITTEN,
+    FORESEES,
+    PROMISE,
+    ALIVE,
+    LOAD_BEARING,
+    RULES,
+    WHOSE,
+    SLACK,
+    KEEP_AND_DROP,
+    RANKS,
+    SIX,
+    LOOKAHEAD,
+    DAMAGE,
+    CONTROLS,
+    SUM_AND_WHOLE,
+    QUESTIONS,
+)
 
 
 def ready(of: Of) -> dict[str, object]:
     """The audits of programs, or of hybrids, that need to be told nothing, each with its usual limits."""
-    usual = {audit.name: (audit, audit.limits()) for audit in AUDITS.values() if audit.of == of}
+    usual = {
+        audit.name: (audit, audit.limits()) for audit in AUDITS.values() if audit.of == of and audit.is_usual
+    }
     return {name: limits for name, (audit, limits) in usual.items() if not audit.lacks(limits)}
 
 

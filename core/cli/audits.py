@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from core.audit import AUDITS, ready
+from core.audit import AUDITS, RUNGS, Standing, ready
 from core.cli.hybrids import stored_hybrid
 from core.cli.options import given, made_of, options_of
+from core.cli.programs import audit_figures
 from core.cli.session import Model, Now, Session
 from core.errors import AuditError
-from core.types import HeadId, Json, ModelInfo, Split
+from core.types import CardId, HeadId, Json, ModelInfo, Split
 
 if TYPE_CHECKING:
     from core.store.findings import StoredFinding
@@ -46,9 +48,12 @@ def audit(
     ] = None,
     options: AuditOptions = None,
 ) -> Json:
-    """Ask more of programs, or of a hybrid, than how well they fit: figures, and whether each passes.
+    """Ask whether programs explain their heads, or of a hybrid what it costs where: figures, and verdicts.
 
-    An audit of hybrids takes the latest unless --hybrid names one.
+    Without a name all audits of programs are run, and each head is put on the ladder: untestable, position
+    only, fits but does not foresee, explains. An audit of hybrids takes the latest unless --hybrid names one.
+
+    Example: python -m core audit --json
 
     Example: python -m core audit coverage --heads L3H*
 
@@ -69,7 +74,10 @@ def audit(
     if hybrid_id is not None:
         raise AuditError(f"{name} is an audit of programs; leave out --hybrid")
     now.follow(now.runner.start_program_audits(info, audits, programs := _programs(now, info, heads)))
-    return _answer(info, audits, _of_programs(now, info, programs))
+    findings = _of_programs(now, info, programs)
+    if name is not None:
+        return _answer(info, audits, findings)
+    return _ladder(info, audits, findings, now.workspace.findings.standings(info.id), programs)
 
 
 def _asked(name: str | None, taken: dict[str, Any], of_hybrid: bool) -> dict[str, object]:
@@ -108,6 +116,50 @@ def _answer(info: ModelInfo, audits: dict[str, object], findings: Sequence[Store
         **{name: dict(counts) for name, counts in verdicts.items()},
         "rows": [row for stored in asked for row in _rows(stored)],
     }
+
+
+def _ladder(
+    info: ModelInfo,
+    audits: dict[str, object],
+    findings: Sequence[StoredFinding],
+    known: dict[CardId, Standing],
+    programs: dict[HeadId, str],
+) -> Json:
+    """Where the programs stand, in the form of design §6."""
+    from core.language import parse
+
+    cards = [(head, parse(source).id) for head, source in sorted(programs.items())]
+    there = {card: known[card] for card in cards if card in known}
+    rungs = Counter(standing.rung for standing in there.values())
+    counts = {n: dict(Counter(s.finding.verdict for s in findings if s.audit == n)) for n in audits}
+    return {
+        "model": info.title,
+        "mean_iou": _over(fmean, there, "iou"),
+        "mean_twin": _over(fmean, there, "twin_iou"),
+        "mean_off_sink": _over(fmean, there, "off_sink"),
+        "median_output_error": _over(median, there, "output_error"),
+        "median_foresight": _over(median, there, "foresight"),
+        "verdicts": {rung: rungs[rung] for rung in RUNGS},
+        "audits": counts,
+        "heads": [
+            {
+                "layer": head.layer,
+                "head": head.head,
+                "program": programs[head],
+                "iou": _known(standing.iou),
+                **audit_figures(standing),
+                "why": standing.why,
+                "fails": list(standing.fails),
+            }
+            for (head, _), standing in there.items()
+        ],
+    }
+
+
+def _over(mean: Callable[[list[float]], float], there: dict[CardId, Standing], figure: str) -> float | None:
+    """A mean over the heads of which the figure is known."""
+    values = [value for standing in there.values() if not math.isnan(value := getattr(standing, figure))]
+    return mean(values) if values else None
 
 
 def _rows(stored: StoredFinding) -> list[Json]:

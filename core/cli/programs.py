@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
+from core.audit import Standing
 from core.cli.options import given, made_of, number, options_of, whole_number
 from core.cli.session import Model, Now, Session
 from core.display import counted
 from core.errors import ProgramError, WorkspaceError
 from core.proposers import PROPOSERS, ClaudeLimits, LanguageModel, Proposer
-from core.types import BestProgram, Bounds, HeadId, Json, ModelInfo, Split
+from core.types import BestProgram, Bounds, CardId, HeadId, Json, ModelInfo, Split
 
 
 def _title(proposer: Proposer) -> str:
@@ -233,15 +235,25 @@ def best(
         tokens = TokenStore(attention_folder(now.settings.workspace, info.id))
         found = rescore(replace(loaded, pipeline=tokens.pipeline()), found, fresh)
         label = passages
-    return best_report(info, label, found)
+    return best_report(info, label, found, now.workspace.findings.standings(info.id))
 
 
-def best_report(info: ModelInfo, split: str, found: list[BestProgram]) -> Json:
-    """Best programs in the form of design §6; raises WorkspaceError if there are none."""
+def best_report(
+    info: ModelInfo,
+    split: str,
+    found: list[BestProgram],
+    standings: Mapping[CardId, Standing] | None = None,
+) -> Json:
+    """Best programs in the form of design §6; raises WorkspaceError if there are none.
+
+    Where any of them was audited, each has what audits say of it, or null.
+    """
     if not found:
         raise WorkspaceError(f"no program of {info.name} is scored on {split} yet; run `synthesize`")
     ious = [one.score.iou.value for one in found]
     resolved = [one.resolved.value for one in found]
+    audited = {card: audit_figures(standing) for card, standing in (standings or {}).items()}
+    nothing = dict.fromkeys(next(iter(audited.values()), ()))
     return {
         "model": info.title,
         "split": split,
@@ -258,10 +270,24 @@ def best_report(info: ModelInfo, split: str, found: list[BestProgram]) -> Json:
                 "low": one.score.iou.low,
                 "high": one.score.iou.high,
                 "lift": one.lift,
+                **(audited.get((one.score.head, one.program.id), nothing) if audited else {}),
             }
             for one in found
         ],
     }
+
+
+def audit_figures(standing: Standing) -> Json:
+    """What `best --json` says of an audited program."""
+    figures = {
+        "twin_iou": standing.twin_iou,
+        "off_sink": standing.off_sink,
+        "output_error": standing.output_error,
+        "foresight": standing.foresight,
+        "promise": standing.promise,
+    }
+    known = {name: None if math.isnan(value) else value for name, value in figures.items()}
+    return {**known, "verdict": standing.rung}
 
 
 def summary(now: Session, info: ModelInfo) -> Json:

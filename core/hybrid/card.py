@@ -20,12 +20,14 @@ def model_card(
     figures: Mapping[str, Any],
     curve: Mapping[str, Any] | None = None,
     parents: Mapping[str, str] | None = None,
+    audited: Mapping[str, str] | None = None,
 ) -> str:
     """Markdown with the figures, the curve and every head's program in a sentence.
 
-    `parents` names the program that a head's constants were fitted from, by head.
+    `parents` names the program that a head's constants were fitted from, `audited` says what audits call it
+    or that program; both by head.
     """
-    fitted = parents or {}
+    fitted, said = parents or {}, audited or {}
     total = len(info.head_ids())
     parsed = [(head, parse(source)) for head, source in spec.programs]
     described = [(head, describe(program)) for head, program in parsed]
@@ -57,9 +59,10 @@ def model_card(
         ]
     if curve:
         lines += [*_curve_lines(curve), ""]
-    lines += ["## Heads", "", "| head | program | fitted from |", "| --- | --- | --- |"]
+    lines += ["## Heads", "", "| head | program | fitted from | audited |", "| --- | --- | --- | --- |"]
     lines += [
-        f"| [{head}](programs/{head}.py) | {_cell(found.sentence)} | {_cell(fitted.get(str(head), ''))} |"
+        f"| [{head}](programs/{head}.py) | {_cell(found.sentence)} | {_cell(fitted.get(str(head), ''))} "
+        f"| {_cell(said.get(str(head), 'not audited'))} |"
         for head, found in described
     ]
     return "\n".join(lines) + "\n"

@@ -180,7 +180,7 @@ def _write(
         (programs / f"{head}.py").write_text(source, encoding="utf-8")
     (folder / "load.py").write_text(_LOADER)
     (folder / "README.md").write_text(
-        model_card(info, spec, figures, curve, made.get("parents", {})), encoding="utf-8"
+        model_card(info, spec, figures, curve, made.get("parents", {}), made.get("audited")), encoding="utf-8"
     )
     if curve:
         (folder / "curve.svg").write_text(curve_svg(curve["rows"]), encoding="utf-8")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from core.audit import Standing
 from core.review.opinions import DECISIONS, REASONS
 from core.review.queue import Pile, View, review_queue, successor
 from core.review.records import Records
@@ -22,11 +23,13 @@ class Desk:
     records: Records
     reviewer: str
     view: View
+    standing_of: Callable[[CardId], Standing | None] = lambda card: None  # what audits say of a card
     ticket: str = field(default_factory=lambda: uuid.uuid4().hex)  # names the card that is on the screen
     is_editing: bool = False
     seen: int | None = None  # the reviewer's own event on the card when it was drawn
     notice: str = ""  # said once, above the card
     revealed: str = ""  # figures of the card just decided, in blind mode
+    warned: CardId | None = None  # of which card it was said that an audit fails
 
     def __post_init__(self) -> None:
         self.refresh()
@@ -102,6 +105,9 @@ class Desk:
         word = self.own_word(card)
         if word is not None and word.event != self.seen:
             self.notice = f"You decided {card.head} in another tab: {word.action}. This key changed nothing."
+        elif action == Action.ACCEPT and (doubt := self._doubt(card)):
+            self.notice, self.warned, self.ticket = doubt, card.id, uuid.uuid4().hex
+            return
         elif action in DECISIONS or word is None or word.action not in DECISIONS:
             self.records.verdicts.record(
                 self.model.id, card.head, card.program.id, action, self.reviewer, reason, uid=self.ticket
@@ -117,6 +123,22 @@ class Desk:
             return
         following = successor(before, after, card.head)
         self.go_to(following.id if following else None)
+
+    def _doubt(self, card: Card) -> str:
+        """What to say, once, before a program is accepted that an audit fails; nothing if none does."""
+        standing = self.standing_of(card.id)
+        if standing is None or standing.explains or self.warned == card.id:
+            return ""
+        why = "" if self.view.is_blind else f": {standing.why}"
+        failed = f" It fails {', '.join(standing.fails)}." if standing.fails else ""
+        return (
+            f"Audited as {standing.rung}{why}.{failed} Accept again if you accept {card.head} nevertheless."
+        )
+
+    def doubtful(self) -> int:
+        """How many cards of the queue audits do not call an explanation."""
+        found = (self.standing_of(card.id) for card in self.queue())
+        return sum(standing is not None and not standing.explains for standing in found)
 
     def decide_all(self, action: Action, reason: str = "") -> None:
         """Record the same verdict on every card of the queue; one undo takes them back."""

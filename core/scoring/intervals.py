@@ -6,6 +6,8 @@ passage by passage), and the share of hits.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from core.types import Estimate
@@ -30,6 +32,13 @@ def mean_estimate(values: np.ndarray) -> Estimate:
     return Estimate(float(values.mean()), float(low), float(high))
 
 
+def ratio_estimate(above: np.ndarray, below: np.ndarray) -> Estimate:
+    """The ratio of the sums of values [n], such as over passages, with its interval."""
+    draws = _draws(len(below))
+    low, high = _bounds(draws @ above / (draws @ below))
+    return Estimate(float(above.sum() / below.sum()), float(low), float(high))
+
+
 def token_interval(values: np.ndarray, passages: np.ndarray) -> np.ndarray:
     """Low and high of the mean of `values` [token], over the passages that `passages` [token] names."""
     _, place, tokens = np.unique(passages, return_inverse=True, return_counts=True)
@@ -50,8 +59,9 @@ def normal_share(share: float, n: int) -> Estimate:
     return Estimate(share, max(0.0, share - margin), min(1.0, share + margin))
 
 
+@lru_cache(maxsize=8)
 def _draws(n: int) -> np.ndarray:
-    """How often each resample holds each of n things, int64 [resample, thing]."""
+    """How often each resample holds each of n things, int64 [resample, thing]; to be read only."""
     return _rng().multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
 
 

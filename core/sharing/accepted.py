@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from datetime import UTC, datetime
 
+from core.audit import RUNGS
 from core.display import counted
 from core.language import parse
 from core.sharing.report import Entry, report
@@ -25,12 +27,13 @@ def curated(workspace: Workspace, model: ModelInfo) -> list[Entry]:
     cards = workspace.cards.cards(model.id, list(accepted))
     if not cards:
         return []
-    examiner = workspace.examiner(model, Split.VALIDATION)
+    examiner, standings = workspace.examiner(model, Split.VALIDATION), workspace.findings.standings(model.id)
     return [
         Entry(
             card,
             accepted[card.head, card.program.id],
             examiner.compare(card.head, parse(card.program.source), worst=1),
+            standings.get(card.id),
         )
         for card in cards
     ]
@@ -41,6 +44,7 @@ def curated_report(workspace: Workspace, model: ModelInfo) -> str:
     entries = curated(workspace, model)
     ious = [entry.card.iou(Split.TEST) for entry in entries]
     heads = len({entry.card.head for entry in entries})
+    rungs = Counter(entry.standing.rung for entry in entries if entry.standing is not None)
     figures = {
         "model": f"{model.title}, {model.layers} layers × {model.heads} heads",
         "accepted": f"{counted(len(entries), 'program')} for {counted(heads, 'head')}",
@@ -48,6 +52,7 @@ def curated_report(workspace: Workspace, model: ModelInfo) -> str:
         "mean lift, test": (
             f"{statistics.fmean(entry.card.lift(Split.TEST) for entry in entries):+.3f}" if ious else "–"
         ),
+        "audits say": ", ".join(f"{rungs[rung]} {rung}" for rung in reversed(RUNGS) if rungs[rung]) or "–",
         "reviewers": ", ".join(sorted({entry.verdict.reviewer for entry in entries})) or "–",
     }
     made_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

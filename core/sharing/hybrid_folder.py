@@ -19,7 +19,7 @@ from core.hybrid.patched import parsed
 from core.language import parse
 from core.store.hybrids import add_hybrid, hybrid_id
 from core.store.workspace import Workspace
-from core.types import COUNTS, FIGURES, Calibration, HeadId, HybridProgram, MadeHybrid, ModelInfo
+from core.types import COUNTS, FIGURES, Calibration, HeadId, HybridProgram, HybridSpec, MadeHybrid, ModelInfo
 
 _SHOWN = (*FIGURES[2:], *FIGURES[:2])  # what was asked for first, perplexities last
 _HOW = ("order", "budget", "calibration")
@@ -48,7 +48,11 @@ def export_hybrid(workspace: Workspace, info: ModelInfo, hybrid: str, folder: Pa
             {head: parents.get(str(head), parse(source).id) for head, source in spec.programs},
         ),
         workspace.hybrids.weights(info.id),
-        {"parents": parents, **{name: getattr(made, name) for name in _HOW}},
+        {
+            "parents": parents,
+            "audited": _audited(workspace, info, spec, parents),
+            **{name: getattr(made, name) for name in _HOW},
+        },
     )
     return len(spec.programs)
 
@@ -60,6 +64,20 @@ def _parents(made: MadeHybrid) -> dict[str, str]:
         for program in made.programs
         if program.parent and program.parent != parse(program.source).id
     }
+
+
+def _audited(
+    workspace: Workspace, info: ModelInfo, spec: HybridSpec, parents: Mapping[str, str]
+) -> dict[str, str]:
+    """What audits call each head's program, or the one that it was fitted from, by head."""
+    standings = workspace.findings.standings(info.id)
+    said: dict[str, str] = {}
+    for head, source in spec.programs:
+        names = (parse(source).id, parents.get(str(head), ""))
+        found = next((standings[head, name] for name in names if (head, name) in standings), None)
+        if found is not None:
+            said[str(head)] = found.rung
+    return said
 
 
 def _curve(workspace: Workspace, info: ModelInfo, programs: Mapping[HeadId, str]) -> dict[str, Any] | None:

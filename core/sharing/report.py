@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 import html
-import struct
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from core.audit import Standing
 from core.display import CIVIDIS, between
 from core.maps import pack, unpack
 from core.scoring import Evidence, Example
+from core.sharing.png import indexed_png
 from core.types import Card, ModelInfo, Split, Verdict
 
 _STYLE = """
@@ -42,6 +42,7 @@ class Entry:
     card: Card
     verdict: Verdict
     evidence: Evidence
+    standing: Standing | None = None  # what audits say of it
 
 
 def report(
@@ -59,6 +60,7 @@ def report(
     contents = "".join(
         f'<tr><td><a href="#{_anchor(entry.card)}">{entry.card.head}</a></td>'
         f"<td>{entry.card.iou(Split.TEST):.3f}</td><td>{entry.card.lift(Split.TEST):+.3f}</td>"
+        f"<td>{'' if entry.standing is None else _text(entry.standing.rung)}</td>"
         f"<td>{_text(entry.card.category)}</td><td>{_text(entry.card.summary)}</td></tr>"
         for entry in found
     )
@@ -70,7 +72,7 @@ def report(
         "which chose nothing; maps are of validation sentences: head left, program right, "
         "0 to 1 in cividis.</p>"
         f"<table>{rows}</table><h2>Contents</h2><table><tr><th>head</th><th>IoU</th><th>lift</th>"
-        f"<th>category</th><th>program</th></tr>{contents}</table>"
+        f"<th>audited</th><th>category</th><th>program</th></tr>{contents}</table>"
         + "".join(_entry(entry, model.is_causal, table) for entry in found)
         + "</body></html>\n"
     )
@@ -82,12 +84,15 @@ def _entry(entry: Entry, is_causal: bool, palette: bytes) -> str:
     fits = " · ".join(
         f"{split} {fit.value:.3f} [{fit.low:.3f}, {fit.high:.3f}]" for split, fit in card.fits.items()
     )
+    audited = "not audited"
+    if entry.standing is not None:
+        audited = f"audited: {entry.standing.rung} ({entry.standing.why})"
     who = f"accepted by {verdict.reviewer}, {verdict.at[:10]}"
     maps = "".join(_example(example, is_causal, palette) for example in entry.evidence.examples)
     return (
         f'<h2 id="{_anchor(card)}">{card.head} · {_text(card.summary)}</h2>'
         f'<p class="small">IoU {fits} · lift {card.lift(Split.TEST):+.3f}<br>'
-        f"{_text(' · '.join([*marks, who]))}</p>"
+        f"{_text(' · '.join([*marks, who]))}<br>{_text(audited)}</p>"
         f"<pre><code>{_text(card.program.source)}</code></pre>{maps}"
     )
 
@@ -113,22 +118,7 @@ def png(weights: np.ndarray, is_causal: bool, palette: bytes) -> bytes:
     """A map [query, key] as a PNG of one pixel a cell, 255 colours; nothing in the masked future."""
     n = len(weights)
     shades = np.clip(np.rint(weights * 254), 0, 254).astype(np.uint8) + 1
-    seen = unpack(pack(shades, is_causal), n, is_causal)
-    rows = np.concatenate([np.zeros((n, 1), np.uint8), seen], axis=1)  # each row begins with its filter
-    return b"".join(
-        [
-            b"\x89PNG\r\n\x1a\n",
-            _chunk(b"IHDR", struct.pack(">IIBBBBB", n, n, 8, 3, 0, 0, 0)),
-            _chunk(b"PLTE", b"\0\0\0" + palette),
-            _chunk(b"tRNS", b"\0"),
-            _chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)),
-            _chunk(b"IEND", b""),
-        ]
-    )
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    return indexed_png(unpack(pack(shades, is_causal), n, is_causal), b"\0\0\0" + palette, clear=True)
 
 
 def _palette(stops: Sequence[str]) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from core import wire
-from core.audit import Finding
+from core.audit import Finding, Standing, standings
 from core.store.database import Database
 from core.types import CardId, HeadId
 
@@ -37,6 +37,7 @@ class FindingTable:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._standings: dict[str, tuple[tuple[int, float], dict[CardId, Standing]]] = {}
 
     def of_program(self, model: str, head: HeadId, program: str) -> list[StoredFinding]:
         """What every audit found of a program on a head, by the audit's name."""
@@ -52,6 +53,32 @@ class FindingTable:
     def of_audit(self, model: str, audit: str) -> list[StoredFinding]:
         """What an audit found of every program, by head, then of every hybrid."""
         return self._stored("audit = ? ORDER BY layer, head, program_id, hybrid_id", [model, audit])
+
+    def of_programs(self, model: str) -> dict[CardId, dict[str, StoredFinding]]:
+        """What every audit found of every program on its head, by the audit's name."""
+        found: dict[CardId, dict[str, StoredFinding]] = {}
+        for stored in self._stored("layer IS NOT NULL ORDER BY layer, head, program_id, audit", [model]):
+            if not isinstance(stored.subject, str):
+                found.setdefault(stored.subject, {})[stored.audit] = stored
+        return found
+
+    def standings(self, model: str) -> dict[CardId, Standing]:
+        """Where each audited program stands on the ladder; corrected for how many there are.
+
+        Asked again before anything was found, it is answered from memory.
+        """
+        ((count, newest),) = self._database.rows(
+            "SELECT count(*), coalesce(max(made_at), 0) FROM findings WHERE model_id = ?", [model]
+        )
+        known = self._standings.get(model)
+        if known is None or known[0] != (count, newest):
+            by_card = {
+                card: {name: stored.finding for name, stored in found.items()}
+                for card, found in self.of_programs(model).items()
+            }
+            known = (count, newest), standings(by_card)
+            self._standings[model] = known
+        return dict(known[1])
 
     def _stored(self, which: str, parameters: Sequence[Any]) -> list[StoredFinding]:
         return [_stored(*row) for row in self._database.rows(_ROWS + which, parameters)]

@@ -145,8 +145,8 @@ def test_a_curve_has_every_order_and_every_control(workspace_copy: Path) -> None
     )
     rows = found["rows"]
     assert isinstance(rows, list)
-    orders = ["cost", "greedy", "first token", "uniform", "random rows", "shuffled"]
-    assert list(dict.fromkeys(row["order"] for row in rows)) == orders
+    orders = ["cost", "greedy", "first token", "uniform", "wrong heads", "text-blind twin", "random rows"]
+    assert list(dict.fromkeys(row["order"] for row in rows)) == [*orders, "shuffled"]
     every = {row["order"]: row["increase"] for row in rows if row["heads"] == HEADS}
     assert every["cost"] == pytest.approx(every["greedy"], abs=1e-4)  # all heads, in whatever order
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import wire
-from core.audit import AUDITS, Audit, HybridSubject, Passages, ProgramSubject
+from core.audit import AUDITS, Audit, HybridSubject, Passages, ProgramSubject, probe_of
+from core.audit.shared import Shared
 from core.jobs.folder import Job
 from core.jobs.results import AuditsFound
 from core.jobs.tasks import AskedAudit, AuditTask
@@ -65,8 +66,11 @@ def _audit_programs(job: Job[AuditTask], splits: Splits) -> None:
     def load() -> LoadedModel:
         return _loaded(job)
 
+    programs = {head: parse(source) for head, source in task.programs}
+    probes = {asked.name: probe for asked in task.audits if (probe := probe_of(*known(asked))) is not None}
+    shared = Shared(task.info, programs, splits, load, events, probes)
     subjects = [
-        ProgramSubject(task.info, head, parse(source), splits, load) for head, source in task.programs
+        ProgramSubject(task.info, head, program, splits, load, shared) for head, program in programs.items()
     ]
     finished, told = job.folder.finished(), _Notes(events)
     for asked in task.audits:

@@ -52,7 +52,7 @@ def measure_curve(job: Job[CurveTask]) -> None:
     ]
     if task.controls:
         first = ordered[task.orders[0]]
-        named = controls(loaded, first, features_of_split(Split.TRAIN), task.seed)
+        named = controls(loaded, first, features_of_split(Split.TRAIN), task.seed, chooser.programs)
         points += [
             _Point(name, True, count, Variant(source, frozenset(first[:count])))
             for name, source in named.items()

@@ -18,7 +18,7 @@ def draw_curve(model: ModelInfo) -> None:
     curve = state.owner().workspace.hybrids.curve(model.id)
     if curve is None or not curve.rows:
         st.info(
-            "No curve yet. It replaces 5 to 100 % of the heads in three orders, and puts four controls "
+            "No curve yet. It replaces 5 to 100 % of the heads in three orders, and puts six controls "
             "in the place of the same heads.",
             icon=":material/show_chart:",
         )

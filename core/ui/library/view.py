@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.display import RUNG_MARKS
 from core.errors import HeadscriptError
 from core.language import parse
 from core.scoring import FITS, Evidence
@@ -53,6 +55,7 @@ def matching(programs: pd.DataFrame, words: str, categories: list[str], origins:
 def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
     """A page of programs with a sparkline each; the ids of the rows that are picked."""
     ious = state.owner().workspace.catalogue.best_ious(model.id, list(found.program_id))
+    audited = _audited(model)
     table = pd.DataFrame(
         {
             "program": found.summary,
@@ -61,6 +64,7 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
                 "" if pd.isna(layer) else str(HeadId(int(layer), int(head)))
                 for layer, head in zip(found.best_layer, found.best_head, strict=True)
             ],
+            "audited": [audited.get(str(name), "") for name in found.program_id],
             "heads": found["heads"],
             "fits": [ious.get(name, []) for name in found.program_id],
             "category": found.category,
@@ -79,6 +83,9 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
         column_config={
             "program": st.column_config.TextColumn(width="large"),
             "best IoU": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f"),
+            "audited": st.column_config.TextColumn(
+                help="What audits call it on the heads it is the best program of"
+            ),
             "heads": st.column_config.NumberColumn(help=f"It fits with an IoU of {FITS} or more"),
             "fits": st.column_config.BarChartColumn(
                 "its best heads", y_min=0, y_max=1, help="IoU on the heads it fits best, validation"
@@ -86,6 +93,21 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
         },
     )
     return [str(found.program_id.iloc[row]) for row in event.selection.rows if row < len(found)]
+
+
+def _audited(model: ModelInfo) -> dict[str, str]:
+    """What audits call each program, and on how many heads where these are several."""
+    rungs: dict[str, Counter[str]] = {}
+    for (_, program), standing in state.standings(model).items():
+        rungs.setdefault(program, Counter())[standing.rung] += 1
+    return {
+        program: ", ".join(
+            f"{RUNG_MARKS[rung]} {rung}" + (f" × {counts[rung]}" if counts[rung] > 1 else "")
+            for rung in RUNG_MARKS
+            if counts[rung]
+        )
+        for program, counts in rungs.items()
+    }
 
 
 def draw_program(model: ModelInfo, row: pd.Series) -> None:

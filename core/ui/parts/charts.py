@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.display import CIVIDIS, PUOR, VERDICTS, are_light, between
+from core.display import CIVIDIS, PUOR, RUNGS, VERDICTS, are_light, between
 
 CATEGORY_COLOURS = {
     "first token": "#35608d",
@@ -25,8 +25,13 @@ SELECTION = "head"
 def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> alt.TopLevelMixin:
     """Every head as a cell, layers from left to right; a click selects it under the name `head`.
 
-    `heads` has columns layer, head, name, iou, lift, category, verdict, summary.
+    `heads` has columns layer, head, name, iou, lift, category, verdict, summary, rung and over_twin.
     """
+    audited = [
+        alt.Tooltip("rung:N", title="audits say"),
+        alt.Tooltip("over_twin:Q", title="over its twin", format="+.2f"),
+    ]
+    audited = audited if (heads.rung != "not audited").any() else []
     cell = max(12, min(34, 1050 // layers))
     click = alt.selection_point(name=SELECTION, fields=["layer", "head"], on="click", empty=False)
     x = alt.X(
@@ -44,6 +49,7 @@ def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> a
                 alt.Tooltip("name:N", title="head"),
                 alt.Tooltip("iou:Q", title="IoU, test", format=".2f"),
                 alt.Tooltip("lift:Q", title="lift", format="+.2f"),
+                *audited,
                 alt.Tooltip("category:N"),
                 alt.Tooltip("verdict:N"),
                 alt.Tooltip("summary:N", title="program"),
@@ -68,6 +74,10 @@ def on_light_cells(heads: pd.DataFrame, colour: str) -> np.ndarray:
             colours = between(CIVIDIS, heads.iou.to_numpy())
         case "Lift":
             colours = between(PUOR, heads.lift.to_numpy() + 0.5)
+        case "Over the twin":
+            colours = between(PUOR, heads.over_twin.fillna(0).to_numpy() + 0.5)
+        case "Audits":
+            colours = _rgb(heads.rung.map(RUNGS))
         case "Category":
             colours = _rgb(heads.category.map(CATEGORY_COLOURS))
         case _:
@@ -83,6 +93,14 @@ _COLOURS = {
     "IoU": alt.Color("iou:Q", title="IoU, test", scale=alt.Scale(domain=[0, 1], range=list(CIVIDIS))),
     "Lift": alt.Color(
         "lift:Q", title="lift", scale=alt.Scale(domain=[-0.5, 0.5], range=list(PUOR), clamp=True)
+    ),
+    "Over the twin": alt.Color(
+        "over_twin:Q",
+        title="IoU over the twin",
+        scale=alt.Scale(domain=[-0.5, 0.5], range=list(PUOR), clamp=True),
+    ),
+    "Audits": alt.Color(
+        "rung:N", title="audits say", scale=alt.Scale(domain=list(RUNGS), range=list(RUNGS.values()))
     ),
     "Category": alt.Color(
         "category:N",
@@ -201,7 +219,19 @@ def curve_chart(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     return alt.layer(lines, points, reference).properties(height=380)
 
 
-_LINES = ["#35608d", "#5aae9c", "#9aa3b2", "#b35806", "#8073ac", "#c7b25c", "#c51b7d", "#7f3b08"]
+_LINES = [
+    "#35608d",
+    "#5aae9c",
+    "#9aa3b2",
+    "#b35806",
+    "#8073ac",
+    "#c7b25c",
+    "#c51b7d",
+    "#7f3b08",
+    "#01665e",
+    "#4d4d4d",
+    "#b2abd2",
+]
 
 
 def increase_chart(hybrids: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:

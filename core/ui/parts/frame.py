@@ -51,6 +51,7 @@ def pages() -> list[Any]:
         st.Page("pages/overview.py", title="Overview", icon=":material/grid_view:", default=True),
         st.Page("pages/heads.py", title="Heads", icon=":material/center_focus_strong:"),
         st.Page("pages/synthesize.py", title="Synthesize", icon=":material/auto_awesome:"),
+        st.Page("pages/audit.py", title="Audit", icon=":material/fact_check:"),
         st.Page("pages/review.py", title="Review", icon=":material/rule:"),
         st.Page("pages/hybrid.py", title="Hybrid", icon=":material/call_merge:"),
         st.Page("pages/library.py", title="Library", icon=":material/menu_book:"),

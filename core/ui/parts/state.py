@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.audit import Standing
 from core.features import Features
 from core.jobs import Jobs, Watch
 from core.jobs.kinds import KINDS
@@ -21,7 +22,7 @@ from core.proposers import Proposer
 from core.scoring import program_maps, sentence_ious
 from core.settings import Settings
 from core.store import JobRecord, Workspace
-from core.types import Failure, HeadId, ModelInfo, Sentence, Split
+from core.types import CardId, Failure, HeadId, ModelInfo, Sentence, Split
 
 POLL_SECONDS = 1.0
 
@@ -117,6 +118,11 @@ def has_programs(model: ModelInfo) -> bool:
 def best_frame(model: ModelInfo, split: Split = Split.TEST) -> pd.DataFrame:
     """The best program of each head, see `Library.best_frame`."""
     return owner().workspace.library.best_frame(model.id, split)
+
+
+def standings(model: ModelInfo) -> dict[CardId, Standing]:
+    """Where each audited program stands on the ladder."""
+    return owner().workspace.findings.standings(model.id)
 
 
 @dataclass(frozen=True)

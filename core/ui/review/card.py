@@ -7,6 +7,7 @@ import math
 
 import streamlit as st
 
+from core.display import RUNG_MARKS
 from core.errors import HeadscriptError
 from core.review import DECISIONS, Desk
 from core.scoring import FITS, Evidence, Example, histogram
@@ -79,6 +80,13 @@ def _figures(desk: Desk, card: Card, hidden: bool) -> str:
         shown = "–" if fit is None else f"{fit.value:.2f}</b> <small>[{fit.low:.2f}, {fit.high:.2f}]</small>"
         parts.append(f"<span><small>IoU {_SHORT[split]}</small> <b>{shown}</span>")
     parts.append(f"<span><small>lift, test</small> <b>{card.lift(Split.TEST):+.2f}</b></span>")
+    if (standing := desk.standing_of(card.id)) is not None:
+        over = card.iou(Split.TEST) - standing.twin_iou
+        if math.isfinite(over):
+            parts.append(f"<span><small>over its twin</small> <b>{over:+.2f}</b></span>")
+        shown = f"{RUNG_MARKS[standing.rung]} {standing.rung}"
+        why = html.escape(standing.why, quote=True)
+        parts.append(f'<span title="{why}"><small>audited</small> <b>{shown}</b></span>')
     if card.cost is not None:
         cost = f"KL {card.cost:.4f}" if math.isfinite(card.cost) else "–, mostly fails"
         parts.append(f"<span><small>cost alone</small> <b>{cost}</b></span>")

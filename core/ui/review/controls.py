@@ -74,6 +74,11 @@ def _draw_bulk(desk: Desk, count: int) -> None:
         st.caption("The queue is empty.")
         return
     st.markdown(f"Decide on **all {count}** cards of this queue at once. One undo takes all of them back.")
+    if doubtful := desk.doubtful():
+        st.warning(
+            f"Audits call {doubtful} of them no explanation; accepting all accepts these, too.",
+            icon=":material/fact_check:",
+        )
     reason = st.selectbox("Reason, for rejecting", ["", *REASONS], key="bulk-reason")
     # Asked anew after every decision.
     asked = f"bulk-sure-{count}-{desk.records.verdicts.revision()}"

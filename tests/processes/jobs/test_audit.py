@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.audit import ready
+from core.audit import RUNGS, ready
 from core.audit.coverage import CoverageLimits
 from core.audit.damage import DamageLimits
 from core.errors import AuditError, HybridError
@@ -52,11 +52,11 @@ def test_a_hybrid_is_audited_and_a_resumed_audit_finds_nothing_twice(
     job = runner.start_hybrid_audits(model, ready("hybrid"), hybrid)
     runner.wait(job)
     stored = {found.audit: found for found in workspace.findings.of_hybrid(model.id, hybrid)}
-    assert set(stored) == {"lookahead", "damage", "controls"}
+    assert set(stored) == {"lookahead", "damage", "controls", "sum-and-whole"}
     results = [e["file"] for _, e in runner.folder(job).events() if e["event"] == "result"]
     events = runner.folder(job).path / "events.jsonl"
     lines = events.read_text().splitlines(keepends=True)
-    kept = [line for line in lines if '"end"' not in line and "controls.json" not in line]
+    kept = [line for line in lines if '"end"' not in line and "sum-and-whole.json" not in line]
     events.write_text("".join(kept))  # as if killed before the last audit ended
     workspace.jobs.set_state(job, "stopped", "killed")
     runner.resume(job)
@@ -76,10 +76,30 @@ def test_a_hybrid_is_audited_and_a_resumed_audit_finds_nothing_twice(
         (["coverage", "--hybrid", "abc"], "is an audit of programs; leave out --hybrid"),
         (["damage", "--heads", "L0H1"], "--heads goes with audits of programs"),
         (["questions"], "no hybrid yet"),
-        (["alive"], "alive"),
+        (["no-such"], "no-such"),
     ],
 )
 def test_what_does_not_go_together_is_refused(arguments: list[str], message: str, built: Path) -> None:
     answer = call_core("audit", *arguments, workspace=built)
     assert answer.returncode == 2
     assert message in answer.stderr
+
+
+def test_all_audits_put_heads_on_the_ladder_and_best_tells_where(workspace_copy: Path) -> None:
+    answer = call_core("audit", "--json", "--heads", "L0H*,L2H1", workspace=workspace_copy)
+    assert answer.returncode == 0, answer.stderr
+    told = json.loads(answer.stdout)
+    assert set(told) == {
+        *("model", "mean_iou", "mean_twin", "mean_off_sink", "median_output_error", "median_foresight"),
+        *("verdicts", "audits", "heads"),
+    }
+    assert list(told["verdicts"]) == list(RUNGS)
+    assert sum(told["verdicts"].values()) == len(told["heads"]) == 5
+    best = json.loads(call_core("best", "--json", workspace=workspace_copy).stdout)["heads"]
+    audited = {(row["layer"], row["head"]): row for row in told["heads"]}
+    for row in best:
+        there = audited.get((row["layer"], row["head"]))
+        for name in ("twin_iou", "off_sink", "output_error", "foresight", "verdict"):
+            assert row[name] == (there and there[name]), (row["layer"], row["head"], name)
+        if there:
+            assert there["iou"] == pytest.approx(row["iou"], abs=2e-3)

@@ -1,6 +1,6 @@
 """Audits: what each finds on tiny models, and how one comes to the table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from core.audit.questions import QuestionLimits
 from core.errors import AuditError, CorpusError, PluginError
 from core.features import annotate
 from core.hybrid.perplexity import evaluate_hybrid
-from core.language import parse
+from core.language import Looks, parse
 from core.models.attention import extract
 from core.models.pretrained import LoadedModel
 from core.types import AttentionMap, Estimate, HeadId, HybridSpec, Split
@@ -60,6 +60,14 @@ class Maps:
 
     def restricted(self, sentences: Iterable[str]) -> "Maps":
         return Maps({name: self.held[name] for name in sentences})
+
+    def looks(self, sentences: Sequence[str]) -> Looks:
+        layers, heads = next(iter(self.held.values())).shape[:2]
+        return {
+            HeadId(layer, head): [self.held[name][layer, head] for name in sentences]
+            for layer in range(layers)
+            for head in range(heads)
+        }
 
 
 def splits_of(loaded: LoadedModel, count: int = 8) -> dict[Split, Passages]:
@@ -148,7 +156,7 @@ def test_programs_equal_to_a_control_explain_nothing(tiny_loaded: TinyLoaded) ->
     assert finding.verdict == "fails"
     assert finding.figure("KL beyond it: uniform").value == 0
     assert [row[0] for row in finding.rows] == [
-        "programs", "first token", "uniform", "random rows", "shuffled"
+        "programs", "first token", "uniform", "text-blind twin", "random rows", "shuffled"
     ]  # fmt: skip
 
 
@@ -163,8 +171,10 @@ def test_a_hybrid_that_changes_nothing_answers_as_its_model(tiny_loaded: TinyLoa
 
 
 def test_an_audit_that_lacks_something_waits_to_be_asked(tmp_path: Path) -> None:
-    assert list(ready("hybrid")) == ["lookahead", "damage", "controls"]
-    assert list(ready("program")) == ["coverage"]
+    assert list(ready("hybrid")) == ["lookahead", "damage", "controls", "sum-and-whole"]
+    assert list(ready("program")) == [
+        *("coverage", "twin", "off-sink", "written", "foresight", "promise", "alive", "load-bearing")
+    ]
     with pytest.raises(AuditError, match="give a file of questions"):
         checked("questions", QuestionLimits(), "hybrid")
     with pytest.raises(CorpusError, match="cannot read"):
@@ -176,8 +186,8 @@ def test_an_audit_of_programs_is_not_one_of_hybrids() -> None:
         checked("coverage", CoverageLimits(), "hybrid")
     with pytest.raises(AuditError, match="takes its limits as CoverageLimits, not as DamageLimits"):
         checked("coverage", DamageLimits(), "program")
-    with pytest.raises(PluginError, match="there are coverage, lookahead"):
-        checked("alive", CoverageLimits(), "program")
+    with pytest.raises(PluginError, match="there are coverage, twin, "):
+        checked("no-such", CoverageLimits(), "program")
 
 
 def test_a_verdict_goes_as_far_as_the_interval() -> None:

@@ -3,13 +3,16 @@
 import pytest
 import torch
 
-from core.audit.control_patterns import RandomPatterns, ShuffledPatterns, controls
+from core.audit.control_patterns import RandomPatterns, ShuffledPatterns, controls, wrong_heads
 from core.corpus import load_corpus
 from core.features import Features, annotate
 from core.hybrid import replaced
 from core.hybrid.perplexity import Variant, measure
+from core.language import parse
 from core.models.attention import extract
 from core.models.pretrained import LoadedModel
+from core.scoring import BASELINES
+from core.types import HeadId
 from tests import tiny
 from tests.conftest import TinyLoaded
 
@@ -23,8 +26,11 @@ def test_every_control_gives_causal_rows_that_sum_to_one(tiny_loaded: TinyLoaded
     loaded = tiny_loaded("gemma3")
     features = features_of(loaded, 3)
     heads = loaded.info.head_ids()
-    found = controls(loaded, heads, features_of(loaded, 4, 3))
-    assert list(found) == ["first token", "uniform", "random rows", "shuffled"]
+    programs = {head: parse(BASELINES["uniform" if head.head else "first token"]) for head in heads}
+    found = controls(loaded, heads, features_of(loaded, 4, 3), programs=programs)
+    assert list(found) == [
+        *("first token", "uniform", "wrong heads", "text-blind twin", "random rows", "shuffled")
+    ]
     with replaced(loaded, found["uniform"]):
         for source in found.values():
             weights = source.patterns(features).weights
@@ -34,6 +40,14 @@ def test_every_control_gives_causal_rows_that_sum_to_one(tiny_loaded: TinyLoaded
                 torch.testing.assert_close(own.sum(-1), torch.ones(len(heads), int(n)), atol=2e-3, rtol=0)
                 assert own.triu(1).abs().max() == 0
                 assert weights[row, :, n:].abs().sum() == 0
+
+
+def test_every_wrong_head_has_another_heads_program() -> None:
+    heads = [HeadId(0, head) for head in range(6)]
+    programs = {head: parse(f"def attend(q, k):\n    return k.index + {head.head}\n") for head in heads}
+    wrong = wrong_heads(heads, programs)
+    assert all(wrong[head].id != programs[head].id for head in heads)
+    assert {program.id for program in wrong.values()} == {program.id for program in programs.values()}
 
 
 def test_random_rows_are_the_same_for_a_passage_whatever_the_batch(tiny_loaded: TinyLoaded) -> None:

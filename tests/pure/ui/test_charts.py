@@ -16,6 +16,8 @@ HEADS = pd.DataFrame(
         "mark": ["✓", "✕", ""],
         "name": ["L0H0", "L0H1", "L1H0"],
         "summary": ["", "", ""],
+        "rung": ["explains", "fits, does not foresee", "not audited"],
+        "over_twin": [-0.6, 0.0, float("nan")],
     }
 )
 
@@ -27,6 +29,8 @@ HEADS = pd.DataFrame(
         ("Lift", [False, True, False]),
         ("Category", [False, True, True]),
         ("Verdict", [True, True, True]),
+        ("Over the twin", [False, True, True]),
+        ("Audits", [False, True, True]),
     ],
 )
 def test_a_light_cell_asks_for_a_dark_mark(colour: str, expected: list[bool]) -> None:

@@ -1,0 +1,99 @@
+"""Load-bearing: whether any attention would do as well as the head's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.audit import known
+from core.audit.contract import Audit, Figure, Finding, ProgramSubject
+from core.types import Bounds, Estimate, HeadId, Told, option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.audit.shared import Reading
+
+
+@dataclass(frozen=True)
+class LoadBearingLimits:
+    """How often rows are shuffled, and what that has to cost."""
+
+    shuffles: int = option(
+        20, ("times that each row's weights are shuffled among the keys it sees"), Bounds(2, 1000)
+    )
+    idle: float = option(0.0005, "estimated nats per token below which any attention would do", Bounds(0))
+
+
+def probe(reading: Reading, limits: LoadBearingLimits) -> Mapping[HeadId, Tensor]:
+    """Estimated cost in nats of each shuffle, [shuffle, passage]."""
+    import torch
+
+    from core.audit import measures
+
+    n = reading.a.shape[-1]
+    places = torch.arange(n)
+    sees = (places < reading.lengths.cpu()[:, None])[:, None, :].expand(-1, n, n)
+    if reading.is_causal:
+        sees = sees & (places[:, None] >= places)
+    draw = torch.Generator().manual_seed(0)  # the same shuffles for every layer
+    costs = []
+    for _ in range(limits.shuffles):
+        scores = torch.rand(sees.shape, generator=draw).masked_fill(~sees, 2.0)
+        order = scores.argsort(-1)[:, None].to(reading.a.device)  # what a row sees comes first
+        shuffled = reading.a.gather(-1, order.expand(reading.a.shape))
+        costs.append(measures.estimated_cost(reading.a, shuffled, reading.g))
+    found = torch.stack(costs)  # [shuffle, passage, head]
+    return {head: found[:, :, at] for at, head in enumerate(reading.heads)}
+
+
+def run(subject: ProgramSubject, limits: LoadBearingLimits, told: Told) -> Finding:
+    """What shuffled rows would cost, beside the program."""
+    found, row = subject.shared.passages, subject.shared.row(subject.head)
+    costs, tokens = subject.probed(LOAD_BEARING, limits), found.tokens.astype(float)
+    if known.nothing(costs[0]):
+        return known.undecided(costs[0], "what shuffling costs")
+    there = np.isfinite(costs).all(0)
+    each = costs[:, there].sum(1) / tokens[there].sum()  # [shuffle]
+    middle = costs[np.argsort(each)[len(each) // 2]]
+    shuffled, own = known.ratio(middle, tokens), known.ratio(found.cost[row], tokens)
+    as_cheap = float((each <= own.value).mean())
+    explained = 1 - own.value / shuffled.value if shuffled.value else float("nan")
+    note = (
+        f"Rows shuffled among the keys they see would cost {shuffled.value:.4f} nats per token, the program "
+        f"{own.value:.4f}; {as_cheap:.0%} of {len(each)} shuffles cost no more than the program."
+    )
+    is_idle = shuffled.high < limits.idle
+    if is_idle:
+        note += " Any attention would do here, so no program can be told from another by its cost."
+    clear = shuffled.low >= limits.idle
+    return Finding(
+        "fails" if is_idle else "passes" if clear else "cannot tell",
+        note + known.caveats(found.failed[row], costs[0], "counts as attending to nothing"),
+        (
+            Figure("estimated cost of shuffled rows", shuffled, "nats"),
+            Figure("estimated cost", own, "nats"),
+            Figure("shuffles that cost no more", Estimate(as_cheap), "share"),
+            Figure("saved against shuffled rows", Estimate(explained), "share"),
+        ),
+    )
+
+
+LOAD_BEARING = Audit(
+    "load-bearing",
+    "Load-bearing",
+    "Would any attention do as well?",
+    of="program",
+    limits=LoadBearingLimits,
+    run=run,
+    probe=probe,
+    about=(
+        "Each row keeps its weights but gives them to other keys. Where that costs next to nothing, "
+        "what the head attends to does not matter on these passages, and a cheap program proves "
+        "nothing. Costs are estimated from gradients."
+    ),
+    sources=("Attention is not Explanation (2019)", "Attention is not not Explanation (2019)"),
+)

@@ -1,0 +1,1 @@
+"""The Audit page: where programs stand, and what lies behind it."""

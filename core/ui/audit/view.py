@@ -1,0 +1,289 @@
+"""The Audit page's parts: the ladder, the table, figures against one another, one head's sheet."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.audit import AUDITS, RUNGS, RungName, Standing, ready
+from core.display import RUNG_MARKS
+from core.display import RUNGS as RUNG_COLOURS
+from core.review import heads_named
+from core.sharing.png import palette_png
+from core.sharing.sheet import sheet
+from core.store.findings import StoredFinding
+from core.types import CardId, HeadId, ModelInfo, Split
+from core.ui.audit.table import FIGURE_OF, Found, all_figures, as_csv, heads_by_audits
+from core.ui.parts import frame, jobs, state
+from core.ui.parts.finding import VERDICT_WORDS, draw_finding
+from core.ui.parts.reviewer import in_address
+
+_MEANING: dict[RungName, str] = {
+    "untestable": "The head does too little to judge a program by, or too few passages tell",
+    "position only": (
+        "Not clearly better than the text-blind twin, in what it attends to or in what is written"
+    ),
+    "fits, does not foresee": "Better than the twin, but when a word is changed it does not say what happens",
+    "explains": "Better than the twin in what it attends to and in what is written, and it foresees edits",
+}
+_CELL = 14  # pixels of a head in the picture
+
+
+def best_found(model: ModelInfo) -> dict[CardId, dict[str, StoredFinding]]:
+    """What audits found of each head's best program."""
+    workspace = state.owner().workspace
+    found = workspace.findings.of_programs(model.id)
+    return {card: found[card] for card in workspace.library.best_programs(model.id) if card in found}
+
+
+def draw_start(model: ModelInfo, audited: int) -> None:
+    """The button that audits every head's best program, or some."""
+    owner = state.owner()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        names = st.text_input(
+            "Heads",
+            placeholder=("all, or L0H1,L3H*"),
+            key=("audit-heads"),
+            width=220,
+            label_visibility=("collapsed"),
+        )
+        label = "Audit all heads again" if audited else "Audit all heads"
+        if names.strip():
+            label = "Audit these heads"
+        if st.button(label, type="secondary" if audited else "primary", icon=":material/fact_check:"):
+            best = owner.workspace.library.best(model.id, Split.VALIDATION)
+            sources = {one.score.head: one.program.source for one in best}
+
+            def start() -> str:
+                chosen = heads_named(names, model) if names.strip() else model.head_ids()
+                programs = {head: sources[head] for head in chosen if head in sources}
+                return owner.runner.start_program_audits(model, ready("program"), programs)
+
+            jobs.start(start)
+
+
+def draw_ladder(model: ModelInfo, standings: list[Standing]) -> None:
+    """How many heads stand on each rung, and what the figures come to."""
+    columns = st.columns(len(RUNGS))
+    for column, rung in zip(columns, reversed(RUNGS), strict=True):
+        count = sum(one.rung == rung for one in standings)
+        column.metric(
+            f"{RUNG_MARKS[rung]} {rung}",
+            count,
+            f"{count / max(1, len(standings)):.0%}",
+            help=_MEANING[rung],
+            delta_color="off",
+            delta_arrow="off",
+        )
+    st.markdown(_sentence(standings))
+    st.caption(
+        f"Of {len(standings)} of {len(model.head_ids())} heads, each with its best program, on test "
+        "passages. A rung is earned by 95 % intervals over passages; of those that pass a test among all "
+        "heads no more than one in twenty is expected to by luck (Benjamini and Hochberg)."
+    )
+
+
+def _sentence(standings: list[Standing]) -> str:
+    """The means in one sentence, each with what it means."""
+
+    def known(figure: str) -> list[float]:
+        return [value for one in standings if math.isfinite(value := getattr(one, figure))]
+
+    def mean(figure: str) -> str:
+        return f"**{np.mean(known(figure)):.3f}**" if known(figure) else "–"
+
+    def median(figure: str) -> str:
+        return f"**{np.median(known(figure)):.2f}**" if known(figure) else "–"
+
+    return (
+        f"Programs share {mean('iou')} of attention with their heads (mean IoU); a twin that knows position "
+        f"only shares {mean('twin_iou')}. Off the resting places programs share {mean('off_sink')}. With its "
+        f"program the median head would write {median('output_error')} of its output differently (1: as far "
+        f"off as writing nothing); of what an edit changes in it the program foresees {median('foresight')}."
+    )
+
+
+def draw_table(found: Found, standings: dict[CardId, Standing]) -> tuple[CardId, str] | None:
+    """Heads and audits; which cell is picked: a card, and an audit if the column is one's."""
+    table = heads_by_audits(found, standings)
+    kept = st.pills(
+        "Only",
+        [r for r in reversed(RUNGS) if r in set(table.rung)],
+        selection_mode="multi",
+        key="audit-rungs",
+        format_func=lambda rung: f"{RUNG_MARKS[rung]} {rung}",
+        label_visibility="collapsed",
+    )
+    table = (table[table.rung.isin(kept)] if kept else table).sort_values(
+        ["place", "layer", "head"], ascending=[False, True, True], kind="stable"
+    )
+    audits = [name for name in (*FIGURE_OF, *AUDITS) if name in table.columns]
+    audits = list(dict.fromkeys(audits))
+    shown = table.assign(rung=[f"{RUNG_MARKS[rung]} {rung}" for rung in table.rung])
+    titles = {name: AUDITS[name].title.lower() if name in AUDITS else name for name in audits}
+    event = st.dataframe(
+        shown[["name", "rung", "iou", *audits]],
+        hide_index=True,
+        height=380,
+        on_select="rerun",
+        selection_mode="single-cell",
+        key=f"audit-table-{'-'.join(kept or [])}",
+        column_config={
+            "name": st.column_config.TextColumn("head", width=70, pinned=True),
+            "rung": st.column_config.TextColumn(width=175),
+            "iou": st.column_config.NumberColumn("IoU", format="%.2f", width=60),
+            **{name: _column(name, titles[name]) for name in audits},
+        },
+    )
+    st.caption("Click a column's name to sort, a cell to see what lies behind it.")
+    cells = event.selection.cells
+    if not cells:
+        return None
+    row, column = cells[0]
+    picked = table.iloc[int(row)]
+    card = HeadId(int(picked["layer"]), int(picked["head"])), str(picked["program_id"])
+    return card, column if column in audits else ""
+
+
+def _column(name: str, title: str) -> Any:
+    audit = AUDITS.get(name)
+    told = f"{FIGURE_OF.get(name, 'verdict')}. {audit.question}" if audit else ""
+    if name not in FIGURE_OF:
+        return st.column_config.TextColumn(title, help=told)
+    return st.column_config.NumberColumn(title, help=told, format="%+.2f" if name == "twin" else "%.2f")
+
+
+def draw_exports(model: ModelInfo, found: Found, standings: dict[CardId, Standing]) -> None:
+    """The table as CSV and the map of rungs as a picture."""
+    with st.container(horizontal=True):
+        st.download_button(
+            "All figures (CSV)",
+            lambda: as_csv(found, standings),
+            file_name=f"audits-{model.title}.csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Map of rungs (PNG)",
+            lambda: rung_picture(model, {head: one.rung for (head, _), one in standings.items()}),
+            file_name=f"audits-{model.title}.png",
+            icon=":material/download:",
+            on_click="ignore",
+            help="Layers from left to right, heads from top to bottom; dark blue explains, light blue fits, "
+            "orange is position only, grey untestable",
+        )
+
+
+def rung_picture(model: ModelInfo, rungs: dict[HeadId, RungName]) -> bytes:
+    """A PNG of the heads' rungs, layers from left to right."""
+    names = list(RUNG_COLOURS)
+    cells = np.full((model.heads, model.layers), names.index("not audited"), np.uint8)
+    for head, rung in rungs.items():
+        cells[head.head, head.layer] = names.index(rung)
+    pixels = np.kron(cells, np.ones((_CELL, _CELL), np.uint8))
+    pixels[::_CELL], pixels[:, ::_CELL] = len(names), len(names)
+    return palette_png(pixels, [*RUNG_COLOURS.values(), "#ffffff"])
+
+
+def draw_figures(found: Found, standings: dict[CardId, Standing], costs: dict[str, float]) -> None:
+    """Two figures against each other, a point a head, with their rank correlation."""
+    figures = all_figures(found)
+    if costs:
+        figures["cost alone, validation"] = pd.Series(costs)
+    names = [name for name in figures.columns if figures[name].nunique() > 2]
+    if len(names) < 2 or len(figures) < 3:
+        return
+    across, up, _ = st.columns([1, 1, 1.4])
+    x = across.selectbox("Across", names, names.index("IoU") if "IoU" in names else 0, key="audit-x")
+    y = up.selectbox(
+        "Up", names, names.index("output error") if "output error" in names else 1, key="audit-y"
+    )
+    rungs = {str(head): one.rung for (head, _), one in standings.items()}
+    points = pd.DataFrame(
+        {
+            "x": figures[x].astype(float),
+            "y": figures[y].astype(float),
+            "head": figures.index,
+            "rung": [rungs.get(name, "not audited") for name in figures.index],
+        }
+    ).dropna()
+    rank = points.x.rank().corr(points.y.rank())
+    chart = (
+        alt.Chart(points)
+        .mark_point(filled=True, size=55, opacity=0.85)
+        .encode(
+            x=alt.X("x:Q", title=x, scale=alt.Scale(zero=False)),
+            y=alt.Y("y:Q", title=y, scale=alt.Scale(zero=False)),
+            color=alt.Color(
+                "rung:N",
+                title="audits say",
+                scale=alt.Scale(domain=list(RUNG_COLOURS), range=list(RUNG_COLOURS.values())),
+            ),
+            tooltip=[
+                "head:N",
+                "rung:N",
+                alt.Tooltip("x:Q", title=x, format=".3f"),
+                alt.Tooltip("y:Q", title=y, format=".3f"),
+            ],
+        )
+        .properties(height=330)
+    )
+    st.altair_chart(chart, width="stretch")
+    st.caption(
+        f"A point is a head. Rank correlation over {len(points)} heads: {rank:+.2f}. Near 0, one figure does "
+        "not tell the other."
+    )
+
+
+def draw_sheet(
+    model: ModelInfo, card: CardId, findings: dict[str, StoredFinding], standing: Standing | None, opened: str
+) -> None:
+    """Everything that audits found of one head's program; the one that was picked is open."""
+    head, program = card
+    stored = state.owner().workspace.library.program(program)
+    source = stored.source if stored else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        rung = "not on the ladder" if standing is None else f"{RUNG_MARKS[standing.rung]} {standing.rung}"
+        st.subheader(f"{head} · {rung}", anchor=False, width="content")
+        place = {"layer": str(head.layer), "head": str(head.head), "program": program}
+        st.page_link(
+            "pages/heads.py",
+            label="Open the head",
+            icon=":material/center_focus_strong:",
+            query_params=place | in_address(),
+        )
+        st.download_button(
+            "Sheet to print (HTML)",
+            lambda: sheet(
+                model,
+                head,
+                source,
+                {name: one.finding for name, one in findings.items()},
+                standing,
+                datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            ),
+            file_name=f"audit-{head}.html",
+            icon=":material/print:",
+            on_click="ignore",
+        )
+    if standing is not None:
+        st.markdown(frame.as_text(standing.why))
+    code, audits = st.columns([1, 1.4], gap="medium")
+    code.code(source, language="python", wrap_lines=True)
+    with audits:
+        order = [name for name in AUDITS if name in findings] + [n for n in findings if n not in AUDITS]
+        for name in order:
+            audit, finding = AUDITS.get(name), findings[name].finding
+            title = frame.as_text(audit.title if audit else name)
+            with st.expander(f"**{title}** · {VERDICT_WORDS[finding.verdict]}", expanded=name == opened):
+                if audit:
+                    st.caption(frame.as_text(f"{audit.question} {audit.about}".strip()))
+                draw_finding(finding)
+                if audit and audit.sources:
+                    st.caption("After " + frame.as_text("; ".join(audit.sources)))

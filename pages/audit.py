@@ -1,0 +1,46 @@
+"""Audit: does each program explain its head, or only resemble it?"""
+
+import streamlit as st
+
+from core.types import CardId, HeadId
+from core.ui.audit import view
+from core.ui.parts import frame, state
+
+
+def asked(found: dict[CardId, object]) -> CardId | None:
+    """The card that the address names."""
+    try:
+        head = HeadId(int(st.query_params["layer"]), int(st.query_params["head"]))
+    except (KeyError, ValueError):
+        return None
+    return next((card for card in found if card[0] == head), None)
+
+
+frame.through_app()
+model = frame.model_or_stop("Audit")
+st.title("Audit · does the program explain the head, or only resemble it?", anchor=False)
+stored = view.best_found(model)
+standings = {card: one for card, one in state.standings(model).items() if card in stored}
+view.draw_start(model, len(standings))
+if not stored:
+    st.info(
+        "Nothing has been audited yet. An audit compares each head's best program with a twin that "
+        "knows position only, looks off the resting places, at what the head writes, at what happens "
+        "when a word is changed, and promises what 9 of 10 fresh passages reach. The demo's 270 heads"
+        " take about two minutes.",
+        icon=":material/fact_check:",
+    )
+    st.stop()
+view.draw_ladder(model, list(standings.values()))
+found = {card: {name: one.finding for name, one in findings.items()} for card, findings in stored.items()}
+picked = view.draw_table(found, standings)
+view.draw_exports(model, found, standings)
+card, opened = picked or (asked(stored), "")
+if card is not None:
+    st.query_params.update(layer=str(card[0].layer), head=str(card[0].head))
+    view.draw_sheet(model, card, stored[card], standings.get(card), opened)
+st.subheader("Does one figure tell the other?", anchor=False)
+costs = state.owner().workspace.hybrids.costs(model.id)
+view.draw_figures(
+    found, standings, {str(head): cost for (head, name), cost in costs.items() if (head, name) in found}
+)

@@ -1,0 +1,186 @@
+"""The first audits on tiny models of which the truth is known."""
+
+import numpy as np
+import pytest
+import torch
+
+from core.audit import AUDITS, Finding, ProgramSubject, Standing, standings
+from core.audit.recording import projections, recording
+from core.audit.shared import Shared
+from core.features import annotate
+from core.language import parse
+from core.models.pretrained import LoadedModel, load
+from core.types import HeadId, Split
+from tests import tiny
+from tests.conftest import TinyLoaded, TinyModel
+from tests.planted_heads import planted
+from tests.pure.audit.test_audits import FAILS, FIRST, UNIFORM, Quiet, splits_of
+
+HEAD = HeadId(1, 2)
+RULES = """def attend(q, k):
+    weight = 1.0
+    if k.is_punct:
+        weight += 5.0
+    if k.lower == q.lower and k.index < q.index:
+        weight += 9.0
+    return weight
+"""
+FIRST_FIVE = ("twin", "off-sink", "written", "foresight", "promise")
+
+
+def audited(loaded: LoadedModel, source: str, head: HeadId = HEAD, count: int = 24) -> dict[str, Finding]:
+    subject = ProgramSubject(loaded.info, head, parse(source), splits_of(loaded, count), lambda: loaded)
+    return {name: AUDITS[name].run(subject, AUDITS[name].limits(), Quiet()) for name in FIRST_FIVE}
+
+
+def standing(found: dict[str, Finding]) -> Standing:
+    return standings({"only": found})["only"]
+
+
+def test_a_head_that_is_the_program_is_explained(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with planted(loaded, HEAD, RULES):
+        found = audited(loaded, RULES)
+    assert found["twin"].figure("IoU").value == pytest.approx(1, abs=1e-4)
+    assert found["off-sink"].figure("off-sink IoU").value == pytest.approx(1, abs=1e-3)
+    assert found["written"].figure("output error").value == pytest.approx(0, abs=1e-6)
+    assert found["foresight"].figure("foresight").value == pytest.approx(1, abs=1e-4)
+    assert found["twin"].figure("estimated cost").value == pytest.approx(0, abs=1e-6)
+    assert all(found[name].verdict == "passes" for name in FIRST_FIVE)
+    assert standing(found).rung == "explains"
+    assert "foresight 1.00" in standing(found).why
+
+
+LOOKS = """def attend(q, k):
+    return look("L0H1", q, k) + 0.01
+"""
+
+
+def test_a_program_that_looks_reads_the_heads_own_attention_after_each_edit(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    splits, program = splits_of(loaded, 24), parse(LOOKS)
+    shared = Shared(loaded.info, {HEAD: program, HeadId(0, 1): program}, splits, lambda: loaded)
+    assert shared.passages.iou[shared.row(HeadId(0, 1))].min() > 0.8  # itself, but for what is added
+    edits = shared.edits(2)
+    assert not edits.failed.any()
+    row = shared.row(HeadId(0, 1))
+    assert edits.apart[row].sum() / edits.total[row].sum() < 0.1
+
+
+def test_a_head_that_knows_only_position_is_position_only(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with planted(loaded, HEAD, FIRST):
+        found = audited(loaded, FIRST)
+    assert found["twin"].figure("IoU of the twin").value == pytest.approx(1, abs=1e-5)
+    assert found["twin"].verdict == "fails"
+    assert found["foresight"].verdict == "cannot tell"
+    assert "hardly reacts" in found["foresight"].note
+    assert standing(found).rung == "position only"
+
+
+def test_a_program_that_never_moves_does_not_foresee(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with planted(loaded, HEAD, RULES):
+        found = audited(loaded, UNIFORM)
+    assert found["foresight"].verdict == "fails"
+    assert found["foresight"].figure("foresight").value == 0
+    assert len(found["foresight"].shaded) == 2
+
+
+def test_of_a_head_that_writes_nothing_nothing_can_be_said(tiny_model: TinyModel) -> None:
+    loaded = load(str(tiny_model("llama")), device="cpu")  # of its own, since it is changed
+    values = loaded.model.model.layers[HEAD.layer].self_attn.v_proj
+    with torch.no_grad():
+        values.weight[8:] = 0  # the second of two groups: heads 2 and 3
+    found = audited(loaded, UNIFORM)
+    assert found["written"].verdict == "cannot tell"
+    assert "writes nothing" in found["written"].note
+    assert standing(found).rung == "untestable"
+
+
+def test_weights_that_are_no_numbers_are_told_not_scored(tiny_model: TinyModel) -> None:
+    loaded = load(str(tiny_model("gpt2")), device="cpu")
+    splits = splits_of(loaded, 24)
+    with torch.no_grad():
+        loaded.model.transformer.h[1].attn.c_attn.weight[:] = float("nan")
+    subject = ProgramSubject(loaded.info, HEAD, parse(UNIFORM), splits, lambda: loaded)
+    found = {name: AUDITS[name].run(subject, AUDITS[name].limits(), Quiet()) for name in FIRST_FIVE}
+    assert {finding.verdict for finding in found.values()} == {"cannot tell"}
+    assert standing(found).rung == "untestable"
+
+
+def test_passages_on_which_a_program_fails_are_counted_and_shown(tiny_loaded: TinyLoaded) -> None:
+    found = audited(tiny_loaded("gpt2"), FAILS)
+    for name in FIRST_FIVE:
+        assert "The program fails on" in found[name].note, name
+
+
+def test_too_few_passages_decide_nothing(tiny_loaded: TinyLoaded) -> None:
+    found = audited(tiny_loaded("gpt2"), UNIFORM, count=8)
+    assert found["twin"].verdict == "cannot tell"
+    assert "4 passages are too few to decide" in found["twin"].note
+    assert found["twin"].figure("IoU").value > 0
+    assert standing(found).rung == "untestable"
+
+
+@pytest.mark.parametrize("architecture", ["bert", "gemma2", "gpt_oss"])
+def test_encoders_and_peculiar_attention_are_audited(architecture: str, tiny_loaded: TinyLoaded) -> None:
+    found = audited(tiny_loaded(architecture), UNIFORM, HeadId(0, 1))
+    for name, figure in (("twin", "estimated cost"), ("written", "output error"), ("foresight", "foresight")):
+        assert np.isfinite(found[name].figure(figure).value), (name, found[name].note)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "bert"])
+def test_what_heads_write_adds_up_to_what_the_layer_writes(
+    architecture: str, tiny_loaded: TinyLoaded
+) -> None:
+    loaded = tiny_loaded(architecture)
+    features = annotate(tiny.short_passages(4)[:1], loaded.tokenizer, loaded.embeddings())
+    written: list[torch.Tensor] = []
+    layer = {"gpt2": "h.1.attn.c_proj", "llama": "layers.1.self_attn.o_proj"}.get(
+        architecture, "encoder.layer.1.attention.output.dense"
+    )
+    module = loaded.model.base_model.get_submodule(layer)
+    hook = module.register_forward_hook(lambda m, inputs, output: written.append(output))
+    with recording(loaded) as recorder:
+        recorder.forward(features, [0])
+    hook.remove()
+    weight = module.weight.T if isinstance(module, torch.nn.Linear) else module.weight
+    parts = weight.reshape(tiny.HEADS, -1, weight.shape[-1])
+    z = recorder.values[1] @ parts
+    outputs = recorder.attention[1] @ z
+    assert torch.allclose(
+        outputs.sum(1) + module.bias if module.bias is not None else outputs.sum(1), written[0], atol=1e-4
+    )
+    small = recorder.values[1] @ projections(loaded, features)[1].transpose(1, 2)
+    assert torch.allclose((recorder.attention[1] @ small).norm(dim=-1), outputs.norm(dim=-1), atol=1e-4)
+
+
+def test_estimated_costs_are_those_that_replacing_heads_has(tiny_loaded: TinyLoaded) -> None:
+    from core.hybrid import ProgramPatterns
+    from core.hybrid.costs import measured_costs
+
+    loaded = tiny_loaded("gpt2")
+    splits = splits_of(loaded, 24)
+    programs = dict.fromkeys(loaded.info.head_ids(), parse(UNIFORM))
+    shared = Shared(loaded.info, programs, splits, lambda: loaded)
+    features = splits[Split.TEST].features
+    source = ProgramPatterns(programs, True, loaded.device)
+    measured = measured_costs(loaded, source, features, range(len(features)))
+    estimated = shared.passages.cost.sum(1)
+    order = [measured.heads.index(head) for head in shared.heads]
+    truth = measured.kl.sum(0)[order]
+    assert np.corrcoef(np.log(estimated), np.log(truth))[0, 1] > 0.8
+
+
+def test_memory_holds_numbers_of_passages_not_their_maps(
+    tiny_loaded: TinyLoaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = tiny_loaded("llama")
+    splits = splits_of(loaded, 24)
+    programs = dict.fromkeys(loaded.info.head_ids(), parse(RULES))
+    whole = Shared(loaded.info, programs, splits, lambda: loaded).passages
+    monkeypatch.setattr("core.audit.shared._BATCH_TOKENS", 1)  # a passage at a time
+    single = Shared(loaded.info, programs, splits, lambda: loaded).passages
+    for name in ("iou", "twin_off_sink", "apart", "written", "size"):
+        assert getattr(whole, name) == pytest.approx(getattr(single, name), rel=1e-3, abs=1e-5), name

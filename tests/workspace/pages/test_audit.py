@@ -1,0 +1,78 @@
+"""The Audit page: the ladder, the table, one head's sheet, and what can be taken away."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from core.audit import Figure, Finding, Shaded, Standing
+from core.sharing.sheet import sheet
+from core.types import Estimate, HeadId, ModelInfo
+from core.ui.audit.table import all_figures, as_csv, heads_by_audits
+from core.ui.audit.view import rung_picture
+from tests.workspace.pages.test_pages import OpenApp, go, open_app, text_of
+from tests.workspace.review.test_doubt import keep_findings
+
+__all__ = ["open_app"]
+MODEL = ModelInfo("m-1", "m", "llama", 2, 2, True, 10, 64)
+CARD = (HeadId(1, 0), "abc")
+FOUND = {
+    CARD: {
+        "written": Finding(
+            "fails", "It <b>writes</b> elsewhere.", (Figure("output error", Estimate(0.8, 0.7, 0.9)),),
+            shaded=(Shaded(("<i>", " a"), (0.0, 1.0)),),
+        ),
+        "coverage": Finding("passes"),
+    }
+}  # fmt: skip
+STANDINGS = {CARD: Standing("position only", "IoU 0.96, but output error 0.80", ("written",), 0.96)}
+
+
+def test_before_an_audit_the_page_says_what_one_is(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "audit")
+    assert not app.exception
+    assert "Nothing has been audited yet" in text_of(app)
+    assert "Audit all heads" in [button.label for button in app.button]
+
+
+def test_the_ladder_and_the_sheet_of_the_head_in_the_address(open_app: OpenApp, workspace_copy: Path) -> None:
+    cards = keep_findings(workspace_copy)
+    app = open_app(workspace_copy)
+    app.query_params["layer"], app.query_params["head"] = "0", "0"
+    app = go(app, "audit")
+    assert not app.exception
+    counts = {metric.label: metric.value for metric in app.metric}
+    assert counts["● explains"] == "1"
+    assert counts["◔ position only"] == str(len(cards) - 1)
+    assert "IoU 0.70, twin 0.50" in text_of(app).replace("\\", "")
+
+
+def test_the_table_has_a_row_a_head_and_a_column_an_audit() -> None:
+    (row,) = heads_by_audits(FOUND, STANDINGS).to_dict("records")
+    assert (row["name"], row["rung"], row["written"], row["coverage"]) == (
+        "L1H0",
+        "position only",
+        0.8,
+        "passes",
+    )
+    assert all_figures(FOUND).loc["L1H0", "output error"] == 0.8
+    lines = as_csv(FOUND, STANDINGS).splitlines()
+    assert lines[1] == "L1H0,abc,position only,written,fails,output error,0.8,0.7,0.9"
+
+
+def test_a_sheet_is_whole_and_escaped() -> None:
+    page = sheet(
+        MODEL, CARD[0], "def attend(q, k):\n    return k.index < 3\n", FOUND[CARD], STANDINGS[CARD], ("now")
+    )
+    assert "k.index &lt; 3" in page
+    assert "It &lt;b&gt;writes&lt;/b&gt; elsewhere." in page
+    assert "<b>position only</b> · IoU 0.96" in page
+    assert "Attention is Not Only a Weight" in page  # a work it follows
+    assert "<i>" not in page
+
+
+def test_the_picture_has_a_square_for_each_head() -> None:
+    picture = rung_picture(MODEL, {HeadId(1, 0): "explains"})
+    assert picture.startswith(b"\x89PNG")
+    assert struct.unpack(">II", picture[16:24]) == (28, 28)
+    assert np.frombuffer(picture, np.uint8).size < 400

@@ -1,0 +1,102 @@
+"""Accepting a program that an audit fails asks once, and says which; pages show where programs stand."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.audit import Figure, Finding, Standing
+from core.review import Desk, Pile, View
+from core.store import Workspace
+from core.store.findings import StoredFinding, add_finding
+from core.types import Action, CardId, Estimate, Split
+from core.ui.parts import state
+from core.ui.review.desk import OpenRecords
+from tests.workspace.pages.test_pages import OpenApp, close_app, go, open_app, text_of
+from tests.workspace.review.test_desk import on_screen, words
+
+__all__ = ["open_app"]
+STANDING = Standing("position only", "IoU 0.96, but output error 0.88", ("written",))
+
+
+@pytest.fixture
+def desk(workspace_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A desk at which every card is position only."""
+    monkeypatch.setenv("HEADSCRIPT_WORKSPACE", str(workspace_copy))
+    model = state.models()[0]
+    yield Desk(model, OpenRecords(model), "ada", View(pile=Pile.ALL), lambda card: STANDING)
+    close_app()
+
+
+def test_accepting_what_an_audit_fails_asks_once(desk: Desk) -> None:
+    card = on_screen(desk)
+    ticket = desk.ticket
+    desk.decide(Action.ACCEPT, "")
+    assert words(desk) == {}
+    assert "Audited as position only: IoU 0.96" in desk.notice
+    assert "It fails written." in desk.notice
+    assert desk.ticket != ticket  # so that a held or repeated key is not taken for the answer
+    assert on_screen(desk) == card
+    desk.decide(Action.ACCEPT, "")
+    assert words(desk) == {card.program.id: Action.ACCEPT}
+
+
+def test_rejecting_it_asks_nothing_and_blind_mode_hides_the_numbers(desk: Desk) -> None:
+    card = on_screen(desk)
+    desk.change(replace(desk.view, is_blind=True))
+    desk.decide(Action.ACCEPT, "")
+    assert "0.96" not in desk.notice
+    assert "position only" in desk.notice
+    desk.decide(Action.REJECT, "")
+    assert words(desk) == {card.program.id: Action.REJECT}
+
+
+def test_those_that_a_decision_on_all_would_accept_are_counted(desk: Desk) -> None:
+    assert desk.doubtful() == len(desk.queue())
+
+
+CLEAR, UNCLEAR = Estimate(0.2, 0.18, 0.22), Estimate(0.0, -0.1, 0.1)
+
+
+def keep_findings(folder: Path) -> list[CardId]:
+    """Findings on every head's best program: the first explains, the others are position only."""
+    workspace = Workspace.open(folder)
+    model = workspace.models.all()[0].id
+    cards = [(b.score.head, b.program.id) for b in workspace.library.best(model, Split.VALIDATION)]
+    with workspace.database.transaction() as cursor:
+        for at, card in enumerate(cards):
+            beyond = CLEAR if at == 0 else UNCLEAR
+            found = {
+                "twin": (Figure("IoU", Estimate(0.7)), Figure("IoU of the twin", Estimate(0.5)),
+                         Figure("IoU beyond the twin", beyond)),
+                "written": (Figure("output error", Estimate(0.3)),
+                            Figure("output error below the twin's", CLEAR)),
+                "foresight": (Figure("foresight", CLEAR),),
+            }  # fmt: skip
+            for name, figures in found.items():
+                finding = Finding("passes", "so it is", figures)
+                add_finding(cursor, model, StoredFinding(name, card, {}, 1.0, finding))
+    workspace.close()
+    return cards
+
+
+def test_pages_say_where_programs_stand(open_app: OpenApp, workspace_copy: Path) -> None:
+    cards = keep_findings(workspace_copy)
+    overview = go(open_app(workspace_copy), "overview")
+    assert not overview.exception
+    assert ("Explained", "1") in [(m.label, m.value) for m in overview.metric]
+    overview.segmented_control(key="colour").set_value("Audits").run()
+    overview.multiselect(key="rungs").set_value(["explains"]).run()
+    assert not overview.exception
+    heads = go(overview, "heads")
+    assert "explains" in text_of(heads)
+    library = go(heads, "library")
+    assert not library.exception
+    assert any("● explains" in cell for cell in library.dataframe[0].value["audited"])
+    review = go(library, "review")
+    assert not review.exception
+    assert any("over its twin" in html.value for html in review.get("html")) or "position only" in text_of(
+        review
+    )
+    assert len(cards) > 1
