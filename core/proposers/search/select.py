@@ -21,7 +21,6 @@ from core.types import HeadId
 _PER_ROUND = 2  # rules added between two refits
 _SCREEN_EVERY = 2  # rounds; between, the best of the last screening are ranked again
 _SURPLUS = 6  # rules added beyond the most, to be pruned again
-_BEFORE_TABLES = 4  # rules that a head has before tables are looked at
 _TABLES = 3  # added to the rules, to be pruned with them
 _STEPS = 8  # of a refit after adding
 _PRUNE_STEPS = 5  # of a refit after dropping
@@ -141,6 +140,8 @@ def select(
     """
     fits = empty_fits(screen.values, screen.layout.targets(maps))
     _grow(screen, fits, limits, owners)
+    if limits.tables:
+        _tabulate(screen, fits)
     held_out = fits_of(validation, validation.layout.targets(maps), fits)
     _prune(screen.layout, fits, validation.layout, held_out, limits)
     with_rules = [at for at, fit in enumerate(fits) if fit.rules]
@@ -164,9 +165,6 @@ def _ordered(fit: RuleFit, worth: list[float]) -> Chosen:
 def _grow(screen: Screen, fits: list[RuleFit], limits: SearchLimits, owners: Sequence[HeadId]) -> None:
     """Add rules to every fit until it has a few too many or gains no more, even from faint tokens."""
     most = limits.rules + _SURPLUS
-    if limits.tables:
-        _grow_while_it_pays(screen, fits, _BEFORE_TABLES, owners, faint=False)
-        _tabulate(screen, fits)
     _grow_while_it_pays(screen, fits, most, owners, faint=False)
     stalls = [at for at, fit in enumerate(fits) if 0 < len(fit.rules) < most]
     stalled = [fits[at] for at in stalls]

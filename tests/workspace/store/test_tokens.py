@@ -91,7 +91,7 @@ def test_an_attribute_added_later_stands_in_an_old_workspace_and_ends_no_search(
     attribute("vowels", "number", "number of vowels", default=2.0)(lambda token: len(token.bare))
     found = tokens.read()
     assert {token.values["vowels"] for token in found.tokens(0)} == {2.0}
-    phrases = {part.source: part.phrase for part in grammar_of(found, is_causal=True).tokens}
+    phrases = {part.of("{t}"): part.phrase for part in grammar_of(found, is_causal=True).tokens}
     assert phrases["{t}.vowels < 4"] == "tokens whose vowels is below 4"
 
 
