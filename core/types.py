@@ -310,6 +310,8 @@ class Card:
     baselines: Mapping[Split, float]  # IoU of the head's best baseline
     failures: int  # sentences of all splits on which the program failed
     cost: float | None  # nats of KL per token of replacing this head alone; None where it was not estimated
+    looks: int = 0  # other heads that it looks at; `fits` are then given what those do
+    resolved: Mapping[Split, Estimate] = field(default_factory=dict)  # mean IoU with their programs instead
 
     @property
     def id(self) -> CardId:
@@ -319,6 +321,12 @@ class Card:
     def iou(self, split: Split) -> float:
         """Mean IoU on a split; 0 where it was not scored."""
         return self.fits[split].value if split in self.fits else 0.0
+
+    def resolved_iou(self, split: Split) -> float:
+        """Mean IoU without the model: its own where it looks at no head, nan where it is not known."""
+        if not self.looks:
+            return self.iou(split)
+        return self.resolved[split].value if split in self.resolved else math.nan
 
     def lift(self, split: Split) -> float:
         """IoU beyond the head's best baseline."""

@@ -9,7 +9,7 @@ from core.errors import ProgramError
 from core.language import parse
 from core.language.export import export
 from core.sharing.standalone import best_sources, looked_at
-from core.types import HeadId, ModelInfo, Sentence, Split
+from core.types import HeadId, ModelInfo, Program, Sentence, Split
 from core.ui.heads import address, controls, evidence, notices, passages, steps, why
 from core.ui.heads.passages import OWN, Passage
 from core.ui.parts import frame, state
@@ -68,11 +68,21 @@ def draw_title(model: ModelInfo, head: HeadId, row: pd.Series) -> None:
     audited = ""
     if standing is not None:
         audited = f"  \n{RUNG_MARKS[standing.rung]} **{standing.rung}** · {frame.as_text(standing.why)}"
+    resolved = _resolved(model, head, row)
     words.markdown(
         f"**IoU test {row.test:.3f}**{interval.replace('[', '&#91;')} · val {row.validation:.3f} · "
-        f"train {row.train:.3f} · **lift {row.lift:+.3f}**{distance}{failed}  \n{frame.as_text(row.summary)}"
-        f"{audited}"
+        f"train {row.train:.3f} · **lift {row.lift:+.3f}**{resolved}{distance}{failed}  \n"
+        f"{frame.as_text(row.summary)}{audited}"
     )
+
+
+def _resolved(model: ModelInfo, head: HeadId, row: pd.Series) -> str:
+    """The other figure of a program that looks at heads, which the first ones are given."""
+    library = state.owner().workspace.library
+    if not library.looks(Program(str(row.program_id), row.source)):
+        return ""
+    found = library.resolved_card(model.id, (head, str(row.program_id))).get(Split.TEST)
+    return f" · **resolved {'–' if found is None else f'{found.value:.3f}'}**"
 
 
 def choose_sentences(sentences: list[Sentence]) -> tuple[list[Sentence], str]:

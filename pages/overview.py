@@ -88,14 +88,15 @@ def heads_table(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> pd.D
 
 
 def draw_map(model: ModelInfo, heads: pd.DataFrame, decided: Decided, live: bool = False) -> None:
-    columns = ["layer", "head", "name", "iou", "lift", "category", "verdict", "mark", "summary"]
+    columns = ["layer", "head", "name", "iou", "resolved", "lift", "category", "verdict", "mark", "summary"]
     table = heads_table(model, heads, decided)[[*columns, "rung", "over_twin"]]
+    is_resolved = bool(heads.looks.any())
     is_audited = bool((table.rung != "not audited").any())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         audits = ["Over the twin", "Audits"] if is_audited else []
         colour = st.segmented_control(
             "Colour by",
-            ["IoU", "Lift", *audits, "Category", "Verdict"],
+            ["IoU", *(["Resolved"] if is_resolved else []), "Lift", *audits, "Category", "Verdict"],
             default="IoU",
             key="colour",
             required=True,
@@ -135,8 +136,21 @@ def draw_funnel(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> None
         column.metric(label, count, help=_HELP.get(label))
         share = count / counts["Heads"]
         column.html(_BAR.format(share=f"{share:.1%}", title=f"{share:.0%} of all heads"))
-    columns[-1].metric("Mean IoU, test", f"{heads.iou.mean():.3f}", help="Of each head's best program")
+    columns[-1].metric("Mean IoU, test", f"{heads.iou.mean():.3f}", help=_mean_help(heads))
     draw_next_step(reached.proposed - reached.decided, reached.accepted, len(hybrids))
+
+
+def _mean_help(heads: pd.DataFrame) -> str:
+    """What the mean is of, and the other figure where programs look."""
+    if not heads.looks.any():
+        return "Of each head's best program"
+    known = heads.resolved.notna().all()
+    resolved = f"**{heads.resolved.mean():.3f}**" if known else "not known yet"
+    looking = int((heads.looks > 0).sum())
+    return (
+        f"Of each head's best program, given what the heads do that {looking} of them look at. "
+        f"Resolved, with those heads' own programs instead: {resolved}"
+    )
 
 
 def draw_next_step(undecided: int, accepted: int, hybrids: int) -> None:

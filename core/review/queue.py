@@ -5,6 +5,7 @@ Only figures of the validation split order and filter cards; the test split is s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -27,6 +28,7 @@ class QueueOrder(StrEnum):
     """What comes first."""
 
     LIFT = "highest lift first"
+    RESOLVED = "highest resolved IoU first"
     UNCERTAIN = "most uncertain first"
     CHEAP = "cheapest to replace first"
     CATEGORY = "by category"
@@ -124,6 +126,12 @@ def _spread(card: Card) -> float:
     return fit.high - fit.low if fit is not None else 0.0
 
 
+def _unresolved(card: Card) -> float:
+    """Rises as the resolved IoU falls; what is not known comes last."""
+    reached = card.resolved_iou(Split.VALIDATION)
+    return 1.0 if math.isnan(reached) else -reached
+
+
 def _price(card: Card) -> tuple[bool, float]:
     """Estimated cost where there is one; else the better a program fits, the less it should cost."""
     return card.cost is None, -card.iou(Split.VALIDATION) if card.cost is None else card.cost
@@ -131,6 +139,7 @@ def _price(card: Card) -> tuple[bool, float]:
 
 _KEYS = {
     QueueOrder.LIFT: lambda card: (-card.lift(Split.VALIDATION), card.head),
+    QueueOrder.RESOLVED: lambda card: (_unresolved(card), card.head),
     QueueOrder.UNCERTAIN: lambda card: (-_spread(card), card.head),
     QueueOrder.CHEAP: lambda card: (*_price(card), card.head),
     QueueOrder.CATEGORY: lambda card: (card.category, -card.lift(Split.VALIDATION), card.head),

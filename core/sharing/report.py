@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.audit import Standing
-from core.display import CIVIDIS, between
+from core.display import CIVIDIS, between, counted
 from core.maps import pack, unpack
 from core.scoring import Evidence, Example
 from core.sharing.png import indexed_png
@@ -91,10 +92,19 @@ def _entry(entry: Entry, is_causal: bool, palette: bytes) -> str:
     maps = "".join(_example(example, is_causal, palette) for example in entry.evidence.examples)
     return (
         f'<h2 id="{_anchor(card)}">{card.head} · {_text(card.summary)}</h2>'
-        f'<p class="small">IoU {fits} · lift {card.lift(Split.TEST):+.3f}<br>'
+        f'<p class="small">IoU {fits}{_resolved(card)} · lift {card.lift(Split.TEST):+.3f}<br>'
         f"{_text(' · '.join([*marks, who]))}<br>{_text(audited)}</p>"
         f"<pre><code>{_text(card.program.source)}</code></pre>{maps}"
     )
+
+
+def _resolved(card: Card) -> str:
+    """The figure without the heads it looks at, which the others are given."""
+    if not card.looks:
+        return ""
+    reached = card.resolved_iou(Split.TEST)
+    looks = f"given {counted(card.looks, 'head')} it looks at"
+    return f" {looks}, resolved {'–' if math.isnan(reached) else f'{reached:.3f}'} on test"
 
 
 def _anchor(card: Card) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from core.store.database import Database
+from core.store.library import Library
 from core.types import Card, CardId, Estimate, HeadFit, HeadId, Program, Split
 
 # Programs on heads, given as three lists of equal length, with their figures on every split; costs are of
@@ -45,8 +47,9 @@ ORDER BY layer, head
 class CardTable:
     """Heads and programs as review cards."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, library: Library) -> None:
         self._database = database
+        self._library = library
 
     def candidates(self, model: str, head: HeadId, count: int) -> list[str]:
         """The programs that fit a head best on validation and those a person wrote for it, best first.
@@ -105,7 +108,13 @@ class CardTable:
                 "last": max(heads).layer,
             },
         )
-        return [_card(row) for row in rows]
+        return [self._with_looks(model, _card(row)) for row in rows]
+
+    def _with_looks(self, model: str, card: Card) -> Card:
+        looks = self._library.looks(card.program)
+        if not looks:
+            return card
+        return replace(card, looks=len(looks), resolved=self._library.resolved_card(model, card.id))
 
 
 def _card(row: tuple[Any, ...]) -> Card:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from core.language import Description, ParsedProgram, describe, parse
 from core.store.database import Database
-from core.store.resolved import ResolvedTable
+from core.store.resolved import Reached, ResolvedTable
 from core.store.scores import add_scores
 from core.types import BestProgram, CardId, Estimate, HeadId, Program, Score, Split
 
@@ -43,6 +43,7 @@ class Library:
         self._best: dict[tuple[str, Split], tuple[int, pd.DataFrame]] = {}
         self._best_ids: dict[str, tuple[int, list[CardId]]] = {}
         self._resolved = ResolvedTable(database)
+        self._reached: dict[str, tuple[int, dict[Reached, Estimate]]] = {}
 
     def program(self, program: str) -> Program | None:
         """The program with this id."""
@@ -94,8 +95,24 @@ class Library:
 
         A score that was reached with other programs than are the best now is not known.
         """
-        found = self._resolved.current(model, self.parsed_best(model))
+        revision = self.revision()
+        known = self._reached.get(model)
+        if known is None or known[0] != revision:
+            known = revision, self._resolved.current(model, self.parsed_best(model))
+            self._reached[model] = known
+        found = known[1]
         return {head: reached for (head, part), reached in found.items() if part == split}
+
+    def resolved_card(self, model: str, card: CardId) -> dict[Split, Estimate]:
+        """The same of one program on a head by split; empty where it is not the head's best."""
+        if card not in self.best_programs(model):
+            return {}
+        found = {split: self.resolved(model, split) for split in Split}
+        return {split: reached[card[0]] for split, reached in found.items() if card[0] in reached}
+
+    def looks(self, program: Program) -> frozenset[HeadId]:
+        """The heads that a program looks at."""
+        return _read(program.source)[0].looks
 
     def unresolved(self, model: str) -> list[HeadId]:
         """The heads whose best program looks at others, and has no resolved score that still holds."""

@@ -11,7 +11,7 @@ from core.scoring import chains
 from core.store.database import Database
 from core.types import Estimate, HeadId, Score, Split
 
-Key = tuple[HeadId, Split]
+Reached = tuple[HeadId, Split]
 
 
 def add_resolved(
@@ -35,7 +35,7 @@ class ResolvedTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def current(self, model: str, best: Mapping[HeadId, ParsedProgram]) -> dict[Key, Estimate]:
+    def current(self, model: str, best: Mapping[HeadId, ParsedProgram]) -> dict[Reached, Estimate]:
         """Those that were reached with the programs that are the heads' best now."""
         names = chains(best)
         rows = self._database.rows(

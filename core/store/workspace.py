@@ -30,7 +30,7 @@ class Workspace:
         self.database = database
         self.models = ModelTable(database)
         self.library = Library(database)
-        self.cards = CardTable(database)
+        self.cards = CardTable(database, self.library)
         self.verdicts = VerdictLog(database, self.library)
         self.catalogue = Catalogue(database)
         self.verdict_rows = VerdictRows(database)

@@ -25,7 +25,7 @@ SELECTION = "head"
 def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> alt.TopLevelMixin:
     """Every head as a cell, layers from left to right; a click selects it under the name `head`.
 
-    `heads` has columns layer, head, name, iou, lift, category, verdict, summary, rung and over_twin.
+    `heads` has columns layer, head, name, iou, resolved, lift, category, verdict, summary, rung and over_twin.
     """
     audited = [
         alt.Tooltip("rung:N", title="audits say"),
@@ -48,6 +48,7 @@ def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> a
             tooltip=[
                 alt.Tooltip("name:N", title="head"),
                 alt.Tooltip("iou:Q", title="IoU, test", format=".2f"),
+                alt.Tooltip("resolved:Q", title="resolved", format=".2f"),
                 alt.Tooltip("lift:Q", title="lift", format="+.2f"),
                 *audited,
                 alt.Tooltip("category:N"),
@@ -72,6 +73,8 @@ def on_light_cells(heads: pd.DataFrame, colour: str) -> np.ndarray:
     match colour:
         case "IoU":
             colours = between(CIVIDIS, heads.iou.to_numpy())
+        case "Resolved":
+            colours = between(CIVIDIS, heads.resolved.fillna(0).to_numpy())
         case "Lift":
             colours = between(PUOR, heads.lift.to_numpy() + 0.5)
         case "Over the twin":
@@ -91,6 +94,9 @@ def _rgb(colours: pd.Series) -> np.ndarray:
 
 _COLOURS = {
     "IoU": alt.Color("iou:Q", title="IoU, test", scale=alt.Scale(domain=[0, 1], range=list(CIVIDIS))),
+    "Resolved": alt.Color(
+        "resolved:Q", title="resolved IoU, test", scale=alt.Scale(domain=[0, 1], range=list(CIVIDIS))
+    ),
     "Lift": alt.Color(
         "lift:Q", title="lift", scale=alt.Scale(domain=[-0.5, 0.5], range=list(PUOR), clamp=True)
     ),

@@ -7,7 +7,7 @@ import math
 
 import streamlit as st
 
-from core.display import RUNG_MARKS
+from core.display import RUNG_MARKS, counted
 from core.errors import HeadscriptError
 from core.review import DECISIONS, Desk
 from core.scoring import FITS, Evidence, Example, histogram
@@ -19,6 +19,10 @@ from core.ui.review.editor import drafts, draw_editor
 from core.ui.review.shelf import evidence_shelf, examiner
 
 _SHORT = {Split.TEST: "test", Split.VALIDATION: "val", Split.TRAIN: "train"}
+_RESOLVED = (
+    "The other figures are given what the heads do that it looks at; here those heads are replaced by their "
+    "own best programs. – where that was not scored since a program changed"
+)
 _OTHERS = 8  # heads named that the program fits too
 
 STYLE = """
@@ -79,6 +83,10 @@ def _figures(desk: Desk, card: Card, hidden: bool) -> str:
         fit = card.fits.get(split)
         shown = "–" if fit is None else f"{fit.value:.2f}</b> <small>[{fit.low:.2f}, {fit.high:.2f}]</small>"
         parts.append(f"<span><small>IoU {_SHORT[split]}</small> <b>{shown}</span>")
+    if card.looks:
+        known = card.resolved_iou(Split.TEST)
+        shown = "–" if math.isnan(known) else f"{known:.2f}"
+        parts.append(f'<span title="{_RESOLVED}"><small>resolved, test</small> <b>{shown}</b></span>')
     parts.append(f"<span><small>lift, test</small> <b>{card.lift(Split.TEST):+.2f}</b></span>")
     if (standing := desk.standing_of(card.id)) is not None:
         over = card.iou(Split.TEST) - standing.twin_iou
@@ -97,7 +105,13 @@ def _figures(desk: Desk, card: Card, hidden: bool) -> str:
 
 def _line(desk: Desk, card: Card, word: Verdict | None) -> str:
     """The plain-English line and what kind of program it is, as HTML."""
-    marks = [card.category, *(["lookahead"] if card.lookahead else []), f"{card.origin}, {card.nodes} nodes"]
+    looks = [f"looks at {counted(card.looks, 'head')}"] if card.looks else []
+    marks = [
+        card.category,
+        *looks,
+        *(["lookahead"] if card.lookahead else []),
+        f"{card.origin}, {card.nodes} nodes",
+    ]
     if card.parent is not None:
         marks.append(f"edited from {card.parent[:6]}")
     others = [name for name in desk.opinions.of.get(card.id, {}) if name != desk.reviewer]
