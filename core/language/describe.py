@@ -1,6 +1,10 @@
 """What a program is about, read off its text alone.
 
-The category is the first of these that applies:
+A program's category is that of its first statement that does more than rest on the first token or follow other
+heads: programs of the search begin with the line that is worth most. Of a statement, as of a program without any
+such, it is the first of these that applies:
+
+    other heads   looks at another head
 
     coreference   compares a text of `q` with a text of `k`, calls similarity(), or searches for a text
                   that depends on a token: the same or a like word
@@ -24,12 +28,17 @@ from core.language.functions import FUNCTIONS
 from core.language.reading.program import ParsedProgram
 from core.language.walk import children, expressions, parts, statements
 
-Category = Literal["first token", "final token", "sequential", "coreference", "syntactic", "uniform"]
+Category = Literal[
+    "other heads", "first token", "final token", "sequential", "coreference", "syntactic", "uniform"
+]
 Read = tuple[str, str]  # "q" or "k", and the attribute or function read from it
 
+# What most heads do, or say by way of others: a category only where nothing else is one.
+_SHARED: Set[Category] = frozenset({"first token", "other heads", "uniform"})
 END_MARKERS = frozenset({"[SEP]", "</s>", "<|endoftext|>", "<|im_end|>", "<eos>"})
 ITSELF = ""  # in place of an attribute: the token as a whole
 _SENTENCES: Mapping[Category, str] = {
+    "other heads": "Looks where other heads look",
     "coreference": "Looks for the same or a similar word",
     "syntactic": "Looks at tokens of a certain kind",
     "sequential": "Looks at a certain distance or neighbour",
@@ -64,11 +73,29 @@ def describe(program: ParsedProgram) -> Description:
 
 
 def categorise(program: ParsedProgram) -> Category:
-    """The first category whose rule (see the module's docstring) applies."""
-    seen = _Survey(program)
+    """The category of the first statement that tells the head from others; see above."""
+    survey = _Survey(program.body)
+    for statement in filter(_changes_a_weight, program.body):
+        category = _category(_Survey((statement,), survey))
+        if category not in _SHARED:
+            return category
+    return _category(survey)
+
+
+def _changes_a_weight(statement: n.Statement) -> bool:
+    """Whether it is a branch, or makes a local anew of what it was: `weight *= 2`."""
+    if isinstance(statement, n.Assign):
+        return any(isinstance(p, n.Local) and p.name == statement.name for p in parts(statement.value))
+    return isinstance(statement, n.If)
+
+
+def _category(seen: _Survey) -> Category:
+    """The first category whose rule applies to what was seen."""
+    if seen.looks:
+        return "other heads"
     if seen.relates_texts:
         return "coreference"
-    if _any_is(program.features, "grammar"):
+    if _any_is(_names(seen.readings) | seen.names, "grammar"):
         return "syntactic"
     if seen.relates_places:
         return "sequential"
@@ -87,18 +114,27 @@ def _sentence(program: ParsedProgram, category: Category) -> str:
 class _Survey:
     """What a program's comparisons, arithmetic and searches bring together."""
 
-    def __init__(self, program: ParsedProgram) -> None:
-        self.readings: set[Read] = set()  # of the whole program
-        self.relates_texts = self.relates_places = self.asks_final = self.asks_first = False
-        self._locals: dict[str, set[Read]] = {}
-        for statement in statements(program.body):
+    def __init__(self, block: n.Block, whole: _Survey | None = None) -> None:
+        """`whole` is that of the program, where the block is a part of one."""
+        self.readings: set[Read] = set()  # of the whole block
+        self.names: set[str] = set()  # attributes read of any token
+        self.relates_texts = self.relates_places = self.asks_final = self.asks_first = self.looks = False
+        self._changed: set[str] = set()  # locals that are made of what they were
+        self._locals: dict[str, set[Read]] = {} if whole is None else dict(whole.of_locals())
+        for statement in statements(block):
             for expression in expressions(statement):
                 readings = self._readings(expression)
                 self.readings |= readings
                 if isinstance(statement, n.Assign):
+                    if _changes_a_weight(statement):
+                        self._changed.add(statement.name)
                     self._locals.setdefault(statement.name, set()).update(readings)
                 for part in parts(expression):
                     self._inspect(part)
+
+    def of_locals(self) -> Mapping[str, set[Read]]:
+        """What each local holds of `q` and `k`, but for the weight that every statement hands on."""
+        return {name: read for name, read in self._locals.items() if name not in self._changed}
 
     def _readings(self, node: n.Expression) -> set[Read]:
         """What an expression reads of `q` and `k`, through locals too."""
@@ -129,8 +165,12 @@ class _Survey:
             case n.Membership():
                 self.asks_final |= bool(END_MARKERS & {str(choice) for choice in node.choices})
             case n.Attribute():
+                self.names.add(node.name)
                 self.asks_first |= readings == {("k", "is_first")}
+            case n.Look():
+                self.looks = True
             case n.Call():
+                self.names |= {name for name, _ in node.keywords}
                 wanted = [value for name, value in node.keywords if ATTRIBUTES[name].aspect == "word"]
                 self.relates_texts |= any(self._readings(value) for value in wanted)
                 tells = FUNCTIONS[node.function].tells

@@ -28,14 +28,13 @@ class SearchLimits:
         "Other heads",
         "which heads a program may look at: none, earlier layers', or lower ones of its layer too",
         choices=LOOKS,
-        told="looks at: {}",
+        told="other heads: {}",
         key="look",
     )
     tables: bool = limit(
         True,
         "Tables",
         "whether a line may be a table: a number for each of a few words or tags",
-        told="tables: {}",
         key="tables",
     )
     least_gain: float = limit(

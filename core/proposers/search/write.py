@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.proposers.search.grammar import FIRST
 from core.proposers.search.rule import Rule
 
 _LONGEST = 90  # characters that the docstring has, unless its first rule alone takes more
@@ -18,10 +19,14 @@ def written(rules: Sequence[Rule], constants: Sequence[Sequence[str]]) -> str:
 
 
 def summary(rules: Sequence[Rule], constants: Sequence[Sequence[str]]) -> str:
-    """One line on the first rules, as many as fit: what they favour and what they avoid."""
+    """One line on the first rules, as many as fit: what they favour and what they avoid.
+
+    How much rests on the first token comes last, as that is what most heads share.
+    """
+    pairs = sorted(zip(rules, constants, strict=True), key=lambda pair: _is_of_sink(pair[0]))
     clauses: dict[str, list[str]] = {}
     text = "looks at all tokens alike"
-    for rule, constant in zip(rules, constants, strict=True):
+    for rule, constant in pairs:
         phrase = rule.phrase()
         grows = (float(constant[0]) > (0 if rule.look else 1)) != rule.is_law_of_keys
         verb = "favours" if grows else "avoids"
@@ -34,10 +39,14 @@ def summary(rules: Sequence[Rule], constants: Sequence[Sequence[str]]) -> str:
         if phrase not in clauses.setdefault(verb, []):
             clauses[verb].append(phrase)
         longer = "; ".join(f"{verb} {_listed(phrases)}" for verb, phrases in clauses.items())
-        if rule != rules[0] and len(longer) > _LONGEST:
+        if rule != pairs[0][0] and len(longer) > _LONGEST:
             break
         text = longer
     return text[0].upper() + text[1:].replace("\\", "").replace('"', "'") + "."
+
+
+def _is_of_sink(rule: Rule) -> bool:
+    return rule.key == FIRST and not rule.relation
 
 
 def _listed(phrases: list[str]) -> str:

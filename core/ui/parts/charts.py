@@ -11,6 +11,7 @@ from core.display import CIVIDIS, PUOR, RUNGS, VERDICTS, are_light, between
 CATEGORY_COLOURS = {
     "first token": "#35608d",
     "sequential": "#e08214",
+    "other heads": "#0b7a75",
     "coreference": "#8073ac",
     "syntactic": "#5aae9c",
     "final token": "#c7b25c",
@@ -25,7 +26,7 @@ SELECTION = "head"
 def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> alt.TopLevelMixin:
     """Every head as a cell, layers from left to right; a click selects it under the name `head`.
 
-    `heads` has columns layer, head, name, iou, resolved, lift, category, verdict, summary, rung and over_twin.
+    `heads` has columns layer, head, name, iou, resolved, lift, category, verdict, summary, rung, over_twin.
     """
     audited = [
         alt.Tooltip("rung:N", title="audits say"),

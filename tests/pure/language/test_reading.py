@@ -218,6 +218,9 @@ def test_first_counts_as_lookahead() -> None:
     assert not program("last(q, is_punct=True) == k").lookahead
 
 
+SINK = "weight = 1.0\nif k.is_first:\n    weight *= 9\n"
+
+
 @pytest.mark.parametrize(
     ("body", "category"),
     [
@@ -232,6 +235,13 @@ def test_first_counts_as_lookahead() -> None:
         ("distance = q.index - k.index\nreturn distance == 1", "sequential"),
         ("key = k.index\nreturn q.index - key == 1", "sequential"),
         ("last(q, is_punct=True) == k", "sequential"),
+        ('look("L0H1", q, k)', "other heads"),
+        (
+            f"{SINK}if k == q.prev:\n    weight *= 3\nif k.pos == q.pos:\n    weight = 2\nreturn weight",
+            "sequential",
+        ),
+        (f'{SINK}if q.pos == "X" and k.is_first:\n    weight *= 2\nreturn weight', "syntactic"),
+        ('table(k.tag, {"CD": 2}, 1)', "syntactic"),
         ("q.lower == k.lower", "coreference"),
         ("similarity(q, k)", "coreference"),
         ("last(q, lower=q.lower) == k", "coreference"),

@@ -179,9 +179,9 @@ def test_a_docstring_says_what_the_strongest_rules_do() -> None:
     digit = next(part for part in search_of().train.grammar.tokens if part.of("k") == "k.is_punct")
     rules = [Rule(key=FIRST), Rule(law=law), Rule(key=digit)]
     near = parse(written(rules, [["24"], ["0.8"], ["0.5"]])).docstring
-    assert near == "Rests on the first token; favours what is near; avoids punctuation."
+    assert near == "Favours what is near; avoids punctuation; rests on the first token."
     far = parse(written(rules, [["0.4"], ["1.2"], ["2"]])).docstring
-    assert far == "Avoids the first token and what is near; favours punctuation."
+    assert far == "Avoids what is near and the first token; favours punctuation."
     assert parse(written([], [])).docstring == "Looks at all tokens alike."
 
 
