@@ -1,8 +1,8 @@
 """What a program is about, read off its text alone.
 
-A program's category is that of its first statement that does more than rest on the first token or follow other
-heads: programs of the search begin with the line that is worth most. Of a statement, as of a program without any
-such, it is the first of these that applies:
+A program's category is that of its first statement that does more than rest on the first token or follow
+other heads: programs of the search begin with the line that is worth most. Of a statement, as of a program
+without any such, it is the first of these that applies:
 
     other heads   looks at another head
 
