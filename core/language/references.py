@@ -107,3 +107,8 @@ def _number(node: n.Expression) -> float | None:
         case n.Sign(operator=operator, operand=n.Number(value=value)):
             return -value if operator == "-" else value
     return None
+
+
+def _rank(reference: Reference) -> tuple[bool, float]:
+    """Which of several says more about a head."""
+    return reference.exponent is not None, reference.strength

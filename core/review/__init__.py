@@ -11,7 +11,7 @@ What is read from a workspace and written to it is handed in: `CardReader`, `Rec
 """
 
 from core.review.agreement import Agreement, agreements, cohens_kappa
-from core.review.circuit import Circuit, Edge, Kept, Node, circuit
+from core.review.circuit import VERDICTS, Circuit, Edge, Kept, Node, circuit
 from core.review.desk import Desk
 from core.review.opinions import DECISIONS, REASONS, Opinions
 from core.review.progress import Progress, heads_in_share, heads_named, progress
@@ -22,6 +22,7 @@ from core.review.shelf import CardReader, Shelf
 __all__ = [
     "DECISIONS",
     "REASONS",
+    "VERDICTS",
     "Agreement",
     "CardReader",
     "Circuit",
