@@ -119,11 +119,16 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       if (mark) drawn("text", { x: x + radius(at) * 0.7, y: y - radius(at) * 0.7, class: "mark" }, dot).textContent = mark;
       return dot;
     });
-    svg.onpointermove = (event) => (event.movementX || event.movementY) && light(placeOf(event)); // not when it only scrolls
-    svg.onpointerleave = () => light(null);
+    let pointer = null;
+    svg.onpointermove = (event) => {
+      const moved = `${event.clientX} ${event.clientY}`;
+      if (pointer !== moved) light(placeOf(event)); // not where the page moves below it
+      pointer = moved;
+    };
+    svg.onpointerleave = () => light(dots[focused].matches(":focus-visible") ? focused : null);
     svg.onclick = (event) => press(placeOf(event));
-    svg.onfocusin = (event) => event.target.dataset.at !== undefined && light(Number(event.target.dataset.at));
-    svg.onfocusout = () => light(null);
+    svg.addEventListener("focusin", (event) => light(placeOf(event)));
+    svg.addEventListener("focusout", () => light(null));
     svg.onkeydown = key;
     light(null);
     if (had) dots[focused]?.focus({ preventScroll: true });
@@ -229,8 +234,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       for (const i of strongest(readers[at])) chip(ends, edges.reader[i], edges.exponent[i]);
       item.onpointerenter = () => light(at);
       item.onpointerleave = () => light(null);
-      item.onfocusin = () => light(at);
-      item.onfocusout = () => light(null);
+      item.addEventListener("focusin", () => light(at));
+      item.addEventListener("focusout", () => light(null));
     }
   }
 

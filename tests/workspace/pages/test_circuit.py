@@ -25,8 +25,8 @@ LOOKING = '''def attend(q, k):
 '''
 
 
-def plant(folder: Path) -> ModelInfo:
-    """Make LOOKING the accepted best program of READER."""
+def plant(folder: Path, is_accepted: bool = True) -> ModelInfo:
+    """Make LOOKING the best program of READER."""
     workspace = Workspace.open(folder)
     model = workspace.models.all()[0]
     with workspace.database.transaction() as cursor:
@@ -34,7 +34,8 @@ def plant(folder: Path) -> ModelInfo:
         scores = [Score(name, READER, split, Estimate(0.9, 0.8, 1), 0.1, 8, 0) for split in Split]
         add_scores(cursor, model.id, scores)
         add_proposals(cursor, model.id, [(READER, name)])
-    workspace.verdicts.record(model.id, READER, name, Action.ACCEPT, "ada")
+    if is_accepted:
+        workspace.verdicts.record(model.id, READER, name, Action.ACCEPT, "ada")
     workspace.close()
     return model
 
@@ -143,8 +144,10 @@ def test_on_a_head_that_comes_before_what_it_looks_at_a_program_is_unavailable(
 def test_on_a_review_card_the_heads_looked_at_open_on_the_sentences_of_the_evidence(
     open_app: OpenApp, workspace_copy: Path
 ) -> None:
-    plant(workspace_copy)
-    app = open_app(workspace_copy)
-    app.query_params["reviewer"] = "bob"
-    app = go(app, "review")
+    plant(workspace_copy, is_accepted=False)
+    app = go(open_app(workspace_copy), "review")
+    assert app.title[0].value == f"Review · {READER}"
+    pills(app, "Looks at").set_value(HeadId(0, 1)).run()
     assert not app.exception
+    assert "**L0H1**, followed by 0.5" in text_of(app)
+    assert "not at hand" not in text_of(app)
