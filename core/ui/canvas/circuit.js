@@ -33,6 +33,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   parentElement.version = version;
   if (parentElement.stamp !== data.stamp) parentElement.pinned = data.selected; // the address names another head
   parentElement.stamp = data.stamp;
+  if (parentElement.pinned >= data.layers * data.heads) parentElement.pinned = null; // left from a larger model
   parentElement.resized?.disconnect();
   parentElement.querySelector(".circuit")?.remove();
 
@@ -56,7 +57,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   card.setAttribute("aria-live", "polite");
   const list = element("nav", "list", root);
   list.setAttribute("aria-label", "Heads that are read, the most read first, and what reads them");
-  let svg, arrows = [], dots = [], focused = parentElement.focused ?? parentElement.pinned ?? ranked[0] ?? 0;
+  let svg, arrows = [], dots = [], focused = Math.min(parentElement.focused ?? parentElement.pinned ?? ranked[0] ?? 0, count - 1);
 
   legend();
   drawList();
@@ -127,11 +128,14 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     };
     svg.onpointerleave = () => light(dots[focused].matches(":focus-visible") ? focused : null);
     svg.onclick = (event) => press(placeOf(event));
-    svg.addEventListener("focusin", (event) => light(placeOf(event)));
+    svg.addEventListener("focusin", (event) => {
+      if (placeOf(event) !== null) rove(placeOf(event));
+      light(placeOf(event));
+    });
     svg.addEventListener("focusout", () => light(null));
     svg.onkeydown = key;
     light(null);
-    if (had) dots[focused]?.focus({ preventScroll: true });
+    if (had) dots[focused].focus({ preventScroll: true });
   }
 
   function label(x, y, text, anchor) {
@@ -256,10 +260,14 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     setTriggerValue("open", at);
   }
 
-  function focus(at) {
+  // One head at a time is reached by Tab: the one that arrow keys start from.
+  function rove(at) {
     dots[focused].setAttribute("tabindex", -1);
     focused = parentElement.focused = at;
     dots[at].setAttribute("tabindex", 0);
+  }
+
+  function focus(at) {
     dots[at].focus({ preventScroll: true });
     dots[at].scrollIntoView({ block: "nearest", inline: "nearest" });
   }
