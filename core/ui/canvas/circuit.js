@@ -120,13 +120,17 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       if (mark) drawn("text", { x: x + radius(at) * 0.7, y: y - radius(at) * 0.7, class: "mark" }, dot).textContent = mark;
       return dot;
     });
-    let pointer = null;
+    let pointer, hovered;
     svg.onpointermove = (event) => {
       const moved = `${event.clientX} ${event.clientY}`;
-      if (pointer !== moved) light(placeOf(event)); // not where the page moves below it
-      pointer = moved;
+      const at = placeOf(event);
+      if (moved !== pointer && at !== hovered) light(at); // not where the page moves below it
+      [pointer, hovered] = [moved, at];
     };
-    svg.onpointerleave = () => light(dots[focused].matches(":focus-visible") ? focused : null);
+    svg.onpointerleave = () => {
+      hovered = undefined;
+      light(dots[focused].matches(":focus-visible") ? focused : null);
+    };
     svg.onclick = (event) => press(placeOf(event));
     svg.addEventListener("focusin", (event) => {
       if (placeOf(event) !== null) rove(placeOf(event));
