@@ -15,6 +15,7 @@ from core.ui.heads.passages import OWN, Passage
 from core.ui.parts import frame, state
 from core.ui.parts.attention_view import Pins, draw_attention
 from core.ui.parts.head_sprites import draw_head_sprites
+from core.ui.parts.references import draw_references
 from core.ui.parts.state import SideBySide
 
 
@@ -152,7 +153,7 @@ def draw_evidence(
 @st.fragment
 def draw_touchable(
     model: ModelInfo, head: HeadId, scores: pd.DataFrame, row: pd.Series, passage: Passage,
-    compared: SideBySide, ious: dict[str, float],
+    looks: dict[HeadId, np.ndarray], compared: SideBySide, ious: dict[str, float],
 ) -> None:  # fmt: skip
     """Everything that answers to a pin: the maps, the reasons, the tables."""
     if address.is_left():
@@ -164,10 +165,17 @@ def draw_touchable(
             compared, str(head), model.is_causal, pins, address.stamp(), address.VIEW, address.remember_pins
         )
     with reasons:
-        why.draw_why(passages.parsed(row.source), passage, compared, model.is_causal, pins, key="why")
+        why.draw_why(passages.parsed(row.source), passage, looks, compared, model.is_causal, pins, key="why")
     program, tabs = st.columns([1, 1.15], gap="medium")
     with program:
         draw_program(model, row, head)
+        draw_references(
+            model,
+            passages.parsed(row.source),
+            lambda other: [looks[other]] if other in looks else [],
+            "the same sentence",
+            "heads",
+        )
     with tabs:
         draw_evidence(model, head, scores, row, ious, compared, pins)
     address.write_address(head, passage.id, str(row.program_id), pins)
@@ -205,7 +213,8 @@ if passage is None:
     st.stop()
 if sees_all:
     choose_from_all(model, passage, head)
-compared = passages.compare(model, head, row.source, passage)
+looks = passages.looked_at(passages.parsed(row.source), head, passage)
+compared = passages.compare(model, head, row.source, passage, looks)
 steps.pin_if_asked(compared, passage.id)
 notices.warn_of_shortcomings(passages.parsed(row.source), passage, compared)
-draw_touchable(model, head, scores, row, passage, compared, ious)
+draw_touchable(model, head, scores, row, passage, looks, compared, ious)

@@ -6,6 +6,7 @@ Evaluator(features).run(program)           the same for many programs, with fail
 reference(program, tokens)                 one sentence, pair by pair: slow, the definition
 trace(program, tokens, query, key)         why one pair has its weight
 describe(program)                          features, lookahead, category, one sentence
+references(program)                        the heads it looks at, and how strongly it follows them
 tune.tune([(program, maps), ...], features)  the same programs with their constants fitted
 export.export(program)                     a Python file that runs without this package
 
@@ -16,6 +17,7 @@ export. Other rooms import from this face, from `core.language.tune` and from `c
 from core.language.describe import Description, describe
 from core.language.functions import FUNCTIONS, Function, ScalarCall, TensorCall
 from core.language.reading.program import ParsedProgram, parse
+from core.language.references import Reference, references
 from core.language.scalar.reference import reference
 from core.language.scalar.trace import RETURNED, Contribution, Observation, Trace, row_total, trace
 from core.language.tensor.evaluator import Evaluated, Evaluator, evaluate
@@ -43,6 +45,7 @@ __all__ = [
     "Looks",
     "Observation",
     "ParsedProgram",
+    "Reference",
     "Scalar",
     "ScalarCall",
     "SomeLooks",
@@ -53,6 +56,7 @@ __all__ = [
     "evaluate",
     "parse",
     "reference",
+    "references",
     "row_total",
     "trace",
 ]

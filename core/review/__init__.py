@@ -5,11 +5,13 @@ Opinions(verdicts, decided)                     every reviewer's word, and which
 review_queue(best, second, opinions, reviewer, view)    the cards that wait, in order
 Desk(model, records, reviewer, view).press(...)         what each key does
 progress(heads, proposed, decided)              how far a model is
+circuit(nodes, looks)                           which heads' programs look at which other heads
 
 What is read from a workspace and written to it is handed in: `CardReader`, `Records`.
 """
 
 from core.review.agreement import Agreement, agreements, cohens_kappa
+from core.review.circuit import VERDICTS, Circuit, Edge, Kept, Node, circuit
 from core.review.desk import Desk
 from core.review.opinions import DECISIONS, REASONS, Opinions
 from core.review.progress import Progress, heads_in_share, heads_named, progress
@@ -20,10 +22,15 @@ from core.review.shelf import CardReader, Shelf
 __all__ = [
     "DECISIONS",
     "REASONS",
+    "VERDICTS",
     "Agreement",
     "CardReader",
+    "Circuit",
     "Desk",
+    "Edge",
     "Filter",
+    "Kept",
+    "Node",
     "Opinions",
     "Pile",
     "Progress",
@@ -33,6 +40,7 @@ __all__ = [
     "VerdictWriter",
     "View",
     "agreements",
+    "circuit",
     "cohens_kappa",
     "heads_in_share",
     "heads_named",

@@ -31,7 +31,7 @@ FITS = """() => {
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("page_name", ["", "heads", "synthesize", "review", "hybrid", "library"])
+@pytest.mark.parametrize("page_name", ["", "heads", "circuit", "synthesize", "review", "hybrid", "library"])
 def test_no_page_shows_an_error_scrolls_sideways_or_writes_faintly(
     page_name: str, theme: str, address: str, open_page: OpenPage
 ) -> None:

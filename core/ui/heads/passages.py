@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import streamlit as st
 
-from core.errors import CorpusError
+from core.errors import CorpusError, WorkspaceError
 from core.features import Features, annotate
 from core.language import Evaluator, ParsedProgram, parse
 from core.maps import confined, iou_of, pooled
-from core.types import HeadId, ModelInfo, Sentence, Split
+from core.types import Failure, HeadId, ModelInfo, Sentence, Split
 from core.ui.parts import state
 from core.ui.parts.live import live_model
 from core.ui.parts.state import SideBySide
@@ -101,15 +102,32 @@ def _read(model: ModelInfo, text: str) -> OwnText:
         return OwnText(features, next(extract(loaded, features, [0])).weights)
 
 
-def compare(model: ModelInfo, head: HeadId, source: str, passage: Passage) -> SideBySide:
-    """The head's map and the program's on a passage."""
-    result = Evaluator(passage.features, model.is_causal).run(parsed(source))
+def looked_at(program: ParsedProgram, head: HeadId, passage: Passage) -> dict[HeadId, np.ndarray]:
+    """Maps of the heads that a program looks at, float32 [query, key]; none if it may not stand for `head`.
+
+    A head whose attention was not extracted is left out.
+    """
+    maps: dict[HeadId, np.ndarray] = {}
+    for looked in sorted(program.looks) if program.may_stand_for(head) else ():
+        with suppress(KeyError, IndexError, WorkspaceError):
+            maps[looked] = passage.attention(looked)
+    return maps
+
+
+def compare(
+    model: ModelInfo, head: HeadId, source: str, passage: Passage, looks: Mapping[HeadId, np.ndarray]
+) -> SideBySide:
+    """The head's map and the program's on a passage; `looks` holds the maps that the program looks at."""
+    program = parsed(source)
+    looked = {other: weights[None] for other, weights in looks.items()}
+    result = Evaluator(passage.features, model.is_causal, looks=looked).run(program)
     weights = confined(result.weights[0], model.window(head.layer), model.is_causal)
+    why_not = program.why_not_for(head)
     return SideBySide(
         list(passage.features.surfaces),
         passage.attention(head),
         weights.numpy(),
-        result.failures.get(0),
+        Failure("unavailable", why_not) if why_not else result.failures.get(0),
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from core.features import Kind
 from core.language import Contribution, ParsedProgram, Scalar, Trace, row_total, trace
+from core.types import HeadId
 from core.ui.heads.passages import Passage
 from core.ui.parts.attention_view import Pins
 from core.ui.parts.state import SideBySide
@@ -23,15 +26,25 @@ _SYMBOLS = {"*": "×", "/": "÷", "-": "−"}
 
 
 def draw_why(
-    program: ParsedProgram, passage: Passage, compared: SideBySide, is_causal: bool, pins: Pins, key: str
+    program: ParsedProgram,
+    passage: Passage,
+    looks: Mapping[HeadId, np.ndarray],
+    compared: SideBySide,
+    is_causal: bool,
+    pins: Pins,
+    key: str,
 ) -> None:
-    """The lines that fired for the pinned cell and what each contributed; a hint while nothing is pinned."""
+    """The lines that fired for the pinned cell and what each contributed; a hint while nothing is pinned.
+
+    `looks` holds the maps that the program looks at.
+    """
     if pins.cell is None:
         _view(key=key, data={"pair": None})
         return
     query, key_token = pins.cell
-    found = trace(program, passage.features.tokens(0), query, key_token)
-    total = row_total(program, passage.features, query, is_causal)
+    found = trace(program, passage.features.tokens(0), query, key_token, looks)
+    looked = {head: weights[None] for head, weights in looks.items()}
+    total = row_total(program, passage.features, query, is_causal, looked)
     content = {
         "pair": [compared.tokens[query], compared.tokens[key_token]],
         "positions": [query, key_token],

@@ -37,6 +37,7 @@ _STYLE = """
   .react-syntax-highlighter-line-number { color: light-dark(#6b7386, #8b93a5) !important; }
   [data-testid^="stBaseButton"] kbd { opacity: .8 !important; }
   [data-testid="stSliderThumbValue"],
+  [data-variant="pills"][aria-pressed="true"] p,
   [aria-checked="true"][role="radio"] p, [aria-selected="true"][role="tab"] p {
     color: light-dark(#3d5a9e, #9db4f0) !important; }
 </style>
@@ -50,6 +51,7 @@ def pages() -> list[Any]:
     return [
         st.Page("pages/overview.py", title="Overview", icon=":material/grid_view:", default=True),
         st.Page("pages/heads.py", title="Heads", icon=":material/center_focus_strong:"),
+        st.Page("pages/circuit.py", title="Circuit", icon=":material/hub:"),
         st.Page("pages/synthesize.py", title="Synthesize", icon=":material/auto_awesome:"),
         st.Page("pages/audit.py", title="Audit", icon=":material/fact_check:"),
         st.Page("pages/review.py", title="Review", icon=":material/rule:"),

@@ -138,11 +138,15 @@ class SideBySide:
 @st.cache_data(show_spinner=False, max_entries=256)
 def ious_by_sentence(model: ModelInfo, head: HeadId, source: str, names: tuple[str, ...]) -> dict[str, float]:
     """IoU of a program with a head on each of these sentences."""
-    maps = {found.sentence: found.weights[None] for found in owner().workspace.attention(model.id).head(head)}
+    reader = owner().workspace.attention(model.id)
+    maps = {found.sentence: found.weights[None] for found in reader.head(head)}
     present = [name for name in names if name in maps]
     if not present:
         return {}
-    produced = program_maps([parse(source)], features(model.id, tuple(present)), model.is_causal)
+    read = features(model.id, tuple(present))
+    program = parse(source)
+    looks = reader.looks(read.sentences) if program.may_stand_for(head) else None
+    produced = program_maps([program], read, model.is_causal, looks=looks)
     ious = sentence_ious(produced.within(model.window(head.layer)), maps)[0, 0]
     return dict(zip(produced.sentences, (float(iou) for iou in ious), strict=True))
 

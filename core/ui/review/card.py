@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import html
 import math
+from contextlib import suppress
 
+import numpy as np
 import streamlit as st
 
 from core.display import RUNG_MARKS, counted
 from core.errors import HeadscriptError
+from core.language import parse
 from core.review import DECISIONS, Desk
 from core.scoring import FITS, Evidence, Example, histogram
-from core.types import Card, Split, Verdict
-from core.ui.parts import frame
+from core.types import Card, HeadId, Split, Verdict
+from core.ui.parts import frame, state
+from core.ui.parts.references import draw_references
 from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails
 from core.ui.parts.verdict_row import WORDS
 from core.ui.review.editor import drafts, draw_editor
@@ -67,6 +71,7 @@ def draw_card(desk: Desk, card: Card) -> None:
             draw_editor(desk, card, hidden)
         else:
             st.code(card.program.source, language="python", wrap_lines=True)
+            draw_looks(desk, card)
     with right, st.container(key="evidence-panel"):
         draw_evidence(desk, card, hidden)
 
@@ -146,6 +151,23 @@ def draw_evidence(desk: Desk, card: Card, hidden: bool) -> None:
     groups = [_group(example, hidden) for example in found.examples]
     draw_thumbnails(groups, desk.model.is_causal, "evidence", None if hidden else _bars(found))
     st.caption(_neighbours(desk, card, hidden))
+
+
+def draw_looks(desk: Desk, card: Card) -> None:
+    """The heads that the program looks at, on the sentences of the evidence."""
+    program = parse(card.program.source)
+    if not program.looks:
+        return
+
+    def maps_of(head: HeadId) -> list[np.ndarray]:
+        with suppress(HeadscriptError, OSError, KeyError):  # the evidence says why it cannot be drawn
+            found = evidence_shelf().get(desk.model, examiner(desk.model, Split.VALIDATION), card)
+            reader = state.owner().workspace.attention(desk.model.id)
+            return [reader.one(head, example.sentence.id) for example in found.examples]
+        return []
+
+    where = "on the sentences of the evidence, in its order"
+    draw_references(desk.model, program, maps_of, where, f"card-{card.head}")
 
 
 def _group(example: Example, hidden: bool) -> Group:

@@ -44,7 +44,7 @@ from core.ui.synthesize.run import climb
 from tests import tiny
 
 ROOT = Path(__file__).parents[3]
-PAGES = ("overview", "heads", "synthesize", "review", "hybrid", "library")
+PAGES = ("overview", "heads", "circuit", "synthesize", "review", "hybrid", "library")
 OpenApp = Callable[[Path], AppTest]
 
 
