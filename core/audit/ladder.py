@@ -68,9 +68,10 @@ def standings(findings: Mapping[Key, Mapping[str, Finding]]) -> dict[Key, Standi
 
 def _standing(found: Mapping[str, Finding], passed: set[str]) -> Standing:
     rung, why = _place(found, passed)
+    given = found["twin"].given
     return Standing(
         rung,
-        why,
+        f"{why}; given {given}" if given else why,
         tuple(sorted(audit for audit, finding in found.items() if finding.verdict == "fails")),
         _value(found, "twin", text_blind.IOU),
         _value(found, "twin", text_blind.TWIN),

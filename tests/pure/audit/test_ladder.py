@@ -1,6 +1,7 @@
 """The ladder: rungs in their order, each with its reason, corrected for how many are judged."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -90,3 +91,10 @@ def test_chances_come_from_intervals() -> None:
     assert chance(Estimate(1.96, 0, 3.92)) == pytest.approx(0.025, abs=1e-3)
     assert chance(Estimate(0.0, -1, 1)) == 0.5
     assert [chance(Estimate(1, 1, 1)), chance(Estimate(0, 0, 0)), chance(UNKNOWN)] == [0, 1, 1]
+
+
+def test_a_standing_says_what_it_takes_for_given() -> None:
+    found = findings()
+    found["twin"] = replace(found["twin"], given="the attention of L0H1")
+    (standing,) = standings({"a": found}).values()
+    assert standing.why.endswith("; given the attention of L0H1")
