@@ -121,7 +121,7 @@ def draw_map(model: ModelInfo, heads: pd.DataFrame, decided: Decided, live: bool
 def draw_funnel(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> None:
     """How many heads got how far, each number with its share of all heads."""
     hybrids = state.owner().workspace.hybrids.frame(model.id)
-    reached = progress(model.layers * model.heads, len(heads), decided)
+    reached = progress(len(model.head_ids()), len(heads), decided)
     rungs = heads_table(model, heads, decided).rung
     counts: dict[str, int] = {
         "Heads": reached.heads,

@@ -19,7 +19,7 @@ from core.audit.contract import Splits
 from core.audit.edits import Edit, features_of, swaps
 from core.audit.twin import Twin, fit_twin
 from core.errors import CorpusError
-from core.maps import like_batches
+from core.maps import confined, like_batches
 from core.types import HeadId, ModelInfo, Split, Told
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ class EditFigures:
 class Reading:
     """What is known of some heads of a layer on a batch of passages; maps are [passage, head, query, key]."""
 
+    info: ModelInfo
     heads: Sequence[HeadId]
     features: Features
     lengths: Tensor  # int64 [passage]
-    is_causal: bool
     a: Tensor  # the heads' attention, 0 in padding
     x: Tensor  # their programs'; 0 where a program failed
     t: Tensor | None  # their twins'; None without train passages
@@ -102,15 +102,27 @@ class Reading:
     g: Tensor  # slopes of drawn targets, [draw, passage, head, query, key]
     programs: Mapping[HeadId, ParsedProgram]  # of all heads that are audited
     evaluator: Evaluator
-    patterns: dict[str, Tensor] = field(default_factory=dict)  # by Program.id, of those asked for
+    patterns: dict[str, Tensor] = field(default_factory=dict)  # of programs asked for, within a window
+
+    @property
+    def sees(self) -> Tensor:
+        """Which keys each query sees, bool [passage, query, key]."""
+        n = self.a.shape[-1]
+        places = torch.arange(n, device=self.a.device)
+        found = (places < self.lengths[:, None])[:, None, :].expand(-1, n, n)
+        if self.info.is_causal:
+            found = found & (places[:, None] >= places)
+        window = self.info.window(self.heads[0].layer)
+        return found & torch.from_numpy(window.seen(n)).to(found.device)
 
     def pattern(self, program: ParsedProgram, keep: bool = False) -> Tensor:
         """What any program attends to here, [passage, query, key]; 0 where it fails. Kept for other heads?"""
-        if program.id in self.patterns:
-            return self.patterns[program.id]
-        found = patterns_on(self.evaluator, {self.heads[0]: program}).weights[:, 0]
+        name = f"{program.id} {self.info.window(self.heads[0].layer)}"
+        if name in self.patterns:
+            return self.patterns[name]
+        found = patterns_on(self.evaluator, {self.heads[0]: program}, self.info).weights[:, 0]
         if keep:
-            self.patterns[program.id] = found
+            self.patterns[name] = found
         return found
 
 
@@ -260,7 +272,7 @@ class Shared:
         evaluator, patterns = self._evaluator(features, recorder), dict[str, Tensor]()
         for place, layer in enumerate(layers):
             heads = [head for head in self.heads if head.layer == layer]
-            produced = patterns_on(evaluator, {head: self.programs[head] for head in heads})
+            produced = patterns_on(evaluator, {head: self.programs[head] for head in heads}, self.info)
             reading, every = self._reading(
                 recorder, features, heads, produced.weights, slopes[place], evaluator, patterns
             )
@@ -295,7 +307,7 @@ class Shared:
         if layer in self.projections:
             z = recorder.values[layer].float() @ self.projections[layer].transpose(1, 2)
         reading = Reading(
-            heads, features, lengths, self.info.is_causal, every[:, chosen], x,
+            self.info, heads, features, lengths, every[:, chosen], x,
             self._twins_on(features, heads, x), None if z is None else z[:, chosen], slopes[:, :, chosen],
             self.programs, evaluator, patterns,
         )  # fmt: skip
@@ -338,7 +350,8 @@ class Shared:
         for at, head in enumerate(heads):
             for row, n in enumerate(features.lengths):
                 found[row, at, :n, :n] = self.twins[head].pattern(int(n))
-        return torch.from_numpy(found).to(like.device)
+        window = self.info.window(heads[0].layer)
+        return confined(torch.from_numpy(found).to(like.device), window, self.info.is_causal)
 
     def edits(self, wanted: int, seed: int = 0) -> EditFigures:
         """What so many edits of each test passage change in heads and in programs."""
@@ -377,18 +390,25 @@ class Shared:
         """Heads and programs on passages, [passage, head, query, key], and where programs ran."""
         recorder.forward(features, range(len(features)))
         evaluator = self._evaluator(features, recorder)
-        produced = patterns_on(evaluator, {head: self.programs[head] for head in self.heads})
+        produced = patterns_on(evaluator, {head: self.programs[head] for head in self.heads}, self.info)
         own = torch.stack([recorder.attention[h.layer][:, h.head].detach().float() for h in self.heads], 1)
         return own, produced.weights, produced.ran
 
 
-def patterns_on(evaluator: Evaluator, programs: Mapping[HeadId, ParsedProgram]) -> HeadMaps:
-    """What programs attend to on the evaluator's passages: the one place where audits ask it."""
+def patterns_on(evaluator: Evaluator, programs: Mapping[HeadId, ParsedProgram], info: ModelInfo) -> HeadMaps:
+    """What programs attend to on the evaluator's passages, each within its layer's window: the one place
+    where audits ask it.
+    """
     from core.hybrid import together
 
     ran = {program.id: evaluator.run(program) for program in set(programs.values())}
     produced = {head: ran[program.id] for head, program in programs.items()}
-    return together(produced, evaluator.features, evaluator.device)
+    found = together(produced, evaluator.features, evaluator.device)
+    layers = sorted({head.layer for head in programs} & set(dict(info.traits.windows)))
+    for layer in layers:
+        at = [place for place, head in enumerate(found.heads) if head.layer == layer]
+        found.weights[:, at] = confined(found.weights[:, at], info.window(layer), info.is_causal)
+    return found
 
 
 def _real(lengths: Tensor, n: int) -> Tensor:
