@@ -85,6 +85,10 @@ class EditFigures:
     foreseen: np.ndarray  # ... that the program moves
     failed: np.ndarray  # bool [head, edit]: the program failed before or after, so says nothing
     shifts: Mapping[HeadId, Shift]  # of each head the row that it changed most
+    edits: Sequence[Edit] = ()
+    effects: Mapping[HeadId, np.ndarray] = field(
+        default_factory=dict
+    )  # [rule, edit], where cues were planted
 
 
 @dataclass(frozen=True)
@@ -359,13 +363,24 @@ class Shared:
             self._edits[wanted, seed] = self._edited(wanted, seed)
         return self._edits[wanted, seed]
 
-    def _edited(self, wanted: int, seed: int) -> EditFigures:
+    def cues(self, wanted: int, seed: int, without: Mapping[HeadId, Sequence[ParsedProgram]]) -> EditFigures:
+        """The same of swaps for tokens of any kind, with what each rule's effect changes by.
+
+        `without` has each head's program without each of its rules.
+        """
+        if (-wanted, seed) not in self._edits:
+            self._edits[-wanted, seed] = self._edited(wanted, seed, without)
+        return self._edits[-wanted, seed]
+
+    def _edited(
+        self, wanted: int, seed: int, without: Mapping[HeadId, Sequence[ParsedProgram]] | None = None
+    ) -> EditFigures:
         from core.audit.recording import recording
 
         loaded, features = self.load(), self._tested
         donors = self.splits.get(Split.TRAIN, self.splits[Split.TEST])
         self.told.progress("swapping tokens", 0, 0)
-        edits = swaps(loaded, self.splits[Split.TEST], donors, wanted, seed)
+        edits = swaps(loaded, self.splits[Split.TEST], donors, wanted, seed, without is not None)
         read = features_of(loaded, edits, features.pipeline)
         collected = _Collected(self.heads, edits, self.info.is_causal)
         by_row: dict[int, list[int]] = {}
@@ -378,21 +393,35 @@ class Shared:
             ):
                 self.told.progress("seeing what edits change", done, len(by_row))
                 which = [at for row in batch for at in by_row[row]]
-                before = self._all_patterns(recorder, features.select(batch))
-                after = self._all_patterns(recorder, read.select(which))
+                before, rules = self._all_patterns(recorder, features.select(batch), without)
+                after, rules_after = self._all_patterns(recorder, read.select(which), without)
                 for place, at in enumerate(which):
                     was = batch.index(edits[at].row)
                     collected.take(at, read, [part[was] for part in before], [part[place] for part in after])
+                    for head in rules:
+                        collected.note(at, read, head, rules[head][was], rules_after[head][place])
                 done += len(batch)
         return collected.figures()
 
-    def _all_patterns(self, recorder: Recorder, features: Features) -> tuple[Tensor, Tensor, Tensor]:
-        """Heads and programs on passages, [passage, head, query, key], and where programs ran."""
+    def _all_patterns(
+        self,
+        recorder: Recorder,
+        features: Features,
+        without: Mapping[HeadId, Sequence[ParsedProgram]] | None,
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], dict[HeadId, Tensor]]:
+        """Heads and programs on passages, [passage, head, query, key], and where programs ran; and what each
+        rule of a head's program adds, [passage, rule, query, key].
+        """
         recorder.forward(features, range(len(features)))
         evaluator = self._evaluator(features, recorder)
         produced = patterns_on(evaluator, {head: self.programs[head] for head in self.heads}, self.info)
         own = torch.stack([recorder.attention[h.layer][:, h.head].detach().float() for h in self.heads], 1)
-        return own, produced.weights, produced.ran
+        adds = {}
+        for head, programs in (without or {}).items():
+            if programs:
+                rest = [patterns_on(evaluator, {head: one}, self.info).weights for one in programs]
+                adds[head] = produced.weights[:, [self.row(head)]] - torch.cat(rest, 1)
+        return (own, produced.weights, produced.ran), adds
 
 
 def patterns_on(evaluator: Evaluator, programs: Mapping[HeadId, ParsedProgram], info: ModelInfo) -> HeadMaps:
@@ -472,6 +501,7 @@ class _Collected:
         self._failed = np.zeros(shape, bool)
         self._most = np.zeros(len(heads))
         self._shifts: dict[HeadId, Shift] = {}
+        self._effects: dict[HeadId, np.ndarray] = {}
 
     def take(self, number: int, read: Features, before: Sequence[Tensor], after: Sequence[Tensor]) -> None:
         """An edit: heads, programs [head, query, key] and whether programs ran, before it and after."""
@@ -488,6 +518,14 @@ class _Collected:
         self._foreseen[:, number] = _sums(program.abs()) / 2 / rows
         self._failed[:, number] = ~ran.numpy()
         self._remember(edit, read.surfaces[read.span(number)], head.abs().sum(-1), head, program)
+
+    def note(self, number: int, read: Features, head: HeadId, before: Tensor, after: Tensor) -> None:
+        """What an edit changes of what each rule adds, [rule, query, key]."""
+        edit, n = self._edits[number], int(read.lengths[number])
+        since = torch.arange(n, device=before.device) >= (edit.place if self._is_causal else 0)
+        moved = measures.change(before[:, :n, :n], after[:, :n, :n], since)
+        held = self._effects.setdefault(head, np.zeros((len(before), len(self._edits))))
+        held[:, number] = _sums(moved.abs()) / 2
 
     def _remember(
         self, edit: Edit, tokens: Sequence[str], moved: Tensor, head: Tensor, program: Tensor
@@ -506,6 +544,7 @@ class _Collected:
         return EditFigures(
             np.array([edit.row for edit in self._edits], np.int64),
             self._apart, self._total, self._moved, self._foreseen, self._failed, self._shifts,
+            self._edits, self._effects,
         )  # fmt: skip
 
 

@@ -190,3 +190,26 @@ def test_a_hybrid_of_one_head_costs_about_what_it_costs_alone(tiny_loaded: TinyL
     finding = AUDITS["sum-and-whole"].run(subject, SumLimits(draws=20), Quiet())
     assert [row[0] for row in finding.rows] == [1, 2]
     assert finding.figure("joint over sum, 1 heads").value == pytest.approx(1, abs=0.5)
+
+
+def test_a_head_that_is_the_program_heeds_every_cue(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with planted(loaded, HEAD, RULES):
+        finding = found_of(loaded, "cues", DECORATED)
+    rows = {row[0]: row for row in finding.rows}
+    assert rows[3][2] > 0  # punctuation was planted, or taken away
+    assert rows[3][6] == pytest.approx(1, abs=0.01)
+    assert rows[7][2:] == (0, None, None, None, None)
+    assert "For 1 no edit was found" in finding.note
+    assert finding.figure("foresight on cues").value == pytest.approx(1, abs=0.01)
+
+
+def test_a_head_that_does_not_look_at_punctuation_heeds_no_such_cue(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    punctuation = (
+        "def attend(q, k):\n    weight = 1.0\n    if k.is_punct:\n        weight += 5.0\n    return weight\n"
+    )
+    with planted(loaded, HEAD, UNIFORM):
+        finding = found_of(loaded, "cues", punctuation)
+    assert finding.verdict != "passes"
+    assert finding.rows[0][4] == pytest.approx(0, abs=1e-4)  # the head does not move
