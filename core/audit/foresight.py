@@ -84,7 +84,7 @@ def _verdict(foresight: Estimate, moved: Estimate, foreseen: Estimate) -> AuditV
         return "cannot tell"
     if foreseen.value == 0 and not math.isnan(moved.low):
         return "fails"
-    return at_least(foresight)
+    return at_least(foresight, known.LEAST)
 
 
 def _shown(shift: Shift | None) -> tuple[Shaded, ...]:
