@@ -18,16 +18,16 @@ def asked(found: dict[CardId, object]) -> CardId | None:
 
 frame.through_app()
 model = frame.model_or_stop("Audit")
-st.title("Audit · does the program explain the head, or only resemble it?", anchor=False)
+st.title(f"Audit · {model.title}", anchor=False)
 stored = view.best_found(model)
 standings = {card: one for card, one in state.standings(model).items() if card in stored}
 view.draw_start(model, len(standings))
 if not stored:
     st.info(
-        "Nothing has been audited yet. An audit compares each head's best program with a twin that "
-        "knows position only, looks off the resting places, at what the head writes, at what happens "
-        "when a word is changed, and promises what 9 of 10 fresh passages reach. The demo's 270 heads"
-        " take about two minutes.",
+        "Does each program explain its head, or only resemble it? An audit compares each head's best program "
+        "with a twin that knows position only, looks off the resting places, at what the head writes and at "
+        "what happens when a word is changed, and promises what 9 of 10 fresh passages reach. The demo's 270 "
+        "heads take about two minutes.",
         icon=":material/fact_check:",
     )
     st.stop()

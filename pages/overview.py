@@ -122,12 +122,12 @@ def draw_funnel(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> None
     """How many heads got how far, each number with its share of all heads."""
     hybrids = state.owner().workspace.hybrids.frame(model.id)
     reached = progress(len(model.head_ids()), len(heads), decided)
-    explained = int((heads_table(model, heads, decided).rung == "explains").sum())
+    rungs = heads_table(model, heads, decided).rung
     counts: dict[str, int] = {
         "Heads": reached.heads,
         "With a program": reached.proposed,
+        **({"Explained": int((rungs == "explains").sum())} if (rungs != "not audited").any() else {}),
         "Reviewed": reached.decided,
-        "Explained": explained,
         "Accepted": reached.accepted,
         "Most replaced": int(hybrids.heads.max()) if len(hybrids) else 0,
     }

@@ -62,6 +62,7 @@ class Finding:
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Cell, ...], ...] = ()
     shaded: tuple[Shaded, ...] = ()
+    given: str = ""  # what it takes for given, such as heads that the program looks at
 
     def __post_init__(self) -> None:
         if self.verdict not in get_args(AuditVerdict):

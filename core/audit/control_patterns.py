@@ -74,10 +74,11 @@ class TwinPatterns:
 
     @cached_property
     def _twins(self) -> list[Twin]:
+        layers = self._loaded.info.attention_layers
         fits = [TwinFit(self._loaded.info.is_causal) for _ in self.heads]
         for one in extract(self._loaded, self._donors, range(len(self._donors))):
             for fit, head in zip(fits, self.heads, strict=True):
-                fit.add(one.weights[head.layer, head.head].astype(np.float32))
+                fit.add(one.weights[layers.index(head.layer), head.head].astype(np.float32))
         return [fit.twin() for fit in fits]
 
     def patterns(self, features: Features) -> HeadMaps:
@@ -128,7 +129,8 @@ class ShuffledPatterns:
         found = {
             one.sentence: one.weights for one in extract(self._loaded, self._donors, sorted(set(chosen)))
         }
-        layers = [head.layer for head in self.heads]
+        with_heads = self._loaded.info.attention_layers
+        layers = [with_heads.index(head.layer) for head in self.heads]
         places = [head.head for head in self.heads]
 
         def taken(row: int, n: int) -> Tensor:

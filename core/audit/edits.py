@@ -34,14 +34,23 @@ class Edit:
     sentence: Sentence
 
 
-def swaps(loaded: LoadedModel, tested: Passages, donors: Passages, wanted: int, seed: int = 0) -> list[Edit]:
+def swaps(
+    loaded: LoadedModel,
+    tested: Passages,
+    donors: Passages,
+    wanted: int,
+    seed: int = 0,
+    of_any_kind: bool = False,
+) -> list[Edit]:
     """So many edits of each passage, or fewer where no draw keeps the passage's other tokens.
+
+    `of_any_kind` swaps tokens for others of any part of speech.
 
     The first token is never swapped, since heads rest on it, nor the last, which only its own row sees.
     """
     rng, most = np.random.default_rng(seed), loaded.info.max_length
-    tokens = _by_kind(donors.features, set(loaded.tokenizer.all_special_tokens))
-    kinds = _kinds(tested.features)
+    tokens = _by_kind(donors.features, set(loaded.tokenizer.all_special_tokens), of_any_kind)
+    kinds = _kinds(tested.features, of_any_kind)
     edits: list[Edit] = []
     for row, sentence in enumerate(tested.sentences):
         span = tested.features.span(row)
@@ -71,17 +80,17 @@ def features_of(loaded: LoadedModel, edits: Sequence[Edit], pipeline: str) -> Fe
     return annotate(sentences, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length, pipeline)
 
 
-def _by_kind(features: Features, special: set[str]) -> dict[Kind, list[str]]:
+def _by_kind(features: Features, special: set[str], of_any_kind: bool) -> dict[Kind, list[str]]:
     """The distinct tokens of each kind, as they stand in a text."""
     tokens: dict[Kind, dict[str, None]] = {}
-    for token, kind in zip(features.surfaces, _kinds(features), strict=True):
+    for token, kind in zip(features.surfaces, _kinds(features, of_any_kind), strict=True):
         if token.strip() and token not in special:
             tokens.setdefault(kind, {})[token] = None
     return {kind: list(found) for kind, found in tokens.items()}
 
 
-def _kinds(features: Features) -> list[Kind]:
-    pos = [features.texts[text] for text in features.columns["pos"]]
+def _kinds(features: Features, of_any_kind: bool) -> list[Kind]:
+    pos = ["" if of_any_kind else features.texts[text] for text in features.columns["pos"]]
     return list(zip(pos, features.columns["is_word_start"].tolist(), strict=True))
 
 

@@ -33,12 +33,12 @@ def run(subject: ProgramSubject, limits: ForesightLimits, told: Told) -> Finding
     """Foresight over all edits, and the row that the head changed most."""
     row = subject.shared.row(subject.head)
     found = subject.shared.edits(limits.edits, limits.seed)
-    apart, total = _by_passage(found.apart[row], found), _by_passage(found.total[row], found)
+    apart, total = by_passage(found.apart[row], found.passage), by_passage(found.total[row], found.passage)
     if known.nothing(total):
         return known.undecided(total, "what an edit changes")
     moved = known.mean(_mean_by_passage(found.moved[row], found))
     foreseen = known.mean(_mean_by_passage(found.foreseen[row], found))
-    foresight = _foresight(apart, total)
+    foresight = foresight_of(apart, total)
     edits = len(found.passage)
     note = (
         f"Of {edits} edits, each one token swapped for another of its part of speech, the head moves "
@@ -61,19 +61,20 @@ def run(subject: ProgramSubject, limits: ForesightLimits, told: Told) -> Finding
     )
 
 
-def _by_passage(values: np.ndarray, found: EditFigures) -> np.ndarray:
+def by_passage(values: np.ndarray, passages: np.ndarray) -> np.ndarray:
     """Sums over the edits of each edited passage."""
-    places, at = np.unique(found.passage, return_inverse=True)
+    places, at = np.unique(passages, return_inverse=True)
     return np.bincount(at, values, len(places)) if len(places) else np.zeros(0)
 
 
 def _mean_by_passage(values: np.ndarray, found: EditFigures) -> np.ndarray:
-    counts = _by_passage(np.ones(len(values)), found)
-    means: np.ndarray = _by_passage(values, found) / np.maximum(counts, 1)
+    counts = by_passage(np.ones(len(values)), found.passage)
+    means: np.ndarray = by_passage(values, found.passage) / np.maximum(counts, 1)
     return means
 
 
-def _foresight(apart: np.ndarray, total: np.ndarray) -> Estimate:
+def foresight_of(apart: np.ndarray, total: np.ndarray) -> Estimate:
+    """1 less what is missed of the changes, both by passage."""
     missed = known.ratio(apart, total)
     return Estimate(1 - missed.value, 1 - missed.high, 1 - missed.low)
 
@@ -83,7 +84,7 @@ def _verdict(foresight: Estimate, moved: Estimate, foreseen: Estimate) -> AuditV
         return "cannot tell"
     if foreseen.value == 0 and not math.isnan(moved.low):
         return "fails"
-    return at_least(foresight)
+    return at_least(foresight, known.LEAST)
 
 
 def _shown(shift: Shift | None) -> tuple[Shaded, ...]:

@@ -38,10 +38,7 @@ def probe(reading: Reading, limits: KeepLimits) -> Mapping[HeadId, Tensor]:
 
     a = reading.a
     n = a.shape[-1]
-    places = torch.arange(n, device=a.device)
-    sees = (places < reading.lengths[:, None])[:, None, None, :].expand(-1, 1, n, n)
-    if reading.is_causal:
-        sees = sees & (places[:, None] >= places)
+    sees = reading.sees[:, None]
     draw = torch.Generator().manual_seed(0)
     random = torch.rand((len(a), 1, n, n), generator=draw).to(a.device).expand(a.shape)
     ranked = [reading.x, a, reading.t if reading.t is not None else torch.full_like(a, torch.nan), random]

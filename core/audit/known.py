@@ -11,6 +11,7 @@ from core.display import counted
 from core.types import Estimate
 
 ENOUGH = 8  # passages; intervals from fewer say little, so they decide nothing
+LEAST = 0.01  # by which a program has to be better: less may be clear, and yet is nothing
 UNKNOWN = Estimate(math.nan)
 
 

@@ -20,7 +20,7 @@ from core.types import Estimate
 RungName = Literal["untestable", "position only", "fits, does not foresee", "explains"]
 RUNGS: tuple[RungName, ...] = ("untestable", "position only", "fits, does not foresee", "explains")
 LEVEL = 0.05  # share of passing programs that may have passed by luck
-_TESTED = (  # audit, and the figure that has to lie above 0
+_TESTED = (  # audit, and the figure that has to lie above known.LEAST
     ("twin", text_blind.BEYOND),
     ("written", written.BELOW),
     ("foresight", foresight.FORESIGHT),
@@ -68,9 +68,10 @@ def standings(findings: Mapping[Key, Mapping[str, Finding]]) -> dict[Key, Standi
 
 def _standing(found: Mapping[str, Finding], passed: set[str]) -> Standing:
     rung, why = _place(found, passed)
+    given = found["twin"].given
     return Standing(
         rung,
-        why,
+        f"{why}; given {given}" if given else why,
         tuple(sorted(audit for audit, finding in found.items() if finding.verdict == "fails")),
         _value(found, "twin", text_blind.IOU),
         _value(found, "twin", text_blind.TWIN),
@@ -105,14 +106,14 @@ def _place(found: Mapping[str, Finding], passed: set[str]) -> tuple[RungName, st
     return "explains", f"{beyond}, {error}, foresight {foresees.value:.2f}"
 
 
-def chance(figure: Estimate) -> float:
-    """The chance that a figure whose truth is 0 comes out so far above it, by its interval; 1 if unknown."""
+def chance(figure: Estimate, least: float = known.LEAST) -> float:
+    """The chance that a figure that is truly `least` comes out so far above it; 1 if it is not known."""
     if math.isnan(figure.low) or math.isnan(figure.high):
         return 1.0
     error = (figure.high - figure.low) / _STANDARD_ERRORS
     if error == 0:
-        return 0.0 if figure.value > 0 else 1.0
-    return math.erfc(figure.value / error / math.sqrt(2)) / 2
+        return 0.0 if figure.value > least else 1.0
+    return math.erfc((figure.value - least) / error / math.sqrt(2)) / 2
 
 
 def passing(chances: Sequence[float], level: float = LEVEL) -> list[bool]:

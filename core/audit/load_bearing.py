@@ -34,11 +34,7 @@ def probe(reading: Reading, limits: LoadBearingLimits) -> Mapping[HeadId, Tensor
 
     from core.audit import measures
 
-    n = reading.a.shape[-1]
-    places = torch.arange(n)
-    sees = (places < reading.lengths.cpu()[:, None])[:, None, :].expand(-1, n, n)
-    if reading.is_causal:
-        sees = sees & (places[:, None] >= places)
+    sees = reading.sees.cpu()
     draw = torch.Generator().manual_seed(0)  # the same shuffles for every layer
     costs = []
     for _ in range(limits.shuffles):

@@ -29,7 +29,7 @@ def run(subject: ProgramSubject, limits: OffSinkLimits, told: Told) -> Finding:
         "places, rows made to sum to 1 again, this is what program and twin share with the head."
     )
     return Finding(
-        at_least(beyond),
+        at_least(beyond, known.LEAST),
         note + known.caveats(found.failed[row], more, "counts as 0"),
         (
             Figure(OFF_SINK, known.mean(found.off_sink[row])),

@@ -36,11 +36,11 @@ def probe(reading: Reading, limits: RankLimits) -> Mapping[HeadId, Tensor]:
     against = [by_gradient, left_out(a, reading.z) if reading.z is not None else None]
     whose = [a, reading.x, reading.t]
     places = torch.arange(n, device=a.device)
-    keys = (places + 1).expand(len(a), -1) if reading.is_causal else reading.lengths[:, None].expand(-1, n)
-    rows = (keys >= limits.keys) & (places < reading.lengths[:, None])  # [passage, query]
+    seen = reading.sees
+    rows = (seen.sum(-1) >= limits.keys) & (places < reading.lengths[:, None])  # [passage, query]
     unknown = torch.full(a.shape[:2], torch.nan, device=a.device)
     taus = [
-        torch.stack([unknown if x is None or y is None else mean_tau(x, y, keys, rows) for x in whose])
+        torch.stack([unknown if x is None or y is None else mean_tau(x, y, seen, rows) for x in whose])
         for y in against
     ]
     found = torch.stack(taus)  # [against, whose, passage, head]
@@ -58,18 +58,16 @@ def left_out(a: Tensor, z: Tensor) -> Tensor:
     return share / (1 - share).clamp(min=1e-6) * total * apart.clamp(min=0).sqrt()
 
 
-def mean_tau(x: Tensor, y: Tensor, keys: Tensor, rows: Tensor) -> Tensor:
+def mean_tau(x: Tensor, y: Tensor, sees: Tensor, rows: Tensor) -> Tensor:
     """Kendall tau-b of rows of two maps over the keys that each sees, mean over `rows`, [passage, head]."""
     import torch
 
-    n = x.shape[-1]
-    places = torch.arange(n, device=x.device)
     sums = torch.zeros(x.shape[:2], device=x.device)
     for query in range(x.shape[-2]):  # a row at a time: pairs of keys are many
         which = rows[:, query]
         if not bool(which.any()):
             continue
-        seen = places < keys[:, query, None]
+        seen = sees[:, query]
         pairs = (seen[:, :, None] & seen[:, None, :])[:, None]
         dx = (x[:, :, query, :, None] - x[:, :, query, None, :]).sign() * pairs
         dy = (y[:, :, query, :, None] - y[:, :, query, None, :]).sign() * pairs

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,10 +23,11 @@ from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
+from core.errors import AuditError
 from core.features import Features
-from core.hybrid import require_patchable
 from core.language import Looks
 from core.models.attention import padded_ids, without_cache
+from core.models.patching import has_interface
 from core.models.pretrained import LoadedModel
 from core.types import HeadId
 
@@ -57,10 +59,12 @@ class Recorder:
     attention: dict[int, Tensor] = field(default_factory=dict)  # layer -> [sentence, head, query, key]
     values: dict[int, Tensor] = field(default_factory=dict)  # layer -> [sentence, head, key, dimension]
     outputs: dict[int, Tensor] = field(default_factory=dict)  # layer -> [sentence, query, head, dimension]
+    _calls: dict[torch.nn.Module, Iterator[int]] = field(default_factory=dict)
 
     def forward(self, features: Features, rows: Sequence[int]) -> Tensor:
         """Logits [sentence, token, vocabulary] of a causal model, final states of an encoder; padded."""
         self.attention, self.values, self.outputs = {}, {}, {}
+        self._calls = {module: iter(layers) for module, layers in self._layers.items()}
         ids, mask = padded_ids(features, rows, self.loaded.device)
         model = self.loaded.model if self.loaded.info.is_causal else self.loaded.model.base_model
         with torch.set_grad_enabled(self.wants_slope):
@@ -73,7 +77,16 @@ class Recorder:
         """What the heads attend to on the passages read last, for programs that look at them."""
         return _Recorded(self.attention)
 
-    def _take(self, layer: int, weights: Tensor, value: Tensor, output: Tensor) -> None:
+    @cached_property
+    def _layers(self) -> dict[torch.nn.Module, list[int]]:
+        """The layers that each module computes, in the order of its calls."""
+        layers: dict[torch.nn.Module, list[int]] = {}
+        for site in self.loaded.sites:
+            layers.setdefault(site.module, []).append(site.layer)
+        return layers
+
+    def _take(self, module: torch.nn.Module, weights: Tensor, value: Tensor, output: Tensor) -> None:
+        layer = next(self._calls[module])
         groups = torch.arange(weights.shape[1]) // (weights.shape[1] // value.shape[1])
         self.attention[layer] = weights
         self.values[layer] = value.detach()[:, groups.to(value.device)]
@@ -98,7 +111,7 @@ def _attention(
     eager = sys.modules[type(module).__module__].eager_attention_forward
     output, weights = eager(module, query, key, value, attention_mask, **options)
     if recorder is not None:
-        recorder._take(int(module.layer_idx), weights, value, output)  # type: ignore[arg-type]
+        recorder._take(module, weights, value, output)
     return output, weights
 
 
@@ -110,11 +123,15 @@ AttentionMaskInterface.register(IMPLEMENTATION, eager_mask)
 def recording(loaded: LoadedModel, wants_slope: bool = False) -> Iterator[Recorder]:
     """`loaded` with its passes recorded; restored when the block ends, also by an exception.
 
-    Raises HybridError if the architecture's attention cannot be reached.
+    Raises AuditError if the architecture's attention cannot be overheard.
     """
-    require_patchable(loaded)
+    if not has_interface(loaded.model):
+        raise AuditError(
+            f"{type(loaded.model).__name__} does not run its attention through transformers' "
+            "AttentionInterface, so values and gradients of its heads cannot be read; `audit coverage` works"
+        )
     recorder = Recorder(loaded, wants_slope)
-    modules = [m for m in loaded.model.modules() if getattr(m, "layer_idx", None) is not None]
+    modules = list(recorder._layers)
     before = loaded.model.config._attn_implementation
     outer = {module: _RECORDERS[module] for module in modules if module in _RECORDERS}
     loaded.model.set_attn_implementation(IMPLEMENTATION)

@@ -19,7 +19,7 @@ from core.audit.contract import Splits
 from core.audit.edits import Edit, features_of, swaps
 from core.audit.twin import Twin, fit_twin
 from core.errors import CorpusError
-from core.maps import like_batches
+from core.maps import confined, like_batches
 from core.types import HeadId, ModelInfo, Split, Told
 
 if TYPE_CHECKING:
@@ -85,16 +85,20 @@ class EditFigures:
     foreseen: np.ndarray  # ... that the program moves
     failed: np.ndarray  # bool [head, edit]: the program failed before or after, so says nothing
     shifts: Mapping[HeadId, Shift]  # of each head the row that it changed most
+    edits: Sequence[Edit] = ()
+    effects: Mapping[HeadId, np.ndarray] = field(
+        default_factory=dict
+    )  # [rule, edit], where cues were planted
 
 
 @dataclass(frozen=True)
 class Reading:
     """What is known of some heads of a layer on a batch of passages; maps are [passage, head, query, key]."""
 
+    info: ModelInfo
     heads: Sequence[HeadId]
     features: Features
     lengths: Tensor  # int64 [passage]
-    is_causal: bool
     a: Tensor  # the heads' attention, 0 in padding
     x: Tensor  # their programs'; 0 where a program failed
     t: Tensor | None  # their twins'; None without train passages
@@ -102,15 +106,27 @@ class Reading:
     g: Tensor  # slopes of drawn targets, [draw, passage, head, query, key]
     programs: Mapping[HeadId, ParsedProgram]  # of all heads that are audited
     evaluator: Evaluator
-    patterns: dict[str, Tensor] = field(default_factory=dict)  # by Program.id, of those asked for
+    patterns: dict[str, Tensor] = field(default_factory=dict)  # of programs asked for, within a window
+
+    @property
+    def sees(self) -> Tensor:
+        """Which keys each query sees, bool [passage, query, key]."""
+        n = self.a.shape[-1]
+        places = torch.arange(n, device=self.a.device)
+        found = (places < self.lengths[:, None])[:, None, :].expand(-1, n, n)
+        if self.info.is_causal:
+            found = found & (places[:, None] >= places)
+        window = self.info.window(self.heads[0].layer)
+        return found & torch.from_numpy(window.seen(n)).to(found.device)
 
     def pattern(self, program: ParsedProgram, keep: bool = False) -> Tensor:
         """What any program attends to here, [passage, query, key]; 0 where it fails. Kept for other heads?"""
-        if program.id in self.patterns:
-            return self.patterns[program.id]
-        found = patterns_on(self.evaluator, {self.heads[0]: program}).weights[:, 0]
+        name = f"{program.id} {self.info.window(self.heads[0].layer)}"
+        if name in self.patterns:
+            return self.patterns[name]
+        found = patterns_on(self.evaluator, {self.heads[0]: program}, self.info).weights[:, 0]
         if keep:
-            self.patterns[program.id] = found
+            self.patterns[name] = found
         return found
 
 
@@ -260,7 +276,7 @@ class Shared:
         evaluator, patterns = self._evaluator(features, recorder), dict[str, Tensor]()
         for place, layer in enumerate(layers):
             heads = [head for head in self.heads if head.layer == layer]
-            produced = patterns_on(evaluator, {head: self.programs[head] for head in heads})
+            produced = patterns_on(evaluator, {head: self.programs[head] for head in heads}, self.info)
             reading, every = self._reading(
                 recorder, features, heads, produced.weights, slopes[place], evaluator, patterns
             )
@@ -295,7 +311,7 @@ class Shared:
         if layer in self.projections:
             z = recorder.values[layer].float() @ self.projections[layer].transpose(1, 2)
         reading = Reading(
-            heads, features, lengths, self.info.is_causal, every[:, chosen], x,
+            self.info, heads, features, lengths, every[:, chosen], x,
             self._twins_on(features, heads, x), None if z is None else z[:, chosen], slopes[:, :, chosen],
             self.programs, evaluator, patterns,
         )  # fmt: skip
@@ -338,7 +354,8 @@ class Shared:
         for at, head in enumerate(heads):
             for row, n in enumerate(features.lengths):
                 found[row, at, :n, :n] = self.twins[head].pattern(int(n))
-        return torch.from_numpy(found).to(like.device)
+        window = self.info.window(heads[0].layer)
+        return confined(torch.from_numpy(found).to(like.device), window, self.info.is_causal)
 
     def edits(self, wanted: int, seed: int = 0) -> EditFigures:
         """What so many edits of each test passage change in heads and in programs."""
@@ -346,13 +363,24 @@ class Shared:
             self._edits[wanted, seed] = self._edited(wanted, seed)
         return self._edits[wanted, seed]
 
-    def _edited(self, wanted: int, seed: int) -> EditFigures:
+    def cues(self, wanted: int, seed: int, without: Mapping[HeadId, Sequence[ParsedProgram]]) -> EditFigures:
+        """The same of swaps for tokens of any kind, with what each rule's effect changes by.
+
+        `without` has each head's program without each of its rules.
+        """
+        if (-wanted, seed) not in self._edits:
+            self._edits[-wanted, seed] = self._edited(wanted, seed, without)
+        return self._edits[-wanted, seed]
+
+    def _edited(
+        self, wanted: int, seed: int, without: Mapping[HeadId, Sequence[ParsedProgram]] | None = None
+    ) -> EditFigures:
         from core.audit.recording import recording
 
         loaded, features = self.load(), self._tested
         donors = self.splits.get(Split.TRAIN, self.splits[Split.TEST])
         self.told.progress("swapping tokens", 0, 0)
-        edits = swaps(loaded, self.splits[Split.TEST], donors, wanted, seed)
+        edits = swaps(loaded, self.splits[Split.TEST], donors, wanted, seed, without is not None)
         read = features_of(loaded, edits, features.pipeline)
         collected = _Collected(self.heads, edits, self.info.is_causal)
         by_row: dict[int, list[int]] = {}
@@ -365,30 +393,51 @@ class Shared:
             ):
                 self.told.progress("seeing what edits change", done, len(by_row))
                 which = [at for row in batch for at in by_row[row]]
-                before = self._all_patterns(recorder, features.select(batch))
-                after = self._all_patterns(recorder, read.select(which))
+                before, rules = self._all_patterns(recorder, features.select(batch), without)
+                after, rules_after = self._all_patterns(recorder, read.select(which), without)
                 for place, at in enumerate(which):
                     was = batch.index(edits[at].row)
                     collected.take(at, read, [part[was] for part in before], [part[place] for part in after])
+                    for head in rules:
+                        collected.note(at, read, head, rules[head][was], rules_after[head][place])
                 done += len(batch)
         return collected.figures()
 
-    def _all_patterns(self, recorder: Recorder, features: Features) -> tuple[Tensor, Tensor, Tensor]:
-        """Heads and programs on passages, [passage, head, query, key], and where programs ran."""
+    def _all_patterns(
+        self,
+        recorder: Recorder,
+        features: Features,
+        without: Mapping[HeadId, Sequence[ParsedProgram]] | None,
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], dict[HeadId, Tensor]]:
+        """Heads and programs on passages, [passage, head, query, key], and where programs ran; and what each
+        rule of a head's program adds, [passage, rule, query, key].
+        """
         recorder.forward(features, range(len(features)))
         evaluator = self._evaluator(features, recorder)
-        produced = patterns_on(evaluator, {head: self.programs[head] for head in self.heads})
+        produced = patterns_on(evaluator, {head: self.programs[head] for head in self.heads}, self.info)
         own = torch.stack([recorder.attention[h.layer][:, h.head].detach().float() for h in self.heads], 1)
-        return own, produced.weights, produced.ran
+        adds = {}
+        for head, programs in (without or {}).items():
+            if programs:
+                rest = [patterns_on(evaluator, {head: one}, self.info).weights for one in programs]
+                adds[head] = produced.weights[:, [self.row(head)]] - torch.cat(rest, 1)
+        return (own, produced.weights, produced.ran), adds
 
 
-def patterns_on(evaluator: Evaluator, programs: Mapping[HeadId, ParsedProgram]) -> HeadMaps:
-    """What programs attend to on the evaluator's passages: the one place where audits ask it."""
+def patterns_on(evaluator: Evaluator, programs: Mapping[HeadId, ParsedProgram], info: ModelInfo) -> HeadMaps:
+    """What programs attend to on the evaluator's passages, each within its layer's window: the one place
+    where audits ask it.
+    """
     from core.hybrid import together
 
     ran = {program.id: evaluator.run(program) for program in set(programs.values())}
     produced = {head: ran[program.id] for head, program in programs.items()}
-    return together(produced, evaluator.features, evaluator.device)
+    found = together(produced, evaluator.features, evaluator.device)
+    layers = sorted({head.layer for head in programs} & set(dict(info.traits.windows)))
+    for layer in layers:
+        at = [place for place, head in enumerate(found.heads) if head.layer == layer]
+        found.weights[:, at] = confined(found.weights[:, at], info.window(layer), info.is_causal)
+    return found
 
 
 def _real(lengths: Tensor, n: int) -> Tensor:
@@ -452,6 +501,7 @@ class _Collected:
         self._failed = np.zeros(shape, bool)
         self._most = np.zeros(len(heads))
         self._shifts: dict[HeadId, Shift] = {}
+        self._effects: dict[HeadId, np.ndarray] = {}
 
     def take(self, number: int, read: Features, before: Sequence[Tensor], after: Sequence[Tensor]) -> None:
         """An edit: heads, programs [head, query, key] and whether programs ran, before it and after."""
@@ -468,6 +518,14 @@ class _Collected:
         self._foreseen[:, number] = _sums(program.abs()) / 2 / rows
         self._failed[:, number] = ~ran.numpy()
         self._remember(edit, read.surfaces[read.span(number)], head.abs().sum(-1), head, program)
+
+    def note(self, number: int, read: Features, head: HeadId, before: Tensor, after: Tensor) -> None:
+        """What an edit changes of what each rule adds, [rule, query, key]."""
+        edit, n = self._edits[number], int(read.lengths[number])
+        since = torch.arange(n, device=before.device) >= (edit.place if self._is_causal else 0)
+        moved = measures.change(before[:, :n, :n], after[:, :n, :n], since)
+        held = self._effects.setdefault(head, np.zeros((len(before), len(self._edits))))
+        held[:, number] = _sums(moved.abs()) / 2
 
     def _remember(
         self, edit: Edit, tokens: Sequence[str], moved: Tensor, head: Tensor, program: Tensor
@@ -486,6 +544,7 @@ class _Collected:
         return EditFigures(
             np.array([edit.row for edit in self._edits], np.int64),
             self._apart, self._total, self._moved, self._foreseen, self._failed, self._shifts,
+            self._edits, self._effects,
         )  # fmt: skip
 
 

@@ -46,9 +46,7 @@ def probe(reading: Reading, limits: SlackLimits) -> Mapping[HeadId, Tensor]:
         for at, head in enumerate(reading.heads):
             rows = reading.a[row, at, list(queries), :length]
             z = reading.z[row, at, :length]
-            seen = torch.ones_like(rows, dtype=torch.bool)
-            if reading.is_causal:
-                seen = torch.arange(length) <= torch.tensor(list(queries))[:, None]
+            seen = reading.sees[row, list(queries), :length]
             other = farthest(rows, z, seen, limits.steps, limits.apart)
             program = reading.x[row, at, list(queries), :length]
             error = ((program - rows) @ z).square().sum(-1)

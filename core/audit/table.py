@@ -10,6 +10,7 @@ from core.audit.alive import ALIVE
 from core.audit.contract import Audit, Of
 from core.audit.controls import CONTROLS
 from core.audit.coverage import COVERAGE
+from core.audit.cues import CUES
 from core.audit.damage import DAMAGE
 from core.audit.foresight import FORESEES
 from core.audit.keep_and_drop import KEEP_AND_DROP
@@ -40,6 +41,7 @@ AUDITS: Door[Audit[Any, Any]] = Door(
     ALIVE,
     LOAD_BEARING,
     RULES,
+    CUES,
     WHOSE,
     SLACK,
     KEEP_AND_DROP,

@@ -17,7 +17,7 @@ IOU, TWIN, BEYOND = "IoU", "IoU of the twin", "IoU beyond the twin"
 class TwinLimits:
     """By how much a program should beat the twin."""
 
-    beyond: float = option(0.0, "IoU that a program should have beyond its head's twin", Bounds(0, 1))
+    beyond: float = option(known.LEAST, "IoU that a program should have beyond its head's twin", Bounds(0, 1))
 
 
 def run(subject: ProgramSubject, limits: TwinLimits, told: Told) -> Finding:

@@ -55,7 +55,7 @@ def _misleads(error: Estimate, iou: Estimate, limits: WrittenLimits) -> bool:
 
 
 def _verdict(error: Estimate, below: Estimate, iou: Estimate, limits: WrittenLimits) -> AuditVerdict:
-    return "fails" if _misleads(error, iou, limits) else at_least(below)
+    return "fails" if _misleads(error, iou, limits) else at_least(below, known.LEAST)
 
 
 def _note(error: Estimate, iou: Estimate, limits: WrittenLimits) -> str:

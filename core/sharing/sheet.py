@@ -48,6 +48,7 @@ def sheet(
 def _section(name: str, finding: Finding) -> str:
     audit = AUDITS.get(name)
     title, question = (audit.title, audit.question) if audit else (name, "")
+    given = f" Given {finding.given}, which it looks at." if finding.given else ""
     about = _small(audit.about) if audit and audit.about else ""
     sources = _small(f"After {'; '.join(audit.sources)}.") if audit and audit.sources else ""
     figures = "".join(
@@ -57,7 +58,7 @@ def _section(name: str, finding: Finding) -> str:
     )
     return (
         f"<section><h2>{escape(title)}: {escape(finding.verdict)}</h2><p>{escape(question)} "
-        f"{escape(finding.note)}</p><table>{figures}</table>{_rows(finding)}"
+        f"{escape(finding.note)}{escape(given)}</p><table>{figures}</table>{_rows(finding)}"
         f"{''.join(map(shaded_html, finding.shaded))}{about}{sources}</section>"
     )
 

@@ -67,18 +67,23 @@ class FindingTable:
 
         Asked again before anything was found, it is answered from memory.
         """
-        ((count, newest),) = self._database.rows(
-            "SELECT count(*), coalesce(max(made_at), 0) FROM findings WHERE model_id = ?", [model]
-        )
+        revision = self.revision(model)
         known = self._standings.get(model)
-        if known is None or known[0] != (count, newest):
+        if known is None or known[0] != revision:
             by_card = {
                 card: {name: stored.finding for name, stored in found.items()}
                 for card, found in self.of_programs(model).items()
             }
-            known = (count, newest), standings(by_card)
+            known = revision, standings(by_card)
             self._standings[model] = known
         return dict(known[1])
+
+    def revision(self, model: str) -> tuple[int, float]:
+        """What changes whenever something is found."""
+        ((count, newest),) = self._database.rows(
+            "SELECT count(*), coalesce(max(made_at), 0) FROM findings WHERE model_id = ?", [model]
+        )
+        return int(count), float(newest)
 
     def _stored(self, which: str, parameters: Sequence[Any]) -> list[StoredFinding]:
         return [_stored(*row) for row in self._database.rows(_ROWS + which, parameters)]

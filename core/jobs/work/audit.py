@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import wire
-from core.audit import AUDITS, Audit, HybridSubject, Passages, ProgramSubject, probe_of
+from core.audit import AUDITS, Audit, Finding, HybridSubject, Passages, ProgramSubject, probe_of
 from core.audit.shared import Shared
 from core.jobs.folder import Job
 from core.jobs.results import AuditsFound
@@ -87,12 +87,18 @@ def _audit_programs(job: Job[AuditTask], splits: Splits) -> None:
                         (subject.head, subject.program.id),
                         asked.limits,
                         time.time(),
-                        audit.run(subject, limits, told),
+                        _given(subject, audit.run(subject, limits, told)),
                     )
                     for subject in mine
                 ]
                 events.result(unit, AuditsFound(task.info.id, tuple(findings)))
             done += len(mine)
+
+
+def _given(subject: ProgramSubject, finding: Finding) -> Finding:
+    """The finding, with what a program that looks at heads takes for given: what these really attend to."""
+    looks = ", ".join(map(str, sorted(subject.program.looks)))
+    return replace(finding, given=f"the attention of {looks}") if looks else finding
 
 
 def _audit_hybrid(job: Job[AuditTask], splits: Splits) -> None:

@@ -35,10 +35,15 @@ _MEANING: dict[RungName, str] = {
 _CELL = 14  # pixels of a head in the picture
 
 
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _found(model: str, revision: tuple[int, float]) -> dict[CardId, dict[str, StoredFinding]]:
+    return state.owner().workspace.findings.of_programs(model)
+
+
 def best_found(model: ModelInfo) -> dict[CardId, dict[str, StoredFinding]]:
     """What audits found of each head's best program."""
     workspace = state.owner().workspace
-    found = workspace.findings.of_programs(model.id)
+    found = _found(model.id, workspace.findings.revision(model.id))
     return {card: found[card] for card in workspace.library.best_programs(model.id) if card in found}
 
 
@@ -84,8 +89,8 @@ def draw_ladder(model: ModelInfo, standings: list[Standing]) -> None:
     st.markdown(_sentence(standings))
     st.caption(
         f"Of {len(standings)} of {len(model.head_ids())} heads, each with its best program, on test "
-        "passages. A rung is earned by 95 % intervals over passages; of those that pass a test among all "
-        "heads no more than one in twenty is expected to by luck (Benjamini and Hochberg)."
+        "passages. A rung is earned where 95 % intervals over passages lie above 0.01; of those that pass a test "
+        "among all heads no more than one in twenty is expected to by luck (Benjamini and Hochberg)."
     )
 
 
@@ -99,7 +104,7 @@ def _sentence(standings: list[Standing]) -> str:
         return f"**{np.mean(known(figure)):.3f}**" if known(figure) else "–"
 
     def median(figure: str) -> str:
-        return f"**{np.median(known(figure)):.2f}**" if known(figure) else "–"
+        return f"**{round(float(np.median(known(figure))), 2) + 0.0:.2f}**" if known(figure) else "–"
 
     return (
         f"Programs share {mean('iou')} of attention with their heads (mean IoU); a twin that knows position "

@@ -40,7 +40,8 @@ def draw_findings(findings: Sequence[StoredFinding], hint: str) -> None:
 
 def draw_finding(finding: Finding) -> None:
     """Everything that an audit found of one program or hybrid."""
-    st.markdown(f"**{VERDICT_WORDS[finding.verdict]}** {frame.as_text(finding.note)}")
+    given = f" Given {finding.given}, which it looks at." if finding.given else ""
+    st.markdown(f"**{VERDICT_WORDS[finding.verdict]}** {frame.as_text(finding.note + given)}")
     for start in range(0, len(finding.figures), _ACROSS):
         some = finding.figures[start : start + _ACROSS]
         for column, figure in zip(st.columns(_ACROSS), some, strict=False):

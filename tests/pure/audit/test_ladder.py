@@ -1,6 +1,7 @@
 """The ladder: rungs in their order, each with its reason, corrected for how many are judged."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -40,6 +41,7 @@ def findings(
         (findings(foresight=UNKNOWN), "fits, does not foresee", "foresight unknown"),
         (findings(written=UNCLEAR), "position only", "its twin writes nearer"),
         (findings(twin=UNCLEAR), "position only", "not clearly more than position"),
+        (findings(twin=Estimate(0.002, 0.001, 0.003)), "position only", "not clearly more than position"),
         (findings(twin=UNKNOWN), "untestable", "why twin"),
         (findings(written=UNKNOWN), "untestable", "why written"),
         (
@@ -70,7 +72,7 @@ def test_a_program_that_was_not_wholly_audited_stands_nowhere() -> None:
 
 
 def test_among_many_heads_a_lucky_one_does_not_pass() -> None:
-    lucky = Estimate(0.02, 0.0005, 0.0395)  # clearly above 0 if it were alone
+    lucky = Estimate(0.03, 0.0105, 0.0495)  # clearly above 0.01 if it were alone
     alone = standings({"a": findings(foresight=lucky)})
     among = standings(
         {("a"): findings(foresight=lucky), **{str(at): findings(foresight=UNCLEAR) for at in range(50)}}
@@ -87,6 +89,13 @@ def test_passing_follows_benjamini_and_hochberg() -> None:
 
 
 def test_chances_come_from_intervals() -> None:
-    assert chance(Estimate(1.96, 0, 3.92)) == pytest.approx(0.025, abs=1e-3)
-    assert chance(Estimate(0.0, -1, 1)) == 0.5
+    assert chance(Estimate(1.96, 0, 3.92), 0) == pytest.approx(0.025, abs=1e-3)
+    assert chance(Estimate(0.01, -1, 1)) == 0.5
     assert [chance(Estimate(1, 1, 1)), chance(Estimate(0, 0, 0)), chance(UNKNOWN)] == [0, 1, 1]
+
+
+def test_a_standing_says_what_it_takes_for_given() -> None:
+    found = findings()
+    found["twin"] = replace(found["twin"], given="the attention of L0H1")
+    (standing,) = standings({"a": found}).values()
+    assert standing.why.endswith("; given the attention of L0H1")

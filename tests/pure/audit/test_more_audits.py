@@ -105,11 +105,10 @@ def test_shuffled_rows_keep_their_weights(tiny_loaded: TinyLoaded) -> None:
     uniform = torch.tril(torch.ones(1, 1, 5, 5))
     uniform /= uniform.sum(-1, keepdim=True)
     slopes = torch.randn(2, 1, 1, 5, 5)
-    features = splits_of(loaded, 8)
+    features = next(iter(splits_of(loaded, 8).values())).features
     reading = Reading(
-        [HEAD], next(iter(features.values())).features, torch.tensor([5]), True, uniform, uniform, None, None,
-        slopes, {}, None,  # type: ignore[arg-type]
-    )  # fmt: skip
+        loaded.info, [HEAD], features, torch.tensor([5]), uniform, uniform, None, None, slopes, {}, None
+    )  # type: ignore[arg-type]
     costs = probe(reading, LoadBearingLimits())[HEAD]
     assert np.allclose(costs, 0, atol=1e-6)  # uniform rows are the same, however they are shuffled
 
@@ -142,10 +141,10 @@ def test_passages_longer_than_the_heads_dimension_leave_slack(tiny_loaded: TinyL
 def test_tau_is_that_of_kendall() -> None:
     x = torch.tensor([[0.1, 0.2, 0.3, 0.4], [4.0, 3.0, 2.0, 1.0]])
     y = torch.tensor([[1.0, 2.0, 4.0, 3.0], [1.0, 1.0, 2.0, 2.0]])
-    keys, rows = torch.full((1, 2), 4), torch.ones(1, 2, dtype=torch.bool)
+    sees, rows = torch.ones(1, 2, 4, dtype=torch.bool), torch.ones(1, 2, dtype=torch.bool)
     # 5 of 6 pairs alike, 1 not; and all 4 untied pairs of 6 the other way round: -4 / sqrt(6 * 4).
     expected = (4 / 6 - 4 / np.sqrt(24)) / 2
-    assert mean_tau(x[None, None], y[None, None], keys, rows).item() == pytest.approx(expected)
+    assert mean_tau(x[None, None], y[None, None], sees, rows).item() == pytest.approx(expected)
 
 
 def test_leaving_a_key_out_moves_the_output_as_it_says() -> None:
@@ -191,3 +190,26 @@ def test_a_hybrid_of_one_head_costs_about_what_it_costs_alone(tiny_loaded: TinyL
     finding = AUDITS["sum-and-whole"].run(subject, SumLimits(draws=20), Quiet())
     assert [row[0] for row in finding.rows] == [1, 2]
     assert finding.figure("joint over sum, 1 heads").value == pytest.approx(1, abs=0.5)
+
+
+def test_a_head_that_is_the_program_heeds_every_cue(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with planted(loaded, HEAD, RULES):
+        finding = found_of(loaded, "cues", DECORATED)
+    rows = {row[0]: row for row in finding.rows}
+    assert rows[3][2] > 0  # punctuation was planted, or taken away
+    assert rows[3][6] == pytest.approx(1, abs=0.01)
+    assert rows[7][2:] == (0, None, None, None, None)
+    assert "For 1 no edit was found" in finding.note
+    assert finding.figure("foresight on cues").value == pytest.approx(1, abs=0.01)
+
+
+def test_a_head_that_does_not_look_at_punctuation_heeds_no_such_cue(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    punctuation = (
+        "def attend(q, k):\n    weight = 1.0\n    if k.is_punct:\n        weight += 5.0\n    return weight\n"
+    )
+    with planted(loaded, HEAD, UNIFORM):
+        finding = found_of(loaded, "cues", punctuation)
+    assert finding.verdict != "passes"
+    assert finding.rows[0][4] == pytest.approx(0, abs=1e-4)  # the head does not move

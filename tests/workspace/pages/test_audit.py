@@ -31,7 +31,7 @@ STANDINGS = {CARD: Standing("position only", "IoU 0.96, but output error 0.80", 
 def test_before_an_audit_the_page_says_what_one_is(open_app: OpenApp, workspace_copy: Path) -> None:
     app = go(open_app(workspace_copy), "audit")
     assert not app.exception
-    assert "Nothing has been audited yet" in text_of(app)
+    assert "explain its head, or only resemble it" in text_of(app)
     assert "Audit all heads" in [button.label for button in app.button]
 
 
