@@ -89,8 +89,8 @@ def draw_ladder(model: ModelInfo, standings: list[Standing]) -> None:
     st.markdown(_sentence(standings))
     st.caption(
         f"Of {len(standings)} of {len(model.head_ids())} heads, each with its best program, on test "
-        "passages. A rung is earned where 95 % intervals over passages lie above 0.01; of those that pass a test "
-        "among all heads no more than one in twenty is expected to by luck (Benjamini and Hochberg)."
+        "passages. A rung is earned where 95 % intervals over passages lie above 0.01; of those that pass a "
+        "test among all heads no more than one in twenty is expected to by luck (Benjamini and Hochberg)."
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from core.features import ATTRIBUTES, Value
 from core.language import ParsedProgram, evaluate, parse, reference
 from core.language.functions import FUNCTIONS, needs_lookahead
-from core.language.vocabulary import MAX_BYTES, MAX_NESTING, MAX_NODES
+from core.language.vocabulary import FORMS, MAX_BYTES, MAX_NESTING, MAX_NODES
 from tests.language_cases import build, program, sentence
 
 PAGE = (Path(__file__).parents[3] / "docs/language.md").read_text(encoding="utf-8")
@@ -56,8 +56,11 @@ def test_every_python_block_is_a_program_with_a_docstring(source: str) -> None:
     assert parse(source).docstring.endswith(".")
 
 
-def test_every_program_but_the_opening_one_is_an_example_with_a_sentence() -> None:
-    assert len(BLOCKS) == len(EXAMPLES) + 1
+def test_every_program_that_opens_no_section_is_an_example_with_a_sentence() -> None:
+    opening = [
+        section for section in PAGE.split("\n## ") if "\n```python\n" in section.partition("\n### ")[0]
+    ]
+    assert len(BLOCKS) == len(EXAMPLES) + len(opening)
     assert len(EXAMPLES) >= 10
 
 
@@ -138,6 +141,15 @@ def test_every_function_is_documented_with_its_signature_and_lookahead() -> None
         more = ["..."] if signature.variadic or signature.searches else []
         wanted[f"{name}({', '.join([*parameters, *more])})"] = (signature.result, needs_lookahead(name))
     assert documented == wanted
+
+
+def test_every_form_is_documented_with_what_it_takes() -> None:
+    sections = {"table": "Tables", "look": "Other heads"}
+    assert set(sections) == set(FORMS)
+    for name, heading in sections.items():
+        section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+        assert f"\n`{name}(" in section
+        assert in_a_program(FORMS[name].example)
 
 
 @pytest.mark.parametrize("heading", ["Token attributes", "Functions"])
