@@ -20,6 +20,7 @@ from core.types import HeadId
 
 _PER_ROUND = 2  # rules added between two refits
 _SCREEN_EVERY = 2  # rounds; between, the best of the last screening are ranked again
+_SHORTLIST = 24  # best of a screening
 _SURPLUS = 6  # rules added beyond the most, to be pruned again
 _TABLES = 3  # added to the rules, to be pruned with them
 _STEPS = 8  # of a refit after adding
@@ -190,7 +191,7 @@ def _grow_while_it_pays(
             ranked = screen.again(found, [shortlists[at] for at in active])
         grown = []
         for at, gains, weights in zip(active, ranked, found.weights, strict=True):
-            shortlists[at] = [rule for _, rule in gains]
+            shortlists[at] = [rule for _, rule in gains[:_SHORTLIST]]
             if _add(screen, fits[at], shortlists[at], weights):
                 grown.append(at)
         _refit(screen.layout, [fits[at] for at in grown], _STEPS)
