@@ -13,11 +13,11 @@ from core.proposers.search.refit import Fields
 from core.proposers.search.rule import Rule, TableOf
 
 _LEAST_TOKENS = 10  # of train that a value must stand on
-_LARGEST = 8  # constants of a table
+_LARGEST = 6  # constants of a table
 _LEAST_SHARE = 0.03  # of what the best constant gains that each must gain
 _PENALTY = 0.8  # values are chosen after looking, so their gain is taken for less
 _RIDGE = 1e-5  # as for rules
-_DISTANCES = 9
+_DISTANCES = 7
 
 SELF, PREVIOUS = pairwise("k == q", "itself"), pairwise("k == q.prev", "the token before")
 _NAMES = {"tag": "by tag", "lower": "by word"}
