@@ -9,6 +9,7 @@ from contextlib import suppress
 import numpy as np
 import streamlit as st
 
+from core.audit import Standing
 from core.display import RUNG_MARKS, counted
 from core.errors import HeadscriptError
 from core.language import parse
@@ -64,7 +65,7 @@ def draw_card(desk: Desk, card: Card) -> None:
     """Everything about the card but the verdict row."""
     word = desk.own_word(card)
     hidden = is_hidden(desk, word)
-    st.html(_figures(desk, card, hidden) + _line(desk, card, word))
+    st.html(_figures(desk, card, hidden) + _line(desk, card, word, hidden))
     left, right = st.columns([1, 1.15], gap="medium")
     with left, st.container(key="program-panel"):
         if desk.is_editing:
@@ -93,13 +94,6 @@ def _figures(desk: Desk, card: Card, hidden: bool) -> str:
         shown = "–" if math.isnan(known) else f"{known:.2f}"
         parts.append(f'<span title="{_RESOLVED}"><small>resolved, test</small> <b>{shown}</b></span>')
     parts.append(f"<span><small>lift, test</small> <b>{card.lift(Split.TEST):+.2f}</b></span>")
-    if (standing := desk.standing_of(card.id)) is not None:
-        over = card.iou(Split.TEST) - standing.twin_iou
-        if math.isfinite(over):
-            parts.append(f"<span><small>over its twin</small> <b>{over:+.2f}</b></span>")
-        shown = f"{RUNG_MARKS[standing.rung]} {standing.rung}"
-        why = html.escape(standing.why, quote=True)
-        parts.append(f'<span title="{why}"><small>audited</small> <b>{shown}</b></span>')
     if card.cost is not None:
         cost = f"KL {card.cost:.4f}" if math.isfinite(card.cost) else "–, mostly fails"
         parts.append(f"<span><small>cost alone</small> <b>{cost}</b></span>")
@@ -108,7 +102,7 @@ def _figures(desk: Desk, card: Card, hidden: bool) -> str:
     return f'<div class="card-figures">{"".join(parts)}</div>'
 
 
-def _line(desk: Desk, card: Card, word: Verdict | None) -> str:
+def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
     """The plain-English line and what kind of program it is, as HTML."""
     looks = [f"looks at {counted(card.looks, 'head')}"] if card.looks else []
     marks = [
@@ -126,12 +120,22 @@ def _line(desk: Desk, card: Card, word: Verdict | None) -> str:
         marks.append("unsaved edit, e goes on with it")
     if word is not None:
         marks.append(f"yours: {WORDS[word.action]}")
+    if not hidden and (standing := desk.standing_of(card.id)) is not None:
+        marks.insert(
+            0, f"audited: {RUNG_MARKS[standing.rung]} {standing.rung} ({_over_twin(card, standing)})"
+        )
+        marks.append(standing.why)
     kind = html.escape(" · ".join(marks))
     summary = html.escape(card.summary)
     return (
         f'<div class="card-line" title="{summary}">{summary}</div>'
         f'<div class="card-line card-mark" title="{kind}">{kind}</div>'
     )
+
+
+def _over_twin(card: Card, standing: Standing) -> str:
+    over = card.iou(Split.TEST) - standing.twin_iou
+    return f"IoU {over:+.2f} over its text-blind twin" if math.isfinite(over) else "its twin is not known"
 
 
 def draw_evidence(desk: Desk, card: Card, hidden: bool) -> None:
