@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -29,13 +30,23 @@ def answer(result: subprocess.CompletedProcess[str]) -> dict[str, object]:
 
 def test_best_gives_every_head_with_interval_and_lift(built: Path) -> None:
     found = answer(run_core("best", "--json", workspace=built))
-    assert set(found) == {"model", "split", "mean_iou", "median_iou", "heads"}
+    assert set(found) == {"model", "split", "mean_iou", "median_iou", "mean_resolved", "heads"}
     assert found["split"] == "test"
     heads = found["heads"]
     assert isinstance(heads, list)
     assert len(heads) == HEADS
-    assert set(heads[0]) == {"layer", "head", "program", "iou", "low", "high", "lift"}
-    assert all(head["low"] <= head["iou"] <= head["high"] for head in heads)
+    assert set(heads[0]) == {"layer", "head", "program", "iou", "resolved", "low", "high", "lift"}
+    assert found["mean_resolved"] == pytest.approx(statistics.fmean(head["resolved"] for head in heads))
+    assert all(head["resolved"] == head["iou"] or "look(" in head["program"] for head in heads)
+
+
+def test_a_program_that_looks_is_scored_where_it_may(workspace_copy: Path, tmp_path: Path) -> None:
+    file = tmp_path / "attend.py"
+    file.write_text('def attend(q, k):\n    return look("L0H1", q, k) + look("L1H0", q, k)\n')
+    found = answer(call_core("score", "--program", str(file), "--json", workspace=workspace_copy))
+    every = [(layer, head) for layer in range(tiny.LAYERS) for head in range(tiny.HEADS)]
+    after = [at for at in every if at > (1, 0)]
+    assert sorted((head["layer"], head["head"]) for head in found["heads"]) == after
 
 
 def test_best_on_fresh_passages_agrees_with_the_split_they_are(built: Path, tmp_path: Path) -> None:
@@ -47,6 +58,7 @@ def test_best_on_fresh_passages_agrees_with_the_split_they_are(built: Path, tmp_
     stored = answer(call_core("best", "--json", workspace=built))
     rescored = answer(call_core("best", "--eval", str(fresh), "--json", workspace=built))
     assert rescored["mean_iou"] == pytest.approx(stored["mean_iou"], abs=1e-3)
+    assert rescored["mean_resolved"] == pytest.approx(stored["mean_resolved"], abs=1e-3)
 
 
 def test_hybrid_measures_a_share_of_the_heads(workspace_copy: Path) -> None:

@@ -21,6 +21,7 @@ from core.jobs.results import (
     HybridMeasured,
     NewProgram,
     ProgramsFound,
+    ResolvedFound,
     SentencesRead,
     Talk,
     WeightsRead,
@@ -35,6 +36,7 @@ from core.jobs.tasks import (
     HybridTask,
     MeasureTask,
     ProposeTask,
+    ResolveTask,
     ScoreTask,
     Task,
 )
@@ -80,6 +82,7 @@ TASKS: list[Task] = [
     ProposeTask(INFO, "p", None, ClaudeLimits(), {HEAD: "source"}, (HEAD,), proposer="claude"),
     ProposeTask(INFO, "p", None, OpenAILimits(model="m", tokens=9), proposer="openai"),
     ScoreTask(INFO, "passages", ("source",)),
+    ResolveTask(INFO, "passages", ((HEAD, "source"),)),
     HybridTask(INFO, CANDIDATES, "a", "b", "test", HybridRequest("title", "greedy", None, 0.05)),
     MeasureTask(INFO, MADE, "b", "test", "title", strict=True),
     CurveTask(INFO, CANDIDATES, "a", "b", "test", "title", ("cost", "iou"), (0.5, 1.0)),
@@ -97,6 +100,7 @@ VALUES: list[object] = [
         "scores.parquet",
         Talk(2, (0.1,), (Failure("refused", "no"),)),
     ),
+    ResolvedFound("model", "resolved.parquet", {HEAD: "chain"}),
     CostsEstimated("model", 9, None, (HeadCost(HEAD, "id", math.inf),)),
     MADE,
     HybridMeasured(

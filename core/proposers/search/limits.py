@@ -23,6 +23,17 @@ class SearchLimits:
         told="≤ {} rules",
         key="rules",
     )
+    least_gain: float = limit(
+        0.003,
+        "Least gain",
+        "IoU on validation that each rule must add to all others",
+        Bounds(least=0),
+        offered=(0.0, 0.1),
+        step=0.001,
+        places=3,
+        told="each ≥ {}",
+        key="gain",
+    )
     look: str = limit(
         "layer",
         "Other heads",
@@ -36,15 +47,4 @@ class SearchLimits:
         "Tables",
         "whether a line may be a table: a number for each of a few words or tags",
         key="tables",
-    )
-    least_gain: float = limit(
-        0.003,
-        "Least gain",
-        "IoU on validation that each rule must add to all others",
-        Bounds(least=0),
-        offered=(0.0, 0.1),
-        step=0.001,
-        places=3,
-        told="each ≥ {}",
-        key="gain",
     )
