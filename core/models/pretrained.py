@@ -100,7 +100,7 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
     own = {"trust_remote_code": False}  # without a word the library asks whether to run the folder's code
     try:
         config = transformers.AutoConfig.from_pretrained(source, **own, **gguf)
-        _require_supported(name, config)
+        require_supported(name, config)
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own, **gguf)
         _require_vocabulary(name, tokenizer)
         factory = _factory(config)
@@ -119,7 +119,8 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
     return LoadedModel(probed.info, model, tokenizer, device, sites=probed.sites)
 
 
-def _require_supported(name: str, config: Any) -> None:
+def require_supported(name: str, config: Any) -> None:
+    """Raises ModelError for a configuration that cannot be of a decoder or an encoder with attention."""
     if getattr(config, "is_encoder_decoder", False):
         raise ModelError(f"{name} is an encoder-decoder model; give a causal model or an encoder")
     if not getattr(config.get_text_config(), "num_attention_heads", None):
