@@ -152,6 +152,7 @@ def configuration(kind: str, **given: Any) -> Any:
     sizes = {name: value for name, value in _SIZES.items() if name in names}
     if "qk_rope_head_dim" in sizes:  # which says how much of a head is rotated
         sizes.pop("partial_rotary_factor", None)
+        sizes.update({name: HEADS for name in ("num_key_value_heads",) if name in sizes})
     default = make()
     for name in ("sliding_window", "rope_scaling"):
         if name in sizes and getattr(default, name, None) is None:

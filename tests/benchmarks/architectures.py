@@ -3,8 +3,8 @@
     python -m tests.benchmarks.architectures [TYPE ...]
 
 Whole way: extracted, and with its own attention put in the place of its heads it is the model. Attention
-only: extracted, no hybrids. Refused: in words. Fault: anything else, of which there should be none. A type that
-cannot be built small (a vision tower, a package that is not there) is not tried.
+only: extracted, no hybrids. Refused: in words. Fault: anything else, of which there should be none. A type
+that cannot be built small (a vision tower, a package that is not there) is not tried.
 """
 
 from __future__ import annotations
