@@ -26,7 +26,8 @@ def annotate(
     """Every attribute of every token of `sentences`.
 
     `tokenizer` is a fast transformers tokenizer; `embeddings` [vocabulary, dimension] makes
-    `similarity()` available; sentences are cut at `max_length` tokens and counted in `truncated`.
+    `similarity()` available, and sentences with a token beyond it are left out; sentences are cut at
+    `max_length` tokens and counted in `truncated`.
     `pipeline` names the spaCy model that reads the syntax, or is `none`: then those attributes stay empty
     and `has_syntax` is False, as they do by default where the bundled model is not installed. Raises
     ModelError if the tokenizer cannot report character offsets or the pipeline named is not installed.
@@ -35,7 +36,7 @@ def annotate(
     pipeline = chosen_pipeline(pipeline)
     parser = load_pipeline(pipeline)
     builder = FeatureBuilder()
-    read, texts = [], []
+    kept, read, texts = list[Sentence](), [], []
     truncated = 0
     for sentence in sentences:
         text, tokens = read_text(sentence.text, tokenizer)
@@ -43,10 +44,12 @@ def annotate(
             tokens = tokens.cut(max_length)
             text = text[: tokens.end]  # the parser takes no text of any length
             truncated += 1
-        read.append(tokens)
-        texts.append(text)
+        if embeddings is None or max(tokens.ids, default=0) < len(embeddings):
+            kept.append(sentence)
+            read.append(tokens)
+            texts.append(text)
     documents: Any = [None] * len(texts) if parser is None else parser.pipe(texts)
-    for sentence, text, tokens, document in zip(sentences, texts, read, documents, strict=True):
+    for sentence, text, tokens, document in zip(kept, texts, read, documents, strict=True):
         _add(builder, sentence.id, text, tokens, document)
     return builder.build(embeddings, truncated, pipeline)
 

@@ -42,6 +42,10 @@ def generate(
     ids = without_closing(prompt, loaded.tokenizer)
     if not ids:
         raise HybridError("the prompt has no token; write a few words to go on from")
+    if max(ids) >= len(loaded.model.get_input_embeddings().weight):
+        raise HybridError(
+            "the prompt has a token that the model has no embedding of; write it in other words"
+        )
     if len(ids) >= loaded.info.max_length:
         raise HybridError(
             f"the prompt has {len(ids)} tokens, as many as the model's context of {loaded.info.max_length} "
