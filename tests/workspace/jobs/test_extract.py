@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +21,9 @@ from core.settings import Settings
 from core.store import Workspace
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
-from core.types import ModelInfo
-from tests import tiny
-from tests.conftest import TinyLoaded
+from core.types import HeadId, ModelInfo
+from tests import architectures, tiny
+from tests.conftest import TinyLoaded, call_core
 
 
 def extract(workspace: Path, loaded: LoadedModel, count: int, pipeline: str | None) -> list[str]:
@@ -101,6 +102,25 @@ def test_all_maps_of_a_passage_fit_into_memory() -> None:
     info = ModelInfo("m", "m", "llama", 32, 32, True, 1, 1_000_000)
     assert info.longest == 724
     assert replace(info, max_length=100).longest == 100
+
+
+def test_a_model_with_layers_of_another_kind_goes_the_whole_way(tmp_path: Path, small_corpus: Path) -> None:
+    """Three layers are recurrent; the fourth has the heads, under its own number."""
+    model = tmp_path / "model"
+    architectures.build("qwen3_next").save_pretrained(model)
+    tiny.tokenizer().save_pretrained(model)
+    commands = (
+        ["extract", "--model", str(model), "--corpus", str(small_corpus), "--limit", "16"],
+        ["synthesize", "--rules", "1"],
+        ["best", "--json"],
+        ["hybrid", "--share", "0.5", "--programs", "best", "--json"],
+    )
+    done = [call_core(*command, workspace=tmp_path / "workspace") for command in commands]
+    assert [one.returncode for one in done] == [0] * 4, done[-1].stderr
+    assert {head["layer"] for head in json.loads(done[2].stdout)["heads"]} == {3}
+    assert {HeadId.parse(head).layer for head in json.loads(done[3].stdout)["heads"]} == {3}
+    held = sorted(path.name for path in (tmp_path / "workspace/attention").rglob("layer=*.parquet"))
+    assert held == ["layer=03.parquet"]
 
 
 def test_the_setting_reaches_the_worker(tmp_path: Path) -> None:
