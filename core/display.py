@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,6 +47,11 @@ def are_light(colours: np.ndarray) -> np.ndarray:
     linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
     found: np.ndarray = linear @ np.array([0.2126, 0.7152, 0.0722]) > 0.179
     return found
+
+
+def one_spelling(name: str) -> str:
+    """A name with its accents composed, so that it is one name however it was typed."""
+    return unicodedata.normalize("NFC", name)
 
 
 def counted(number: int, noun: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
+_MAP_CELLS = 2**29  # of one passage, over all heads: 1 GB in float16
 _MARKS = re.compile(r"[^A-Za-z0-9.]+")
 _HEAD_NAME = re.compile(r"L(\d+)H(\d+)", re.IGNORECASE)
 
@@ -204,6 +205,11 @@ class ModelInfo:
     def head_ids(self) -> list[HeadId]:
         """Every head, layer by layer."""
         return [HeadId(layer, head) for layer in self.attention_layers for head in range(self.heads)]
+
+    @property
+    def longest(self) -> int:
+        """Tokens of a passage, of which all maps together are to fit into memory."""
+        return min(self.max_length, max(64, math.isqrt(_MAP_CELLS // max(1, len(self.head_ids())))))
 
     def with_traits(self, traits: Traits) -> ModelInfo:
         """The same with these traits."""

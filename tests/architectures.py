@@ -107,11 +107,17 @@ _SIZES: dict[str, Any] = {
     "bos_token_id": 1,
     "eos_token_id": 2,
     "lru_width": 32,
+    "attn_layer_period": 2,
+    "attn_layer_offset": 1,
+    "attn_layer_indices": [1, 3],
+    "qk_head_dim": 16,
+    "rotary_dim": 4,
     "axial_pos_shape": (16, 16),
     "axial_pos_embds_dim": (16, 16),
     "partial_rotary_factor": 0.5,
     "rope_scaling": None,
     "attention_dropout": 0.0,
+    "default_language": "en_XX",
 }
 
 
@@ -144,6 +150,9 @@ def configuration(kind: str, **given: Any) -> Any:
     for base in make.__mro__:
         names |= set(getattr(base, "__annotations__", {}))
     sizes = {name: value for name, value in _SIZES.items() if name in names}
+    if "qk_rope_head_dim" in sizes:  # which says how much of a head is rotated
+        sizes.pop("partial_rotary_factor", None)
+        sizes.update({name: HEADS for name in ("num_key_value_heads",) if name in sizes})
     default = make()
     for name in ("sliding_window", "rope_scaling"):
         if name in sizes and getattr(default, name, None) is None:
@@ -155,12 +164,12 @@ def build(kind: str, seed: int = 0, **given: Any) -> Any:
     """A random model of this type, with weights large enough that its heads differ."""
     torch.manual_seed(seed)
     config = configuration(kind, **given)
-    auto = (
-        transformers.AutoModelForCausalLM
-        if kind in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-        and kind not in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
-        else transformers.AutoModelForMaskedLM
-    )
+    is_decoder = kind in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    is_encoder = kind in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    if getattr(config, "is_encoder_decoder", False) and is_decoder:  # its decoder alone
+        config = configuration(kind, is_encoder_decoder=False, is_decoder=True, **given)
+        is_encoder = False
+    auto = transformers.AutoModelForMaskedLM if is_encoder else transformers.AutoModelForCausalLM
     with torch.device("meta"):
         large = auto.from_config(config).num_parameters()
     if large > 20_000_000:

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.audit.piqa import Question
 from core.errors import HybridError
-from core.features import annotate
+from core.features import annotate, without_closing
 from core.hybrid import ProgramPatterns, parsed
 from core.hybrid.perplexity import Tell, Variant, measure
 from core.models.pretrained import LoadedModel
@@ -60,9 +60,10 @@ def accuracy(
             f"{features.truncated} answers do not fit the model's {loaded.info.max_length} tokens"
         )
     found = measure(loaded, [Variant(source, frozenset(source.heads))], features, tell)
-    skip = np.repeat([len(loaded.tokenizer(stem)["input_ids"]) for stem in stems], 2)
+    skip = np.repeat([len(without_closing(stem, loaded.tokenizer)) for stem in stems], 2)
+    ends = np.array([len(without_closing(text, loaded.tokenizer)) for text in texts])
     within = np.concatenate([np.arange(1, n) for n in features.lengths if n >= 2])
-    counts = within >= skip[found.rows]
+    counts = (within >= skip[found.rows]) & (within < ends[found.rows])
     right = np.array([question.right for question in questions])
 
     def preferred(losses: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
 import hashlib
 import io
 import json
@@ -65,7 +67,7 @@ def split_of(text: str, seed: int = SPLIT_SEED) -> Split:
 def load_corpus(source: str | Path = "bundled", limit: int | None = None) -> Corpus:
     """The corpus at `source`: one of CORPORA, a file, or the name of a Hugging Face dataset.
 
-    A text file holds one passage a line; JSON lines and Parquet have a `text` column and perhaps a
+    A text file holds one passage a line; JSON lines, CSV, TSV and Parquet have a `text` column and perhaps a
     `genre`. At most `limit` passages are taken. Raises CorpusError, naming the file and line.
     """
     name = str(source)
@@ -76,9 +78,9 @@ def load_corpus(source: str | Path = "bundled", limit: int | None = None) -> Cor
     path = Path(source)
     try:
         if path.is_dir():
-            raise CorpusError(f"{path} is a folder; name a .txt, .jsonl or .parquet file")
+            raise CorpusError(f"{path} is a folder; name a .txt, .jsonl, .csv or .parquet file")
         if path.exists() and not path.is_file():
-            raise CorpusError(f"{path} is no ordinary file; name a .txt, .jsonl or .parquet file")
+            raise CorpusError(f"{path} is no ordinary file; name a .txt, .jsonl, .csv or .parquet file")
         if path.is_file():
             return from_passages(path.name, _read_file(path), limit)
     except OSError as error:
@@ -126,11 +128,51 @@ def whole_characters(text: str) -> str:
 
 
 def _read_file(path: Path) -> Iterator[Passage]:
-    if path.suffix.lower() == ".parquet":
+    suffix = path.suffix.lower()
+    with path.open("rb") as file:
+        begins = file.read(4)
+    if suffix == ".parquet" or begins == b"PAR1":
         return _read_parquet(path)
-    if path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
+    if suffix in (".jsonl", ".ndjson", ".json"):
         return _read_json_lines(path)
+    if suffix in (".csv", ".tsv"):
+        return _read_table(path, "\t" if suffix == ".tsv" else ",")
+    if suffix in _NO_PASSAGES:
+        raise CorpusError(
+            f"{path} holds no passages as it is ({suffix}); save them as .txt, one a line, or as JSON lines, "
+            "CSV or Parquet with a `text` column"
+        )
     return ((line, _UNKNOWN_GENRE) for line in read_lines(path))
+
+
+_NO_PASSAGES = (
+    ".md", ".rst", ".html", ".htm", ".xml", ".yaml", ".yml", ".tex", ".rtf", ".ipynb", ".doc", ".docx",
+    ".odt", ".pdf", ".xlsx", ".zip", ".gz", ".bz2", ".xz", ".zst", ".7z", ".tar",
+)  # fmt: skip
+
+
+def _read_table(path: Path, mark: str) -> Iterator[Passage]:
+    """The rows of a CSV or TSV file that has a header."""
+    rows = csv.reader(io.StringIO("\n".join(read_lines(path))), delimiter=mark)
+    try:
+        names = [name.strip() for name in next(rows, [])]
+        require_text_column(path, names)
+        for row in rows:
+            values = dict(zip(names, row, strict=False))
+            yield values.get("text", ""), values.get("genre") or _UNKNOWN_GENRE
+    except csv.Error as error:
+        raise CorpusError(f"{path}: line {rows.line_num} is no row of a table: {error}") from error
+
+
+def require_text_column(path: Path, names: Sequence[str]) -> None:
+    """Raises CorpusError unless exactly one column is called `text`, and at most one `genre`."""
+    if "text" not in names:
+        raise CorpusError(f"{path} has no `text` column; its columns are {', '.join(names)}")
+    for name in ("text", "genre"):
+        if list(names).count(name) > 1:
+            raise CorpusError(
+                f"{path} has {list(names).count(name)} columns called `{name}`; rename all but one"
+            )
 
 
 def read_lines(path: Path) -> list[str]:
@@ -139,6 +181,12 @@ def read_lines(path: Path) -> list[str]:
         raw = path.read_bytes()
     except OSError as error:
         raise CorpusError(f"cannot read {path}: {error.strerror}") from error
+    marked = next((name for mark, name in _MARKED if raw.startswith(mark)), None)
+    if marked is not None:
+        try:
+            raw = raw.decode(marked).encode()
+        except UnicodeDecodeError as error:
+            raise CorpusError(f"{path} begins as {marked} but is not; save the file as UTF-8") from error
     if b"\0" in raw:
         raise CorpusError(f"{path} is a binary file; a corpus is text, JSON lines or Parquet")
     try:
@@ -149,6 +197,14 @@ def read_lines(path: Path) -> list[str]:
         raise CorpusError(
             f"{path}: line {line} is not UTF-8 (byte 0x{raw[error.start]:02x}); save the file as UTF-8"
         ) from error
+
+
+_MARKED = (  # the longer marks first: UTF-32's begins with UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 def _read_json_lines(path: Path) -> Iterator[Passage]:
@@ -175,8 +231,7 @@ def _read_parquet(path: Path) -> Iterator[Passage]:
     try:
         file = pq.ParquetFile(path)
         names = file.schema_arrow.names
-        if "text" not in names:
-            raise CorpusError(f"{path} has no `text` column; its columns are {', '.join(names)}")
+        require_text_column(path, names)
         if not _is_text(file.schema_arrow.field("text").type):
             raise CorpusError(
                 f"the column `text` of {path} holds {file.schema_arrow.field('text').type}, not text"

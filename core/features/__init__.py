@@ -11,6 +11,7 @@ from core.features.attributes import ATTRIBUTES
 from core.features.kinds import Aspect, Attribute, Kind, Value, attribute, missing_value
 from core.features.occurrence import Occurrence
 from core.features.pipelines import BUNDLED, NO_PIPELINE, chosen_pipeline, load_pipeline
+from core.features.spans import without_closing
 from core.features.table import LEAST_TOKENS, FeatureBuilder, Features, Token, merge, unit_rows
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "merge",
     "missing_value",
     "unit_rows",
+    "without_closing",
 ]

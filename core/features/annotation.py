@@ -26,7 +26,8 @@ def annotate(
     """Every attribute of every token of `sentences`.
 
     `tokenizer` is a fast transformers tokenizer; `embeddings` [vocabulary, dimension] makes
-    `similarity()` available; sentences are cut at `max_length` tokens and counted in `truncated`.
+    `similarity()` available, and sentences with a token beyond it are left out; sentences are cut at
+    `max_length` tokens and counted in `truncated`.
     `pipeline` names the spaCy model that reads the syntax, or is `none`: then those attributes stay empty
     and `has_syntax` is False, as they do by default where the bundled model is not installed. Raises
     ModelError if the tokenizer cannot report character offsets or the pipeline named is not installed.
@@ -35,18 +36,20 @@ def annotate(
     pipeline = chosen_pipeline(pipeline)
     parser = load_pipeline(pipeline)
     builder = FeatureBuilder()
-    read, texts = [], []
+    kept, read, texts = list[Sentence](), [], []
     truncated = 0
     for sentence in sentences:
-        tokens, text = read_text(sentence.text, tokenizer), sentence.text
+        text, tokens = read_text(sentence.text, tokenizer)
         if max_length is not None and len(tokens.ids) > max_length:
-            tokens = tokens.first(max_length)
-            text = text[: max(end for _, end in tokens.spans)]  # the parser takes no text of any length
+            tokens = tokens.cut(max_length)
+            text = text[: tokens.end]  # the parser takes no text of any length
             truncated += 1
-        read.append(tokens)
-        texts.append(text)
+        if embeddings is None or max(tokens.ids, default=0) < len(embeddings):
+            kept.append(sentence)
+            read.append(tokens)
+            texts.append(text)
     documents: Any = [None] * len(texts) if parser is None else parser.pipe(texts)
-    for sentence, text, tokens, document in zip(sentences, texts, read, documents, strict=True):
+    for sentence, text, tokens, document in zip(kept, texts, read, documents, strict=True):
         _add(builder, sentence.id, text, tokens, document)
     return builder.build(embeddings, truncated, pipeline)
 
@@ -65,9 +68,10 @@ def annotate_prefixes(
     require_offsets(tokenizer)
     pipeline = chosen_pipeline(pipeline)
     parser = load_pipeline(pipeline)
-    tokens = read_text(sentence.text, tokenizer).first(max_length)
+    text, tokens = read_text(sentence.text, tokenizer)
+    tokens = tokens if max_length is None else tokens.cut(max_length)
     counts = range(1, len(tokens.ids) + 1)
-    texts = [sentence.text[: max(end for _, end in tokens.spans[:count])] for count in counts]
+    texts = [text[: tokens.first(count).end] for count in counts]
     documents: Any = [None] * len(texts) if parser is None else parser.pipe(texts)
     builder = FeatureBuilder()
     for count, text, document in zip(counts, texts, documents, strict=True):
@@ -80,13 +84,19 @@ def annotate_ids(
     tokenizer: Any,
     embeddings: np.ndarray | None = None,
     pipeline: str | None = None,
+    text: str | None = None,
 ) -> Features:
-    """Every attribute of every token of one passage that is known by its token ids, as while generating."""
+    """Every attribute of every token of one passage that is known by its token ids, as while generating.
+
+    `text` is what the first of them were read from, if that is known: it says what is not in the ids, as
+    capitals are not where the tokenizer makes all letters small.
+    """
+    require_offsets(tokenizer)
     pipeline = chosen_pipeline(pipeline)
     parser = load_pipeline(pipeline)
-    text, tokens = read_ids(ids, tokenizer)
+    spelt, tokens = read_ids(ids, tokenizer, text)
     builder = FeatureBuilder()
-    _add(builder, "", text, tokens, None if parser is None else parser(text))
+    _add(builder, "", spelt, tokens, None if parser is None else parser(spelt))
     return builder.build(embeddings, pipeline=pipeline)
 
 
@@ -115,16 +125,15 @@ def _occurrences(text: str, tokens: PassageTokens, document: Any | None) -> Iter
         if word is not None:
             first_token_of.setdefault(word.i, at)
     reading = LeftContext()
-    for at, (start, _) in enumerate(tokens.spans):
+    for at in range(len(tokens.spans)):
         word, is_special = words[at], tokens.special[at] is not None
-        overlaps = at > 0 and start < tokens.spans[at - 1][1]
-        is_start = bool(surfaces[at].strip()) and not overlaps and _starts_word(text, anchors[at])
+        is_bare = not is_special and bool(surfaces[at].strip())
         yield Occurrence(
             at=at,
             count=len(tokens.spans),
             surface=surfaces[at],
             is_special=is_special,
-            starts_word=is_start and not is_special,
+            starts_word=is_bare and _starts_word(text, anchors[at]),
             context=reading.step(surfaces[at]),
             word=word,
             head=-1 if word is None else first_token_of.get(word.head.i, -1),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_CLOSING_MARKS = "\"'”’)]}»"
-_QUOTES = '"“”«»'
-_SENTENCE_ENDS = (".", "!", "?", "…")
+_CLOSING_MARKS = "\"'”’)]}»」』）】》"
+_OPENING_QUOTES = "“«「『"
+_CLOSING_QUOTES = "”»」』"
+_WIDE_ENDS = ("。", "！", "？", "．")  # after which no space stands
+_SENTENCE_ENDS = (".", "!", "?", "…", "।", "॥", "؟", "۔", "។", "።", *_WIDE_ENDS)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class LeftContext:
         self.in_quotes = False
         self.ended = False  # a full stop or line break was seen, and since then only closing marks
         self.new_line = False  # the sentence ended with a line break
+        self.is_wide = False  # the sentence ended with a mark after which no space stands
         self.spaced = False  # white space came after the last token that was more than that
 
     def step(self, surface: str) -> Context:
@@ -37,11 +40,13 @@ class LeftContext:
         self.spaced = self.spaced or bool(before)
         if "\n" in before:
             self.ended = self.new_line = True
-        begins = self.spaced and not bare[:1].islower()
+        only_closes = all(character in _CLOSING_MARKS for character in bare)
+        is_apart = self.spaced or (self.is_wide and not only_closes)
+        begins = is_apart and not bare[:1].islower()
         if bare and self.ended and (self.new_line or begins):
             self.sentence += 1
             self.position = -1
-            self.ended = self.new_line = False
+            self.ended = self.new_line = self.is_wide = False
         self.position += 1
         if bare:
             self.spaced = after != bare
@@ -49,15 +54,17 @@ class LeftContext:
             self.ended = self.new_line = True
         elif bare.rstrip(_CLOSING_MARKS).endswith(_SENTENCE_ENDS):
             self.ended = True
-        elif not all(character in _CLOSING_MARKS for character in bare):
-            self.ended = False
+            self.is_wide = bare.rstrip(_CLOSING_MARKS).endswith(_WIDE_ENDS)
+        elif not only_closes:
+            self.ended = self.is_wide = False
         was_in_quotes = self.in_quotes
         for character in bare:
             if character == '"':
                 self.in_quotes = not self.in_quotes
-            elif character in "“«":
+            elif character in _OPENING_QUOTES:
                 self.in_quotes = True
-            elif character in "”»":
+            elif character in _CLOSING_QUOTES:
                 self.in_quotes = False
-        is_quoted = was_in_quotes or self.in_quotes or any(mark in bare for mark in _QUOTES)
+        marks = '"' + _OPENING_QUOTES + _CLOSING_QUOTES
+        is_quoted = was_in_quotes or self.in_quotes or any(mark in bare for mark in marks)
         return Context(self.sentence, self.position, is_quoted)

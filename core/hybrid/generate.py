@@ -10,11 +10,12 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from inspect import signature
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from core.errors import HybridError
-from core.features import annotate_ids
+from core.features import Features, annotate_ids, without_closing
 from core.hybrid import HeadMaps, Hybrid, ProgramPatterns, parsed, replaced
 from core.language import describe, parse
 from core.models.pretrained import LoadedModel
@@ -38,9 +39,18 @@ def generate(
     """
     if not loaded.info.is_causal:
         raise HybridError(f"{loaded.info.name} is an encoder: it does not generate text")
-    ids = list(loaded.tokenizer(prompt)["input_ids"])
+    ids = without_closing(prompt, loaded.tokenizer)
     if not ids:
         raise HybridError("the prompt has no token; write a few words to go on from")
+    if max(ids) >= len(loaded.model.get_input_embeddings().weight):
+        raise HybridError(
+            "the prompt has a token that the model has no embedding of; write it in other words"
+        )
+    if len(ids) >= loaded.info.max_length:
+        raise HybridError(
+            f"the prompt has {len(ids)} tokens, as many as the model's context of {loaded.info.max_length} "
+            "holds or more; give a shorter one"
+        )
     programs = parsed(loaded.info, spec)
     source = ProgramPatterns(programs, loaded.info.is_causal, loaded.device)
     own = HeadMaps([], torch.zeros(1, 0, 0, 0))  # of the unmodified model
@@ -52,7 +62,7 @@ def generate(
     shown = loaded.tokenizer.decode(ids, skip_special_tokens=True)
     with replaced(loaded, source) as patched:
         for _ in range(min(tokens, loaded.info.max_length - len(ids))):
-            annotated = annotate_ids(ids, loaded.tokenizer, embeddings, loaded.pipeline) if programs else None
+            annotated = _read(loaded, ids, embeddings, prompt) if programs else None
             patterns = own if annotated is None else source.patterns(annotated)
             logits, cache, failures = _step(patched, patterns, ids, start, cache, seen)
             tell(failures)
@@ -64,6 +74,10 @@ def generate(
             if not text.endswith("\ufffd"):  # a character is not whole yet
                 yield text[len(shown) :]
                 shown = text
+
+
+def _read(loaded: LoadedModel, ids: list[int], embeddings: np.ndarray | None, prompt: str) -> Features:
+    return annotate_ids(ids, loaded.tokenizer, embeddings, loaded.pipeline, prompt)
 
 
 def looks_ahead(spec: HybridSpec) -> list[HeadId]:

@@ -29,6 +29,7 @@ from core.jobs.tasks import (
     ScoreTask,
 )
 from core.language import parse
+from core.models.names import is_path
 from core.proposers import ClaudeLimits, LanguageModel, Proposer, SearchLimits, check_limits
 from core.proposers.llm.entry import CLAUDE
 from core.proposers.search.entry import SEARCH
@@ -53,7 +54,7 @@ class Jobs(JobQueue):
                 require_splits(read.sentences)
         is_file = corpus not in CORPORA and there(Path(corpus))
         corpus = str(Path(corpus).resolve()) if is_file else corpus
-        model = str(Path(model).resolve()) if there(Path(model)) else model
+        model = str(Path(model).expanduser().resolve()) if is_path(model) else model
         return self._start((BuildTask if search else ExtractTask)(model, corpus, limit))
 
     def start_or_resume_demo(self) -> str:

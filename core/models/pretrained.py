@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +17,12 @@ from core.errors import ModelError
 from core.models import demo, identity
 from core.models.demo import Tell
 from core.models.device import pick_device
+from core.models.names import explained, placed
 from core.models.patching import Site
 from core.models.probe import probe
 from core.types import ModelInfo
 
+_POSITIONS = ("position_embeddings", "embed_positions")
 _UNLIMITED = 1_000_000  # tokenizers without a limit report an absurd one
 
 
@@ -76,32 +77,28 @@ def load(
 
 
 def _load(name: str, models: Path, device: str, tell: Tell) -> LoadedModel:
-    chosen = pick_device(device)
-    if name == "demo":
-        folder = demo.demo_folder(models, _unpack_gguf, tell)
-        return _load_pretrained(str(folder), "demo", chosen)
-    path = Path(name)
-    if path.suffix == ".gguf":
-        if not path.is_file():
-            raise ModelError(f"{path} does not exist")
-        return _load_gguf(path, chosen)
-    if path.is_dir() and not (path / "config.json").is_file():
-        raise ModelError(f"{path} has no config.json; name the folder that save_pretrained wrote")
-    if not path.is_dir() and (path.is_absolute() or name.startswith((".", "~"))):
-        raise ModelError(f"{path} does not exist")
-    return _load_pretrained(name, name, chosen)
+    chosen, place = pick_device(device), placed(name)
+    match place.kind:
+        case "demo":
+            folder = demo.demo_folder(models, _unpack_gguf, tell)
+            return _load_pretrained(str(folder), "demo", chosen)
+        case "gguf":
+            return _load_gguf(Path(place.source), chosen)
+        case "folder":
+            return _load_pretrained(place.source, place.source, chosen)
+    return _load_pretrained(place.source, name, chosen, revision=place.revision or "main")
 
 
 def _load_pretrained(source: str, name: str, device: torch.device, **options: Any) -> LoadedModel:
     """Load from a folder or the hub, turning the library's many errors into one."""
     # A GPU holds the checkpoint's own precision; on the CPU float32 is the fast and exact one.
     options.setdefault("dtype", "auto" if device.type == "cuda" else torch.float32)
-    gguf = {key: options[key] for key in ("gguf_file",) if key in options}
+    where = {key: options[key] for key in ("gguf_file", "revision") if key in options}
     own = {"trust_remote_code": False}  # without a word the library asks whether to run the folder's code
     try:
-        config = transformers.AutoConfig.from_pretrained(source, **own, **gguf)
-        _require_supported(name, config)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own, **gguf)
+        config = transformers.AutoConfig.from_pretrained(source, **own, **where)
+        require_supported(name, config)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own, **where)
         _require_vocabulary(name, tokenizer)
         factory = _factory(config)
         model, report = factory.from_pretrained(
@@ -113,13 +110,14 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
     except ModelError:
         raise
     except Exception as error:  # the libraries' errors about damaged files have nothing in common
-        raise ModelError(_explain(name, error)) from error
+        raise ModelError(explained(name, error)) from error
     model = model.eval().requires_grad_(False).to(device)
     probed = probe(describe(name, model, tokenizer), model, tokenizer)
     return LoadedModel(probed.info, model, tokenizer, device, sites=probed.sites)
 
 
-def _require_supported(name: str, config: Any) -> None:
+def require_supported(name: str, config: Any) -> None:
+    """Raises ModelError for a configuration that cannot be of a decoder or an encoder with attention."""
     if getattr(config, "is_encoder_decoder", False):
         raise ModelError(f"{name} is an encoder-decoder model; give a causal model or an encoder")
     if not getattr(config.get_text_config(), "num_attention_heads", None):
@@ -200,23 +198,20 @@ def describe(name: str, model: Any, tokenizer: Any) -> ModelInfo:
         heads=config.num_attention_heads,
         is_causal=not is_encoder(config),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        max_length=min(getattr(config, "max_position_embeddings", None) or _UNLIMITED, _UNLIMITED),
+        max_length=_max_length(model, config, tokenizer),
     )
 
 
-def _explain(name: str, error: Exception) -> str:
-    """One line on why a model did not load, and what to do."""
-    text = str(error)
-    first = " ".join(text.split())[:300].rstrip(".") or type(error).__name__
-    if "GGUF" in text or name.endswith(".gguf") or isinstance(error, struct.error):
-        return f"cannot read {name} as GGUF: {first}. Damaged, or an architecture transformers cannot unpack"
-    if "couldn't connect" in text or "offline" in text.lower():
-        return (
-            f"cannot fetch {name}: the Hugging Face hub is out of reach and the model is not in its cache. "
-            "Check the network, or give a folder, a .gguf file or `demo`"
-        )
-    if "trust_remote_code" in text:
-        return f"{name} needs code of its own to be loaded, which Headscript does not run"
-    if "is not a local folder" in text or "Repository Not Found" in text or "404" in text:
-        return f"there is no model {name}: not a folder here, and not on the Hugging Face hub"
-    return f"cannot load {name}: {first}"
+def _max_length(model: Any, config: Any, tokenizer: Any) -> int:
+    """Tokens of context: the least of what the configuration, the positions and the tokenizer allow."""
+    limits = [_UNLIMITED, getattr(config, "max_position_embeddings", None) or _UNLIMITED]
+    told = getattr(tokenizer, "model_max_length", None)
+    limits += [int(told)] if told and told > 1 else []
+    for name, module in model.named_modules():
+        if (
+            name.endswith(_POSITIONS)
+            and isinstance(module, torch.nn.Embedding)
+            and module.padding_idx is not None
+        ):
+            limits.append(module.num_embeddings - module.padding_idx - 1)  # RoBERTa counts from there
+    return min(limits)

@@ -139,6 +139,8 @@ class _Asked:
         maps = self._run(self.model.base_model, [ids[:n]], output_attentions=True)
         given = [one for one in maps.get("attentions") or () if isinstance(one, Tensor)]
         found = []
+        if len(given) != len(sites):
+            self._refuse(f"on {n} tokens it reports {len(given)} maps, on fewer {len(sites)}")
         for site, one in zip(sites, given, strict=True):
             window = _window(one[0], info.is_causal)
             if window.confines(n):

@@ -43,7 +43,7 @@ class _PassageLooks(Mapping[HeadId, list[np.ndarray]]):
 def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Sentence]) -> list[BestProgram]:
     """The same programs for the same heads, with scores and baselines on these sentences instead."""
     info = loaded.info
-    features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), info.max_length, loaded.pipeline)
+    features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), info.longest, loaded.pipeline)
     features = features.select([row for row, n in enumerate(features.lengths) if n >= LEAST_TOKENS])
     if not len(features):
         raise CorpusError(

@@ -27,6 +27,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from core.display import one_spelling
 from core.errors import DecisionsError, ProgramError
 from core.language import parse
 from core.scoring import BASELINES
@@ -152,6 +153,7 @@ def _event(row: Row, where: str) -> Row:
     for name in _TEXTS:
         if not isinstance(event[name], str):
             raise DecisionsError(f"{where}: {name} is {event[name]!r}, not a text")
+    event["reviewer"] = one_spelling(str(event["reviewer"]))
     for name in ("layer", "head"):
         value = event[name]
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MOST:
@@ -178,7 +180,8 @@ def _check_time(made_at: str, where: str) -> None:
 
 def _same(here: Row, event: Row, where: str) -> None:
     for name in _FIELDS:
-        if here[name] != event[name]:
+        known = one_spelling(here[name]) if name == "reviewer" else here[name]
+        if known != event[name]:
             raise DecisionsError(
                 f"{where}: the event {event['uid']} is here with {name} {here[name]!r}, not {event[name]!r}"
             )

@@ -324,7 +324,7 @@ def test_long_passages_are_cut_counted_and_told(tmp_path: Path, tiny_model: Tiny
         workspace=tmp_path / "w",
     )
     assert answer(result)["sentences"] == 2
-    assert "1 passages were cut to the model's 256 tokens" in result.stderr
+    assert "1 passages were cut to the first 256 tokens" in result.stderr
 
 
 def test_a_workspace_in_use_exits_with_3_and_names_the_process(built: Path) -> None:

@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from core.corpus import from_passages, load_corpus, require_splits, split_of
@@ -217,3 +219,50 @@ def test_folder_is_refused(tmp_path):
 def test_dataset_name_without_the_library_says_what_to_install():
     with pytest.raises(CorpusError, match="pip install datasets"):
         load_corpus("someone/dataset")
+
+
+# What is in a file decides how it is read
+
+
+def test_tables_are_read_by_their_header(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('genre,text,n\nfable,"The fox, and\nthe crow",1\n,Second,2\n')
+    (tmp_path / "a.TSV").write_text("text\tgenre\nThe fox, alone\tfable\n")
+    found = load_corpus(tmp_path / "a.csv").sentences
+    assert [(one.text, one.genre) for one in found] == [
+        ("The fox, and\nthe crow", "fable"),
+        ("Second", "text"),
+    ]
+    assert [one.text for one in load_corpus(tmp_path / "a.TSV").sentences] == ["The fox, alone"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "passage,genre\nThe fox,fable\n", "has no `text` column; its columns are passage, genre"),
+        ("a.csv", "text,text\nThe fox,fable\n", "has 2 columns called `text`; rename all but one"),
+        ("a.md", "# Title\n\nThe fox.\n", r"holds no passages as it is \(\.md\); save them as \.txt"),
+        ("a.html", "<p>The fox.</p>", r"holds no passages as it is \(\.html\)"),
+    ],
+)
+def test_what_holds_no_passages_is_refused(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(CorpusError, match=message):
+        load_corpus(tmp_path / name)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_marked_encodings_are_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.txt").write_text("Käse\n好\n", encoding=encoding)
+    assert [one.text for one in load_corpus(tmp_path / "a.txt").sentences] == ["Käse", "好"]
+
+
+def test_parquet_with_two_text_columns_is_refused(tmp_path: Path) -> None:
+    table = pa.table([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(CorpusError, match="has 2 columns called `text`"):
+        load_corpus(tmp_path / "a.parquet")
+
+
+def test_parquet_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["The fox"]}), tmp_path / "a.data")
+    assert [one.text for one in load_corpus(tmp_path / "a.data").sentences] == ["The fox"]

@@ -72,7 +72,7 @@ def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Cor
         pipeline = tokens.pipeline() or wanted
         if wanted not in (None, pipeline):
             events.note(f"read with `{pipeline}`, as the sentences there were, not with `{wanted}`")
-        features = annotate(new, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length, pipeline)
+        features = annotate(new, loaded.tokenizer, loaded.embeddings(), loaded.info.longest, pipeline)
         long_enough = [row for row, n in enumerate(features.lengths) if n >= LEAST_TOKENS]
         if long_enough:
             tokens.add(features.select(long_enough))
@@ -104,7 +104,7 @@ def _with_tokens(corpus: Corpus, tokens: TokenStore, events: Told) -> list[Sente
     if short:
         events.note(
             f"left out {counted(short, 'passage')} of fewer than {LEAST_TOKENS} tokens, on which every "
-            "program does what every head does"
+            "program does what every head does, or with tokens that the model has no embedding of"
         )
     return kept
 
@@ -114,6 +114,6 @@ def note_shortcomings(features: Features, info: ModelInfo, events: Told) -> None
     for sentence in info.traits.words:
         events.note(sentence.rstrip("."))
     if features.truncated:
-        events.note(f"{features.truncated} passages were cut to the model's {info.max_length} tokens")
+        events.note(f"{features.truncated} passages were cut to the first {info.longest} tokens")
     if not features.has_syntax:
         events.note("no spaCy pipeline read the text, so parts of speech and the like stay empty")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from core.corpus import require_splits
@@ -53,7 +54,11 @@ def search_programs(
     chooser = attention.restricted({passage.id for passage in passages if passage.split != Split.TEST})
     events.progress("preparing candidate programs", 0, 0)
     splits = (features[Split.TRAIN], features[Split.VALIDATION])
-    material = Material(*splits, info.is_causal, device_of(job.place), Halving(events.note), chooser.layer)
+
+    def read(layer: int) -> dict[str, np.ndarray]:
+        return chooser.layer(layer) if layer in info.attention_layers else {}
+
+    material = Material(*splits, info.is_causal, device_of(job.place), Halving(events.note), read)
     search = _prepared(proposer, material, task.limits)
     events.note(search.describe())
 

@@ -29,7 +29,7 @@ class HeadLaws:
     """Logarithms of what every head gives in the row cells of train and validation, layer by layer."""
 
     def __init__(self, layouts: Sequence[Layout], read: Callable[[int], Maps]) -> None:
-        """`read` gives a layer's maps of all heads, of every sentence of the layouts."""
+        """`read` gives a layer's maps of all heads, of every sentence of the layouts; {} if it has none."""
         self._layouts = layouts
         self._read = read
         self._layers: OrderedDict[int, list[Tensor]] = OrderedDict()
@@ -45,7 +45,9 @@ class HeadLaws:
             return self._layers[layer][split]
 
     def of_maps(self, maps: Maps) -> list[Tensor]:
-        """The same of a layer's maps, for every layout."""
+        """The same of a layer's maps, for every layout; nothing of a layer that has no heads."""
+        if not maps:
+            return [torch.zeros(0, len(layout.is_real), dtype=torch.half) for layout in self._layouts]
         return [(layout.targets(maps) + FLOOR).log_().mul_(layout.is_real).half() for layout in self._layouts]
 
     def _cells(self) -> int:
@@ -88,6 +90,8 @@ def best_looks(
     last = owners[0].layer if same_layer else owners[0].layer - 1
     for layer in range(earliest, last + 1):
         logs = laws.layer(layer, 0).float()
+        if not len(logs):
+            continue
         gains = gain(ascent @ logs.T, spread_under(layout, weights, logs))
         for owner, row, ranked in zip(owners, gains.tolist(), found, strict=True):
             heads = [HeadId(layer, head) for head in range(len(row))]

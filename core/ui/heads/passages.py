@@ -93,11 +93,13 @@ def _read(model: ModelInfo, text: str) -> OwnText:
 
     live = live_model(model)
     loaded = live.loaded
-    limit = min(MAX_OWN_TOKENS, model.max_length)
+    limit = min(MAX_OWN_TOKENS, model.longest)
     sentence = Sentence(OWN, text, "own text", Split.TEST)
     features = annotate([sentence], loaded.tokenizer, loaded.embeddings(), limit, loaded.pipeline)
-    if not len(features):
-        raise CorpusError("the tokenizer finds no token in this text; write at least one word")
+    if not len(features) or not len(features.token_ids):
+        raise CorpusError(
+            "the tokenizer finds no token in this text that the model has; write a word or more"
+        )
     with live.lock:
         return OwnText(features, next(extract(loaded, features, [0])).weights)
 

@@ -6,6 +6,8 @@ import getpass
 
 import streamlit as st
 
+from core.display import one_spelling
+
 _WRITTEN = "reviewer-written"  # the name that the address was last given
 
 
@@ -37,7 +39,8 @@ def draw_reviewer() -> None:
 
 def reviewer() -> str:
     """Who decides; where no name is given, whoever runs the server, as in an empty field."""
-    return (account() or str(st.session_state.get("reviewer") or "")).strip() or _user()
+    name = (account() or str(st.session_state.get("reviewer") or "")).strip() or _user()
+    return one_spelling(name)
 
 
 def in_address() -> dict[str, str]:

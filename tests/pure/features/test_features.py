@@ -65,10 +65,16 @@ def test_surfaces_are_the_characters_of_the_passage_with_white_space_before(kind
 
 
 @pytest.mark.parametrize("kind", ["byte", "sentencepiece"])
-def test_every_piece_of_an_emoji_stands_for_the_emoji(kind):
+def test_the_last_piece_of_an_emoji_stands_for_the_emoji(kind):
     found = read("a 🦊 b", kind)
-    pieces = [text == "🦊" for text in values(found, "text")]
-    assert sum(pieces) == 4
+    assert [text for text in values(found, "text") if text not in ("<s>", " ")] == [
+        "a",
+        "",
+        "",
+        "",
+        "🦊",
+        "b",
+    ]
     assert where(found, "is_word_start") == ["a", "🦊", "b"]
 
 
@@ -148,6 +154,8 @@ def test_a_combining_vowel_does_not_start_a_word():
         ("It ran. 🦊 sat", ["I", "🦊"]),
         ("It ran\nhe sat", ["I", "h"]),
         ("It ran… He", ["I", "H"]),
+        ("ه رفت؟ او", ["ه", "ا"]),
+        ("वह गया। वह", ["व", "व"]),
     ],
 )
 def test_sentences_start_where_a_reader_says(kind, text, starts):
@@ -363,3 +371,10 @@ def test_merge_without_vectors_on_one_side_has_none(three):
 
 def test_merge_adds_what_was_cut(three):
     assert merge(read("a b c", max_length=2), three).truncated == 1
+
+
+def test_sentences_and_quotations_without_spaces() -> None:
+    """A closing mark belongs to the sentence that it closes; what is quoted is between 「 and 」."""
+    found = read("他说「好。」她走了！再见。")
+    assert where(found, "is_sentence_start")[1:] == ["她", "再"]  # the passage begins with a part of 他
+    assert [text for text in where(found, "in_quotes") if text] == ["「", "好", "。", "」"]

@@ -115,6 +115,10 @@ def test_a_model_that_its_own_attention_changes_keeps_its_attention_alone() -> N
         pass
 
 
+def test_roberta_counts_its_positions_from_the_padding_token() -> None:
+    assert architectures.loaded("roberta", max_position_embeddings=66, pad_token_id=1).info.max_length == 64
+
+
 # What follows
 
 KINDS = ("llama", "llama both ways", "gpt_oss with sinks", "mistral", "modernbert", "qwen3_next")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,9 @@ from core.settings import Settings
 from core.store import Workspace
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
-from tests import tiny
-from tests.conftest import TinyLoaded
+from core.types import HeadId, ModelInfo
+from tests import architectures, tiny
+from tests.conftest import TinyLoaded, call_core
 
 
 def extract(workspace: Path, loaded: LoadedModel, count: int, pipeline: str | None) -> list[str]:
@@ -77,6 +80,47 @@ def test_passages_of_one_token_are_left_out_and_counted(
     assert len(tokens.read()) == 1
     with pytest.raises(CorpusError, match="no passage of these has 2 tokens; give longer text"):
         extract_texts(tmp_path / "other", tiny_loaded("gpt2"), ["a", "b"])
+
+
+def test_passages_that_a_model_cannot_read_do_not_end_the_job(
+    tmp_path: Path, tiny_loaded: TinyLoaded, tokens: TokenStore
+) -> None:
+    """A token without embedding leaves its passage out; a passage of any length is cut."""
+    loaded = tiny_loaded("gpt2")
+    tokenizer = tiny.tokenizer()
+    tokenizer.add_tokens(["<beyond>"])
+    assert tokenizer.convert_tokens_to_ids("<beyond>") >= tiny.VOCABULARY
+    texts = ["The cat <beyond> sat.", "The cat sat. " * 2000, "The cat sat."]
+    notes = " ".join(extract_texts(tmp_path, replace(loaded, tokenizer=tokenizer), texts))
+    assert "left out 1 passage" in notes
+    assert "1 passages were cut to the first 256 tokens" in notes
+    assert sorted(tokens.read().lengths)[-1] == 256
+
+
+def test_all_maps_of_a_passage_fit_into_memory() -> None:
+    """Of 32 layers of 32 heads that is 724 tokens, whatever the context."""
+    info = ModelInfo("m", "m", "llama", 32, 32, True, 1, 1_000_000)
+    assert info.longest == 724
+    assert replace(info, max_length=100).longest == 100
+
+
+def test_a_model_with_layers_of_another_kind_goes_the_whole_way(tmp_path: Path, small_corpus: Path) -> None:
+    """Three layers are recurrent; the fourth has the heads, under its own number."""
+    model = tmp_path / "model"
+    architectures.build("qwen3_next").save_pretrained(model)
+    tiny.tokenizer().save_pretrained(model)
+    commands = (
+        ["extract", "--model", str(model), "--corpus", str(small_corpus), "--limit", "16"],
+        ["synthesize", "--rules", "1"],
+        ["best", "--json"],
+        ["hybrid", "--share", "0.5", "--programs", "best", "--json"],
+    )
+    done = [call_core(*command, workspace=tmp_path / "workspace") for command in commands]
+    assert [one.returncode for one in done] == [0] * 4, done[-1].stderr
+    assert {head["layer"] for head in json.loads(done[2].stdout)["heads"]} == {3}
+    assert {HeadId.parse(head).layer for head in json.loads(done[3].stdout)["heads"]} == {3}
+    held = sorted(path.name for path in (tmp_path / "workspace/attention").rglob("layer=*.parquet"))
+    assert held == ["layer=03.parquet"]
 
 
 def test_the_setting_reaches_the_worker(tmp_path: Path) -> None:

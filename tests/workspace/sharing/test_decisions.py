@@ -71,6 +71,14 @@ def test_taking_a_file_in_again_changes_nothing(here: Workspace, there: Workspac
     assert list(export_lines(here)) == lines
 
 
+def test_a_reviewer_is_one_person_however_the_accent_is_spelt(here: Workspace, there: Workspace) -> None:
+    program = add(here)
+    here.verdicts.record("m", HEAD, program, Action.ACCEPT, "Jose\u0301")
+    for workspace in (there, here):
+        import_lines(workspace, export_lines(here))
+    assert [verdict.reviewer for verdict in there.verdicts.standing("m")] == ["Jos\u00e9"]
+
+
 def test_of_two_workspaces_the_later_decision_stands(here: Workspace, there: Workspace) -> None:
     program = add(here)
     there_program = add(there)
