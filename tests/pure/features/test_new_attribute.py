@@ -94,7 +94,7 @@ def test_a_program_that_reads_it_is_described_by_it() -> None:
 
 
 def test_the_search_says_what_can_be_said_with_it_and_names_it() -> None:
-    parts = {part.source: part.phrase for part in grammar_of(many(), is_causal=True).tokens}
+    parts = {part.of("{t}"): part.phrase for part in grammar_of(many(), is_causal=True).tokens}
     assert parts["{t}.is_vowel"] == "tokens that begin with a vowel"
     assert parts["{t}.prev.is_vowel"] == "what follows tokens that begin with a vowel"
     assert parts["{t}.vowels == 2"] == "tokens whose vowels is 2"
