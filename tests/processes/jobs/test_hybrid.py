@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import transformers
 
 from core.errors import HybridError, JobError
 from core.jobs import Jobs
@@ -19,7 +18,7 @@ from core.sharing.hybrid_folder import export_hybrid, import_hybrid
 from core.store import Workspace
 from core.store.hybrids import add_hybrid
 from core.types import HeadId, HybridProgram, HybridRequest, MadeHybrid, ModelInfo, Sentence, Split
-from tests import tiny
+from tests import architectures, tiny
 from tests.conftest import TinyModel
 
 UNLIKELY = "def attend(q, k):\n    return 0.123 + k.is_first\n"
@@ -209,12 +208,11 @@ def test_text_too_short_to_predict_is_refused_before_heads_are_chosen(desk: Desk
 def test_a_model_whose_attention_cannot_be_replaced_is_refused_before_any_work(
     desk: Desk, tmp_path: Path
 ) -> None:
-    config = transformers.BloomConfig(vocab_size=tiny.VOCABULARY, hidden_size=32, n_layer=1, n_head=4)
-    transformers.BloomForCausalLM(config).save_pretrained(tmp_path / "bloom")
-    tiny.tokenizer().save_pretrained(tmp_path / "bloom")
-    info = load(str(tmp_path / "bloom"), device="cpu").info
+    architectures.build("granite_swa").save_pretrained(tmp_path / "granite")
+    tiny.tokenizer().save_pretrained(tmp_path / "granite")
+    info = load(str(tmp_path / "granite"), device="cpu").info
     request = HybridRequest("one head", "iou", 1)
     job = desk.runner.start_hybrid(info, desk.few(1), desk.held_out, "test", request)
-    with pytest.raises(JobError, match="BloomForCausalLM does not use transformers' AttentionInterface"):
+    with pytest.raises(JobError, match="cannot be replaced: with its own attention"):
         desk.runner.wait(job)
     assert desk.runner.folder(job).finished() <= {"model.json", "weights.json"}

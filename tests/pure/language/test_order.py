@@ -14,7 +14,7 @@ ORDER = (
     {"render", "values"},
     {"functions"},
     {"reading"},
-    {"tensor", "describe"},
+    {"tensor", "describe", "references"},
     {"scalar"},
     {"tune", "export"},
 )
