@@ -60,7 +60,7 @@ def scored(model: ModelInfo, head: HeadId) -> pd.DataFrame:
 
 def draw_title(model: ModelInfo, head: HeadId, row: pd.Series) -> None:
     """The head, what the program says, and its figures."""
-    name, words = st.columns([1, 8], vertical_alignment="center")
+    name, words = st.columns([1.4, 8], vertical_alignment="center")
     name.title(str(head))
     interval = "" if pd.isna(row.low) else f" [{row.low:.2f}, {row.high:.2f}]"
     distance = "" if pd.isna(row.js_distance) else f" · JS distance {row.js_distance:.2f}"

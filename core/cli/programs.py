@@ -45,7 +45,9 @@ def demo(*, now: Now) -> Json:
     Example: python -m core demo
     """
     now.follow(now.runner.start_or_resume_demo())
-    return summary(now, now.model(now.settings.demo_model))
+    info = now.model(now.settings.demo_model)
+    now.resolve(info)
+    return summary(now, info)
 
 
 def extract(

@@ -337,7 +337,7 @@ def test_the_library_compares_exports_and_takes_in(address: str, open_page: Open
     expect(page).to_have_url(re.compile("program="))
     pick(table, 1, page.get_by_text(re.compile(r"IoU on L\dH\d, validation")))
     expect(page.locator("canvas[aria-label^='first − second']").first).to_be_visible()
-    opened, listed = page.url, page.locator("[class*=st-key-library-table]")
+    opened, listed = page.url, page.locator("[class*=st-key-library-table]:not([data-stale=true])")
     before = listed.get_attribute("class") or ""
     page.get_by_label("Order").click()
     page.get_by_role("option", name="newest first").click()

@@ -87,8 +87,12 @@ def _figures(desk: Desk, card: Card, hidden: bool) -> str:
         return f'<div class="card-figures">{"".join(parts)}</div>'
     for split in (Split.TEST, Split.VALIDATION, Split.TRAIN):
         fit = card.fits.get(split)
-        shown = "–" if fit is None else f"{fit.value:.2f}</b> <small>[{fit.low:.2f}, {fit.high:.2f}]</small>"
-        parts.append(f"<span><small>IoU {_SHORT[split]}</small> <b>{shown}</span>")
+        interval = "" if fit is None else f"[{fit.low:.2f}, {fit.high:.2f}]"
+        beside = f" <small>{interval}</small>" if split == Split.TEST else ""  # of the others on hovering
+        shown = "–" if fit is None else f"{fit.value:.2f}"
+        parts.append(
+            f'<span title="{interval}"><small>IoU {_SHORT[split]}</small> <b>{shown}</b>{beside}</span>'
+        )
     if card.looks:
         known = card.resolved_iou(Split.TEST)
         shown = "–" if math.isnan(known) else f"{known:.2f}"
