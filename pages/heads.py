@@ -82,7 +82,7 @@ def _resolved(model: ModelInfo, head: HeadId, row: pd.Series) -> str:
     library = state.owner().workspace.library
     if not library.looks(Program(str(row.program_id), row.source)):
         return ""
-    found = library.resolved_card(model.id, (head, str(row.program_id))).get(Split.TEST)
+    found = library.resolved_cards(model.id).get((head, str(row.program_id)), {}).get(Split.TEST)
     return f" · **resolved {'–' if found is None else f'{found.value:.3f}'}**"
 
 

@@ -7,7 +7,7 @@ person's verdict. What it fits it fits on train; what it reports it reports on t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
@@ -97,6 +97,14 @@ def at_least(figure: Estimate, least: float = 0.0) -> AuditVerdict:
     if figure.low > least:
         return "passes"
     return "fails" if figure.high <= least else "cannot tell"
+
+
+def all_above(figures: Iterable[Estimate]) -> AuditVerdict:
+    """Whether figures are all above 0: as far as their intervals tell; one that is clearly not is enough."""
+    found = list(figures)
+    if any(figure.high <= 0 for figure in found):
+        return "fails"
+    return "passes" if all(figure.low > 0 for figure in found) else "cannot tell"
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.audit.contract import Audit, AuditVerdict, Cell, Figure, Finding, HybridSubject
+from core.audit.contract import Audit, Cell, Figure, Finding, HybridSubject, all_above
 from core.errors import CorpusError
-from core.types import Bounds, Estimate, Split, Told, option
+from core.types import Bounds, Split, Told, option
 
 if TYPE_CHECKING:
     from core.hybrid.perplexity import Losses
@@ -58,7 +58,7 @@ def _finding(losses: Losses, names: list[str]) -> Finding:
         cost = evaluation(losses, at)
         rows.append((name, cost.increase.value, cost.increase.low, cost.increase.high, cost.kl.value))
     return Finding(
-        _verdict(list(beyond.values())),
+        all_above(beyond.values()),
         "Each control replaces the same heads. The programs explain something if every control costs more.",
         (
             Figure("KL per token of the programs", evaluation(losses, 0).kl, "nats"),
@@ -67,12 +67,6 @@ def _finding(losses: Losses, names: list[str]) -> Finding:
         ("in the heads' place", "increase", "low", "high", "KL"),
         tuple(rows),
     )
-
-
-def _verdict(beyond: list[Estimate]) -> AuditVerdict:
-    if any(more.high <= 0 for more in beyond):
-        return "fails"
-    return "passes" if all(more.low > 0 for more in beyond) else "cannot tell"
 
 
 CONTROLS = Audit(

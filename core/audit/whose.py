@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.audit import known
-from core.audit.contract import Audit, AuditVerdict, Cell, Figure, Finding, ProgramSubject
-from core.types import Bounds, Estimate, HeadId, Told, option
+from core.audit.contract import Audit, Cell, Figure, Finding, ProgramSubject, all_above
+from core.types import Bounds, HeadId, Told, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -109,20 +109,13 @@ def run(subject: ProgramSubject, limits: WhoseLimits, told: Told) -> Finding:
     saved = known.ratio(values[2, 2] - found.cost[row], tokens)
     figures.append(Figure("estimated cost below any head's", saved, "nats"))
     return Finding(
-        _verdict([figure.estimate for figure in figures]),
+        all_above(figure.estimate for figure in figures),
         "Other heads' programs on this head, each figure a mean over those tried."
         + known.caveats(found.failed[row], values[2, 0], "counts as IoU 0"),
         tuple(figures),
         ("whose", "IoU", "output error", "estimated cost", "cost, times its own"),
         (own_row, *rows),
     )
-
-
-def _verdict(figures: list[Estimate]) -> AuditVerdict:
-    """Its own if it clearly beats the others in everything, not if in something they clearly beat it."""
-    if any(figure.high <= 0 for figure in figures):
-        return "fails"
-    return "passes" if all(figure.low > 0 for figure in figures) else "cannot tell"
 
 
 WHOSE = Audit(

@@ -85,8 +85,9 @@ class JobQueue:
                     )  # its owner died just after the start
                 elif record.state == "running":
                     self._follow_up(record.id)
-                    if self._workspace.jobs.get(record.id).state == "done":
-                        self._after(self._workspace.jobs.get(record.id))
+                    now = self._workspace.jobs.get(record.id)
+                    if now.state == "done":
+                        self._after(now)
             self._runner.reap_ended()
             return self._workspace.jobs.all()
 

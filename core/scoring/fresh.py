@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,24 +20,13 @@ from core.scoring.scores import ProgramMaps, program_maps, sentence_ious, summar
 from core.types import BestProgram, Failure, HeadId, Sentence, SentenceAttention, Split
 
 
-class _PassageLooks(Mapping[HeadId, list[np.ndarray]]):
-    """What programs look at on one passage."""
-
-    def __init__(self, attention: SentenceAttention, layers: Sequence[int]) -> None:
-        """`layers` are the numbers of those that have heads."""
-        self._weights = dict(zip(layers, attention.weights, strict=True))
-
-    def __getitem__(self, head: HeadId) -> list[np.ndarray]:
-        return [self._weights[head.layer][head.head]]
-
-    def __contains__(self, head: object) -> bool:
-        return head in list(self)
-
-    def __iter__(self) -> Iterator[HeadId]:
-        return (HeadId(layer, head) for layer, maps in self._weights.items() for head in range(len(maps)))
-
-    def __len__(self) -> int:
-        return len(self._weights)
+def _looks_on(attention: SentenceAttention, layers: Sequence[int]) -> dict[HeadId, list[np.ndarray]]:
+    """What programs look at on one passage; `layers` are the numbers of those that have heads."""
+    return {
+        HeadId(layer, head): [own]
+        for layer, maps in zip(layers, attention.weights, strict=True)
+        for head, own in enumerate(maps)
+    }
 
 
 def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Sentence]) -> list[BestProgram]:
@@ -60,7 +49,7 @@ def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Se
     for attention in extract(loaded, features, range(len(features))):
         row = features.row(attention.sentence)
         one = features.select([row])
-        cells = program_maps(programs, one, info.is_causal, looks=_PassageLooks(attention, layers))
+        cells = program_maps(programs, one, info.is_causal, looks=_looks_on(attention, layers))
         failures |= {(program, row): failure for (program, _), failure in cells.failures.items()}
         alone = Resolved(own, one, info.is_causal)
         for at, layer in enumerate(layers):

@@ -108,13 +108,11 @@ class CardTable:
                 "last": max(heads).layer,
             },
         )
-        return [self._with_looks(model, _card(row)) for row in rows]
-
-    def _with_looks(self, model: str, card: Card) -> Card:
-        looks = self._library.looks(card.program)
-        if not looks:
-            return card
-        return replace(card, looks=len(looks), resolved=self._library.resolved_card(model, card.id))
+        resolved, cards = self._library.resolved_cards(model), map(_card, rows)
+        return [
+            replace(card, looks=len(self._library.looks(card.program)), resolved=resolved.get(card.id, {}))
+            for card in cards
+        ]
 
 
 def _card(row: tuple[Any, ...]) -> Card:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from core.language import Description, ParsedProgram, describe, parse
 from core.store.database import Database
-from core.store.resolved import Reached, ResolvedTable
+from core.store.resolved import ResolvedTable
 from core.store.scores import add_scores
 from core.types import BestProgram, CardId, Estimate, HeadId, Program, Score, Split
 
@@ -43,7 +43,7 @@ class Library:
         self._best: dict[tuple[str, Split], tuple[int, pd.DataFrame]] = {}
         self._best_ids: dict[str, tuple[int, list[CardId]]] = {}
         self._resolved = ResolvedTable(database)
-        self._reached: dict[str, tuple[int, dict[Reached, Estimate]]] = {}
+        self._reached: dict[str, tuple[int, dict[CardId, dict[Split, Estimate]]]] = {}
 
     def program(self, program: str) -> Program | None:
         """The program with this id."""
@@ -95,20 +95,26 @@ class Library:
 
         A score that was reached with other programs than are the best now is not known.
         """
+        return {
+            head: reached[split]
+            for (head, _), reached in self.resolved_cards(model).items()
+            if split in reached
+        }
+
+    def resolved_cards(self, model: str) -> dict[CardId, dict[Split, Estimate]]:
+        """The same by program and split, of those best programs that look and are resolved.
+
+        Asked again before anything changed, it is answered from memory.
+        """
         revision = self.revision()
         known = self._reached.get(model)
         if known is None or known[0] != revision:
-            known = revision, self._resolved.current(model, self.parsed_best(model))
+            best, found = dict(self.best_programs(model)), dict[CardId, dict[Split, Estimate]]()
+            for (head, split), reached in self._resolved.current(model, self.parsed_best(model)).items():
+                found.setdefault((head, best[head]), {})[split] = reached
+            known = revision, found
             self._reached[model] = known
-        found = known[1]
-        return {head: reached for (head, part), reached in found.items() if part == split}
-
-    def resolved_card(self, model: str, card: CardId) -> dict[Split, Estimate]:
-        """The same of one program on a head by split; empty where it is not the head's best."""
-        if card not in self.best_programs(model):
-            return {}
-        found = {split: self.resolved(model, split) for split in Split}
-        return {split: reached[card[0]] for split, reached in found.items() if card[0] in reached}
+        return known[1]
 
     def looks(self, program: Program) -> frozenset[HeadId]:
         """The heads that a program looks at."""

@@ -42,5 +42,5 @@ def test_what_looks_is_resolved_and_again_when_the_best_program_below_changes(wo
     ]
     reached = library.resolved(model.id, Split.TEST)[HEAD]
     assert abs(reached.value - np.mean(ious)) < 1e-3
-    assert library.resolved_card(model.id, (HEAD, parse(LOOKS).id))[Split.TEST] == reached
+    assert library.resolved_cards(model.id)[HEAD, parse(LOOKS).id][Split.TEST] == reached
     workspace.close()
