@@ -76,6 +76,7 @@ def pairwise(source: str, phrase: str) -> Part:
     return Part((source,), phrase)
 
 
+SELF, PREVIOUS = pairwise("k == q", "itself"), pairwise("k == q.prev", "the token before")
 FIRST = Part(("", ".is_first"), phrase_of_flag("is_first"))
 
 
@@ -179,8 +180,8 @@ def _relations(train: Features, is_causal: bool) -> Iterator[Part]:
 
 
 def _distances(is_causal: bool) -> Iterator[Part]:
-    yield pairwise("k == q", "itself")
-    yield pairwise("k == q.prev", "the token before")
+    yield SELF
+    yield PREVIOUS
     for d in _DISTANCES:
         yield pairwise(f"q.index - k.index == {d}", f"the token {d} back")
     distance = _distance(is_causal)

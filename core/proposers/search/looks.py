@@ -8,7 +8,7 @@ A head may look at those of earlier layers and at those of its own layer with a 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from threading import Lock
 
 import numpy as np
@@ -54,49 +54,14 @@ class HeadLaws:
         return sum(part.numel() for parts in self._layers.values() for part in parts)
 
 
-class HeadMaps(Mapping[HeadId, list[np.ndarray]]):
-    """The maps of some heads as the evaluator looks at them, on the sentences of some features."""
-
-    def __init__(self, features: Features, heads: Sequence[HeadId], read: Callable[[int], Maps]) -> None:
-        layers = {layer: read(layer) for layer in {head.layer for head in heads}}
-        self._maps = {
-            head: [layers[head.layer][sentence][head.head] for sentence in features.sentences]
-            for head in sorted(set(heads))
-        }
-
-    def __getitem__(self, head: HeadId) -> list[np.ndarray]:
-        return self._maps[head]
-
-    def __iter__(self) -> Iterator[HeadId]:
-        return iter(self._maps)
-
-    def __len__(self) -> int:
-        return len(self._maps)
-
-
-def best_looks(
-    laws: HeadLaws,
-    layout: Layout,
-    owners: Sequence[HeadId],
-    ascent: Tensor,
-    weights: Tensor,
-    earliest: int,
-    same_layer: bool,
-    gain: Callable[[Tensor, Tensor], Tensor],
-    most: int,
-) -> list[list[tuple[float, HeadId]]]:
-    """For each owner, whose gradient and weights [owner, cell] are given, the heads worth most to look at."""
-    found: list[list[tuple[float, HeadId]]] = [[] for _ in owners]
-    last = owners[0].layer if same_layer else owners[0].layer - 1
-    for layer in range(earliest, last + 1):
-        logs = laws.layer(layer, 0).float()
-        if not len(logs):
-            continue
-        gains = gain(ascent @ logs.T, spread_under(layout, weights, logs))
-        for owner, row, ranked in zip(owners, gains.tolist(), found, strict=True):
-            heads = [HeadId(layer, head) for head in range(len(row))]
-            ranked += [(value, head) for value, head in zip(row, heads, strict=True) if head < owner]
-    return [sorted(ranked, key=lambda pair: -pair[0])[:most] for ranked in found]
+def looked_at(
+    features: Features, heads: Set[HeadId], read: Callable[[int], Maps]
+) -> dict[HeadId, list[np.ndarray]]:
+    """The maps of some heads as the evaluator looks at them, on the sentences of `features`."""
+    layers = {layer: read(layer) for layer in {head.layer for head in heads}}
+    return {
+        head: [layers[head.layer][sentence][head.head] for sentence in features.sentences] for head in heads
+    }
 
 
 def spread_under(layout: Layout, weights: Tensor, laws: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from core.proposers.search.digits import spelled
 from core.proposers.search.grammar import grammar_of
 from core.proposers.search.layout import Layout
 from core.proposers.search.limits import SearchLimits
-from core.proposers.search.looks import HeadLaws, HeadMaps, Maps
+from core.proposers.search.looks import HeadLaws, Maps, looked_at
 from core.proposers.search.part_values import Values, distinct
 from core.proposers.search.screen import Screen
 from core.proposers.search.select import select
@@ -97,8 +97,8 @@ class Search:
         return self.train.head_laws is not None
 
     def _looks(self, features: Features, programs: Sequence[ParsedProgram]) -> Looks | None:
-        heads = sorted({head for program in programs for head in program.looks})
-        return HeadMaps(features, heads, self.read) if heads else None
+        heads = {head for program in programs for head in program.looks}
+        return looked_at(features, heads, self.read) if heads else None
 
     def over_layers(self, heads: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, list[ParsedProgram]]]:
         """`propose` for layer after layer, in order; on a CPU as many at a time as there are cores."""

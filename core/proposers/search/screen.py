@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from core.proposers.search.gains import RIDGE, Gain, gain
 from core.proposers.search.grammar import FIRST, Compound, compound
-from core.proposers.search.looks import best_looks, spread_under
+from core.proposers.search.looks import spread_under
 from core.proposers.search.part_values import Values
 from core.proposers.search.refit import Fields, spread_of
 from core.proposers.search.rule import Rule
@@ -27,12 +28,9 @@ _LEAST_ROWS = 20  # of train on which a rule must have something to say
 _LEAST_TOKENS = 8  # of train that two conditions on one token must both hold of
 _LEAST_WORDS = 10  # occurrences of a word that can enter a set
 _LARGEST_SET = 8
-_RIDGE = 1e-5  # variance that every rule is taken to have more than it shows
 _SET_PENALTY = 0.8  # a set is chosen after looking, so its gain is taken for less
 _AGREEMENT = 6  # power of it that counts
 _KEPT = 6  # best of each kind
-
-Gain = tuple[float, Rule]
 
 
 class Screen:
@@ -52,7 +50,8 @@ class Screen:
         self.token_share[layout.query] = layout.share
         # Of two conditions on one token the first is on the token itself, not on a neighbour.
         self.own = [at for at, part in enumerate(grammar.tokens) if not part.is_of_neighbour]
-        self.table_screen = TableScreen(values)
+        self.own_tokens = self.tokens[:, self.own]
+        self._tables = TableScreen(values)
         self._relate()
         self._count()
 
@@ -78,7 +77,7 @@ class Screen:
         self.enough_pairs = tokens.T @ sees.float() >= _LEAST_ROWS  # [query part, key part]
         self.enough_queries = related.float().T @ tokens >= _LEAST_ROWS  # [relation, query part]
         self.enough_keys = reached.float().T @ tokens >= _LEAST_ROWS  # [relation, key part]
-        both = tokens[:, self.own].T @ tokens
+        both = self.own_tokens.T @ tokens
         alone = tokens.sum(0)
         differs = (both < alone) & (both < alone[self.own, None])
         self.enough_both = (both >= _LEAST_TOKENS) & differs
@@ -102,18 +101,15 @@ class Screen:
         for gains, rule_at in self._kinds(gradient, weights, slopes, found.weights, seen):
             best, places = gains.flatten(1).topk(min(_KEPT, gains[0].numel()), dim=1)
             for head, (row, where) in enumerate(zip(best.tolist(), places.tolist(), strict=True)):
-                ranked[head] += [(gain, rule_at(at)) for gain, at in zip(row, where, strict=True) if gain > 0]
-        for head, sets in enumerate(self._word_sets(gradient, weights, seen)):
-            ranked[head] += sets
-        for head, looks in enumerate(self._looks(found, owners)):
-            ranked[head] += [(gain, Rule(look=looked)) for gain, looked in looks]
-        for head, compounds in enumerate(self._compounds(gradient, weights, seen)):
-            ranked[head] += compounds
-        return [sorted(gains, key=lambda gain: -gain[0]) for gains in ranked]
+                ranked[head] += [(one, rule_at(at)) for one, at in zip(row, where, strict=True) if one > 0]
+        for gains_of_heads in (self._of_tokens(gradient, weights, seen), self._looks(found, owners)):
+            for head, more in enumerate(gains_of_heads):
+                ranked[head] += more
+        return [sorted(gains, key=lambda pair: -pair[0]) for gains in ranked]
 
     def tables(self, found: Fields) -> list[list[Gain]]:
         """For each head the tables, at most one of a kind, with what all their constants gain together."""
-        return list(self.table_screen.rank(found))
+        return list(self._tables.rank(found))
 
     def again(self, found: Fields, shortlists: list[list[Rule]]) -> list[list[Gain]]:
         """The same for a few rules of each head."""
@@ -122,49 +118,53 @@ class Screen:
             powers = torch.stack([self.values.of(rule) for rule in rules])
             spread = spread_of(self.layout, found.weights[head, None], powers[None])[0]
             gains = _gain(powers @ found.ascent[head], spread).tolist()
-            ranked.append(sorted(zip(gains, rules, strict=True), key=lambda gain: -gain[0]))
+            ranked.append(sorted(zip(gains, rules, strict=True), key=lambda pair: -pair[0]))
         return ranked
 
-    def _looks(self, found: Fields, owners: Sequence[HeadId]) -> list[list[tuple[float, HeadId]]]:
+    def _looks(self, found: Fields, owners: Sequence[HeadId]) -> Iterator[list[Gain]]:
+        """For each head, which `owners` names, the heads that it would gain most by looking at."""
         laws = self.values.head_laws
         if laws is None or not owners:
-            return []
-        return best_looks(
-            laws, self.layout, owners, found.ascent, found.weights, 0, self.same_layer, _gain, _KEPT
-        )
+            return
+        ranked: list[list[Gain]] = [[] for _ in owners]
+        for layer in range(owners[0].layer + self.same_layer):
+            logs = laws.layer(layer, 0).float()
+            if not len(logs):
+                continue
+            gains = gain(found.ascent @ logs.T, spread_under(self.layout, found.weights, logs))
+            for owner, row, best in zip(owners, gains.tolist(), ranked, strict=True):
+                heads = (HeadId(layer, head) for head in range(len(row)))
+                best += [(one, Rule(look=head)) for one, head in zip(row, heads, strict=True) if head < owner]
+        yield from (sorted(best, key=lambda pair: -pair[0])[:_KEPT] for best in ranked)
 
-    def _compounds(
+    def _of_tokens(
         self, gradient: Tensor, weights: Tensor, seen: tuple[Tensor, Tensor]
     ) -> Iterator[list[Gain]]:
-        """For each head the best two conditions on one key, and on one query for the first token."""
-        key_slope, key_spread = self._over_queries(gradient), self._over_queries(weights * self.share)
+        """For each head sets of words and pairs of conditions: of keys, and of queries for the first token."""
+        keys = self._over_queries(gradient), self._over_queries(weights * self.share)
         tokens = self.values.grammar.tokens
         first = tokens.index(FIRST) if FIRST in tokens else None
         for head in range(len(weights)):
-            found = [
-                (gain, Rule(key=part)) for gain, part in self._best_pairs(key_slope[head], key_spread[head])
-            ]
+            slope, spread = (part[head] for part in keys)
+            found = [(one, Rule(key_words=words)) for one, words in self._sets(slope, spread)]
+            found += [(one, Rule(key=part)) for one, part in self._best_pairs(slope, spread)]
             if first is not None:
-                best = self._best_pairs(*(part[head, :, first] for part in seen))
-                found += [(gain, Rule(key=FIRST, query=part)) for gain, part in best]
+                slope, spread = (part[head, :, first] for part in seen)
+                sets, pairs = self._sets(slope, spread), self._best_pairs(slope, spread)
+                found += [(one, Rule(key=FIRST, query_words=words)) for one, words in sets]
+                found += [(one, Rule(key=FIRST, query=part)) for one, part in pairs]
             yield found
 
     def _best_pairs(self, slope: Tensor, spread: Tensor) -> Iterator[tuple[float, Compound]]:
         """Pairs of conditions that gain most beyond either alone, of slopes and spreads [token]."""
-        of_one = self.tokens[:, self.own]
-        gains = _gain(
-            ((of_one * slope[:, None]).T @ self.tokens)[None],
-            ((of_one * spread[:, None]).T @ self.tokens)[None],
-        )[0]
-        gains = gains * self.enough_both * _SET_PENALTY
+        both = ((self.own_tokens * part[:, None]).T @ self.tokens for part in (slope, spread))
+        gains = gain(*both) * self.enough_both * _SET_PENALTY
         best, places = gains.flatten().topk(min(_KEPT, gains.numel()))
-        for gain, at in zip(best.tolist(), places.tolist(), strict=True):
-            one, other = divmod(at, len(self.values.grammar.tokens))
-            if gain > 0:
-                yield (
-                    gain,
-                    compound(self.values.grammar.tokens[self.own[one]], self.values.grammar.tokens[other]),
-                )
+        tokens = self.values.grammar.tokens
+        for one, at in zip(best.tolist(), places.tolist(), strict=True):
+            own, other = divmod(at, len(tokens))
+            if one > 0:
+                yield one, compound(tokens[self.own[own]], tokens[other])
 
     def _kinds(
         self, gradient: Tensor, weights: Tensor, slopes: Tensor, held: Tensor, seen: tuple[Tensor, Tensor]
@@ -190,7 +190,10 @@ class Screen:
         with_key = _gain(slope, mass) * self.enough_keys
         yield with_key, lambda at: Rule(key=tokens[at % wide], relation=relations[at // wide])
 
-        yield _gain(slopes @ self.law_values.T, self._law_spread(held)), lambda at: self.laws[at]
+        yield (
+            _gain(slopes @ self.law_values.T, spread_under(self.layout, held, self.law_values)),
+            lambda at: self.laws[at],
+        )
 
     def _seen_tokens(self, squares: Tensor) -> Tensor:
         """Squares [head, cell] summed over the keys that meet each condition: [head, query token, part]."""
@@ -212,26 +215,6 @@ class Screen:
             found.append(torch.bmm(related, maps.permute(order).reshape(-1, n, len(squares))))
         return torch.cat(found)
 
-    def _law_spread(self, weights: Tensor) -> Tensor:
-        """Variance of each law under the weights, averaged over rows: [head, law]."""
-        return spread_under(self.layout, weights, self.law_values)
-
-    def _word_sets(
-        self, gradient: Tensor, weights: Tensor, seen: tuple[Tensor, Tensor]
-    ) -> Iterator[list[Gain]]:
-        """For each head the sets of keys' words, and of queries' words for the first token."""
-        key_slope, key_spread = self._over_queries(gradient), self._over_queries(weights * self.share)
-        tokens = self.values.grammar.tokens
-        first = tokens.index(FIRST) if FIRST in tokens else None
-        for head in range(len(weights)):
-            found = [
-                (gain, Rule(key_words=words)) for gain, words in self._sets(key_slope[head], key_spread[head])
-            ]
-            if first is not None:
-                sets = self._sets(*(part[head, :, first] for part in seen))
-                found += [(gain, Rule(key=FIRST, query_words=words)) for gain, words in sets]
-            yield found
-
     def _over_queries(self, squares: Tensor) -> Tensor:
         """Squares [head, cell] summed over queries: [head, key token]."""
         found = []
@@ -251,7 +234,7 @@ class Screen:
             if len(ids) < 2:
                 continue
             # Of sets of each size, those that gain most are the words of the largest ratios.
-            ratio = sign * slopes[ids] / (spreads[ids] + spreads[ids].mean() + _RIDGE)
+            ratio = sign * slopes[ids] / (spreads[ids] + spreads[ids].mean() + RIDGE)
             ids = ids[ratio.argsort(descending=True, stable=True)][:_LARGEST_SET]
             gains = _gain(slopes[ids].cumsum(0), spreads[ids].cumsum(0)) * _SET_PENALTY
             size_of_best = int(gains[1:].argmax()) + 2
@@ -262,8 +245,8 @@ class Screen:
 def _gain(slope: Tensor, spread: Tensor) -> Tensor:
     """Gains [head, ...] of slopes [head or 2 heads, ...] and spreads [head, ...]."""
     slope, lacking = slope[: len(spread)], slope[len(spread) :]
-    gain = slope.square() / (spread + _RIDGE)
+    found = gain(slope, spread)
     if len(lacking):
-        agreement = (slope.abs() / (2 * spread + _RIDGE)).clamp(max=1)  # 1: all rows ask for the same
-        gain = torch.maximum(gain, 2 * lacking.abs() * agreement**_AGREEMENT)
-    return gain
+        agreement = (slope.abs() / (2 * spread + RIDGE)).clamp(max=1)  # 1: all rows ask for the same
+        found = torch.maximum(found, 2 * lacking.abs() * agreement**_AGREEMENT)
+    return found
