@@ -140,7 +140,7 @@ class Screen:
     def _of_tokens(
         self, gradient: Tensor, weights: Tensor, seen: tuple[Tensor, Tensor]
     ) -> Iterator[list[Gain]]:
-        """For each head sets of words and pairs of conditions: of keys, and of queries for the first token."""
+        """For each head sets of words and pairs of conditions: of keys, and of queries for token 0."""
         keys = self._over_queries(gradient), self._over_queries(weights * self.share)
         tokens = self.values.grammar.tokens
         first = tokens.index(FIRST) if FIRST in tokens else None
