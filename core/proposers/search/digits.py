@@ -20,7 +20,7 @@ def spelled(train: Values, chosen: Sequence[Chosen], maps: Mapping[str, np.ndarr
     targets = layout.targets(maps)
     pad = torch.nn.utils.rnn.pad_sequence
     none = targets.new_zeros(1, layout.cells)  # so that a head without rules has something to stack
-    powers = pad([torch.cat([*map(train.columns, head.rules), none]) for head in chosen], batch_first=True)
+    powers = [torch.cat([*map(train.columns, head.rules), none]) for head in chosen]
     logs = pad(
         [torch.tensor([*head.constants, 0.0], dtype=torch.float64) for head in chosen], batch_first=True
     )
@@ -32,7 +32,7 @@ def spelled(train: Values, chosen: Sequence[Chosen], maps: Mapping[str, np.ndarr
         if not len(heads):
             return torch.zeros(0, dtype=torch.float64)
         moved = torch.where(looks[heads], tried * logs[heads].sign(), tried.log())
-        logits = logits_of(moved.float().to(layout.device), powers[heads])
+        logits = logits_of(moved.float().to(layout.device), [powers[head] for head in heads.tolist()])
         return ious(layout, logits, targets[heads]).double().cpu()
 
     reached = fit(constants, None)

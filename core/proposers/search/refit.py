@@ -7,6 +7,7 @@ sentences: the linear twin of IoU.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -61,45 +62,62 @@ def ious(layout: Layout, logits: Tensor, targets: Tensor) -> Tensor:
     return iou_from_l1(distances, layout.lengths).mean(1)
 
 
-def logits_of(constants: Tensor, values: Tensor) -> Tensor:
-    """Logits [head, cell] of log constants [head, rule] and rule values [head, rule, cell]."""
-    return torch.bmm(constants[:, None], values)[:, 0]
+def logits_of(constants: Tensor, values: Sequence[Tensor]) -> Tensor:
+    """Logits [head, cell] of log constants [head, constant] and each head's values [constant, cell].
+
+    Heads may have different numbers of constants: what stands beyond a head's own is not read.
+    """
+    return torch.stack([row[: len(own)] @ own for row, own in zip(constants, values, strict=True)])
+
+
+def limits_of(values: Tensor) -> Tensor:
+    """How far from 0 the log constants [constant] of values [constant, cell] may go: laws have powers."""
+    return torch.where(values.abs().amax(1) > 1, 1.5, _LARGEST)
 
 
 def refit(
-    layout: Layout, constants: Tensor, values: Tensor, targets: Tensor, steps: int
+    layout: Layout,
+    constants: Tensor,
+    limits: Tensor,
+    values: Sequence[Tensor],
+    targets: Tensor,
+    steps: int,
 ) -> tuple[Tensor, Tensor]:
-    """The best log constants [head, rule] seen on a descent from `constants`, and their IoU [head].
+    """The best log constants [head, constant] seen on a descent from `constants`, and their IoU [head].
 
-    A step is a rate times the gradient over the spread of a rule's values under the weights, which is 2 where
-    all rows ask for more. The rate of each constant grows while its steps agree and halves when they turn.
+    They stay within `limits` of 0. A step is a rate times the gradient over the spread of a rule's values
+    under the weights, which is 2 where all rows ask for more. The rate of each constant grows while its steps
+    agree and halves when they turn.
     """
-    limit = torch.where(values.abs().amax(2) > 1, 1.5, _LARGEST)  # a law's constant is raised to powers
     places, best = constants.clone(), constants.clone()
     reached = constants.new_full((len(constants),), -1.0)
     rates = torch.full_like(places, _FIRST_RATE)
-    spread, before = torch.zeros_like(places), torch.zeros_like(places)
+    spread, before, slope = (torch.zeros_like(places) for _ in range(3))
     for step in range(steps + 1):
         found = fields(layout, logits_of(places, values), targets)
         better = found.ious > reached
         best[better], reached[better] = places[better], found.ious[better]
-        if step % _SPREAD_EVERY == 0:
-            spread = spread_of(layout, found.weights, values)
-        slope = torch.bmm(values, found.ascent[:, :, None])[:, :, 0] / (spread + _RIDGE)
+        if step == steps:
+            break
+        for at, own in enumerate(values):
+            if step % _SPREAD_EVERY == 0:
+                spread[at, : len(own)] = spread_of(layout, found.weights[at], own)
+            slope[at, : len(own)] = own @ found.ascent[at]
+        slope /= spread + _RIDGE
         agrees = slope.sign() * before.sign()
         rates = torch.where(agrees < 0, rates / 2, torch.where(agrees > 0, rates * _GROWTH, rates))
         rates = rates.clamp(max=_HIGHEST_RATE)
-        places = (places + (rates * slope).clamp(-_LONGEST, _LONGEST)).clamp(-limit, limit)
-        before = slope
+        places = (places + (rates * slope).clamp(-_LONGEST, _LONGEST)).clamp(-limits, limits)
+        before = slope.clone()
     return best, reached
 
 
 def spread_of(layout: Layout, weights: Tensor, values: Tensor) -> Tensor:
-    """Variance of each rule's values under the weights, averaged over rows: [head, rule]."""
-    total = weights.new_zeros(values.shape[:2])
+    """Variance of each of a head's values [constant, cell] under its weights [cell], averaged over rows."""
+    total = weights.new_zeros(len(values))
     for block, held in layout.row_views(weights):
-        part = values[:, :, block.cells].view(*values.shape[:2], -1, block.keys)
-        weighted = part * held[:, None]
+        part = values[:, block.cells].view(len(values), -1, block.keys)
+        weighted = part * held
         share = layout.share[block.cells].view(-1, block.keys)[:, 0]
         square = (weighted * part).sum(-1)
         total += (square - weighted.sum(-1).square()).clamp(min=0) @ share

@@ -116,7 +116,7 @@ class Screen:
         ranked = []
         for head, rules in enumerate(shortlists):
             powers = torch.stack([self.values.of(rule) for rule in rules])
-            spread = spread_of(self.layout, found.weights[head, None], powers[None])[0]
+            spread = spread_of(self.layout, found.weights[head], powers)
             gains = _gain(powers @ found.ascent[head], spread).tolist()
             ranked.append(sorted(zip(gains, rules, strict=True), key=lambda pair: -pair[0]))
         return ranked

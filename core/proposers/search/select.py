@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from core.proposers.search.layout import Layout
 from core.proposers.search.limits import SearchLimits
 from core.proposers.search.part_values import Values
-from core.proposers.search.refit import fields, ious, logits_of, refit
+from core.proposers.search.refit import fields, ious, limits_of, logits_of, refit
 from core.proposers.search.rule import Rule
 from core.proposers.search.screen import Screen
 from core.types import HeadId
@@ -47,6 +48,7 @@ class RuleFit:
     target: Tensor  # float32 [cell]
     rules: list[Rule]
     constants: Tensor  # float32 [constant], logarithms
+    limits: Tensor  # float32 [constant]: how far from 0 each may go
     powers: Tensor  # float32 [constant, cell]
     iou: float = 0.0  # after the last refit
 
@@ -55,6 +57,7 @@ class RuleFit:
         self.rules = self.rules + rules
         starts = [self.constants.new_full((len(own),), at) for own, at in zip(powers, constants, strict=True)]
         self.constants = torch.cat([self.constants, *starts])
+        self.limits = torch.cat([self.limits, *map(limits_of, powers)])
         self.powers = torch.cat([self.powers, *powers])
 
     def drop(self, at: int) -> None:
@@ -62,7 +65,7 @@ class RuleFit:
         start, end = self.span(at)
         kept = [other for other in range(len(self.constants)) if not start <= other < end]
         self.rules = [*self.rules[:at], *self.rules[at + 1 :]]
-        self.constants, self.powers = self.constants[kept], self.powers[kept]
+        self.constants, self.limits, self.powers = self.constants[kept], self.limits[kept], self.powers[kept]
 
     def span(self, at: int) -> tuple[int, int]:
         """Where a rule's constants begin and end."""
@@ -73,7 +76,7 @@ class RuleFit:
 def empty_fits(values: Values, targets: Tensor) -> list[RuleFit]:
     """A fit without rules for each head."""
     none = targets.new_zeros(0)
-    return [RuleFit(target, [], none, targets.new_zeros(0, values.layout.cells)) for target in targets]
+    return [RuleFit(target, [], none, none, targets.new_zeros(0, values.layout.cells)) for target in targets]
 
 
 def fits_of(values: Values, targets: Tensor, like: list[RuleFit]) -> list[RuleFit]:
@@ -82,24 +85,22 @@ def fits_of(values: Values, targets: Tensor, like: list[RuleFit]) -> list[RuleFi
     for fit, target in zip(like, targets, strict=True):
         powers = [values.columns(rule) for rule in fit.rules]
         stacked = torch.cat(powers) if powers else target.new_zeros(0, len(target))
-        fits.append(RuleFit(target, fit.rules, fit.constants, stacked))
+        fits.append(RuleFit(target, fit.rules, fit.constants, fit.limits, stacked))
     return fits
 
 
-def _stacked(fits: list[RuleFit]) -> tuple[Tensor, Tensor, Tensor]:
-    """Constants [fit, constant], powers [fit, constant, cell], targets [fit, cell]; 0 beyond a fit's own."""
-    pad = torch.nn.utils.rnn.pad_sequence
-    return (
-        pad([fit.constants for fit in fits], batch_first=True),
-        pad([fit.powers for fit in fits], batch_first=True),
-        torch.stack([fit.target for fit in fits]),
-    )
+def _stacked(fits: list[RuleFit]) -> tuple[Tensor, list[Tensor], Tensor]:
+    """Constants [fit, constant], 0 beyond a fit's own, powers [constant, cell] of each, targets [fit, cell]."""
+    constants = pad_sequence([fit.constants for fit in fits], batch_first=True)
+    return constants, [fit.powers for fit in fits], torch.stack([fit.target for fit in fits])
 
 
 def _refit(layout: Layout, fits: list[RuleFit], steps: int) -> None:
     """Move the constants of these fits, each of which has rules, to where they fit better."""
     if fits:
-        best, reached = refit(layout, *_stacked(fits), steps)
+        constants, powers, targets = _stacked(fits)
+        limits = pad_sequence([fit.limits for fit in fits], batch_first=True)
+        best, reached = refit(layout, constants, limits, powers, targets, steps)
         for fit, row, iou in zip(fits, best, reached.tolist(), strict=True):
             fit.constants, fit.iou = row[: len(fit.constants)].clone(), iou
 
@@ -121,7 +122,7 @@ def _worth(
         without = []
         for row in having:
             start, end = fits[which[row]].span(at)
-            without.append(logits[row] - constants[row, start:end] @ powers[row, start:end])
+            without.append(logits[row] - constants[row, start:end] @ powers[row][start:end])
         left = ious(layout, torch.stack(without), targets[having])
         for row, lost in zip(having, (whole[having] - left).tolist(), strict=True):
             worth[row].append(lost)

@@ -18,7 +18,7 @@ from core.proposers import SearchLimits
 from core.proposers.search.grammar import FIRST, Compound, compound, grammar_of
 from core.proposers.search.part_values import Values
 from core.proposers.search.propose import Search, prepare_search
-from core.proposers.search.refit import Fields, fields, ious, logits_of, refit, spread_of
+from core.proposers.search.refit import Fields, fields, ious, limits_of, logits_of, refit, spread_of
 from core.proposers.search.rule import Rule
 from core.proposers.search.select import select
 from core.proposers.search.write import written
@@ -248,14 +248,15 @@ def test_a_refit_is_never_worse_and_finds_the_constant() -> None:
     layout = search.train.layout
     targets = layout.targets(maps_of([PLANTED["sink"]], features_of()))
     punctuation = next(part for part in search.train.grammar.tokens if part.of("k") == "k.is_punct")
-    powers = torch.stack([search.train.of(Rule(key=part)) for part in (FIRST, punctuation)])[None]
-    start = torch.tensor([[1.0, 1.0]])
-    before = ious(layout, logits_of(start, powers), targets)
-    constants, after = refit(layout, start, powers, targets, steps=30)
+    powers = torch.stack([search.train.of(Rule(key=part)) for part in (FIRST, punctuation)])
+    start, limits = torch.tensor([[1.0, 1.0]]), limits_of(powers)[None]
+    before = ious(layout, logits_of(start, [powers]), targets)
+    constants, after = refit(layout, start, limits, [powers], targets, steps=30)
     assert after > before
     assert constants.exp().tolist()[0] == pytest.approx([28, 19], rel=0.1)
-    assert refit(layout, constants, powers, targets, steps=1)[1] >= after
-    assert (spread_of(layout, fields(layout, logits_of(start, powers), targets).weights, powers) > 0).all()
+    assert refit(layout, constants, limits, [powers], targets, steps=1)[1] >= after
+    weights = fields(layout, logits_of(start, [powers]), targets).weights[0]
+    assert (spread_of(layout, weights, powers) > 0).all()
 
 
 # Programs
