@@ -73,6 +73,7 @@ class Material:
     device: str | torch.device
     halving: Halving  # takes fewer heads at a time where memory runs out
     read: Callable[[int], Maps]  # a layer's attention on every sentence of both, of all heads
+    sizes: Callable[[int], Maps] | None = None  # lengths of what heads write: [head, key]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ import torch
 
 from core.features import Features
 from core.language import ParsedProgram
-from core.maps import unpack
 from core.scoring.scores import ProgramMaps, program_maps
 from core.types import Failure, HeadId
 
@@ -54,10 +53,7 @@ class Resolved(Mapping[HeadId, list[Any]]):
 
     def __getitem__(self, head: HeadId) -> list[np.ndarray]:
         found = self.produced(head)
-        return [
-            unpack(cells[0].cpu().numpy(), int(n), self._is_causal)
-            for cells, n in zip(found.cells, self._features.lengths, strict=True)
-        ]
+        return [found.map_of(0, at) for at in range(len(found.sentences))]
 
     def __contains__(self, head: object) -> bool:
         return head in self._programs

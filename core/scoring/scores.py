@@ -31,6 +31,7 @@ from core.maps import (
     mass_of,
     pack_tensor,
     places,
+    unpack,
 )
 from core.scoring.intervals import mean_interval
 from core.types import UNBOUNDED, Estimate, Failure, HeadId, Score, Split, Window
@@ -51,6 +52,11 @@ class ProgramMaps:
     cells: tuple[torch.Tensor, ...]  # per sentence: float32 [program, cell], as `pack_tensor` orders cells
     failures: Mapping[tuple[int, int], Failure]  # (program, sentence), as positions
     is_causal: bool
+
+    def map_of(self, program: int, at: int) -> np.ndarray:
+        """What a program produces on a sentence, both by their places: float32 [query, key]."""
+        cells = self.cells[at][program].cpu().numpy()
+        return unpack(cells, cell_side(len(cells), self.is_causal), self.is_causal)
 
     def of_sentence(self, at: int) -> ProgramMaps:
         """The same on the sentence in this place only."""

@@ -14,6 +14,7 @@ from core.features import Features
 from core.jobs.folder import EventWriter, Job, Place
 from core.jobs.results import NewProgram, ProgramsFound
 from core.jobs.tasks import ProposeTask
+from core.jobs.work.sizes import SizesWritten
 from core.language import ParsedProgram, parse
 from core.maps import cell_sum
 from core.models.device import Halving, pick_device
@@ -58,7 +59,10 @@ def search_programs(
     def read(layer: int) -> dict[str, np.ndarray]:
         return chooser.layer(layer) if layer in info.attention_layers else {}
 
-    material = Material(*splits, info.is_causal, device_of(job.place), Halving(events.note), read)
+    sizes = SizesWritten(job, splits)
+    material = Material(
+        *splits, info.is_causal, device_of(job.place), Halving(events.note), read, sizes.of_layer
+    )
     search = _prepared(proposer, material, task.limits)
     events.note(search.describe())
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from core.language.tune import FEWEST_DIGITS, rounded, spelt
+from core.proposers.search.goal import Goal
 from core.proposers.search.part_values import Values
 from core.proposers.search.refit import ious, logits_of
 from core.proposers.search.select import Chosen
 
 
-def spelled(train: Values, chosen: Sequence[Chosen], maps: Mapping[str, np.ndarray]) -> list[list[list[str]]]:
+def spelled(train: Values, chosen: Sequence[Chosen], goal: Goal) -> list[list[list[str]]]:
     """Each head's constants, rule by rule, as a program writes them; the rounding rule is that of `tune`."""
     layout = train.layout
-    targets = layout.targets(maps)
     pad = torch.nn.utils.rnn.pad_sequence
-    none = targets.new_zeros(1, layout.cells)  # so that a head without rules has something to stack
+    none = goal.targets.new_zeros(1, layout.cells)  # so that a head without rules has something to stack
     powers = [torch.cat([*map(train.columns, head.rules), none]) for head in chosen]
     logs = pad(
         [torch.tensor([*head.constants, 0.0], dtype=torch.float64) for head in chosen], batch_first=True
@@ -32,8 +31,9 @@ def spelled(train: Values, chosen: Sequence[Chosen], maps: Mapping[str, np.ndarr
         if not len(heads):
             return torch.zeros(0, dtype=torch.float64)
         moved = torch.where(looks[heads], tried * logs[heads].sign(), tried.log())
-        logits = logits_of(moved.float().to(layout.device), [powers[head] for head in heads.tolist()])
-        return ious(layout, logits, targets[heads]).double().cpu()
+        values = [powers[head] for head in heads.tolist()]
+        logits = logits_of(moved.float().to(layout.device), values, goal.bases[heads])
+        return ious(layout, logits, goal.targets[heads]).double().cpu()
 
     reached = fit(constants, None)
     unmoved = torch.ones_like(constants)

@@ -17,6 +17,7 @@ def _prepare(material: Material, limits: SearchLimits) -> Layers:
         material.device,
         material.halving,
         material.read,
+        material.sizes,
     )
 
 

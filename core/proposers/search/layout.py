@@ -130,6 +130,17 @@ class Layout:
                 view[:, at, :n, :n] = torch.from_numpy(maps[self.features.sentences[row]])
         return flat.to(self.device)[:, self.square] * self.is_real
 
+    def of_tokens(self, numbers: Mapping[str, np.ndarray]) -> Tensor:
+        """A layer's numbers, sentence -> [head, key], as float32 [head, padded token]; 0 in padding."""
+        heads = next(iter(numbers.values())).shape[0]
+        flat = torch.zeros(heads, self.tokens)
+        for batch, square in zip(self.evaluator.batches, self.squares, strict=True):
+            view = flat[:, square.tokens].view(heads, square.size, square.length)
+            for at, row in enumerate(batch.rows):
+                n = int(self.features.lengths[row])
+                view[:, at, :n] = torch.from_numpy(numbers[self.features.sentences[row]])
+        return flat.to(self.device)
+
     def to_squares(self, rows: Tensor) -> Tensor:
         """Row cells [head, cell] in the squares' order, 0 in padding."""
         squares = rows.new_zeros(len(rows), self.square_cells)

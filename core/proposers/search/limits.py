@@ -8,6 +8,7 @@ from core.proposers.proposer import limit
 from core.types import Bounds
 
 LOOKS = ("none", "earlier", "layer")
+OBJECTIVES = ("iou", "output")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,15 @@ class SearchLimits:
         choices=LOOKS,
         told="other heads: {}",
         key="look",
+    )
+    objective: str = limit(
+        "iou",
+        "Objective",
+        "what programs are fitted to: the head's weights, or weights times the length of what the head "
+        "writes of each token",
+        choices=OBJECTIVES,
+        told="fitted to: {}",
+        key="objective",
     )
     tables: bool = limit(
         True,

@@ -11,18 +11,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
+from core.errors import ProposerError
 from core.features import Features
 from core.language import Looks, ParsedProgram, parse
 from core.maps import first_within
 from core.models.device import Halving
 from core.proposers.search.digits import spelled
+from core.proposers.search.goal import Goal, Sizes, goal_of
 from core.proposers.search.grammar import grammar_of
 from core.proposers.search.layout import Layout
 from core.proposers.search.limits import SearchLimits
 from core.proposers.search.looks import HeadLaws, Maps, looked_at
 from core.proposers.search.part_values import Values, distinct
+from core.proposers.search.refit import ious
 from core.proposers.search.screen import Screen
 from core.proposers.search.select import select
 from core.proposers.search.write import written
@@ -44,6 +48,7 @@ class Search:
     is_causal: bool
     limits: SearchLimits
     read: Callable[[int], Maps]  # a layer's maps of all heads
+    sizes: Callable[[int], Sizes] | None  # a layer's lengths of what is written; None: weights alone count
     halving: Halving = field(default_factory=Halving)  # of a layer's heads, where memory runs out
 
     @property
@@ -56,40 +61,66 @@ class Search:
         device = self.train.layout.device
         return f"choosing from {self.rules:,} rules and sets of words, on {device}"
 
-    def propose(self, maps: Maps, owners: Sequence[HeadId] = ()) -> list[ParsedProgram]:
+    def propose(
+        self, maps: Maps, owners: Sequence[HeadId] = (), sizes: Sizes | None = None
+    ) -> list[ParsedProgram]:
         """A program for each head of a layer, whose maps of every train and validation sentence these are.
 
         The baseline that fits best on validation, where the rules do not beat it. `owners` says which heads
-        these are, where their programs may look at other heads.
+        these are, where their programs may look at other heads; `sizes` how long what they write of each
+        token is, where that is what programs are fitted to.
         """
         heads = range(next(iter(maps.values())).shape[0])
 
         def of_heads(part: Sequence[int]) -> list[ParsedProgram]:
-            held = {name: found[part[0] : part[-1] + 1] for name, found in maps.items()}
-            return self._propose(held, owners[part[0] : part[-1] + 1])
+            these = slice(part[0], part[-1] + 1)
+            held = {name: found[these] for name, found in maps.items()}
+            return self._propose(held, owners[these], sizes and {n: own[these] for n, own in sizes.items()})
 
         return [program for _, found in self.halving.run(heads, of_heads) for program in found]
 
     def propose_for(self, layer: int, heads: Sequence[int]) -> list[ParsedProgram]:
         """`propose` for these heads of a layer."""
         maps = {name: held[list(heads)] for name, held in self.read(layer).items()}
-        return self.propose(maps, [HeadId(layer, head) for head in heads] if self.may_look else ())
+        owners = [HeadId(layer, head) for head in heads] if self.may_look else ()
+        if self.sizes is None:
+            return self.propose(maps, owners)
+        return self.propose(maps, owners, {name: own[list(heads)] for name, own in self.sizes(layer).items()})
 
-    def _propose(self, maps: Maps, owners: Sequence[HeadId]) -> list[ParsedProgram]:
-        baseline_ious = sentence_ious(self.baseline_maps, maps).mean(-1)
+    def _propose(
+        self, maps: Maps, owners: Sequence[HeadId], sizes: Sizes | None = None
+    ) -> list[ParsedProgram]:
+        goals = (
+            goal_of(self.train.layout, maps, sizes),
+            goal_of(self.validation.layout, maps, sizes),
+        )
+        baseline_ious = self._reached(self.baseline_maps, maps, goals[1], sizes)
         best = [self.baselines[at] for at in baseline_ious.argmax(0)]
         if self.screen is None:
             return best
-        chosen = select(self.screen, self.validation, maps, self.limits, owners)
-        constants = spelled(self.train, chosen, maps)
+        chosen = select(self.screen, self.validation, goals, self.limits, owners)
+        constants = spelled(self.train, chosen, goals[0])
         found = [parse(written(one.rules, texts)) for one, texts in zip(chosen, constants, strict=True)]
         features = self.validation.layout.features
         looks = self._looks(features, found)
-        ious = sentence_ious(program_maps(found, features, self.is_causal, looks=looks), maps).mean(-1)
+        produced = program_maps(found, features, self.is_causal, looks=looks)
+        reached = self._reached(produced, maps, goals[1], sizes)
         return [
-            program if ious[head, head] > baseline_ious[:, head].max() else best[head]
+            program if reached[head, head] > baseline_ious[:, head].max() else best[head]
             for head, program in enumerate(found)
         ]
+
+    def _reached(self, produced: ProgramMaps, maps: Maps, goal: Goal, sizes: Sizes | None) -> np.ndarray:
+        """Mean IoU of each program with each head on validation, of what counts: float [program, head]."""
+        if sizes is None:
+            found: np.ndarray = sentence_ious(produced, maps).mean(-1)
+            return found
+        layout, reached = self.validation.layout, []
+        for program in range(len(produced.programs)):
+            held = {name: produced.map_of(program, at)[None] for at, name in enumerate(produced.sentences)}
+            logits = layout.targets(held).clamp(min=1e-30).log() + goal.bases
+            reached.append(ious(layout, logits, goal.targets).cpu().numpy())
+        return np.stack(reached)
 
     @property
     def may_look(self) -> bool:
@@ -125,17 +156,20 @@ def prepare_search(
     device: str | torch.device = "cpu",
     halving: Halving | None = None,
     read: Callable[[int], Maps] | None = None,
+    sizes: Callable[[int], Sizes] | None = None,
 ) -> Search:
     """A search over every rule that the grammar gives for these sentences.
 
     `halving` takes fewer heads at a time where memory runs out. `read` gives a layer's maps of all heads on
-    every sentence of both; without it no program looks at another head.
+    every sentence of both; without it no program looks at another head. `sizes` gives the lengths of what
+    its heads write of each token, for the objective `output`. Raises ProposerError if that lacks them.
     """
-    device = torch.device(device)
+    limits, device = limits or SearchLimits(), torch.device(device)
+    if limits.objective == "output" and sizes is None:
+        raise ProposerError("objective output: needs the lengths of what heads write, which are not at hand")
     train, validation = (
         split.select(range(first_within(split.lengths, is_causal, _CELLS))) for split in (train, validation)
     )
-    limits = limits or SearchLimits()
     layouts = [Layout(split, is_causal, device) for split in (train, validation)]
     laws = None if limits.look == "none" or read is None else HeadLaws(layouts, read)
     values = Values(layouts[0], grammar_of(train, is_causal), laws)
@@ -152,5 +186,6 @@ def prepare_search(
         is_causal,
         limits,
         read or no_maps,
+        sizes if limits.objective == "output" else None,
         halving or Halving(),
     )

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from core.maps import iou_from_l1, l1_and_slope
+from core.proposers.search.goal import Goal
 from core.proposers.search.layout import Layout
 
 _NOTHING = -1e30  # the logit of padding
@@ -62,12 +63,14 @@ def ious(layout: Layout, logits: Tensor, targets: Tensor) -> Tensor:
     return iou_from_l1(distances, layout.lengths).mean(1)
 
 
-def logits_of(constants: Tensor, values: Sequence[Tensor]) -> Tensor:
+def logits_of(constants: Tensor, values: Sequence[Tensor], bases: Tensor) -> Tensor:
     """Logits [head, cell] of log constants [head, constant] and each head's values [constant, cell].
 
-    Heads may have different numbers of constants: what stands beyond a head's own is not read.
+    Heads may have different numbers of constants: what stands beyond a head's own is not read. `bases`
+    [head, cell] is added.
     """
-    return torch.stack([row[: len(own)] @ own for row, own in zip(constants, values, strict=True)])
+    found = torch.stack([row[: len(own)] @ own for row, own in zip(constants, values, strict=True)])
+    return found.add_(bases)
 
 
 def limits_of(values: Tensor) -> Tensor:
@@ -80,7 +83,7 @@ def refit(
     constants: Tensor,
     limits: Tensor,
     values: Sequence[Tensor],
-    targets: Tensor,
+    goal: Goal,
     steps: int,
 ) -> tuple[Tensor, Tensor]:
     """The best log constants [head, constant] seen on a descent from `constants`, and their IoU [head].
@@ -94,7 +97,7 @@ def refit(
     rates = torch.full_like(places, _FIRST_RATE)
     spread, before, slope = (torch.zeros_like(places) for _ in range(3))
     for step in range(steps + 1):
-        found = fields(layout, logits_of(places, values), targets)
+        found = fields(layout, logits_of(places, values, goal.bases), goal.targets)
         better = found.ious > reached
         best[better], reached[better] = places[better], found.ious[better]
         if step == steps:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from core.proposers.search.goal import Goal
 from core.proposers.search.layout import Layout
 from core.proposers.search.limits import SearchLimits
 from core.proposers.search.part_values import Values
-from core.proposers.search.refit import fields, ious, limits_of, logits_of, refit
+from core.proposers.search.refit import Fields, fields, ious, limits_of, logits_of, refit
 from core.proposers.search.rule import Rule
 from core.proposers.search.screen import Screen
 from core.types import HeadId
 
-_PER_ROUND = 2  # rules added between two refits
+_PER_ROUND = 3  # rules added between two refits
 _SCREEN_EVERY = 2  # rounds; between, the best of the last screening are ranked again
 _SHORTLIST = 24  # best of a screening
 _SURPLUS = 6  # rules added beyond the most, to be pruned again
@@ -46,6 +46,7 @@ class RuleFit:
     """The rules that one head has so far."""
 
     target: Tensor  # float32 [cell]
+    base: Tensor  # float32 [cell], of the logits
     rules: list[Rule]
     constants: Tensor  # float32 [constant], logarithms
     limits: Tensor  # float32 [constant]: how far from 0 each may go
@@ -73,34 +74,42 @@ class RuleFit:
         return start, start + self.rules[at].width
 
 
-def empty_fits(values: Values, targets: Tensor) -> list[RuleFit]:
+def empty_fits(values: Values, goal: Goal) -> list[RuleFit]:
     """A fit without rules for each head."""
-    none = targets.new_zeros(0)
-    return [RuleFit(target, [], none, none, targets.new_zeros(0, values.layout.cells)) for target in targets]
+    none = goal.targets.new_zeros(0)
+    nothing = goal.targets.new_zeros(0, values.layout.cells)
+    heads = zip(goal.targets, goal.bases, strict=True)
+    return [RuleFit(target, base, [], none, none, nothing) for target, base in heads]
 
 
-def fits_of(values: Values, targets: Tensor, like: list[RuleFit]) -> list[RuleFit]:
+def fits_of(values: Values, goal: Goal, like: list[RuleFit]) -> list[RuleFit]:
     """The same rules and constants on other sentences."""
     fits = []
-    for fit, target in zip(like, targets, strict=True):
+    for fit, target, base in zip(like, goal.targets, goal.bases, strict=True):
         powers = [values.columns(rule) for rule in fit.rules]
         stacked = torch.cat(powers) if powers else target.new_zeros(0, len(target))
-        fits.append(RuleFit(target, fit.rules, fit.constants, fit.limits, stacked))
+        fits.append(RuleFit(target, base, fit.rules, fit.constants, fit.limits, stacked))
     return fits
 
 
-def _stacked(fits: list[RuleFit]) -> tuple[Tensor, list[Tensor], Tensor]:
-    """Constants [fit, constant], 0 beyond a fit's own, powers [constant, cell] of each, targets [fit, cell]."""
+def _stacked(fits: list[RuleFit]) -> tuple[Tensor, list[Tensor], Goal]:
+    """Constants [fit, constant], 0 beyond a fit's own, powers [constant, cell] of each, and their goal."""
     constants = pad_sequence([fit.constants for fit in fits], batch_first=True)
-    return constants, [fit.powers for fit in fits], torch.stack([fit.target for fit in fits])
+    goal = Goal(torch.stack([fit.target for fit in fits]), torch.stack([fit.base for fit in fits]))
+    return constants, [fit.powers for fit in fits], goal
+
+
+def _fields(layout: Layout, fits: list[RuleFit]) -> Fields:
+    constants, powers, goal = _stacked(fits)
+    return fields(layout, logits_of(constants, powers, goal.bases), goal.targets)
 
 
 def _refit(layout: Layout, fits: list[RuleFit], steps: int) -> None:
     """Move the constants of these fits, each of which has rules, to where they fit better."""
     if fits:
-        constants, powers, targets = _stacked(fits)
+        constants, powers, goal = _stacked(fits)
         limits = pad_sequence([fit.limits for fit in fits], batch_first=True)
-        best, reached = refit(layout, constants, limits, powers, targets, steps)
+        best, reached = refit(layout, constants, limits, powers, goal, steps)
         for fit, row, iou in zip(fits, best, reached.tolist(), strict=True):
             fit.constants, fit.iou = row[: len(fit.constants)].clone(), iou
 
@@ -113,9 +122,9 @@ def _worth(
         return []
     for at in which:
         held_out[at].constants = fits[at].constants
-    constants, powers, targets = _stacked([held_out[at] for at in which])
-    logits = logits_of(constants, powers)
-    whole = ious(layout, logits, targets)
+    constants, powers, goal = _stacked([held_out[at] for at in which])
+    logits = logits_of(constants, powers, goal.bases)
+    whole = ious(layout, logits, goal.targets)
     worth: list[list[float]] = [[] for _ in which]
     for at in range(max(len(fits[fit].rules) for fit in which)):
         having = [row for row, fit in enumerate(which) if at < len(fits[fit].rules)]
@@ -123,7 +132,7 @@ def _worth(
         for row in having:
             start, end = fits[which[row]].span(at)
             without.append(logits[row] - constants[row, start:end] @ powers[row][start:end])
-        left = ious(layout, torch.stack(without), targets[having])
+        left = ious(layout, torch.stack(without), goal.targets[having])
         for row, lost in zip(having, (whole[having] - left).tolist(), strict=True):
             worth[row].append(lost)
     return worth
@@ -132,19 +141,19 @@ def _worth(
 def select(
     screen: Screen,
     validation: Values,
-    maps: Mapping[str, np.ndarray],
+    goals: tuple[Goal, Goal],
     limits: SearchLimits,
     owners: Sequence[HeadId] = (),
 ) -> list[Chosen]:
-    """Each head's rules. `maps` gives a layer's [head, query, key] of every train and validation sentence.
+    """Each head's rules. `goals` say what the heads of a layer should do on train and on validation.
 
     `owners` says which heads these are, where rules may look at other heads.
     """
-    fits = empty_fits(screen.values, screen.layout.targets(maps))
+    fits = empty_fits(screen.values, goals[0])
     _grow(screen, fits, limits, owners)
     if limits.tables:
         _tabulate(screen, fits)
-    held_out = fits_of(validation, validation.layout.targets(maps), fits)
+    held_out = fits_of(validation, goals[1], fits)
     _prune(screen.layout, fits, validation.layout, held_out, limits)
     with_rules = [at for at, fit in enumerate(fits) if fit.rules]
     _refit(screen.layout, [fits[at] for at in with_rules], _LAST_STEPS)
@@ -183,8 +192,7 @@ def _grow_while_it_pays(
     active, turn = list(range(len(fits))), 0
     while active:
         growing = [fits[at] for at in active]
-        constants, powers, targets = _stacked(growing)
-        found = fields(screen.layout, logits_of(constants, powers), targets)
+        found = _fields(screen.layout, growing)
         if turn % _SCREEN_EVERY == 0:
             these = [owners[at] for at in active] if owners else ()
             ranked = screen.rank(found, faint and turn == 0, these)
@@ -208,8 +216,7 @@ def _tabulate(screen: Screen, fits: list[RuleFit]) -> None:
     growing = [fit for fit in fits if fit.rules]
     if not growing:
         return
-    constants, powers, targets = _stacked(growing)
-    found = fields(screen.layout, logits_of(constants, powers), targets)
+    found = _fields(screen.layout, growing)
     for fit, gains in zip(growing, screen.tables(found), strict=True):
         rules = [rule for _, rule in gains[:_TABLES]]
         fit.add(rules, [screen.values.columns(rule) for rule in rules], [0.0] * len(rules))

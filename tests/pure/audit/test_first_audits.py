@@ -7,6 +7,7 @@ import torch
 from core.audit import AUDITS, Finding, ProgramSubject, Standing, standings
 from core.audit.recording import projections, recording
 from core.audit.shared import Shared
+from core.audit.sizes import sizes_written
 from core.features import annotate
 from core.language import parse
 from core.models.pretrained import LoadedModel, load
@@ -135,7 +136,7 @@ def test_what_heads_write_adds_up_to_what_the_layer_writes(
     architecture: str, tiny_loaded: TinyLoaded
 ) -> None:
     loaded = tiny_loaded(architecture)
-    features = annotate(tiny.short_passages(4)[:1], loaded.tokenizer, loaded.embeddings())
+    features = annotate(tiny.short_passages(4)[:3], loaded.tokenizer, loaded.embeddings())
     written: list[torch.Tensor] = []
     layer = {"gpt2": "h.1.attn.c_proj", "llama": "layers.1.self_attn.o_proj"}.get(
         architecture, "encoder.layer.1.attention.output.dense"
@@ -154,6 +155,8 @@ def test_what_heads_write_adds_up_to_what_the_layer_writes(
     )
     small = recorder.values[1] @ projections(loaded, features)[1].transpose(1, 2)
     assert torch.allclose((recorder.attention[1] @ small).norm(dim=-1), outputs.norm(dim=-1), atol=1e-4)
+    sizes = sizes_written(loaded, features)[1][features.sentences[0]]
+    assert torch.allclose(torch.from_numpy(sizes), z[0].norm(dim=-1), atol=1e-4)
 
 
 def test_estimated_costs_are_those_that_replacing_heads_has(tiny_loaded: TinyLoaded) -> None:

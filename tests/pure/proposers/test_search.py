@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from core.corpus import load_corpus
+from core.errors import ProposerError
 from core.features import NO_PIPELINE, Features, annotate
 from core.language import Evaluator, evaluate, parse
 from core.proposers import SearchLimits
+from core.proposers.search.goal import Goal, goal_of
 from core.proposers.search.grammar import FIRST, Compound, compound, grammar_of
 from core.proposers.search.part_values import Values
 from core.proposers.search.propose import Search, prepare_search
@@ -149,7 +151,8 @@ def test_a_written_program_gives_the_weights_that_were_fitted(is_causal: bool) -
         rules = list(dict.fromkeys(some_rules(values, 9, seed)))
         constants = [f"{random.Random(seed + at).uniform(0.3, 3):.2f}" for at in range(len(rules))]
         logs = torch.tensor([float(constant) for constant in constants]).log()
-        logits = logits_of(logs[None], torch.stack([values.of(rule) for rule in rules])[None])
+        powers = torch.stack([values.of(rule) for rule in rules])
+        logits = logits_of(logs[None], [powers], torch.zeros(1, layout.cells))
         found = fields(layout, logits, torch.zeros_like(logits))
         squares = layout.to_squares(found.weights)[0]
         evaluated = Evaluator(layout.features, is_causal).run(
@@ -194,7 +197,9 @@ def fields_of(search: Search, maps: dict[str, np.ndarray], seed: int = 3) -> Fie
     powers = torch.stack([search.train.of(rule) for rule in some_rules(search.train, 4, seed)])
     targets = layout.targets(maps)
     logs = torch.full((len(targets), 4), 0.2)
-    return fields(layout, logits_of(logs, powers.expand(len(targets), -1, -1)), targets)
+    return fields(
+        layout, logits_of(logs, powers.expand(len(targets), -1, -1), torch.zeros_like(targets)), targets
+    )
 
 
 def test_the_ascent_is_the_gradient_of_the_loss() -> None:
@@ -250,12 +255,13 @@ def test_a_refit_is_never_worse_and_finds_the_constant() -> None:
     punctuation = next(part for part in search.train.grammar.tokens if part.of("k") == "k.is_punct")
     powers = torch.stack([search.train.of(Rule(key=part)) for part in (FIRST, punctuation)])
     start, limits = torch.tensor([[1.0, 1.0]]), limits_of(powers)[None]
-    before = ious(layout, logits_of(start, [powers]), targets)
-    constants, after = refit(layout, start, limits, [powers], targets, steps=30)
+    goal = Goal(targets, torch.zeros_like(targets))
+    before = ious(layout, logits_of(start, [powers], goal.bases), targets)
+    constants, after = refit(layout, start, limits, [powers], goal, steps=30)
     assert after > before
     assert constants.exp().tolist()[0] == pytest.approx([28, 19], rel=0.1)
-    assert refit(layout, constants, limits, [powers], targets, steps=1)[1] >= after
-    weights = fields(layout, logits_of(start, [powers]), targets).weights[0]
+    assert refit(layout, constants, limits, [powers], goal, steps=1)[1] >= after
+    weights = fields(layout, logits_of(start, [powers], goal.bases), targets).weights[0]
     assert (spread_of(layout, weights, powers) > 0).all()
 
 
@@ -289,11 +295,55 @@ def test_programs_are_short_and_every_rule_is_worth_its_line() -> None:
             assert whole - without > 0.003 - 0.001, f"{rule} of\n{program.source}"  # rounding may cost 0.001
 
 
+SINK_AND_MARKS = """def attend(q, k):
+    weight = 1.0
+    if k.is_first:
+        weight *= 60
+    if k.is_punct:
+        weight *= 8
+    return weight
+"""
+
+
+def test_sizes_decide_which_errors_count() -> None:
+    features = features_of()
+    maps = noisy(maps_of([SINK_AND_MARKS], features))
+    sizes = {}
+    for sentence, held in maps.items():
+        sizes[sentence] = np.ones(held.shape[::2], np.float32)
+        sizes[sentence][:, 0] = 0.001  # what the first token carries
+    of_weights, of_output = SearchLimits(rules=1, tables=False), SearchLimits(1, objective="output")
+    splits = [features[split] for split in SPLITS]
+    (plain,) = prepare_search(*splits, True, of_weights).propose(maps)
+    searching = prepare_search(*splits, True, of_output, sizes=lambda layer: sizes, read=lambda layer: maps)
+    ((_, (found,)),) = searching.over_layers({0: [0]})
+    assert ["is_first" in program.source for program in (plain, found)] == [True, False]
+    assert ["is_punct" in program.source for program in (plain, found)] == [False, True]
+
+
+def test_sizes_that_are_all_alike_change_nothing() -> None:
+    layout = search_of().train.layout
+    maps = noisy(maps_of(list(PLANTED.values()), features_of()))
+    plain = goal_of(layout, maps)
+    alike = goal_of(
+        layout, maps, {name: np.full(held.shape[:2], 3.0, np.float32) for name, held in maps.items()}
+    )
+    assert torch.allclose(alike.targets, plain.targets, atol=1e-6)
+    assert alike.bases.abs().max() < 1e-6
+
+
+def test_the_objective_output_needs_sizes() -> None:
+    features = features_of()
+    with pytest.raises(ProposerError, match="objective output: needs the lengths"):
+        prepare_search(*(features[split] for split in SPLITS), True, SearchLimits(objective="output"))
+
+
 def test_the_rules_worth_most_come_first() -> None:
     search = search_of()
     assert search.screen is not None
     maps = noisy(maps_of(list(PLANTED.values()), features_of()))
-    for chosen in select(search.screen, search.validation, maps, search.limits):
+    goals = goal_of(search.train.layout, maps), goal_of(search.validation.layout, maps)
+    for chosen in select(search.screen, search.validation, goals, search.limits):
         assert list(chosen.worth) == sorted(chosen.worth, reverse=True)
         assert len(chosen.rules) == len(chosen.worth)
         assert len(chosen.constants) == sum(rule.width for rule in chosen.rules)

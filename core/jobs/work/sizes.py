@@ -1,0 +1,40 @@
+"""What heads write of each token, measured when a proposer first asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from core.features import Features
+from core.jobs.folder import Job
+from core.jobs.tasks import ProposeTask
+
+
+class SizesWritten:
+    """Lengths of what each head writes of each token, for passages of a job's model."""
+
+    def __init__(self, job: Job[ProposeTask[Any]], passages: Sequence[Features]) -> None:
+        self._job = job
+        self._passages = passages
+        self._measured: dict[int, dict[str, np.ndarray]] = {}
+        self._lock = Lock()  # layers are searched side by side
+
+    def of_layer(self, layer: int) -> Mapping[str, np.ndarray]:
+        """Sentence -> float32 [head, key]. Loads the model; raises AuditError where it cannot be measured."""
+        with self._lock:
+            if not self._measured:
+                self._measure()
+            return self._measured[layer]
+
+    def _measure(self) -> None:
+        from core.audit.sizes import sizes_written  # imports transformers, as does the other
+        from core.jobs.work.extract import load_model
+
+        loaded = load_model(self._job, self._job.task.info.name, self._job.task.info.id)
+        self._job.events.progress("reading what heads write", 0, 0)
+        for features in self._passages:
+            for layer, sizes in sizes_written(loaded, features).items():
+                self._measured.setdefault(layer, {}).update(sizes)
