@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from core.errors import WorkspaceBusy, WorkspaceError, WorkspaceTooNew
 from core.files import disk_errors
@@ -118,6 +119,24 @@ class Database:
             with self._free:
                 self._cursors -= 1
                 self._free.notify_all()
+
+
+def insert(
+    cursor: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: pa.Schema,
+    rows: Sequence[tuple[Any, ...]],
+    otherwise: str = "",
+) -> None:
+    """Add rows of these columns to a table, all at once; `otherwise` is what is done about conflicts."""
+    if not rows:
+        return
+    arrays = [
+        pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), columns.types, strict=True)
+    ]
+    cursor.register("new_rows", pa.Table.from_arrays(arrays, schema=columns))
+    cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM new_rows {otherwise}")
+    cursor.unregister("new_rows")
 
 
 def open_database(path: Path) -> Database:

@@ -52,26 +52,27 @@ class Texts:
         Computed once per distinct text if either side is one text, else per distinct pair.
         """
         if part.numel() == 1:
-            return self._table(test, int(part), True)[text]
+            return self._table(test, int(part), True, int(text.max()))[text]
         if text.numel() == 1:
-            return self._table(test, int(text), False)[part]
+            return self._table(test, int(text), False, int(part.max()))[part]
         pairs, inverse = torch.unique(text * len(self._words) + part, return_inverse=True)
         count = len(self._words)
         outcomes = [test(self._words[pair // count], self._words[pair % count]) for pair in pairs.tolist()]
         return torch.tensor(outcomes, device=self.device)[inverse]
 
-    def _table(self, test: Test, fixed: int, is_part: bool) -> Tensor:
-        """bool [text]: the test of every text so far against one fixed side.
+    def _table(self, test: Test, fixed: int, is_part: bool, last: int) -> Tensor:
+        """bool [text]: the test of the sentences' texts, and of all others up to `last`, against one side.
 
-        Each text is tested once; those that came since the table was made are added to it.
+        Each is tested once: where more are asked for later, they are added.
         """
         key, word = (test, fixed, is_part), self._words[fixed]
         table = self._tables.get(key)
         if table is None and len(self._tables) >= _MAX_TABLES:
             self._tables.clear()
         known = 0 if table is None else len(table)
-        if known < len(self._words):
-            new = self._words[known:]
+        wanted = max(self._own, last + 1)
+        if known < wanted:
+            new = self._words[known:wanted]
             outcomes = (test(text, word) if is_part else test(word, text) for text in new)
             added = torch.from_numpy(np.fromiter(outcomes, bool, len(new))).to(self.device)
             table = self._tables[key] = added if table is None else torch.cat([table, added])
