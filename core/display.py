@@ -49,6 +49,9 @@ def are_light(colours: np.ndarray) -> np.ndarray:
     return found
 
 
+LONGEST_NAME = 500  # characters of a person's name, and of anything else that is one
+
+
 def one_spelling(name: str) -> str:
     """A name with its accents composed, so that it is one name however it was typed."""
     return unicodedata.normalize("NFC", name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,30 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file that is whole or absent."""
     with replacing(path) as scratch:
         scratch.write_text(text, encoding="utf-8", errors="replace")
+
+
+def read_bytes(path: Path, most: int, within: Path | None = None) -> bytes:
+    """A stranger's file of at most so many bytes; raises OSError, whose `strerror` says what is wrong.
+
+    Only an ordinary file is read: a pipe would wait for ever, a device never end. With `within`, no link may
+    lead out of that folder.
+    """
+    if within is not None and not path.resolve().is_relative_to(within.resolve()):
+        raise OSError(errno.EPERM, f"it is a link that leads out of {within}", str(path))
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+        read = file.read(most + 1) if status.st_size <= most else None
+    if read is None or len(read) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(path))
+    return read
+
+
+def read_text(path: Path, most: int, within: Path | None = None) -> str:
+    """`read_bytes` as UTF-8; raises UnicodeDecodeError as well. Every line break is a newline."""
+    text = read_bytes(path, most, within).decode()
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _sync(path: Path, flags: int) -> None:

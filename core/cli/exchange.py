@@ -12,6 +12,8 @@ from core.cli.session import Model, Now, Session
 from core.errors import DecisionsError, WorkspaceError
 from core.types import Json
 
+_MAX_DECISIONS = 2**28  # bytes of a file of decisions: about 800,000 of them
+
 
 def export(
     what: Annotated[
@@ -90,10 +92,11 @@ def export_programs(now: Session, model: str | None, folder: Path) -> Json:
 
 def import_library(now: Session, path: Path) -> Json:
     """Take in what `export_library` wrote, here or elsewhere; all of it or nothing."""
+    from core.files import read_text
     from core.sharing.decisions import import_lines
 
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = read_text(path, _MAX_DECISIONS).split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DecisionsError(f"cannot read {path}: {error}") from error
     try:

@@ -19,6 +19,8 @@ from core.errors import ProgramError, WorkspaceError
 from core.proposers import PROPOSERS, ClaudeLimits, LanguageModel, Proposer
 from core.types import BestProgram, Bounds, CardId, HeadId, Json, ModelInfo, Split
 
+_MAX_PROGRAM = 2**20  # bytes of a program's file; what is too long for a program is said as of any source
+
 
 def _title(proposer: Proposer) -> str:
     """What its options are listed under."""
@@ -195,10 +197,11 @@ def score(
 
 def read_program(path: Path) -> str:
     """A program's source from a file; raises ProgramError with the file's name before each problem."""
+    from core.files import read_text
     from core.language import parse
 
     try:
-        source = path.read_text(encoding="utf-8")
+        source = read_text(path, _MAX_PROGRAM)
     except (OSError, UnicodeDecodeError) as error:
         raise WorkspaceError(f"cannot read the program {path}: {error}") from error
     try:

@@ -78,7 +78,10 @@ def session(settings: Settings) -> Iterator[Session]:
     from core.store import Workspace
 
     workspace = Workspace.open(settings.workspace)
+    terminal = Terminal()
+    if workspace.database.read_only:
+        terminal.say("the workspace cannot be written, so it is only read")
     try:
-        yield Session(workspace, Jobs(workspace, settings), settings, Terminal())
+        yield Session(workspace, Jobs(workspace, settings), settings, terminal)
     finally:
         workspace.close()

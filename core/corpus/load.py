@@ -17,10 +17,14 @@ import pyarrow.parquet as pq
 
 from core.doors import Door
 from core.errors import CorpusError
+from core.files import read_bytes
 from core.types import Sentence, Split
 
 BUNDLED = Path(__file__).parent / "bundled.jsonl"
 SPLIT_SEED = 0
+MAX_BYTES = 2**30  # of a corpus of text, and of the passages that any corpus comes to
+_A_PASSAGE = 64  # bytes that a passage counts beside its text, be it empty
+_ROWS = 4096  # of Parquet that are read at once
 _SHARES = ((Split.TRAIN, 0.50), (Split.VALIDATION, 0.75), (Split.TEST, 1.0))  # cumulative
 _UNKNOWN_GENRE = "text"
 
@@ -105,10 +109,16 @@ def there(path: Path) -> bool:
 def from_passages(name: str, passages: Iterable[Passage], limit: int | None = None) -> Corpus:
     """A corpus of (text, genre) pairs, blank and repeated ones counted and left out."""
     sentences: dict[str, Sentence] = {}
-    empty = repeated = 0
+    empty = repeated = size = 0
     for text, genre in passages:
         if limit is not None and len(sentences) == limit:
             break
+        size += len(text) + _A_PASSAGE
+        if size > MAX_BYTES:
+            raise CorpusError(
+                f"{name} holds more than {MAX_BYTES:,} bytes of passages, with repeated and blank ones; "
+                "take a part of it, or its first passages with --limit"
+            )
         text, genre = whole_characters(text.strip()), whole_characters(genre)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         if not text:
@@ -178,7 +188,7 @@ def require_text_column(path: Path, names: Sequence[str]) -> None:
 def read_lines(path: Path) -> list[str]:
     """A text file's lines without their ends; raises CorpusError if it is binary or not UTF-8."""
     try:
-        raw = path.read_bytes()
+        raw = read_bytes(path, MAX_BYTES)
     except OSError as error:
         raise CorpusError(f"cannot read {path}: {error.strerror}") from error
     marked = next((name for mark, name in _MARKED if raw.startswith(mark)), None)
@@ -237,11 +247,26 @@ def _read_parquet(path: Path) -> Iterator[Passage]:
                 f"the column `text` of {path} holds {file.schema_arrow.field('text').type}, not text"
             )
         columns = [name for name in ("text", "genre") if name in names]
-        for batch in file.iter_batches(columns=columns):
-            for row in batch.to_pylist():
-                yield str(row["text"] or ""), str(row.get("genre") or _UNKNOWN_GENRE)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"{path} is damaged or not a Parquet file: {error}") from error
+        file = pq.ParquetFile(path, read_dictionary=columns)  # what is repeated takes its room once
+        for batch in file.iter_batches(_ROWS, columns=columns):
+            batch.validate(full=True)  # lengths and places that a damaged file only claims
+            texts, *genres = (_values(batch[name]) for name in columns)
+            for text, *genre in zip(texts, *genres, strict=True):
+                yield str(text or ""), str((genre and genre[0]) or _UNKNOWN_GENRE)
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise CorpusError(f"{path} is damaged or not a Parquet file: {_line(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _values(column: pa.Array) -> Iterator[Any]:
+    """A column's values; one that is repeated in a dictionary is held once."""
+    if not isinstance(column, pa.DictionaryArray):
+        return iter(column.to_pylist())
+    distinct = column.dictionary.to_pylist()
+    return (None if at is None else distinct[at] for at in column.indices.to_pylist())
 
 
 def _is_text(kind: pa.DataType) -> bool:

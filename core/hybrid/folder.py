@@ -28,6 +28,7 @@ from torch import Tensor
 from core import __version__
 from core.errors import HybridError, ProgramError
 from core.features import annotate
+from core.files import read_text
 from core.hybrid.card import curve_svg, model_card
 from core.hybrid.patched import Hybrid, hybrid
 from core.language import parse
@@ -35,6 +36,8 @@ from core.models.pretrained import LoadedModel, load
 from core.types import ORDERS, HeadId, HybridSpec, ModelInfo, Sentence, Split
 
 FORMAT = 1
+_MAX_DESCRIPTION = 2**24  # bytes of hybrid.json
+_MAX_PROGRAM = 2**16  # bytes of a program's file, which may end lines in two bytes
 _LOADER = '''"""Load this hybrid: `python load.py [MODEL]`, where Headscript can be imported.
 
 MODEL is a hub id or a folder, where the model is not to be had under the name in hybrid.json.
@@ -190,7 +193,7 @@ def _write(
 def read_spec(folder: Path) -> Shipment:
     """What a shipped hybrid is; raises HybridError. Every program is parsed before anything is returned."""
     try:
-        read = json.loads((folder / "hybrid.json").read_text(encoding="utf-8"))
+        read = json.loads(read_text(folder / "hybrid.json", _MAX_DESCRIPTION, folder))
         if read["format"] != FORMAT:
             raise HybridError(f"{folder} has format {read['format']!r}; this version reads {FORMAT}")
         model = read["model"]
@@ -235,7 +238,7 @@ def _text(value: Any) -> str:
 def _source(folder: Path, head: HeadId) -> str:
     path = folder / "programs" / f"{head}.py"
     try:
-        source = path.read_text(encoding="utf-8")
+        source = read_text(path, _MAX_PROGRAM, folder)
         parse(source)
     except (OSError, UnicodeDecodeError) as error:
         raise HybridError(f"cannot read {path}: {error}") from error

@@ -21,7 +21,7 @@ from core.store.findings import add_finding
 from core.store.gains import add_gains, best_fits
 from core.store.hybrids import add_costs, add_curve, add_downstream, add_evaluation, add_hybrid, add_weights
 from core.store.jobs import set_job_model, set_job_state
-from core.store.library import add_program, add_proposals
+from core.store.library import add_programs, add_proposals
 from core.store.models import add_model, add_sentences
 from core.store.passages import read_passages
 from core.store.resolved import add_resolved
@@ -77,8 +77,7 @@ class Intake:
     def _take_in_programs(self, cursor: duckdb.DuckDBPyConnection, number: int, found: ProgramsFound) -> None:
         heads = sorted({head for head, _ in found.proposals})
         before = best_fits(cursor, found.model, {head.layer for head in heads})
-        for program in found.programs:
-            add_program(cursor, program.source, program.origin)
+        add_programs(cursor, [(program.source, program.origin, None) for program in found.programs])
         if found.scores is not None:
             read_scores(cursor, found.model, self.folder.scores(found.scores))
         add_proposals(cursor, found.model, found.proposals)

@@ -76,6 +76,8 @@ class JobQueue:
 
     def refresh(self) -> list[JobRecord]:
         """Take in every job's new events and notice dead workers; all jobs, newest first."""
+        if self._workspace.database.read_only:
+            return self._workspace.jobs.all()
         with self._lock:
             for record in self._workspace.jobs.all():
                 folder = self.folder(record.id)

@@ -45,6 +45,16 @@ def unseen(line: int, head: HeadId) -> Failure:
     return Failure("unavailable", f"line {line}: the attention of {head} is not at hand")
 
 
+def too_much(elements: int) -> Failure:
+    """A whole evaluation that would touch more elements than allowed for one sentence."""
+    return Failure("budget", f"the whole program touches more than {elements:,} elements of one sentence")
+
+
+def timeout(seconds: float) -> Failure:
+    """An evaluation that took longer than allowed."""
+    return Failure("timeout", f"the program took longer than {seconds:g} s")
+
+
 def budget(line: int, operation: str, elements: int) -> Failure:
     """An operation that would touch more elements than allowed for one sentence."""
     return Failure("budget", f"line {line}: `{operation}` over {elements:,} elements of one sentence")

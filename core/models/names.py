@@ -9,6 +9,8 @@ from pathlib import Path
 from core.errors import ModelError
 
 DEMO = "demo"
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".onnx", ".ckpt")
+_MAX_READ = 2**28  # bytes of a file that is read whole: configuration, tokenizer
 _MERGE = "merge it into the model that it adapts (peft: `merge_and_unload`, then `save_pretrained`)"
 
 
@@ -79,6 +81,7 @@ def _begins_with(path: Path, mark: bytes) -> bool:
 
 
 def _folder(path: Path) -> Place:
+    _require_ordinary(path)
     if (path / "config.json").is_file():
         return Place(str(path), "folder")
     if (path / "adapter_config.json").is_file():
@@ -86,6 +89,25 @@ def _folder(path: Path) -> Place:
     ggufs = sorted(path.glob("*.[gG][gG][uU][fF]"))
     hint = f"; name the file, such as {ggufs[0]}" if ggufs else "; name the folder that save_pretrained wrote"
     raise ModelError(f"{path} has no config.json{hint}")
+
+
+def _require_ordinary(folder: Path) -> None:
+    """Raises ModelError unless a folder holds ordinary files of its own, and those that are read whole small.
+
+    The hub's cache keeps files as links to `blobs` two folders up; no other link may lead out.
+    """
+    homes = [folder.resolve(), folder.resolve().parent.parent / "blobs"]
+    for path in folder.iterdir():
+        if not any(path.resolve().is_relative_to(home) for home in homes):
+            raise ModelError(
+                f"{path} is a link that leads out of the model's folder; put the file itself there"
+            )
+        if not path.exists() or path.is_dir():  # transformers says which file it misses
+            continue
+        if not path.is_file():
+            raise ModelError(f"{path} is no ordinary file")
+        if path.suffix not in _WEIGHTS and path.stat().st_size > _MAX_READ:
+            raise ModelError(f"{path} is larger than {_MAX_READ:,} bytes, which no such file of a model is")
 
 
 def explained(name: str, error: Exception) -> str:

@@ -14,8 +14,10 @@ Taking in a file twice changes nothing the second time. Where a file and the wor
 - Decisions of both sides stay in the log. The latest accept or reject on a card stands, of one reviewer's
   as of several reviewers', by the time they were made, not taken in. A flag or skip never takes its place.
 - Undo takes back the very event it names, wherever it was made.
+- A clock that was ahead is believed: what is decided here afterwards counts as later.
 
-A file is taken in whole or, with a DecisionsError that names the line, not at all.
+A file that is wrong is not taken in at all: a DecisionsError names the line. An import that is cut off has
+taken in the beginning of the log; the same one again takes in the rest.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from core.display import one_spelling
+from core.display import LONGEST_NAME, one_spelling
 from core.errors import DecisionsError, ProgramError
 from core.language import parse
 from core.scoring import BASELINES
@@ -40,6 +42,8 @@ _TEXTS = ("uid", "model", "program", "action", "reviewer", "reason", "note", "ma
 _FIELDS = (*_TEXTS, "layer", "head", "undoes", "batch")
 _ORIGINS = ("search", "claude", "person")
 _MOST = 100_000  # layers of a model, or heads of a layer
+_MAX_NOTE = 10_000
+_LAST_YEAR = 9000  # later ones could not be told in four digits once more was decided after them
 _ACTIONS = {*map(str, Action), "undo"}
 
 
@@ -153,6 +157,7 @@ def _event(row: Row, where: str) -> Row:
     for name in _TEXTS:
         if not isinstance(event[name], str):
             raise DecisionsError(f"{where}: {name} is {event[name]!r}, not a text")
+    _check_lengths(event, where)
     event["reviewer"] = one_spelling(str(event["reviewer"]))
     for name in ("layer", "head"):
         value = event[name]
@@ -167,6 +172,13 @@ def _event(row: Row, where: str) -> Row:
     return event
 
 
+def _check_lengths(event: Row, where: str) -> None:
+    for name, value in event.items():
+        most = _MAX_NOTE if name == "note" else LONGEST_NAME
+        if isinstance(value, str) and len(value) > most:
+            raise DecisionsError(f"{where}: {name} has {len(value):,} characters, more than {most:,}")
+
+
 def _check_time(made_at: str, where: str) -> None:
     try:
         found = datetime.strptime(made_at, "%Y-%m-%dT%H:%M:%S.%fZ")
@@ -174,7 +186,7 @@ def _check_time(made_at: str, where: str) -> None:
         found = None
     if found is None or f"{found.isoformat(timespec='microseconds')}Z" != made_at:
         raise DecisionsError(f"{where}: made_at is {made_at!r}, not like 2026-01-31T12:00:00.000000Z")
-    if found > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1):
+    if found.year > _LAST_YEAR:
         raise DecisionsError(f"{where}: made_at is {made_at!r}, which is still to come")
 
 

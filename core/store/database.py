@@ -1,28 +1,43 @@
-"""The DuckDB file: one owner at a time, numbered migrations, one cursor a thread."""
+"""The DuckDB file: one owner at a time, numbered migrations, one cursor a thread, no other file in reach."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Condition, RLock
 from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from core.errors import WorkspaceBusy, WorkspaceError, WorkspaceTooNew
 from core.files import disk_errors
+from core.store import schema
 
 _CLOSE_PATIENCE = 5.0  # seconds
-MIGRATIONS = Path(__file__).parent / "migrations"
+_CONFINED: dict[
+    str, str | bool | int | float | list[str]
+] = {  # whoever made the file: no other file, no extension, no network
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "lock_configuration": "true",
+}
+_FULL = re.compile("No space left|could not write", re.IGNORECASE)
+_DAMAGED = re.compile("corrupt|checksum|not read enough bytes|database has been invalidated", re.IGNORECASE)
 
 
 class Database:
     """A connection that every table's code shares; safe to use from several threads."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only = read_only
         self._connection = connection
         self._writing = RLock()  # two transactions at once could neither see nor survive each other
         self._free = Condition()  # guards the connection; told when a cursor is done
@@ -57,18 +72,25 @@ class Database:
             cursor.begin()
             try:
                 yield cursor
-            except BaseException:
-                cursor.rollback()
-                raise
+            except BaseException as error:
+                with suppress(duckdb.Error):  # of a damaged database nothing can be rolled back
+                    cursor.rollback()
+                raise error
             try:
                 cursor.commit()
             except duckdb.TransactionException as error:
-                if not re.search("No space left|could not write", str(error), re.IGNORECASE):
+                if not _FULL.search(str(error)):
                     raise
                 raise WorkspaceError(
                     "the disk that holds the workspace is full, so this was not stored; free some space and "
                     "go on: nothing else is lost"
                 ) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for queries."""
+        with self._cursor() as cursor:
+            yield cursor
 
     def close(self) -> None:
         """Let go of the file, after what other threads are reading or writing just now."""
@@ -87,6 +109,11 @@ class Database:
             if "Query interrupted" in str(error):  # DuckDB's word for Ctrl-C
                 raise KeyboardInterrupt from error
             raise
+        except duckdb.Error as error:
+            told = _told(error, self.path)
+            if told is None:
+                raise
+            raise told from error
         finally:
             cursor.close()
             with self._free:
@@ -94,16 +121,54 @@ class Database:
                 self._free.notify_all()
 
 
+def insert(
+    cursor: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: pa.Schema,
+    rows: Sequence[tuple[Any, ...]],
+    otherwise: str = "",
+) -> None:
+    """Add rows of these columns to a table, all at once; `otherwise` is what is done about conflicts."""
+    if not rows:
+        return
+    arrays = [
+        pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), columns.types, strict=True)
+    ]
+    cursor.register("new_rows", pa.Table.from_arrays(arrays, schema=columns))
+    cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM new_rows {otherwise}")
+    cursor.unregister("new_rows")
+
+
 def open_database(path: Path) -> Database:
     """The database at `path`, created or migrated to this version's schema.
 
+    Where it cannot be written it is only read.
+
     Raises WorkspaceBusy if another process holds it, WorkspaceTooNew if a later version wrote it,
-    WorkspaceError if it cannot be read.
+    WorkspaceError if it cannot be read, or holds what no version of Headscript makes.
     """
     with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _require_ordinary(path)
+    read_only = path.is_file() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+    database = Database(_connected(path, read_only), path, read_only)
     try:
-        database = Database(duckdb.connect(str(path)))
+        _migrate(database)
+    except duckdb.Error as error:
+        database.close()
+        raise WorkspaceError(f"cannot open {path}: {_first_line(error)}") from error
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _connected(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """A connection from which nothing but this database can be reached; its write-ahead log was read."""
+    log = path.with_name(f"{path.name}.wal")
+    try:
+        logged = log.stat().st_size if log.is_file() else 0
+        connection = duckdb.connect(str(path), read_only=read_only, config=_CONFINED)
     except duckdb.Error as error:
         holder = re.search(r"PID (\d+)", str(error))
         if holder is not None:
@@ -111,38 +176,83 @@ def open_database(path: Path) -> Database:
                 f"the workspace {path.parent} is in use by process {holder[1]}; "
                 "close that app or command, or choose another workspace with --workspace"
             ) from error
-        raise WorkspaceError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
-    try:
-        _migrate(database, path)
-    except duckdb.IOException as error:
-        database.close()
-        raise WorkspaceError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
-    except (duckdb.BinderException, duckdb.CatalogException) as error:
-        database.close()
-        raise WorkspaceError(
-            f"{path} is the database of another program ({str(error).splitlines()[0]}); "
-            "choose another workspace with --workspace"
-        ) from error
-    except BaseException:
-        database.close()
-        raise
-    return database
+        if "WAL" in str(error):
+            raise _damaged_log(log) from error
+        raise WorkspaceError(f"cannot open {path}: {_first_line(error)}") from error
+    read = connection.execute("SELECT wal_size FROM pragma_database_size()").fetchall()
+    if logged and read == [
+        ("0 bytes",)
+    ]:  # DuckDB passes over a log that it cannot read, and then overwrites it
+        connection.close()
+        raise _damaged_log(log)
+    return connection
 
 
-def _migrate(database: Database, path: Path) -> None:
-    database.run("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, applied_at TIMESTAMP)")
-    applied = {number for (number,) in database.rows("SELECT number FROM migrations")}
-    scripts = {int(script.name[:4]): script for script in sorted(MIGRATIONS.glob("*.sql"))}
-    newest = max(scripts)
-    if applied and max(applied) > newest:
-        raise WorkspaceTooNew(
-            f"{path.parent} was written by a later version of Headscript (schema {max(applied)}, this one "
-            f"knows {newest}); update Headscript or choose another workspace"
+def _damaged_log(log: Path) -> WorkspaceError:
+    return WorkspaceError(
+        f"{log} is damaged; it holds what was stored last, so nothing was opened or changed. Put this file "
+        f"and {log.stem} back together from a copy, or move it away (and keep it) to go on without "
+        "what it holds"
+    )
+
+
+def _require_ordinary(path: Path) -> None:
+    """Only a file of the workspace's own: opening a pipe or a device would wait for ever."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise WorkspaceError(f"cannot open {path}: it is not an ordinary file")
+
+
+def _told(error: duckdb.Error, path: Path) -> WorkspaceError | None:
+    """What a database that cannot be read, or not be written, is to a user; None for any other error."""
+    if "read-only mode" in str(error):
+        return WorkspaceError(
+            f"the workspace {path.parent} cannot be written, so it is only read; copy it to a disk "
+            "that can be written to change anything"
         )
-    for number in sorted(set(scripts) - applied):
+    if _DAMAGED.search(str(error)):
+        return WorkspaceError(
+            f"cannot read {path}, which is damaged ({_first_line(error)}); put it back from a copy. "
+            "Attention and the folders of jobs beside it are not touched"
+        )
+    return None
+
+
+def _migrate(database: Database) -> None:
+    """Bring the schema up to this version's, once the catalogue holds nothing but an earlier one."""
+    path, scripts = database.path, schema.scripts()
+    with database.reading() as cursor:
+        applied = schema.applied(cursor)
+        newest = max(scripts)
+        if applied and max(applied) > newest:
+            raise WorkspaceTooNew(
+                f"{path.parent} was written by a later version of Headscript (schema {max(applied)}, this "
+                f"one knows {newest}); update Headscript or choose another workspace"
+            )
+        strange = schema.strange(cursor, applied)
+        is_otherwise = not strange and schema.other_views(cursor, applied)
+    if strange:
+        raise WorkspaceError(
+            f"{path} is the database of another program, or was tampered with: {', '.join(strange[:3])} "
+            "is not as Headscript makes it; choose another workspace with --workspace"
+        )
+    missing = sorted(set(scripts) - applied)
+    if database.read_only:
+        if missing or is_otherwise:
+            raise WorkspaceError(
+                f"{path.parent} was written by an earlier version and cannot be written to be brought up to "
+                "date; copy it to a disk that can be written"
+            )
+        return
+    if is_otherwise:
         with database.transaction() as cursor:
-            cursor.execute(scripts[number].read_text())
-            cursor.execute("INSERT INTO migrations VALUES (?, make_timestamp(epoch_us(now())))", [number])
+            schema.renew_views(cursor, applied)
+    for number in missing if applied else [0, *missing]:
+        with database.transaction() as cursor:
+            schema.migrate(cursor, number)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 def _given(parameters: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any] | list[Any]:

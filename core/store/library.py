@@ -9,12 +9,26 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from core.language import Description, ParsedProgram, describe, parse
-from core.store.database import Database
+from core.store.database import Database, insert
 from core.store.resolved import ResolvedTable
 from core.store.scores import add_scores
 from core.types import BestProgram, CardId, Estimate, HeadId, Program, Score, Split
+
+_PROGRAMS = pa.schema(
+    [
+        ("program_id", pa.string()),
+        ("source", pa.string()),
+        ("origin", pa.string()),
+        ("category", pa.string()),
+        ("summary", pa.string()),
+        ("lookahead", pa.bool_()),
+        ("nodes", pa.int32()),
+        ("parent", pa.string()),
+    ]
+)
 
 # Every head's best program with its score and its best baseline's on the split asked for.
 _BEST = """
@@ -225,17 +239,34 @@ class Library:
 def add_program(
     cursor: duckdb.DuckDBPyConnection, source: str, origin: str, parent: str | None = None
 ) -> str:
-    """Remember a program under the hash of its normalised source; its id. Raises ProgramError.
+    """`add_programs` of one; its id."""
+    return add_programs(cursor, [(source, origin, parent)])[0]
 
-    `parent` is the program it was edited from. A program that is there already stays as it is.
+
+def add_programs(
+    cursor: duckdb.DuckDBPyConnection, programs: Sequence[tuple[str, str, str | None]]
+) -> list[str]:
+    """Remember programs under the hash of their normalised source; their ids. Raises ProgramError.
+
+    Each is its source, its origin and the program it was edited from, if any. A program that is there already
+    stays as it is.
     """
-    program, found = _read(source)
-    cursor.execute(
-        "INSERT INTO programs (program_id, source, origin, category, summary, lookahead, nodes, parent) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [program.id, source, origin, found.category, found.sentence, found.lookahead, found.nodes, parent],
-    )
-    return program.id
+    read = [(*_read(source), source, origin, parent) for source, origin, parent in programs]
+    rows = {
+        program.id: (
+            program.id,
+            source,
+            origin,
+            told.category,
+            told.sentence,
+            told.lookahead,
+            told.nodes,
+            parent,
+        )
+        for program, told, source, origin, parent in reversed(read)  # of two that say the same, the first
+    }
+    insert(cursor, "programs", _PROGRAMS, list(rows.values())[::-1], "ON CONFLICT DO NOTHING")
+    return [program.id for program, *_ in read]
 
 
 @lru_cache(maxsize=4096)

@@ -70,7 +70,9 @@ class ProcessRunner:
         if folder.worker() is not None:
             return True
         claimed = (folder.path / "worker.json").is_file()
-        return started is None and not claimed and time.time() - folder.path.stat().st_mtime < _START_GRACE
+        age = time.time() - folder.path.stat().st_mtime
+        # A folder of the future was made while the clock was ahead: nobody knows when.
+        return started is None and not claimed and 0 <= age < _START_GRACE
 
     def stop(self, folder: JobFolder) -> None:
         """End the job's worker with all its children: asked first, killed soon after."""

@@ -12,6 +12,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 
+from core.errors import Problem, ProgramError
 from core.language.reading.problems import Problems
 from core.language.vocabulary import MAX_BYTES, MAX_NESTING, MAX_NODES
 
@@ -27,15 +28,20 @@ _LAYOUT = frozenset(
 )
 
 
-def check_text(source: str, problems: Problems) -> None:
-    """Length and characters; nothing else may look at the text if this finds a problem."""
+def refuse_long(source: str) -> None:
+    """Raise ProgramError if a source is too long, before anything looks at each character of it."""
+    size = len(source) if len(source) > MAX_BYTES else len(source.encode(errors="replace"))
+    if size > MAX_BYTES:
+        message = f"the source is {size} bytes; a program has at most {MAX_BYTES}, so shorten it"
+        raise ProgramError([Problem(1, 1, message)])
+
+
+def check_text(problems: Problems) -> None:
+    """Characters; nothing else may look at the text if this finds a problem."""
     for line, text in enumerate(problems.lines, 1):
         for column, character in enumerate(text, 1):
             if problem := _bad_character(character):
                 problems.add(line, column, problem)
-    size = len(source.encode(errors="replace"))
-    if size > MAX_BYTES:
-        problems.add(1, 1, f"the source is {size} bytes; a program has at most {MAX_BYTES}, so shorten it")
 
 
 def check_tokens(source: str, problems: Problems) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.language.functions import needs_lookahead
 from core.language.nodes import Block
-from core.language.reading.lexical import check_text, check_tokens
+from core.language.reading.lexical import check_text, check_tokens, refuse_long
 from core.language.reading.problems import Problems
 from core.language.reading.refusals import refuse_statement
 from core.language.reading.statements import StatementReader
@@ -55,9 +55,10 @@ def parse(source: str) -> ParsedProgram:
     Raises ProgramError with every problem in source order; lines and columns count from 1, columns in
     characters.
     """
+    refuse_long(source)
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     problems = Problems(source)
-    check_text(source, problems)
+    check_text(problems)
     problems.raise_if_any()
     safe = check_tokens(source, problems)
     module = _python_tree(source, problems) if safe else None

@@ -14,6 +14,7 @@ from core.language.nodes import Block
 from core.language.reading.program import ParsedProgram
 from core.language.tensor.expressions import Position
 from core.language.tensor.statements import Interpreter
+from core.language.tensor.work import MAX_WORK
 from core.language.values.batch import Batch
 from core.language.values.looks import Looks
 from core.language.values.tensors import Value
@@ -38,8 +39,9 @@ class Evaluator:
     """Runs programs on the same sentences; what programs share is computed once.
 
     With `causal` a query sees only keys at or before it. `max_elements` bounds what a single operation
-    may touch for one sentence; a sentence beyond it is a Failure("budget"). `looks` holds the attention of
-    the heads that programs look at, by sentence; looking at any other is a Failure("unavailable").
+    may touch for one sentence, `max_work` what a whole program may; beyond it is a Failure("budget").
+    `looks` holds the attention of the heads that programs look at, by sentence; looking at any other is a
+    Failure("unavailable").
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class Evaluator:
         device: str | torch.device = "cpu",
         max_elements: int = MAX_ELEMENTS,
         looks: Looks | None = None,
+        max_work: int = MAX_WORK,
     ) -> None:
         self.features = features
+        self.max_work = max_work
         self.causal = causal
         self.device = torch.device(device)
         self.max_elements = max_elements
@@ -94,8 +98,12 @@ class Evaluator:
         Constants may be float32 [P] for P variants of the program at once: values that depend on them are
         then [P, batch, query, key], and a row has failed if it failed for any of them.
         """
+        if self.texts.is_full:
+            self.texts.forget()
+            for batch in self.batches:
+                batch.forget()
         for batch in self.batches:
-            interpreter = Interpreter(batch, self.max_elements, constants or {})
+            interpreter = Interpreter(batch, self.max_elements, self.max_work, constants or {})
             yield batch, *interpreter.run(body)
 
 

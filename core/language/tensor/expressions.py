@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,7 +10,9 @@ from torch import Tensor
 from core.language import failures
 from core.language import nodes as n
 from core.language.functions import FUNCTIONS, TensorCall
+from core.language.functions.lookups import needs_loop
 from core.language.tensor.recorder import Recorder
+from core.language.tensor.work import Meter
 from core.language.values.arithmetic import arithmetic
 from core.language.values.batch import Batch
 from core.language.values.tensors import Bounds, Value, choose, measured
@@ -32,10 +34,16 @@ class TensorExpressions:
     """Evaluates the expressions of one program; both sides of every condition, for all pairs."""
 
     def __init__(
-        self, batch: Batch, recorder: Recorder, max_elements: int, constants: Mapping[Position, Tensor]
+        self,
+        batch: Batch,
+        recorder: Recorder,
+        meter: Meter,
+        max_elements: int,
+        constants: Mapping[Position, Tensor],
     ) -> None:
         self.batch = batch
         self.recorder = recorder
+        self.meter = meter
         self.max_elements = max_elements
         self.constants = constants
         self.locals: Locals = {}
@@ -45,7 +53,13 @@ class TensorExpressions:
         return self.value(node).numeric()
 
     def value(self, node: n.Expression) -> Value:
-        """The value of any expression."""
+        """The value of any expression; raises OverBudget."""
+        value = self._value(node)
+        if 1 not in value.tensor.shape[-2:]:
+            self.meter.spend()
+        return value
+
+    def _value(self, node: n.Expression) -> Value:
         match node:
             case n.Number():
                 return self._literal(node)
@@ -107,13 +121,14 @@ class TensorExpressions:
     def _membership(self, node: n.Membership) -> Value:
         item = self.value(node.item)
         tensor = item.tensor if node.item.kind == "text" else item.numeric().tensor
-        result = None
-        for choice in node.choices:
-            known = self.batch.texts.id(choice) if isinstance(choice, str) else choice
-            equal = tensor == self.batch.constant(known)
-            result = equal if result is None else result | equal
-        assert result is not None
-        return Value(~result if node.negated else result)
+        found = torch.isin(tensor, self._choices(node.choices, tensor))
+        return Value(~found if node.negated else found)
+
+    def _choices(self, choices: Sequence[str | float], like: Tensor) -> Tensor:
+        """Literals [choice] as what a tensor of their kind holds: texts by their numbers."""
+        texts = self.batch.texts
+        known = [texts.id(choice) if isinstance(choice, str) else choice for choice in choices]
+        return torch.tensor(known, dtype=like.dtype, device=self.batch.device)
 
     def _logic(self, node: n.Logic) -> Value:
         path = self.recorder.path
@@ -142,10 +157,7 @@ class TensorExpressions:
         subject = self.value(node.subject)
         numbers = [self.number(number) for number in node.numbers]
         otherwise = self.number(node.otherwise)
-        texts = self.batch.texts
-        known = [texts.id(choice) if isinstance(choice, str) else choice for choice in node.choices]
-        wanted = torch.tensor(known, dtype=subject.tensor.dtype, device=self.batch.device)
-        wanted, order = wanted.sort()
+        wanted, order = self._choices(node.choices, subject.tensor).sort()
         at = torch.searchsorted(wanted, subject.tensor.contiguous()).clamp(max=len(wanted) - 1)
         widest = max((number.tensor for number in numbers), key=lambda tensor: tensor.dim()).shape
         beside = torch.cat([number.tensor.expand(widest) for number in numbers], -1)[..., 0, 0, :]
@@ -166,12 +178,16 @@ class TensorExpressions:
         """Attributes and calls; those that no local or branch can change are computed once a batch."""
         if not self._is_shared(node):
             return self._attribute_or_call(node)
-        value = self.batch.cached(node)
-        if value is None:
-            attempts = self.recorder.attempts
-            value = self._attribute_or_call(node)
-            if self.recorder.attempts == attempts:  # a failure must be reported again by the next program
-                self.batch.cache(node, value)
+        kept = self.batch.cached(node)
+        if kept is not None:
+            value, work = kept
+            self.meter.spend(*work)
+            return value
+        attempts, before = self.recorder.attempts, self.meter.work
+        value = self._attribute_or_call(node)
+        if self.recorder.attempts == attempts:  # a failure must be reported again by the next program
+            pairs, loops = self.meter.work
+            self.batch.cache(node, value, (pairs - before[0], loops - before[1]))
         return value
 
     def _is_shared(self, node: n.Expression) -> bool:
@@ -200,4 +216,6 @@ class TensorExpressions:
             self.recorder.fail,
             self.max_elements,
         )
+        if needs_loop(call.wanted):
+            self.meter.spend(0, 1)
         return FUNCTIONS[node.function].tensor(call)

@@ -9,6 +9,7 @@ from torch import Tensor
 from core.language import nodes as n
 from core.language.tensor.expressions import Locals, Position, TensorExpressions
 from core.language.tensor.recorder import Path, Recorder
+from core.language.tensor.work import Meter, OverBudget
 from core.language.values.batch import Batch
 from core.language.values.tensors import Value, choose
 from core.types import Failure
@@ -21,16 +22,29 @@ class Interpreter:
     the branches meet. What a pair on another path computes is never looked at.
     """
 
-    def __init__(self, batch: Batch, max_elements: int, constants: Mapping[Position, Tensor]) -> None:
+    def __init__(
+        self, batch: Batch, max_elements: int, max_work: int, constants: Mapping[Position, Tensor]
+    ) -> None:
+        self.batch = batch
         self.recorder = Recorder(batch.pairs)
-        self.expressions = TensorExpressions(batch, self.recorder, max_elements, constants)
+        self.meter = Meter(batch.shortest, max_work)
+        self.expressions = TensorExpressions(batch, self.recorder, self.meter, max_elements, constants)
         self.result: Value | None = None  # of the pairs that have returned
 
     def run(self, body: n.Block) -> tuple[Value, dict[int, Failure]]:
         """The weights before normalisation, and for each failed row of the batch its Failure."""
-        self._block(body, ())
+        try:
+            self._block(body, ())
+        except OverBudget as over:
+            return Value(self.batch.constant(0.0)), dict.fromkeys(range(self.batch.size), over.failure)
         assert self.result is not None, "parsing made sure that every path returns"
-        return self.result, self.recorder.first_failures()
+        return self.result, self.recorder.first_failures() | self._over_budget()
+
+    def _over_budget(self) -> dict[int, Failure]:
+        """Row of the batch -> the failure of a sentence for which all of it was too much."""
+        lengths = self.batch.exists.sum(1).tolist() if self.meter.over(self.batch.length) else []
+        found = ((row, self.meter.over(length)) for row, length in enumerate(lengths))
+        return {row: failure for row, failure in found if failure is not None}
 
     def _block(self, block: n.Block, path: Path) -> Path | None:
         """Run statements for the pairs on `path`; the path of those that come out, None if all returned."""

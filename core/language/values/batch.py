@@ -20,8 +20,10 @@ from core.types import HeadId
 _DTYPES = {"number": torch.float32, "boolean": torch.bool, "text": torch.int64, "token": torch.int64}
 _WEIGHT = Bounds(0.0, 1.01)  # of attention, whose rows may be rounded up
 _CONSTANTS = {float: torch.float32, bool: torch.bool, int: torch.int64}
+Kept = tuple[Value, tuple[int, int]]  # a value, and the work it took
 _MAX_LOOKS = 32  # heads' padded maps that are kept
-_MAX_PAIR_VALUES = 16  # cached [batch, query, key] values; thin ones are small and all kept
+_MAX_PAIR_VALUES = 16  # cached [batch, query, key] values
+_MAX_THIN_VALUES = 1024  # cached values of one token
 
 
 class Batch:
@@ -47,6 +49,7 @@ class Batch:
         self.device = device
         lengths = torch.from_numpy(features.lengths[list(rows)]).to(device)
         self.size, self.length = len(rows), int(lengths.max())
+        self.shortest = int(lengths.min())
         positions = torch.arange(self.length, device=device)
         self.positions = positions
         self.exists = positions < lengths[:, None]  # [batch, token]
@@ -61,24 +64,30 @@ class Batch:
             "k": Value(positions.view(1, 1, self.length)),
         }
         self._columns: dict[str, tuple[Tensor, Bounds]] = {}
-        self._thin: dict[Expression, Value] = {}
-        self._paired: dict[Expression, Value] = {}
+        self._thin: dict[Expression, Kept] = {}
+        self._paired: dict[Expression, Kept] = {}
         self._seen: dict[HeadId, Tensor] = {}
 
     def constant(self, value: float | bool) -> Tensor:
         """[1, 1, 1]: the same value for every pair."""
         return torch.tensor([[[value]]], dtype=_CONSTANTS[type(value)], device=self.device)
 
-    def cached(self, node: Expression) -> Value | None:
-        """The value of an expression that is the same in every program, if it was computed before."""
+    def cached(self, node: Expression) -> Kept | None:
+        """An expression's value and work that are the same in every program, if it was computed before."""
         return self._thin.get(node) or self._paired.get(node)
 
-    def cache(self, node: Expression, value: Value) -> None:
-        """Keep the value of an expression that is the same in every program."""
+    def cache(self, node: Expression, value: Value, work: tuple[int, int]) -> None:
+        """Keep the value of an expression that is the same in every program, and what it took."""
         is_thin = 1 in value.tensor.shape[1:]
-        if not is_thin and len(self._paired) >= _MAX_PAIR_VALUES:
-            self._paired.clear()
-        (self._thin if is_thin else self._paired)[node] = value
+        kept, most = (self._thin, _MAX_THIN_VALUES) if is_thin else (self._paired, _MAX_PAIR_VALUES)
+        if len(kept) >= most:
+            kept.clear()
+        kept[node] = value, work
+
+    def forget(self) -> None:
+        """Drop what was kept of programs' expressions; it may hold numbers of texts."""
+        self._thin.clear()
+        self._paired.clear()
 
     def column(self, name: str) -> tuple[Tensor, Bounds]:
         """An attribute of every token, [batch, 1 + token], and its bounds if it is a number."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from core.proposers.llm import guide
+from core.proposers.llm.provider import stated
 from core.types import Json
 
 _STOPS = {"length": "max_tokens", "content_filter": "refusal"}
@@ -105,14 +106,14 @@ def _spoken(text: str) -> Json | None:
     return given if isinstance(given, dict) and isinstance(given.get("programs"), list) else None
 
 
-def _usage(stated: Any) -> Json | None:
+def _usage(told: Any) -> Json | None:
     """Tokens that went in and came out; None where either is not said."""
-    if not isinstance(stated, dict):
+    if not isinstance(told, dict):
         return None
-    went_in, came_out = stated.get("prompt_tokens"), stated.get("completion_tokens")
-    if not isinstance(went_in, int) or not isinstance(came_out, int):
+    went_in, came_out = stated(told.get("prompt_tokens")), stated(told.get("completion_tokens"))
+    if went_in is None or came_out is None:
         return None
-    details = stated.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
-    read = min(max(cached, 0), went_in) if isinstance(cached, int) else 0
+    details = told.get("prompt_tokens_details")
+    cached = stated(details.get("cached_tokens")) if isinstance(details, dict) else 0
+    read = min(cached or 0, went_in)
     return {"input_tokens": went_in - read, "cache_read_input_tokens": read, "output_tokens": came_out}

@@ -20,8 +20,9 @@ from anthropic.types.messages import MessageBatch, MessageBatchIndividualRespons
 
 from core.errors import ProposerError
 from core.proposers.llm import guide
+from core.proposers.llm.bounded import asked_pause, bounded
 from core.proposers.llm.limits import ClaudeLimits
-from core.proposers.llm.provider import LONGEST_REASON, MAX_OUTPUT, Fault, Request
+from core.proposers.llm.provider import LONGEST_REASON, MAX_OUTPUT, Fault, Request, stated
 from core.settings import RETRIES, Settings
 from core.types import Failure, Json
 
@@ -45,7 +46,12 @@ def connect(
 ) -> anthropic.Anthropic:
     """A client; nothing is sent yet."""
     return anthropic.Anthropic(
-        api_key=key, base_url=base_url, timeout=timeout, max_retries=retries, middleware=[_pays_knowingly]
+        api_key=key,
+        base_url=base_url,
+        timeout=timeout,
+        max_retries=retries,
+        middleware=[_pays_knowingly],
+        http_client=bounded(anthropic.DefaultHttpxClient)(timeout=timeout),
     )
 
 
@@ -100,7 +106,8 @@ class Claude:
     def count(self, request: Request) -> int:
         """The input tokens of a request; costs nothing. Raises Fault or ProposerError.
 
-        Behind a gateway that cannot count: as many as the request has bytes, which is never too few.
+        Behind a gateway that cannot count, or counts nonsense: as many as the request has bytes, which is
+        never too few.
         """
         body = {name: value for name, value in self.body(request).items() if name != "max_tokens"}
         with self._faults():
@@ -108,7 +115,7 @@ class Claude:
                 counted: MessageTokensCount = self._client.messages.count_tokens(**body)
             except anthropic.NotFoundError:
                 return len(json.dumps(body).encode())
-            return counted.input_tokens
+            return stated(counted.input_tokens) or len(json.dumps(body).encode())
 
     def ask(self, request: Request) -> str:
         """The reply as text; raises Fault or ProposerError."""
@@ -205,7 +212,8 @@ class Claude:
                 "the model"
             ) from None
         except anthropic.AnthropicError as error:
-            raise Fault(Failure(_kind(error), self._short(str(error))), lost=False) from None
+            pause = asked_pause(getattr(error, "response", None))
+            raise Fault(Failure(_kind(error), self._short(str(error)) + pause), lost=False) from None
         except httpx2.HTTPError as error:
             raise Fault(Failure("connection", self._short(str(error))), lost=pays) from None
         except (ValueError, TypeError, AttributeError, StopIteration) as error:

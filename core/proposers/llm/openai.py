@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from core.errors import ProposerError
+from core.proposers.llm.bounded import LONGEST_PAUSE, asked_pause, bounded
 from core.proposers.llm.budget import TOKENS, Terms
 from core.proposers.llm.provider import LONGEST_REASON, MAX_OUTPUT, Fault, Request
 from core.proposers.proposer import LanguageModel, Proposer, limit
@@ -24,7 +25,6 @@ from core.types import Bounds, Failure, Json
 
 TIMEOUT = 600.0  # seconds a call may take; a model on a small machine is slow
 _NO_KEY = "none"  # what a server that needs no key is sent
-_LONGEST_WAIT = 60.0  # seconds that a server may ask to be left alone for
 _GATEWAY_GAVE_UP = (408, 502, 504)  # what stood behind it may have gone on and finished
 _FATAL = (401, 402, 403, 404)  # met by every call alike
 
@@ -142,7 +142,8 @@ class OpenAIModel:
             return Fault(Failure("server error", f"a gateway answered {status}"), lost=True)
         if status == 429 or status >= 500:
             kind = "rate limit" if status == 429 else "overloaded" if status == 503 else "server error"
-            return _Refused(Failure(kind, said), _seconds(error.response.headers.get("retry-after")))
+            wait = _seconds(error.response.headers.get("retry-after"))
+            return _Refused(Failure(kind, said + asked_pause(error.response)), wait)
         return Fault(Failure("rejected", said), lost=False)
 
     def _short(self, text: str) -> str:
@@ -165,9 +166,10 @@ class _Refused(Fault):
 def _seconds(said: str | None) -> float | None:
     """What `retry-after` asks for, if that is a number of seconds."""
     try:
-        return min(max(float(said or ""), 0.0), _LONGEST_WAIT)
+        asked = float(said or "")
     except ValueError:
         return None
+    return asked if 0 <= asked <= LONGEST_PAUSE else None
 
 
 def _sdk() -> ModuleType:
@@ -184,7 +186,14 @@ def _sdk() -> ModuleType:
 
 def connect(key: str | None, base_url: str | None, timeout: float = TIMEOUT) -> Any:
     """The SDK's client; nothing is sent yet."""
-    return _sdk().OpenAI(api_key=key or _NO_KEY, base_url=base_url or None, timeout=timeout, max_retries=0)
+    sdk = _sdk()
+    return sdk.OpenAI(
+        api_key=key or _NO_KEY,
+        base_url=base_url or None,
+        timeout=timeout,
+        max_retries=0,
+        http_client=bounded(sdk.DefaultHttpxClient)(timeout=timeout),
+    )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from core.types import Failure, Json
 
 MAX_OUTPUT = 8_000  # tokens a reply may have, thinking included
+_MOST_TOKENS = 10**9  # of one call: more is no number of tokens
 LONGEST_REASON = 300  # characters of what a service said that are kept
 
 
@@ -73,6 +74,13 @@ class Price:
     output: float
 
 
+def stated(tokens: object) -> int | None:
+    """A number of tokens that a service states; None if it cannot be one."""
+    if not isinstance(tokens, int) or isinstance(tokens, bool):
+        return None
+    return tokens if 0 <= tokens <= _MOST_TOKENS else None
+
+
 @dataclass(frozen=True)
 class Usage:
     """Tokens of one call or of many."""
@@ -94,23 +102,17 @@ class Usage:
 
     @classmethod
     def of_reply(cls, reply: Mapping[str, Any]) -> Usage | None:
-        """The usage that a reply states; None if it does not say what went in or came out."""
-        stated = reply.get("usage")
-        fields = stated if isinstance(stated, dict) else {}
-
-        def tokens(name: str) -> int:
-            value = fields.get(name)
-            return max(0, value) if isinstance(value, int) else 0
-
-        if not all(isinstance(fields.get(name), int) for name in ("input_tokens", "output_tokens")):
-            return None
-        return cls(
-            tokens("input_tokens"),
-            tokens("cache_creation_input_tokens"),
-            tokens("cache_read_input_tokens"),
-            tokens("output_tokens"),
-            calls=1,
+        """The usage that a reply states; None, which is not free, if no reply can have had it."""
+        told = reply.get("usage")
+        fields = told if isinstance(told, dict) else {}
+        cached = ("cache_creation_input_tokens", "cache_read_input_tokens")
+        absent = {name: 0 for name in cached if fields.get(name) is None}
+        fresh, written, read, came_out = (
+            stated(absent.get(name, fields.get(name))) for name in ("input_tokens", *cached, "output_tokens")
         )
+        if fresh is None or written is None or read is None or not came_out or fresh + written + read == 0:
+            return None
+        return cls(fresh, written, read, came_out, calls=1)
 
     def cost(self, price: Price) -> float:
         """USD."""

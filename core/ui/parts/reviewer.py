@@ -6,7 +6,7 @@ import getpass
 
 import streamlit as st
 
-from core.display import one_spelling
+from core.display import LONGEST_NAME, one_spelling
 
 _WRITTEN = "reviewer-written"  # the name that the address was last given
 
@@ -27,7 +27,7 @@ def draw_reviewer() -> None:
     """The reviewer in the sidebar: a name to type, or the account with its way out."""
     if not has_accounts():
         _follow_address()
-        st.text_input("Reviewer", key="reviewer", persist_state="session")
+        st.text_input("Reviewer", key="reviewer", max_chars=LONGEST_NAME, persist_state="session")
     elif (name := account()) is not None:
         st.caption("Reviewer")
         st.text(name)
@@ -40,7 +40,7 @@ def draw_reviewer() -> None:
 def reviewer() -> str:
     """Who decides; where no name is given, whoever runs the server, as in an empty field."""
     name = (account() or str(st.session_state.get("reviewer") or "")).strip() or _user()
-    return one_spelling(name)
+    return one_spelling(name)[:LONGEST_NAME]
 
 
 def in_address() -> dict[str, str]:

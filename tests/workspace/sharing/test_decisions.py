@@ -1,7 +1,7 @@
 """Decisions leave and enter a workspace whole, once, and in the order they were made."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from core.errors import DecisionsError
 from core.language import parse
 from core.scoring import BASELINES
 from core.sharing.decisions import export_lines, import_lines
-from core.store import Workspace, add_model, add_program
+from core.store import Workspace, add_model, add_program, verdict_rows
 from core.types import Action, HeadId, ModelInfo
 
 HEAD = HeadId(0, 1)
@@ -167,6 +167,8 @@ def changed(lines: list[str], at: int, **fields: object) -> list[str]:
         (2, {"made_at": "yesterday"}, "made_at is 'yesterday'"),
         (2, {"made_at": "2026-01-31T12:00:00.5Z"}, "not like 2026-01-31T12:00:00.000000Z"),
         (2, {"made_at": "9999-12-31T23:59:59.999999Z"}, "still to come"),
+        (2, {"reviewer": "a" * 501}, "reviewer has 501 characters, more than 500"),
+        (2, {"note": "a" * 10_001}, "note has 10,001 characters"),
         (2, {"note": "\ud800"}, "line 3 is not JSON in UTF-8"),
         (3, {"undoes": "nobody"}, "it undoes 'nobody'"),
         (4, {"kind": "joke"}, "line 5 is of the kind 'joke'"),
@@ -208,3 +210,50 @@ def test_the_command_line_exports_and_imports(
     assert json.loads(capsys.readouterr().out)["verdicts"] == 2
     assert main(["import", page, *new]) == 2
     assert "line 1 is not JSON" in capsys.readouterr().err
+
+
+def test_a_clock_that_was_ahead_blocks_no_import_and_no_later_decision(
+    here: Workspace, there: Workspace
+) -> None:
+    program = add(here)
+    here.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    here.database.run("UPDATE verdicts SET made_at = made_at + INTERVAL 50 YEARS")
+    add(there)
+    assert import_lines(there, export_lines(here)).verdicts == 1
+    there.verdicts.record("m", HEAD, program, Action.REJECT, "bob")
+    assert [one.action for one in there.verdicts.standing("m")] == [Action.REJECT]
+    assert import_lines(here, export_lines(there)).verdicts == 1
+    assert [one.action for one in here.verdicts.standing("m")] == [Action.REJECT]
+
+
+def test_many_decisions_enter_by_the_lot_in_their_order(
+    here: Workspace, there: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdict_rows, "_AT_ONCE", 3)
+    for _ in range(4):
+        decided(here)
+    lines = list(export_lines(here))
+    assert import_lines(there, lines).verdicts == 20
+    assert list(export_lines(there)) == lines
+    assert there.verdicts.standing("m") == here.verdicts.standing("m")
+
+
+def test_an_import_that_was_cut_off_goes_on(
+    here: Workspace, there: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdict_rows, "_AT_ONCE", 2)
+    decided(here)
+    lines, add_events = list(export_lines(here)), verdict_rows._add_events
+
+    def die(cursor: object, events: Sequence[dict[str, object]]) -> None:
+        if len(events) == 1:  # the last lot
+            raise KeyboardInterrupt
+        add_events(cursor, events)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verdict_rows, "_add_events", die)
+        with pytest.raises(KeyboardInterrupt):
+            import_lines(there, lines)
+    assert list(export_lines(there)) == lines[:-1]
+    assert import_lines(there, lines).verdicts == 1
+    assert list(export_lines(there)) == lines

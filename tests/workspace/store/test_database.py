@@ -13,7 +13,8 @@ import duckdb
 import pytest
 
 from core.errors import WorkspaceBusy, WorkspaceError, WorkspaceTooNew
-from core.store.database import MIGRATIONS, open_database
+from core.store.database import Database, open_database
+from core.store.schema import MIGRATIONS
 from core.store.workspace import Workspace
 
 HOLD = """
@@ -140,7 +141,7 @@ def a_folder(path: Path) -> None:
 @pytest.mark.parametrize("damage", [not_a_database, cut_in_half, overwritten, a_folder])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, damage):
     damage(tmp_path / "w.duckdb")
-    with pytest.raises(WorkspaceError, match=r"cannot open .*w\.duckdb"):
+    with pytest.raises(WorkspaceError, match=r"cannot (open|read) .*w\.duckdb"):
         open_database(tmp_path / "w.duckdb")
 
 
@@ -157,3 +158,178 @@ def test_a_file_where_the_workspace_should_be_is_an_error_in_words(tmp_path):
     (tmp_path / "workspace").write_text("in the way")
     with pytest.raises(WorkspaceError, match="cannot write to"):
         Workspace.open(tmp_path / "workspace")
+
+
+def a_view_in_a_tables_place(connection: duckdb.DuckDBPyConnection, secret: Path) -> None:
+    connection.execute("DROP TABLE sentences")
+    connection.execute(
+        f"CREATE VIEW sentences AS SELECT content AS text, 'x' AS sentence_id FROM read_text('{secret}')"
+    )
+
+
+def a_view_more(connection: duckdb.DuckDBPyConnection, secret: Path) -> None:
+    connection.execute(f"CREATE VIEW more AS SELECT * FROM read_text('{secret}')")
+
+
+def a_macro_of_a_functions_name(connection: duckdb.DuckDBPyConnection, secret: Path) -> None:
+    connection.execute(f"CREATE MACRO max(x) AS (SELECT content FROM read_text('{secret}'))")
+
+
+def a_generated_column(connection: duckdb.DuckDBPyConnection, secret: Path) -> None:
+    connection.execute("DROP TABLE model_weights")
+    connection.execute(
+        "CREATE TABLE model_weights (model_id TEXT PRIMARY KEY, fingerprint TEXT AS (model_id || 'x'))"
+    )
+
+
+def a_column_of_another_type(connection: duckdb.DuckDBPyConnection, secret: Path) -> None:
+    connection.execute("ALTER TABLE resolved ALTER COLUMN chain TYPE BLOB")
+
+
+def another_schema(connection: duckdb.DuckDBPyConnection, secret: Path) -> None:
+    connection.execute("CREATE SCHEMA theirs")
+
+
+HOSTILE = [
+    a_view_in_a_tables_place,
+    a_view_more,
+    a_macro_of_a_functions_name,
+    a_generated_column,
+    a_column_of_another_type,
+    another_schema,
+]
+
+
+@pytest.mark.parametrize("change", HOSTILE)
+def test_what_migrations_do_not_make_is_refused(tmp_path, change):
+    path = tmp_path / "w.duckdb"
+    secret = tmp_path / "secret"
+    secret.write_text("a key")
+    open_database(path).close()
+    with duckdb.connect(str(path)) as connection:
+        change(connection, secret)
+    with pytest.raises(WorkspaceError, match="tampered with"):
+        open_database(path)
+
+
+def test_a_view_of_ours_that_says_something_else_is_put_right(tmp_path):
+    path = tmp_path / "w.duckdb"
+    (tmp_path / "secret").write_text("a key")
+    open_database(path).close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "CREATE OR REPLACE VIEW reviewer_verdicts AS SELECT * REPLACE ((SELECT content FROM "
+            f"read_text('{tmp_path / 'secret'}')) AS note) FROM verdicts"
+        )
+    database = open_database(path)
+    database.run(
+        "INSERT INTO verdicts (model_id, layer, head, program_id, action, reviewer, reason, note, uid) "
+        "VALUES ('m', 0, 0, 'p', 'accept', 'ada', '', 'mine', 'u')"
+    )
+    assert database.rows("SELECT note FROM reviewer_verdicts") == [("mine",)]
+    assert database.rows("SELECT note FROM standing_verdicts") == [("mine",)]
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT * FROM read_text('{}')", "COPY models TO '{}'", "ATTACH '{}'", "LOAD '{}'"]
+)
+def test_no_query_reaches_another_file(tmp_path, query):
+    secret = tmp_path / "secret"
+    secret.write_text("a key")
+    database = open_database(tmp_path / "w.duckdb")
+    with pytest.raises(duckdb.PermissionException):
+        database.rows(query.format(secret))
+    with pytest.raises(duckdb.InvalidInputException, match="locked"):
+        database.rows("SET enable_external_access = true")
+    database.close()
+
+
+STORE_AND_DIE = """
+import os, sys
+from pathlib import Path
+from core.store.database import open_database
+open_database(Path(sys.argv[1])).close()
+database = open_database(Path(sys.argv[1]))
+for n in range(9):
+    database.run("INSERT INTO sentences VALUES (?, 't', 'story', 'train')", [str(n)])
+os._exit(0)
+"""
+
+
+def test_a_damaged_log_is_named_with_a_way_out_and_never_passed_over(tmp_path):
+    path, log = tmp_path / "w.duckdb", tmp_path / "w.duckdb.wal"
+    subprocess.run([sys.executable, "-c", STORE_AND_DIE, str(path)], check=True)
+    whole = log.read_bytes()
+    middle = len(whole) // 2
+    changed = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
+    for damaged in (b"junk" * 1000, whole[:40], whole[:5] + b"\0" + whole[6:], changed):
+        log.write_bytes(damaged)
+        with pytest.raises(WorkspaceError, match=r"w\.duckdb\.wal is damaged.*move it away"):
+            open_database(path)
+        assert log.read_bytes() == damaged
+    log.write_bytes(whole)
+    database = open_database(path)
+    assert database.rows("SELECT count(*) FROM sentences") == [(9,)]
+    database.close()
+
+
+def test_what_is_damaged_within_is_an_error_in_words(tmp_path):
+    path = tmp_path / "w.duckdb"
+    database = open_database(path)
+    database.run("INSERT INTO sentences SELECT range::TEXT, uuid()::TEXT, 'story', 'train' FROM range(50000)")
+    database.close()
+    content = bytearray(path.read_bytes())
+    first, last = len(content) // 4, 3 * len(content) // 4
+    content[first:last] = bytes(last - first)
+    path.write_bytes(content)
+
+    def read_all():
+        database = open_database(path)
+        try:
+            database.rows("SELECT * FROM sentences")
+        finally:
+            database.close()
+
+    with pytest.raises(WorkspaceError, match=r"w\.duckdb, which is damaged"):
+        read_all()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_ordinary_file_is_not_opened(tmp_path, make):
+    make(tmp_path / "w.duckdb")
+    with pytest.raises(WorkspaceError, match="not an ordinary file"):
+        open_database(tmp_path / "w.duckdb")
+
+
+READ_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+import core.jobs
+from core.cli.session import session
+from core.settings import Settings
+from core.sharing.decisions import export_lines
+os.setuid(65534)
+with session(Settings(Path(sys.argv[1]))) as now:
+    print(len(list(export_lines(now.workspace))), now.runner.refresh())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another user's place")
+def test_a_workspace_that_cannot_be_written_is_only_read(tmp_path):
+    open_database(tmp_path / "workspace.duckdb").close()
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    command = [sys.executable, "-c", READ_AS_NOBODY, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    told = "the workspace cannot be written, so it is only read\n"
+    assert (result.returncode, result.stderr, result.stdout) == (0, told, "1 []\n")
+
+
+def test_what_is_only_read_says_so_when_it_is_to_be_written(tmp_path):
+    path = tmp_path / "w.duckdb"
+    open_database(path).close()
+    with duckdb.connect(str(path), read_only=True) as connection:
+        database = Database(connection, path, read_only=True)
+        with pytest.raises(WorkspaceError, match="cannot be written, so it is only read; copy it"):
+            database.run("DELETE FROM sentences")

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from core.store import Workspace
-from core.store.database import MIGRATIONS
+from core.store.schema import MIGRATIONS
 from core.types import Estimate, HeadId, HybridProgram, MadeHybrid
 
 OLD_PROGRAMS = [

@@ -1,0 +1,111 @@
+"""What programs cost beside the scoring itself: many small ones, many literals, one that is far too long.
+
+`python -m tests.benchmarks.programs` takes 300 plain programs into a new workspace and evaluates them on 60
+passages, beside 300 constants, which is what any program takes; then programs of 75 literals each, beside
+as many of one literal; then it refuses a source of 10 MB.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import ProgramError
+from core.features import FeatureBuilder, Features
+from core.features.kinds import ATTRIBUTES
+from core.language import parse
+from core.scoring import program_maps
+from core.sharing.decisions import import_lines
+from core.store import Workspace
+
+PASSAGES, TOKENS, WORDS = 60, 46, 3000
+PLAIN, TESTS, LITERALS = 300, 75, 75
+
+
+def passages() -> Features:
+    """Passages of words that are as frequent as Zipf has it."""
+    rng, builder = np.random.default_rng(0), FeatureBuilder()
+    nothing = {name: attribute.missing for name, attribute in ATTRIBUTES.items()}
+    for at in range(PASSAGES):
+        words = rng.zipf(1.3, TOKENS).clip(max=WORDS)
+        rows = [{**nothing, "text": f"w{word}", "index": place} for place, word in enumerate(words)]
+        builder.add(f"s{at}", list(range(TOKENS)), [f" w{word}" for word in words], rows)
+    return builder.build()
+
+
+def plain(at: int) -> str:
+    """A program as people write them."""
+    return (
+        f'def attend(q, k):\n    weight = 0.{at:03}\n    if k.text == "w{at}":\n        weight += 2\n'
+        f"    if k.index == q.index - {at % 7}:\n        weight += 3\n    return weight\n"
+    )
+
+
+def testing(at: int, literals: int) -> str:
+    """A program that tests one attribute for literals that no other program has."""
+    tests = " or ".join(f'startswith(k.text, "w{at}x{number}")' for number in range(literals))
+    return f"def attend(q, k):\n    return 1 + ({tests})\n"
+
+
+def import_seconds(sources: Sequence[str]) -> float:
+    """Taking programs into a new workspace."""
+    header = {"kind": "headscript decisions", "version": 1}
+    programs = [
+        {"kind": "program", "id": parse(source).id, "source": source, "origin": "person", "parent": None}
+        for source in sources
+    ]
+    lines = [json.dumps(row) for row in (header, *programs)]
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace.open(Path(folder))
+        seconds = seconds_of(lambda: import_lines(workspace, lines))
+        workspace.close()
+    return seconds
+
+
+def seconds_of(run: Callable[[], object]) -> float:
+    """How long something takes, in seconds of this process, whatever else the machine does."""
+    started = time.process_time()
+    run()
+    return time.process_time() - started
+
+
+def evaluation_seconds(sources: Sequence[str], features: Features) -> float:
+    """Evaluating programs on all passages; parsed before."""
+    programs = [parse(source) for source in sources]
+    return seconds_of(lambda: program_maps(programs, features, is_causal=True))
+
+
+def main() -> None:
+    features = passages()
+    evaluation_seconds([plain(0)], features)
+    sources = [plain(at) for at in range(PLAIN)]
+    imported = import_seconds(sources)
+    evaluated = evaluation_seconds(sources, features)
+    constants = [f"def attend(q, k):\n    return 1.{at}\n" for at in range(PLAIN)]
+    itself = evaluation_seconds(constants, features)
+    print(f"{PLAIN} plain programs     import {imported:5.2f} s, evaluation {evaluated:5.2f} s")
+    print(f"{PLAIN} constants          evaluation {itself:5.2f} s: what any program takes")
+    print(f"beyond the scoring     {imported + evaluated - itself:8.2f} s (wanted: 1)")
+    many = evaluation_seconds([testing(at, LITERALS) for at in range(TESTS)], features)
+    few = evaluation_seconds([testing(at, 1) for at in range(TESTS)], features)
+    print(f"{TESTS} x {LITERALS} literals       {many:8.2f} s, of one literal each {few:5.2f} s")
+    print(f"a literal              {1e3 * (many - few) / (TESTS * (LITERALS - 1)):8.2f} ms")
+    long = "def attend(q, k):\n    return 1" + "\n# more" * (10 * 2**20 // 7)
+
+    def refuse() -> None:
+        try:
+            parse(long)
+        except ProgramError:
+            return
+        raise AssertionError("a source of 10 MB was read")
+
+    print(f"a source of 10 MB      {1e3 * seconds_of(refuse):8.2f} ms to refuse (wanted: 10)")
+
+
+if __name__ == "__main__":
+    main()
