@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -12,10 +13,20 @@ from core.types import ModelInfo
 from core.ui.parts import state
 from core.ui.parts.reviewer import draw_reviewer
 
+_CANVAS = Path(__file__).parents[1] / "canvas"
+_page = st.components.v2.component("headscript_page", js=(_CANVAS / "page.js").read_text())
 _INSIDE_APP = "inside-app"
+_SIDEBAR = 236  # pixels
 _STYLE = """
 <style>
-  .block-container { padding-top: 4rem; padding-bottom: 2rem; max-width: 1900px; }
+  .block-container { padding: 1rem 1.5rem; max-width: 1900px; }
+  /* What opens the sidebar lies over the page's corner. */
+  .stApp:has([data-testid=stExpandSidebarButton]) .block-container { padding-top: 3.4rem; }
+  [data-testid=stHeader] { pointer-events: none; }
+  [data-testid=stHeader] button { pointer-events: auto; }
+  [data-testid=stLayoutWrapper]:has(> .st-key-told-to-the-browser) { position: absolute; }
+  [data-testid=stSidebarHeader] { height: 2rem; }
+  [data-testid=stSidebarNav], [data-testid=stSidebarUserContent] { margin: 0 -14px; }
   h1 { font-size: 1.5rem !important; padding: 0 0 .6rem 0 !important; }
   /* A narrow window, or a magnified page: columns go below each other before they are unreadable. */
   @media (max-width: 1000px) {
@@ -74,9 +85,12 @@ def through_app() -> None:
 
 def configure() -> None:
     """Page configuration; then stop with a message if the workspace cannot be opened."""
-    st.set_page_config(page_title="Headscript", page_icon=":material/neurology:", layout="wide")
+    st.set_page_config(page_title="Headscript", page_icon=_CANVAS / "icon.svg", layout="wide",
+                       initial_sidebar_state=_SIDEBAR)  # fmt: skip
     st.session_state[_INSIDE_APP] = True
     st.html(_STYLE)
+    with st.container(key="told-to-the-browser"):
+        _page(key="page")
     try:
         state.owner()
     except HeadscriptError as error:
