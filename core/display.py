@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -57,3 +58,17 @@ def one_spelling(name: str) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 head`, `2 heads`, `1,000 heads`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def distinct(labels: Mapping[str, str]) -> dict[str, str]:
+    """The label of each id so that no two are the same: equal ones say their ids, as far as these differ.
+
+    A list in the browser knows a choice by its label alone.
+    """
+    counts = Counter(labels.values())
+    same = [name for name, label in labels.items() if counts[label] > 1]
+    length = next((n for n in range(6, 99) if len({name[:n] for name in same}) == len(same)), None)
+    found = {
+        name: f"{label} · {name[:length]}" if counts[label] > 1 else label for name, label in labels.items()
+    }
+    return found if len(set(found.values())) == len(found) else {n: f"{labels[n]} · {n}" for n in labels}

@@ -5,7 +5,7 @@ from html import escape
 
 import streamlit as st
 
-from core.review import Desk, Filter
+from core.review import Desk, Filter, Pile
 from core.types import Card
 from core.ui.parts import frame
 from core.ui.parts.reviewer import account, has_accounts
@@ -19,14 +19,16 @@ _AHEAD = 3  # cards fetched before they are needed
 
 
 def draw_done(desk: Desk) -> None:
-    """The queue is empty: say why, and where to go."""
+    """No card waits: where to go."""
     if desk.view.kept != Filter():
-        st.info("No card passes the filter.", icon=":material/filter_list_off:")
-        return
-    st.success("Every card of this queue is decided.", icon=":material/done_all:")
-    st.page_link(
-        "pages/hybrid.py", label="Build a hybrid from the accepted programs", icon=":material/call_merge:"
-    )
+        st.info("Set the filter wider, or choose another queue.", icon=":material/filter_list_off:")
+    elif desk.view.pile != Pile.NEW:
+        st.info("Choose another queue above.", icon=":material/inbox:")
+    else:
+        st.success("Every card of this queue is decided.", icon=":material/done_all:")
+        st.page_link(
+            "pages/hybrid.py", label="Build a hybrid from the accepted programs", icon=":material/call_merge:"
+        )
 
 
 def draw_title(desk: Desk, card: Card | None, queue: Sequence[Card]) -> None:
@@ -42,9 +44,7 @@ def draw_title(desk: Desk, card: Card | None, queue: Sequence[Card]) -> None:
 
 def heading(desk: Desk, card: Card | None) -> str:
     """The page's title."""
-    if card is not None:
-        return f"Review · {card.head}"
-    return "Review · nothing passes the filter" if desk.view.kept != Filter() else "Review · everything is decided"
+    return f"Review · {desk.why_empty() if card is None else card.head}"
 
 
 def draw_recent(desk: Desk) -> None:

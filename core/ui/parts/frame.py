@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.display import distinct
 from core.errors import HeadscriptError
 from core.types import ModelInfo
 from core.ui.parts import state
@@ -26,6 +27,7 @@ _STYLE = """
   [data-testid=stHeader] button { pointer-events: auto; }
   [data-testid=stLayoutWrapper]:has(> .st-key-told-to-the-browser) { position: absolute; }
   [data-testid=stSidebarHeader] { height: 2rem; }
+  [data-testid=stSidebar] [data-testid=stSelectbox] input { font-size: .82rem; }
   [data-testid=stSidebarNav], [data-testid=stSidebarUserContent] { margin: 0 -14px; }
   h1 { font-size: 1.5rem !important; padding: 0 0 .6rem 0 !important; }
   /* A narrow window, or a magnified page: columns go below each other before they are unreadable. */
@@ -78,15 +80,20 @@ def through_app() -> None:
     answers a deep link with the bare page. Declaring the navigation ends that, and a rerun sets it right.
     """
     if not st.session_state.get(_INSIDE_APP):
+        _set_page_config()
         st.navigation(pages())
         st.session_state[_INSIDE_APP] = True
         st.rerun()
 
 
+def _set_page_config() -> None:
+    # An icon by name would be fetched from a font server.
+    st.set_page_config("Headscript", _CANVAS / "icon.svg", layout="wide", initial_sidebar_state=_SIDEBAR)
+
+
 def configure() -> None:
     """Page configuration; then stop with a message if the workspace cannot be opened."""
-    st.set_page_config(page_title="Headscript", page_icon=_CANVAS / "icon.svg", layout="wide",
-                       initial_sidebar_state=_SIDEBAR)  # fmt: skip
+    _set_page_config()
     st.session_state[_INSIDE_APP] = True
     st.html(_STYLE)
     with st.container(key="told-to-the-browser"):
@@ -108,7 +115,7 @@ def draw_sidebar() -> None:
             st.selectbox(
                 "Model",
                 list(models),
-                format_func=lambda name: models[name].title,
+                format_func=distinct({name: model.title for name, model in models.items()}).__getitem__,
                 key="model",
                 persist_state="session",
             )

@@ -150,10 +150,7 @@ def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
         marks.append(standing.why)
     kind = html.escape(" · ".join(marks))
     summary = html.escape(card.summary)
-    return (
-        f'<div class="card-line">{summary}</div>'
-        f'<div class="card-mark">{kind}</div>'
-    )
+    return f'<div class="card-line">{summary}</div><div class="card-mark">{kind}</div>'
 
 
 def _over_twin(card: Card, standing: Standing) -> str:
