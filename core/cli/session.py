@@ -61,7 +61,7 @@ class Session:
 
 
 def model_named(name: str, models: Sequence[ModelInfo]) -> ModelInfo:
-    """The model with that id, else the one of that path or hub id, else of that title; ModelError if not one."""
+    """The model of that id, else of that path or hub id, else of that title; ModelError unless it is one."""
     paths = {name, str(Path(name).resolve())}
     meant = (
         [model for model in models if model.id == name]

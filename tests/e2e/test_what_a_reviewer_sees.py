@@ -1,4 +1,4 @@
-"""What a reviewer has before their eyes: the whole program, hidden numbers once they decided, keys that work."""
+"""What a reviewer has before their eyes: the whole program, figures once they decided, keys that work."""
 
 from __future__ import annotations
 
@@ -42,9 +42,11 @@ IS_SEEN = """element => {
         if (getComputedStyle(one).overflow !== "visible") boxes.push(one.getBoundingClientRect());
     const isWithin = boxes.every((one) => box.top >= one.top - 1 && box.bottom <= one.bottom + 1
         && box.left >= one.left - 1 && box.right <= one.right + 1);
-    let over = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-    while (over?.shadowRoot) over = over.shadowRoot.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-    const isCut = element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX !== "visible";
+    const middle = [box.x + box.width / 2, box.y + box.height / 2];
+    let over = document.elementFromPoint(...middle);
+    while (over?.shadowRoot) over = over.shadowRoot.elementFromPoint(...middle);
+    const isClipped = getComputedStyle(element).overflowX !== "visible";
+    const isCut = isClipped && element.scrollWidth > element.clientWidth + 1;
     return isWithin && !isCut && Boolean(over && (element.contains(over) || over.contains(element)));
 }"""
 DISPATCH = """([key, code]) => document.body.dispatchEvent(

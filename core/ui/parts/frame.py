@@ -17,7 +17,6 @@ from core.ui.parts.reviewer import draw_reviewer
 _CANVAS = Path(__file__).parents[1] / "canvas"
 _page = st.components.v2.component("headscript_page", js=(_CANVAS / "page.js").read_text())
 _INSIDE_APP = "inside-app"
-_SIDEBAR = 236  # pixels
 _STYLE = """
 <style>
   .block-container { padding: 1rem 1.5rem; max-width: 1900px; }
@@ -26,6 +25,7 @@ _STYLE = """
   [data-testid=stHeader] { pointer-events: none; }
   [data-testid=stHeader] button { pointer-events: auto; }
   [data-testid=stLayoutWrapper]:has(> .st-key-told-to-the-browser) { position: absolute; }
+  [data-testid=stSidebar][aria-expanded=true] { width: 236px !important; min-width: 236px !important; }
   [data-testid=stSidebarHeader] { height: 2rem; }
   [data-testid=stSidebar] [data-testid=stSelectbox] input { font-size: .82rem; }
   [data-testid=stSidebarNav], [data-testid=stSidebarUserContent] { margin: 0 -14px; }
@@ -80,20 +80,15 @@ def through_app() -> None:
     answers a deep link with the bare page. Declaring the navigation ends that, and a rerun sets it right.
     """
     if not st.session_state.get(_INSIDE_APP):
-        _set_page_config()
         st.navigation(pages())
         st.session_state[_INSIDE_APP] = True
         st.rerun()
 
 
-def _set_page_config() -> None:
-    # An icon by name would be fetched from a font server.
-    st.set_page_config("Headscript", _CANVAS / "icon.svg", layout="wide", initial_sidebar_state=_SIDEBAR)
-
-
 def configure() -> None:
     """Page configuration; then stop with a message if the workspace cannot be opened."""
-    _set_page_config()
+    # An icon by its name would be fetched from a font server.
+    st.set_page_config("Headscript", _CANVAS / "icon.svg", layout="wide")
     st.session_state[_INSIDE_APP] = True
     st.html(_STYLE)
     with st.container(key="told-to-the-browser"):

@@ -37,7 +37,8 @@ STYLE = """
   .st-key-review { min-height: calc(100vh - 2.2rem); }
   .st-key-review > [data-testid=stLayoutWrapper] { flex: 1; }
   .st-key-review > [data-testid=stLayoutWrapper] > [data-testid=stVerticalBlock] { gap: .45rem; }
-  [data-testid=stLayoutWrapper]:has(> .st-key-card-body) { flex: 1 1 240px; display: flex; min-height: 240px; }
+  [data-testid=stLayoutWrapper]:has(> .st-key-card-body) {
+    flex: 1 1 240px; display: flex; min-height: 240px; }
   .st-key-card-body { position: relative; flex: 1; }
   [data-testid=stLayoutWrapper]:has(> .st-key-program-panel),
   [data-testid=stLayoutWrapper]:has(> .st-key-evidence-panel) { position: absolute; top: 0; bottom: 0; }
