@@ -29,6 +29,7 @@ def chosen_row(hybrids: pd.DataFrame) -> pd.Series:
         name for name in names if name.split(" ")[0] == asked.split(" ")[0]
     ]
     index = names.index(wanted[0]) if wanted else 0
+    frame.warn_if_missing("hybrid", bool(wanted) or asked == " ")
     name = st.selectbox("Hybrid", names, index=index, format_func=labels.__getitem__)
     row = hybrids.loc[places[name]]
     st.query_params["hybrid"] = row.hybrid_id

@@ -102,6 +102,7 @@ def draw_picked(model: ModelInfo, programs: pd.DataFrame, picked: list[str]) -> 
     rows = [
         programs[programs.program_id == name].iloc[0] for name in names if name in set(programs.program_id)
     ]
+    frame.warn_if_missing("program", len(rows) == sum(map(bool, names)))
     for name, row in zip(("program", "and"), [*rows, None, None], strict=False):
         if row is None:
             st.query_params.pop(name, None)

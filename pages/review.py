@@ -32,14 +32,15 @@ def draw_done(desk: Desk) -> None:
 
 
 def draw_title(desk: Desk, card: Card | None, queue: Sequence[Card]) -> None:
-    """Which head, how far the reviewer is, and what there is to say once; all of it painted in one step."""
+    """Which head, how far the reviewer is, and what there is to say once."""
     decided = sum(desk.opinions.is_decided(best.head) for best in desk.shelf.best)
     progress = f"{decided} of {len(desk.shelf.best)} decided · {len(queue)} in this queue"
     news = desk.notice or (desk.revealed if desk.view.is_blind else "")
-    st.html(
-        f'<div class="card-title"><h1>{escape(heading(desk, card))}</h1><small>{progress}</small>'
-        f'<p role="status">{escape(news)}</p></div>'
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="card-title"):
+        st.title(heading(desk, card), width="content", anchor=False)
+        st.caption(progress, width="content")
+        if news:
+            st.html(f'<div class="card-news" role="status">{escape(news)}</div>', width="content")
 
 
 def heading(desk: Desk, card: Card | None) -> str:

@@ -129,6 +129,15 @@ def as_text(text: str) -> str:
     return _MARKS.sub(r"\\\g<0>", text)
 
 
+def warn_if_missing(what: str, is_here: bool) -> None:
+    """Say that a link led to a `what` that is not here."""
+    if not is_here:
+        st.warning(
+            f"The link leads to a {what} that is not in this workspace, or belongs to another model.",
+            icon=":material/link_off:",
+        )
+
+
 def model_or_stop(title: str, with_programs: bool = True) -> ModelInfo:
     """The chosen model, if `with_programs` one that has some; else say what to do and stop the page."""
     model = state.chosen_model()

@@ -55,10 +55,9 @@ STYLE = """
   .st-key-verdicts { padding: .2rem 0 0; }
   .st-key-verdicts [data-testid=stCaptionContainer] p { white-space: nowrap; overflow: hidden;
     text-overflow: ellipsis; }
-  .card-title { display: flex; gap: 1.2rem; align-items: baseline; min-height: 2.2rem; }
-  .card-title h1 { margin: 0; padding: 0 !important; line-height: 2.2rem; white-space: nowrap; }
-  .card-title small { opacity: .8; font-size: .85rem; white-space: nowrap; }
-  .card-title p { margin: 0; font-size: .85rem; line-height: 1.1rem; font-weight: 600; }
+  .st-key-card-title h1 { padding: 0 !important; line-height: 2.2rem; white-space: nowrap; }
+  .st-key-card-title { flex-wrap: nowrap; }
+  .card-news { font-size: .85rem; line-height: 1.1rem; font-weight: 600; }
   .card-figures { display: flex; flex-wrap: wrap; column-gap: 1rem; align-items: baseline;
     font-variant-numeric: tabular-nums; line-height: 1.7rem; }
   .card-figures span { white-space: nowrap; }
