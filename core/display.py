@@ -17,6 +17,11 @@ PUOR = (
     "#2d004b", "#542788", "#8073ac", "#b2abd2", "#d8daeb", "#f7f7f7",
     "#fee0b6", "#fdb863", "#e08214", "#b35806", "#7f3b08",
 )  # fmt: skip
+# The same on a dark page: what is equal is dark.
+PUOR_DARK = (
+    "#d9ccf7", "#b3a0e2", "#8b78c1", "#63539a", "#3c3465", "#1f2430",
+    "#56380f", "#84530c", "#b3700f", "#e0922a", "#ffc470",
+)  # fmt: skip
 VERDICTS = {"accepted": "#3d7fb8", "undecided": "#9aa3b2", "rejected": "#c0702a"}
 
 RUNGS = {  # of the ladder of audits, from the bottom

@@ -88,12 +88,15 @@ if model.traits.attention_only:
     st.stop()
 candidates = draw_builder(model)
 frame_of_hybrids = state.owner().workspace.hybrids.frame(model.id)
-if frame_of_hybrids.empty:
+being_built = [job for job in state.active_jobs() if job.kind == "hybrid" and job.model == model.id]
+if being_built:
+    st.info("A hybrid is being built; it appears here when it is measured.", icon=":material/hourglass_top:")
+if frame_of_hybrids.empty and not being_built:
     st.info(
         "No hybrid has been measured yet. Choose programs above and press **Build and measure**.",
         icon=":material/info:",
     )
-else:
+elif not frame_of_hybrids.empty:
     draw_hybrid(model, frame_of_hybrids)
 st.subheader("Perplexity against share of heads")
 draw_curve_button(model, candidates)

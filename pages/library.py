@@ -19,7 +19,7 @@ def draw_search(programs: pd.DataFrame) -> pd.DataFrame:
     words, categories, origins, order = st.columns([2.2, 1.5, 1.1, 1.2], vertical_alignment="bottom")
     found = view.matching(
         programs,
-        words.text_input("Search in code and plain words", key="search", bind="query-params"),
+        words.text_input("Search code, words, a head or a behaviour", key="search", bind="query-params"),
         categories.multiselect("Category", sorted(programs.category.unique()), key="library-categories"),
         origins.multiselect("Origin", sorted(programs.origin.unique()), key="library-origins"),
     )

@@ -183,6 +183,9 @@ def draw_overview(model: ModelInfo) -> None:
     builds = [found for found in state.owner().workspace.jobs.all() if found.kind in _BUILDS]
     if builds:
         jobs.draw_notes(builds[0])
+        if builds[0].state in ("failed", "stopped"):
+            jobs.draw_state(builds[0])
+            jobs.draw_buttons(builds[0], "overview")
     st.subheader("How well programs fit")
     st.altair_chart(charts.iou_histogram(heads[["iou"]]), width="stretch")
     st.caption(

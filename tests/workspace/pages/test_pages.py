@@ -447,7 +447,7 @@ def test_a_failed_run_shows_its_reason_its_cost_and_a_button_to_try_again(
     assert button(app, "resume-run-20990101-000000-synthesize-abc").label == "Try again"
 
 
-def test_the_climb_is_the_mean_over_the_heads_done_so_far() -> None:
+def test_the_climb_is_the_mean_over_the_runs_heads_and_never_falls() -> None:
     first, second = HeadId(0, 0), HeadId(0, 1)
     steps = [
         HeadGain(first, 60, 0.2, 0.4),
@@ -455,4 +455,4 @@ def test_the_climb_is_the_mean_over_the_heads_done_so_far() -> None:
         HeadGain(first, 180, 0.4, 0.6),  # a second round: still counted from 0.2
     ]
     rows = climb(steps).to_numpy().tolist()
-    assert rows == [pytest.approx(row) for row in [[1, 1, 0.2, 0.4], [2, 2, 0.3, 0.45], [3, 2, 0.3, 0.55]]]
+    assert rows == [pytest.approx(row) for row in [[1, 1, 0.3, 0.4], [2, 2, 0.3, 0.45], [3, 2, 0.3, 0.55]]]
