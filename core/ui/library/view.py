@@ -34,16 +34,9 @@ _COMPARED = 3  # sentences, those on which two programs differ most
 def _catalogue(model: str, revision: int) -> pd.DataFrame:
     found = state.owner().workspace.catalogue.programs(model, FITS)
     heads = [_head_name(layer, head) for layer, head in zip(found.best_layer, found.best_head, strict=True)]
-    told = (
-        found.summary
-        + "\n"
-        + (found.source + found.summary).map(behaviours)
-        + "\n"
-        + found.category
-        + "\n"
-        + heads
-    )
-    return found.assign(searched=(found.source + "\n" + told).str.lower())
+    words = found.source + "\n" + found.summary
+    told = words + "\n" + words.map(behaviours) + "\n" + found.category + "\n" + heads
+    return found.assign(searched=told.str.lower())
 
 
 def _head_name(layer: float, head: float) -> str:
@@ -56,7 +49,7 @@ def catalogue(model: ModelInfo) -> pd.DataFrame:
 
 
 def matching(programs: pd.DataFrame, words: str, categories: list[str], origins: list[str]) -> pd.DataFrame:
-    """The programs of these categories and origins whose code, sentence, behaviour and head hold all words."""
+    """The programs of these categories and origins whose code, sentence or best head holds every word."""
     keep = pd.Series(True, index=programs.index)
     for word in words.lower().split():
         keep &= programs.searched.str.contains(word, regex=False)

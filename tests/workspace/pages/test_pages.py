@@ -207,6 +207,15 @@ def test_the_library_finds_programs_by_every_word(open_app: OpenApp, workspace_c
     assert "No program holds all these words" in text_of(app)
 
 
+def test_the_library_finds_programs_by_head_and_by_behaviour(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "library")
+    for words in ("L1H2", "first token sink"):
+        app.text_input(key="search").set_value(words).run()
+        assert len(app.dataframe[0].value) > 0
+    app.text_input(key="search").set_value("L77H7").run()
+    assert not app.dataframe
+
+
 def test_a_program_in_the_address_is_open_and_two_are_compared(
     open_app: OpenApp, workspace_copy: Path
 ) -> None:
