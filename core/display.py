@@ -22,7 +22,7 @@ PUOR_DARK = (
     "#d9ccf7", "#b3a0e2", "#8b78c1", "#63539a", "#3c3465", "#1f2430",
     "#56380f", "#84530c", "#b3700f", "#e0922a", "#ffc470",
 )  # fmt: skip
-VERDICTS = {"accepted": "#3d7fb8", "undecided": "#9aa3b2", "rejected": "#c0702a"}
+VERDICTS = {"accepted": "#3d7fb8", "disputed": "#8c4f9e", "undecided": "#9aa3b2", "rejected": "#c0702a"}
 
 RUNGS = {  # of the ladder of audits, from the bottom
     "explains": "#1f4e9c",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.audit import Standing
-from core.review.opinions import DECISIONS, REASONS
+from core.review.opinions import DECISIONS, FINAL, REASONS
 from core.review.queue import Filter, Pile, View, review_queue, successor
 from core.review.records import Records
 from core.types import Action, Card, CardId, ModelInfo, Verdict
@@ -17,6 +17,7 @@ HISTORY = 50  # decided cards that the left arrow walks back through
 _EMPTY = {
     Pile.NEW: "everything is decided",
     Pile.SECOND: "no other reviewer's decision waits",
+    Pile.DISPUTED: "nothing is disputed",
     Pile.FLAGGED: "nothing is flagged",
     Pile.ALL: "no head has a program",
 }
@@ -59,6 +60,8 @@ class Desk:
             second: Sequence[Card] = ()
             if view.pile == Pile.SECOND:
                 second = self.shelf.cards(self.opinions.judged_by_others(self.reviewer))
+            elif view.pile == Pile.DISPUTED:
+                second = self.shelf.cards(self.opinions.disputed)
             self._queues[view] = review_queue(self.shelf.best, second, self.opinions, self.reviewer, view)
         return self._queues[view]
 
@@ -123,8 +126,10 @@ class Desk:
             return
         elif action in DECISIONS or word is None or word.action not in DECISIONS:
             self.records.verdicts.record(
-                self.model.id, card.head, card.program.id, action, self.reviewer, reason, uid=self.ticket
-            )
+                self.model.id, card.head, card.program.id, action, self.reviewer, reason,
+                note=FINAL if self.view.pile == Pile.DISPUTED and action in DECISIONS else "",
+                uid=self.ticket,
+            )  # fmt: skip
             self.revealed = figures_in_words(card) if action in DECISIONS else ""
         elif action == Action.FLAG:
             self.notice = f"Your {word.action} of {card.head} stands; only what is undecided can be flagged."

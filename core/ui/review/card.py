@@ -13,7 +13,7 @@ from core.audit import Standing
 from core.display import RUNG_MARKS, counted
 from core.errors import HeadscriptError
 from core.language import parse, without_docstring
-from core.review import DECISIONS, Desk
+from core.review import DECISIONS, Desk, Pile
 from core.scoring import FITS, Evidence, Example, histogram
 from core.types import Card, HeadId, Split, Verdict
 from core.ui.parts import frame, state
@@ -137,7 +137,10 @@ def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
     if card.parent is not None:
         marks.append(f"edited from {card.parent[:6]}")
     others = [name for name in desk.opinions.of.get(card.id, {}) if name != desk.reviewer]
-    if others:
+    is_open = desk.view.pile == Pile.DISPUTED or (word is not None and word.action in DECISIONS)
+    if card.id in desk.opinions.disputed and is_open:
+        marks.insert(0, f"disputed: {desk.opinions.in_words(card.id)}")
+    elif others:
         marks.append(f"seen by {', '.join(sorted(others))}")
     if card.id in drafts(desk.model) and not desk.is_editing:
         marks.append("unsaved edit, e goes on with it")
