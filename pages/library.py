@@ -6,12 +6,15 @@ from hashlib import sha256
 import pandas as pd
 import streamlit as st
 
+from core.display import counted
 from core.errors import HeadscriptError
 from core.sharing.accepted import curated_report
+from core.sharing.archive import unzipped
 from core.sharing.decisions import export_lines, import_lines
 from core.types import ModelInfo
 from core.ui.library import view
 from core.ui.parts import frame, state
+from core.ui.parts.reviewer import in_address
 
 
 def draw_search(programs: pd.DataFrame) -> pd.DataFrame:
@@ -75,9 +78,14 @@ def draw_exchange(model: ModelInfo) -> None:
                 help="One file with code, figures and maps; opens without a network",
             )
         with right:
-            given = st.file_uploader("Decisions of another workspace", type="jsonl", key="decisions-file")
+            given = st.file_uploader(
+                "Decisions of another workspace, or a hybrid", type=["jsonl", "zip"], key="decisions-file"
+            )
             if given is not None and st.button("Take them in", key="import-decisions"):
-                take_in(model, given.getvalue())
+                if given.name.endswith(".zip"):
+                    take_in_hybrid(given.getvalue())
+                else:
+                    take_in(model, given.getvalue())
 
 
 def take_in(model: ModelInfo, content: bytes) -> None:
@@ -94,6 +102,25 @@ def take_in(model: ModelInfo, content: bytes) -> None:
     if found.unscored:
         owner.runner.start_scoring(model, list(found.unscored))
         st.caption("The new programs are being scored.")
+
+
+def take_in_hybrid(content: bytes) -> None:
+    """Import a hybrid that was downloaded as a zip file."""
+    from core.sharing.hybrid_folder import import_hybrid  # imports transformers
+
+    try:
+        with unzipped(content) as folder:
+            hybrid, heads = import_hybrid(state.owner().workspace, folder)
+    except HeadscriptError as error:
+        st.error(f"Nothing was taken in: {frame.as_text(str(error))}", icon=":material/error:")
+        return
+    st.success(
+        f"A hybrid of {counted(heads, 'head')} was taken in; what it costs here is still to be measured."
+    )
+    st.page_link(
+        "pages/hybrid.py", label="Open it", icon=":material/call_merge:",
+        query_params={"hybrid": hybrid} | in_address(),
+    )  # fmt: skip
 
 
 def draw_picked(model: ModelInfo, programs: pd.DataFrame, picked: list[str]) -> None:
