@@ -56,6 +56,7 @@ _STYLE = """
 </style>
 """
 
+_LINK = re.compile(r"((?:\w+://|www\.|[^\s@`]+@)[^\s`]+)", re.IGNORECASE)
 _MARKS = re.compile(r"[\\`*_{}\[\]()<>#+\-.!$~|:\"']")
 
 
@@ -96,7 +97,7 @@ def configure() -> None:
     try:
         state.owner()
     except HeadscriptError as error:
-        st.error(str(error), icon=":material/lock:")
+        st.error(as_text(str(error)), icon=":material/lock:")
         if st.button("Try again", icon=":material/refresh:"):
             st.rerun()
         st.stop()
@@ -125,8 +126,13 @@ def draw_sidebar() -> None:
 
 
 def as_text(text: str) -> str:
-    """A program's or person's words for a place that reads Markdown: every mark stands for itself."""
-    return _MARKS.sub(r"\\\g<0>", text)
+    """A program's or person's words for a place that reads Markdown: every mark stands for itself.
+
+    What a browser would make a link of, an address or an e-mail, stands as code: no escape prevents the link.
+    """
+    return "".join(
+        f"`{part}`" if _LINK.fullmatch(part) else _MARKS.sub(r"\\\g<0>", part) for part in _LINK.split(text)
+    )
 
 
 def warn_if_missing(what: str, is_here: bool) -> None:
