@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,7 +17,12 @@ PUOR = (
     "#2d004b", "#542788", "#8073ac", "#b2abd2", "#d8daeb", "#f7f7f7",
     "#fee0b6", "#fdb863", "#e08214", "#b35806", "#7f3b08",
 )  # fmt: skip
-VERDICTS = {"accepted": "#3d7fb8", "undecided": "#9aa3b2", "rejected": "#c0702a"}
+# The same on a dark page: what is equal is dark.
+PUOR_DARK = (
+    "#d9ccf7", "#b3a0e2", "#8b78c1", "#63539a", "#3c3465", "#1f2430",
+    "#56380f", "#84530c", "#b3700f", "#e0922a", "#ffc470",
+)  # fmt: skip
+VERDICTS = {"accepted": "#3d7fb8", "disputed": "#8c4f9e", "undecided": "#9aa3b2", "rejected": "#c0702a"}
 
 RUNGS = {  # of the ladder of audits, from the bottom
     "explains": "#1f4e9c",
@@ -60,3 +66,17 @@ def one_spelling(name: str) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 head`, `2 heads`, `1,000 heads`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def distinct(labels: Mapping[str, str]) -> dict[str, str]:
+    """The label of each id so that no two are the same: equal ones say their ids, as far as these differ.
+
+    A list in the browser knows a choice by its label alone.
+    """
+    counts = Counter(labels.values())
+    same = [name for name, label in labels.items() if counts[label] > 1]
+    length = next((n for n in range(6, 99) if len({name[:n] for name in same}) == len(same)), None)
+    found = {
+        name: f"{label} · {name[:length]}" if counts[label] > 1 else label for name, label in labels.items()
+    }
+    return found if len(set(found.values())) == len(found) else {n: f"{labels[n]} · {n}" for n in labels}

@@ -359,6 +359,7 @@ class Verdict:
     reviewer: str
     reason: str
     at: str  # ISO 8601, UTC
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from core.display import distinct
 from core.types import ModelInfo, Split
 from core.ui.hybrid.audits import draw_audits
 from core.ui.hybrid.builder import draw_builder, draw_curve_button
@@ -20,21 +21,26 @@ from core.ui.parts import frame, state
 
 def chosen_row(hybrids: pd.DataFrame) -> pd.Series:
     """The hybrid that the address names or the box shows; the latest otherwise."""
-    labels = {place: label_of(row) for place, row in hybrids.iterrows()}
-    named = hybrids[hybrids.hybrid_id == st.query_params.get("hybrid", "")]
-    there = named[named.passages_from == st.query_params.get("passages", "")]
-    wanted = [*there.index, *named.index]
-    place = st.selectbox(
-        "Hybrid",
-        list(labels),
-        index=int(wanted[0]) if wanted else 0,
-        format_func=labels.__getitem__,
-    )
-    row = hybrids.loc[place]
+    places = {_name_of(row): place for place, row in hybrids.iterrows()}
+    labels = distinct({name: label_of(hybrids.loc[place]) for name, place in places.items()})
+    names = list(labels)
+    asked = f"{st.query_params.get('hybrid', '')} {st.query_params.get('passages', '')}"
+    wanted = [name for name in names if name == asked] or [
+        name for name in names if name.split(" ")[0] == asked.split(" ")[0]
+    ]
+    index = names.index(wanted[0]) if wanted else 0
+    frame.warn_if_missing("hybrid", bool(wanted) or asked == " ")
+    name = st.selectbox("Hybrid", names, index=index, format_func=labels.__getitem__)
+    row = hybrids.loc[places[name]]
     st.query_params["hybrid"] = row.hybrid_id
     if pd.notna(row.passages_from):
         st.query_params["passages"] = row.passages_from
     return row
+
+
+def _name_of(row: pd.Series) -> str:
+    """A hybrid on passages; what names it in the address."""
+    return f"{row.hybrid_id} {row.passages_from if pd.notna(row.passages_from) else ''}"
 
 
 def label_of(row: pd.Series) -> str:
@@ -82,12 +88,15 @@ if model.traits.attention_only:
     st.stop()
 candidates = draw_builder(model)
 frame_of_hybrids = state.owner().workspace.hybrids.frame(model.id)
-if frame_of_hybrids.empty:
+being_built = [job for job in state.active_jobs() if job.kind == "hybrid" and job.model == model.id]
+if being_built:
+    st.info("A hybrid is being built; it appears here when it is measured.", icon=":material/hourglass_top:")
+if frame_of_hybrids.empty and not being_built:
     st.info(
         "No hybrid has been measured yet. Choose programs above and press **Build and measure**.",
         icon=":material/info:",
     )
-else:
+elif not frame_of_hybrids.empty:
     draw_hybrid(model, frame_of_hybrids)
 st.subheader("Perplexity against share of heads")
 draw_curve_button(model, candidates)

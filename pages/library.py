@@ -6,12 +6,15 @@ from hashlib import sha256
 import pandas as pd
 import streamlit as st
 
+from core.display import counted
 from core.errors import HeadscriptError
 from core.sharing.accepted import curated_report
+from core.sharing.archive import unzipped
 from core.sharing.decisions import export_lines, import_lines
 from core.types import ModelInfo
 from core.ui.library import view
 from core.ui.parts import frame, state
+from core.ui.parts.reviewer import in_address
 
 
 def draw_search(programs: pd.DataFrame) -> pd.DataFrame:
@@ -19,7 +22,7 @@ def draw_search(programs: pd.DataFrame) -> pd.DataFrame:
     words, categories, origins, order = st.columns([2.2, 1.5, 1.1, 1.2], vertical_alignment="bottom")
     found = view.matching(
         programs,
-        words.text_input("Search in code and plain words", key="search", bind="query-params"),
+        words.text_input("Search code, words, a head or a behaviour", key="search", bind="query-params"),
         categories.multiselect("Category", sorted(programs.category.unique()), key="library-categories"),
         origins.multiselect("Origin", sorted(programs.origin.unique()), key="library-origins"),
     )
@@ -75,9 +78,14 @@ def draw_exchange(model: ModelInfo) -> None:
                 help="One file with code, figures and maps; opens without a network",
             )
         with right:
-            given = st.file_uploader("Decisions of another workspace", type="jsonl", key="decisions-file")
+            given = st.file_uploader(
+                "Decisions of another workspace, or a hybrid", type=["jsonl", "zip"], key="decisions-file"
+            )
             if given is not None and st.button("Take them in", key="import-decisions"):
-                take_in(model, given.getvalue())
+                if given.name.endswith(".zip"):
+                    take_in_hybrid(given.getvalue())
+                else:
+                    take_in(model, given.getvalue())
 
 
 def take_in(model: ModelInfo, content: bytes) -> None:
@@ -96,12 +104,32 @@ def take_in(model: ModelInfo, content: bytes) -> None:
         st.caption("The new programs are being scored.")
 
 
+def take_in_hybrid(content: bytes) -> None:
+    """Import a hybrid that was downloaded as a zip file."""
+    from core.sharing.hybrid_folder import import_hybrid  # imports transformers
+
+    try:
+        with unzipped(content) as folder:
+            hybrid, heads = import_hybrid(state.owner().workspace, folder)
+    except HeadscriptError as error:
+        st.error(f"Nothing was taken in: {frame.as_text(str(error))}", icon=":material/error:")
+        return
+    st.success(
+        f"A hybrid of {counted(heads, 'head')} was taken in; what it costs here is still to be measured."
+    )
+    st.page_link(
+        "pages/hybrid.py", label="Open it", icon=":material/call_merge:",
+        query_params={"hybrid": hybrid} | in_address(),
+    )  # fmt: skip
+
+
 def draw_picked(model: ModelInfo, programs: pd.DataFrame, picked: list[str]) -> None:
     """The program or the two programs that are picked in the table, else those in the address."""
     names = picked[:2] or [st.query_params.get(name, "") for name in ("program", "and")]
     rows = [
         programs[programs.program_id == name].iloc[0] for name in names if name in set(programs.program_id)
     ]
+    frame.warn_if_missing("program", len(rows) == sum(map(bool, names)))
     for name, row in zip(("program", "and"), [*rows, None, None], strict=False):
         if row is None:
             st.query_params.pop(name, None)

@@ -10,6 +10,7 @@ from core.review import progress
 from core.types import Action, HeadId, ModelInfo, Verdict
 from core.ui.parts import charts, frame, jobs, state
 from core.ui.parts.reviewer import in_address
+from core.ui.review.shelf import current_opinions
 
 _BUILDS = ("build", "extract")
 _HELP = {
@@ -23,7 +24,7 @@ _BAR = (
     '<div style="height:100%;border-radius:.2rem;width:{share};background:#4a6ed0"></div></div>'
 )
 Decided = dict[HeadId, Verdict]
-_MARKS = {"accepted": "✓", "rejected": "✕", "undecided": ""}
+_MARKS = {"accepted": "✓", "disputed": "≠", "rejected": "✕", "undecided": ""}
 
 
 def draw_welcome() -> None:
@@ -74,7 +75,13 @@ def heads_table(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> pd.D
     """The best program of each head with the verdict on it."""
     words = {Action.ACCEPT: "accepted", Action.REJECT: "rejected"}
     names = [HeadId(layer, head) for layer, head in zip(heads["layer"], heads["head"], strict=True)]
-    verdicts = [words[decided[name].action] if name in decided else "undecided" for name in names]
+    disputed = current_opinions(model).disputed
+    verdicts = [
+        "undecided" if name not in decided
+        else "disputed" if (name, decided[name].program) in disputed
+        else words[decided[name].action]
+        for name in names
+    ]  # fmt: skip
     standings = state.standings(model)
     audited = [standings.get(card) for card in zip(names, heads["program_id"].map(str), strict=True)]
     twins = [math.nan if one is None else one.twin_iou for one in audited]
@@ -183,6 +190,9 @@ def draw_overview(model: ModelInfo) -> None:
     builds = [found for found in state.owner().workspace.jobs.all() if found.kind in _BUILDS]
     if builds:
         jobs.draw_notes(builds[0])
+        if builds[0].state in ("failed", "stopped"):
+            jobs.draw_state(builds[0])
+            jobs.draw_buttons(builds[0], "overview")
     st.subheader("How well programs fit")
     st.altair_chart(charts.iou_histogram(heads[["iou"]]), width="stretch")
     st.caption(

@@ -1,13 +1,16 @@
 """Review: one head's program at a time, one key a decision."""
 
+from collections.abc import Sequence
+from html import escape
+
 import streamlit as st
 
-from core.review import Desk, Filter
+from core.review import Desk, Filter, Pile
 from core.types import Card
 from core.ui.parts import frame
 from core.ui.parts.reviewer import account, has_accounts
-from core.ui.parts.verdict_row import WORDS, draw_verdict_row
-from core.ui.review.card import STYLE, draw_card
+from core.ui.parts.verdict_row import WORDS, Painted, draw_verdict_row
+from core.ui.review.card import STYLE, draw_card, shown_source
 from core.ui.review.controls import draw_controls
 from core.ui.review.desk import act, open_desk
 from core.ui.review.shelf import evidence_shelf
@@ -16,14 +19,33 @@ _AHEAD = 3  # cards fetched before they are needed
 
 
 def draw_done(desk: Desk) -> None:
-    """The queue is empty: say why, and where to go."""
+    """No card waits: where to go."""
     if desk.view.kept != Filter():
-        st.info("No card passes the filter.", icon=":material/filter_list_off:")
-        return
-    st.success("Every card of this queue is decided.", icon=":material/done_all:")
-    st.page_link(
-        "pages/hybrid.py", label="Build a hybrid from the accepted programs", icon=":material/call_merge:"
-    )
+        st.info("Set the filter wider, or choose another queue.", icon=":material/filter_list_off:")
+    elif desk.view.pile != Pile.NEW:
+        st.info("Choose another queue above.", icon=":material/inbox:")
+    else:
+        st.success("Every card of this queue is decided.", icon=":material/done_all:")
+        st.page_link(
+            "pages/hybrid.py", label="Build a hybrid from the accepted programs", icon=":material/call_merge:"
+        )
+
+
+def draw_title(desk: Desk, card: Card | None, queue: Sequence[Card]) -> None:
+    """Which head, how far the reviewer is, and what there is to say once."""
+    decided = sum(desk.opinions.is_decided(best.head) for best in desk.shelf.best)
+    progress = f"{decided} of {len(desk.shelf.best)} decided · {len(queue)} in this queue"
+    news = desk.notice or (desk.revealed if desk.view.is_blind else "")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="card-title"):
+        st.title(heading(desk, card), width="content", anchor=False)
+        st.caption(progress, width="content")
+        if news:
+            st.html(f'<div class="card-news" role="status">{escape(news)}</div>', width="content")
+
+
+def heading(desk: Desk, card: Card | None) -> str:
+    """The page's title."""
+    return f"Review · {desk.why_empty() if card is None else card.head}"
 
 
 def draw_recent(desk: Desk) -> None:
@@ -31,10 +53,7 @@ def draw_recent(desk: Desk) -> None:
         f"{v.head} {WORDS[v.action]}" + f" “{frame.as_text(v.reason)}”" * bool(v.reason)
         for v in desk.recent(4)
     ]
-    revealed = f"  \n{frame.as_text(desk.revealed)}" if desk.view.is_blind and desk.revealed else ""
-    st.caption(
-        (f"last: {' · '.join(words)}" if words else "No decision yet; every one can be undone.") + revealed
-    )
+    st.caption(f"last: {' · '.join(words)}" if words else "No decision yet; every one can be undone.")
 
 
 def draw_verdicts(desk: Desk, card: Card | None) -> None:
@@ -43,9 +62,14 @@ def draw_verdicts(desk: Desk, card: Card | None) -> None:
         disabled = {"accept", "reject", "skip", "flag", "flip", "edit", "previous", "next"}
     elif len(desk.candidates(card)) < 2:
         disabled = {"flip"}
+    painted = None
+    if card is not None and not desk.is_editing:
+        painted = Painted(heading(desk, card), shown_source(card))
     with st.container(key="verdicts", gap="xsmall"):
         counts = desk.opinions.reasons()
-        draw_verdict_row(desk.ticket, counts, desk.is_editing, frozenset(disabled), lambda: act(desk))
+        draw_verdict_row(
+            desk.ticket, counts, desk.is_editing, frozenset(disabled), painted, lambda: act(desk)
+        )
         draw_recent(desk)
 
 
@@ -54,25 +78,19 @@ def review() -> None:
     desk = open_desk(model)
     queue = desk.queue()
     card = desk.card(queue)
-    shelf, opinions = desk.shelf, desk.opinions
-    decided = sum(opinions.is_decided(best.head) for best in shelf.best)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="card-title"):
-        title = "everything is decided" if card is None else str(card.head)
-        st.title(f"Review · {title}", width="content", anchor=False)
-        st.caption(f"{decided} of {len(shelf.best)} decided · {len(queue)} in this queue", width="content")
+    if card is not None:
+        desk.show(card)
+    draw_title(desk, card, queue)
     draw_controls(desk, queue)
-    if desk.notice:
-        st.toast(desk.notice)
     if card is None:
         draw_done(desk)
     else:
-        desk.show(card)
         draw_card(desk, card)
     draw_verdicts(desk, card)
     if card is not None:
         heads = [one.head for one in queue]
         at = heads.index(card.head) + 1 if card.head in heads else 0
-        evidence_shelf().prepare(model, shelf, queue[at : at + _AHEAD])
+        evidence_shelf().prepare(model, desk.shelf, queue[at : at + _AHEAD])
 
 
 frame.through_app()
@@ -82,5 +100,5 @@ if has_accounts() and account() is None:
     st.info("Log in in the sidebar: decisions are kept under your account.", icon=":material/login:")
     st.stop()
 st.html(STYLE)
-with st.container(gap="xsmall"):
+with st.container(gap="xsmall", key="review"):
     review()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -49,7 +50,10 @@ def export(
 
 
 def import_(
-    path: Annotated[Path, Parameter(help="a file of decisions, or a hybrid's folder")], /, *, now: Now
+    path: Annotated[Path, Parameter(help="a file of decisions, or a hybrid's folder or zip file")],
+    /,
+    *,
+    now: Now,
 ) -> Json:
     """Take in what `export library` or `export hybrid` wrote, here or elsewhere.
 
@@ -57,7 +61,8 @@ def import_(
 
     Example: python -m core import decisions.jsonl
     """
-    return import_hybrid(now, path) if path.is_dir() else import_library(now, path)
+    is_hybrid = path.is_dir() or (path.is_file() and zipfile.is_zipfile(path))
+    return import_hybrid(now, path) if is_hybrid else import_library(now, path)
 
 
 def export_library(now: Session, path: Path) -> Json:

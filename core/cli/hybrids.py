@@ -207,12 +207,20 @@ def export_hybrid(now: Session, model: str | None, hybrid_id: str | None, folder
     return {"model": info.title, "hybrid": str(chosen.hybrid_id), "heads": written, "folder": str(folder)}
 
 
-def import_hybrid(now: Session, folder: Path) -> Json:
-    """Take a shipped hybrid into the workspace; its programs are parsed, and nothing in it is executed."""
-    from core.sharing import hybrid_folder  # imports transformers
+def import_hybrid(now: Session, path: Path) -> Json:
+    """Take a shipped hybrid, a folder or the zip archive of one, into the workspace.
 
-    hybrid_id, heads = hybrid_folder.import_hybrid(now.workspace, folder)
-    return {"hybrid": hybrid_id, "heads": heads, "folder": str(folder)}
+    Its programs are parsed, and nothing in it is executed.
+    """
+    from core.sharing import hybrid_folder  # imports transformers
+    from core.sharing.archive import unzipped
+
+    if path.is_dir():
+        hybrid_id, heads = hybrid_folder.import_hybrid(now.workspace, path)
+    else:
+        with unzipped(path.read_bytes()) as folder:
+            hybrid_id, heads = hybrid_folder.import_hybrid(now.workspace, folder)
+    return {"hybrid": hybrid_id, "heads": heads, "folder": str(path)}
 
 
 def _sources(now: Session, info: ModelInfo, programs: str) -> dict[HeadId, str]:

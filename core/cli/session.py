@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from core.cli.terminal import Terminal
+from core.display import distinct
 from core.errors import ModelError
 from core.settings import Settings
 from core.types import ModelInfo
@@ -56,13 +57,26 @@ class Session:
             )
         if name is None:
             return models[0]
-        wanted = {name, str(Path(name).resolve())}
-        for model in models:
-            if name in (model.id, model.title) or model.name in wanted:
-                return model
+        return model_named(name, models)
+
+
+def model_named(name: str, models: Sequence[ModelInfo]) -> ModelInfo:
+    """The model of that id, else of that path or hub id, else of that title; ModelError unless it is one."""
+    paths = {name, str(Path(name).resolve())}
+    meant = (
+        [model for model in models if model.id == name]
+        or [model for model in models if model.name in paths]
+        or [model for model in models if model.title == name]
+    )
+    if len(meant) > 1:
+        told = ", ".join(f"{model.id} ({model.name})" for model in meant)
         raise ModelError(
-            f"the workspace holds no model {name!r}; it has {', '.join(m.title for m in models)}"
+            f"{len(meant)} models of the workspace are called {name!r}; give the id of one: {told}"
         )
+    if not meant:
+        titles = ", ".join(distinct({model.id: model.title for model in models}).values())
+        raise ModelError(f"the workspace holds no model {name!r}; it has {titles}")
+    return meant[0]
 
 
 Now = Annotated[Session, Parameter(parse=False)]

@@ -5,7 +5,9 @@ weights = evaluate(program, features)      float32 [sentence, query, key]
 Evaluator(features).run(program)           the same for many programs, with failures
 reference(program, tokens)                 one sentence, pair by pair: slow, the definition
 trace(program, tokens, query, key)         why one pair has its weight
+without_docstring(source)                  the text of a program that was read, without its docstring
 describe(program)                          features, lookahead, category, one sentence
+is_hidden(character), escape(character)    what a program may hold as an escape only, and that
 references(program)                        the heads it looks at, and how strongly it follows them
 tune.tune([(program, maps), ...], features)  the same programs with their constants fitted
 export.export(program)                     a Python file that runs without this package
@@ -16,7 +18,8 @@ export. Other rooms import from this face, from `core.language.tune` and from `c
 
 from core.language.describe import Description, describe
 from core.language.functions import FUNCTIONS, Function, ScalarCall, TensorCall
-from core.language.reading.program import ParsedProgram, parse
+from core.language.reading.hidden import escape, is_hidden
+from core.language.reading.program import ParsedProgram, parse, without_docstring
 from core.language.references import Reference, references
 from core.language.scalar.reference import reference
 from core.language.scalar.trace import RETURNED, Contribution, Observation, Trace, row_total, trace
@@ -53,10 +56,13 @@ __all__ = [
     "Trace",
     "Value",
     "describe",
+    "escape",
     "evaluate",
+    "is_hidden",
     "parse",
     "reference",
     "references",
     "row_total",
     "trace",
+    "without_docstring",
 ]

@@ -13,7 +13,7 @@ What is read from a workspace and written to it is handed in: `CardReader`, `Rec
 from core.review.agreement import Agreement, agreements, cohens_kappa
 from core.review.circuit import VERDICTS, Circuit, Edge, Kept, Node, circuit
 from core.review.desk import Desk
-from core.review.opinions import DECISIONS, REASONS, Opinions
+from core.review.opinions import DECISIONS, FINAL, REASONS, Opinions
 from core.review.progress import Progress, heads_in_share, heads_named, progress
 from core.review.queue import Filter, Pile, QueueOrder, View, review_queue, successor
 from core.review.records import Records, VerdictWriter
@@ -21,6 +21,7 @@ from core.review.shelf import CardReader, Shelf
 
 __all__ = [
     "DECISIONS",
+    "FINAL",
     "REASONS",
     "VERDICTS",
     "Agreement",

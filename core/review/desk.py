@@ -7,12 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.audit import Standing
-from core.review.opinions import DECISIONS, REASONS
-from core.review.queue import Pile, View, review_queue, successor
+from core.review.opinions import DECISIONS, FINAL, REASONS
+from core.review.queue import Filter, Pile, View, review_queue, successor
 from core.review.records import Records
 from core.types import Action, Card, CardId, ModelInfo, Verdict
 
 HISTORY = 50  # decided cards that the left arrow walks back through
+
+_EMPTY = {
+    Pile.NEW: "everything is decided",
+    Pile.SECOND: "no other reviewer's decision waits",
+    Pile.DISPUTED: "nothing is disputed",
+    Pile.FLAGGED: "nothing is flagged",
+    Pile.ALL: "no head has a program",
+}
 
 
 @dataclass
@@ -45,15 +53,23 @@ class Desk:
         self.opinions = self.records.opinions()
         self._queues: dict[View, list[Card]] = {}
 
-    def queue(self) -> list[Card]:
-        """The cards that wait, in order."""
-        view = replace(self.view, card=None, is_blind=False)
+    def queue(self, view: View | None = None) -> list[Card]:
+        """The cards that wait, in order; of another view than the reviewer's if one is given."""
+        view = replace(view or self.view, card=None, is_blind=False)
         if view not in self._queues:
             second: Sequence[Card] = ()
             if view.pile == Pile.SECOND:
                 second = self.shelf.cards(self.opinions.judged_by_others(self.reviewer))
+            elif view.pile == Pile.DISPUTED:
+                second = self.shelf.cards(self.opinions.disputed)
             self._queues[view] = review_queue(self.shelf.best, second, self.opinions, self.reviewer, view)
         return self._queues[view]
+
+    def why_empty(self) -> str:
+        """Why no card waits."""
+        if self.queue(replace(self.view, kept=Filter())):
+            return "nothing passes the filter"
+        return _EMPTY[self.view.pile]
 
     def card(self, queue: Sequence[Card]) -> Card | None:
         """The card on the screen: the one last gone to, else the first of the queue."""
@@ -110,8 +126,10 @@ class Desk:
             return
         elif action in DECISIONS or word is None or word.action not in DECISIONS:
             self.records.verdicts.record(
-                self.model.id, card.head, card.program.id, action, self.reviewer, reason, uid=self.ticket
-            )
+                self.model.id, card.head, card.program.id, action, self.reviewer, reason,
+                note=FINAL if self.view.pile == Pile.DISPUTED and action in DECISIONS else "",
+                uid=self.ticket,
+            )  # fmt: skip
             self.revealed = figures_in_words(card) if action in DECISIONS else ""
         elif action == Action.FLAG:
             self.notice = f"Your {word.action} of {card.head} stands; only what is undecided can be flagged."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from core.types import Action, Card, CardId, HeadId, Verdict
 
@@ -19,6 +19,7 @@ REASONS = (
     "redundant",
     "other",
 )
+FINAL = "final word"  # the note on a decision that ends a dispute
 
 
 class Opinions:
@@ -39,6 +40,7 @@ class Opinions:
                 self._put_off[of_head] = max(verdict.event, self._put_off.get(of_head, 0))
         actions = {card: {word.action for word in words.values()} for card, words in self.of.items()}
         self.judged = {card for card, taken in actions.items() if taken & set(DECISIONS)}  # by anyone
+        self.disputed = {card for card, words in self.of.items() if _is_disputed(words)}
         self.flagged = {card for card, taken in actions.items() if Action.FLAG in taken} - self.judged
 
     def reasons(self) -> Counter[str]:
@@ -49,6 +51,15 @@ class Opinions:
     def by(self, reviewer: str, card: Card) -> Verdict | None:
         """The reviewer's own word on a card."""
         return self.of.get(card.id, {}).get(reviewer)
+
+    def in_words(self, card: CardId) -> str:
+        """What each reviewer decided on a card: `Ada ✓ · Bob ✕ (too weak)`."""
+        words = [word for word in self.of.get(card, {}).values() if word.action in DECISIONS]
+        return " · ".join(
+            f"{word.reviewer} {'✓' if word.action == Action.ACCEPT else '✕'}"
+            + (f" ({word.reason})" if word.reason else "")
+            for word in words
+        )
 
     def put_off(self, reviewer: str, head: HeadId) -> int:
         """The reviewer's latest skip or flag of a program of the head, as an event; 0 if there is none."""
@@ -65,3 +76,9 @@ class Opinions:
             for card, words in self.of.items()
             if card in self.judged and not (reviewer in words and words[reviewer].action in DECISIONS)
         ]
+
+
+def _is_disputed(words: Mapping[str, Verdict]) -> bool:
+    """Whether one reviewer accepted what another rejected, and no final word was said since."""
+    decisions = [word for word in words.values() if word.action in DECISIONS]
+    return len({word.action for word in decisions}) > 1 and decisions[-1].note != FINAL

@@ -20,6 +20,7 @@ class Pile(StrEnum):
 
     NEW = "new"  # heads that nobody has decided
     SECOND = "second opinion"  # programs that others judged and this reviewer did not
+    DISPUTED = "disputed"  # programs that one accepted and another rejected; a decision here is final
     FLAGGED = "flagged"  # by anyone, and not decided since
     ALL = "all heads"
 
@@ -104,12 +105,13 @@ def review_queue(
 ) -> list[Card]:
     """The cards of a view in order; heads that the reviewer skipped or flagged come last, in that order.
 
-    `best` holds every head's best program, `second` the cards of `opinions.judged_by_others(reviewer)`.
+    `best` holds every head's best program, `second` the cards of `opinions.judged_by_others(reviewer)` or of
+    `opinions.disputed`.
     """
     match view.pile:
         case Pile.NEW:
             waiting = [card for card in best if not opinions.is_decided(card.head)]
-        case Pile.SECOND:
+        case Pile.SECOND | Pile.DISPUTED:
             waiting = list(second)
         case Pile.FLAGGED:
             waiting = [card for card in best if card.id in opinions.flagged]

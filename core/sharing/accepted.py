@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from core.audit import RUNGS
 from core.display import counted
 from core.language import parse
+from core.review import Opinions
 from core.sharing.report import Entry, report
 from core.store import Workspace
 from core.types import Action, ModelInfo, Split
@@ -27,6 +28,7 @@ def curated(workspace: Workspace, model: ModelInfo) -> list[Entry]:
     cards = workspace.cards.cards(model.id, list(accepted))
     if not cards:
         return []
+    opinions = Opinions(workspace.verdicts.opinions(model.id))
     examiner, standings = workspace.examiner(model, Split.VALIDATION), workspace.findings.standings(model.id)
     return [
         Entry(
@@ -34,6 +36,7 @@ def curated(workspace: Workspace, model: ModelInfo) -> list[Entry]:
             accepted[card.head, card.program.id],
             examiner.compare(card.head, parse(card.program.source), worst=1),
             standings.get(card.id),
+            opinions.in_words(card.id) if card.id in opinions.disputed else "",
         )
         for card in cards
     ]
@@ -53,6 +56,7 @@ def curated_report(workspace: Workspace, model: ModelInfo) -> str:
             f"{statistics.fmean(entry.card.lift(Split.TEST) for entry in entries):+.3f}" if ious else "–"
         ),
         "audits say": ", ".join(f"{rungs[rung]} {rung}" for rung in reversed(RUNGS) if rungs[rung]) or "–",
+        "disputed": str(sum(bool(entry.disputed) for entry in entries)),
         "reviewers": ", ".join(sorted({entry.verdict.reviewer for entry in entries})) or "–",
     }
     made_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

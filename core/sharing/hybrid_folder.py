@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -100,16 +98,6 @@ def _figures(row: pd.Series) -> dict[str, Any]:
         figures |= {name: int(row[name]) for name in COUNTS}
         figures["passages_from"] = Path(row.passages_from).name
     return figures
-
-
-def zipped(folder: Path) -> bytes:
-    """A folder as a zip archive."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                archive.write(path, Path(folder.name) / path.relative_to(folder))
-    return packed.getvalue()
 
 
 def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:

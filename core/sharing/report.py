@@ -44,6 +44,7 @@ class Entry:
     verdict: Verdict
     evidence: Evidence
     standing: Standing | None = None  # what audits say of it
+    disputed: str = ""  # what each reviewer decided, where they differ
 
 
 def report(
@@ -89,6 +90,8 @@ def _entry(entry: Entry, is_causal: bool, palette: bytes) -> str:
     if entry.standing is not None:
         audited = f"audited: {entry.standing.rung} ({entry.standing.why})"
     who = f"accepted by {verdict.reviewer}, {verdict.at[:10]}"
+    if entry.disputed:
+        who += f" · disputed: {entry.disputed}"
     maps = "".join(_example(example, is_causal, palette) for example in entry.evidence.examples)
     return (
         f'<h2 id="{_anchor(card)}">{card.head} · {_text(card.summary)}</h2>'

@@ -13,7 +13,9 @@ from core.store.database import Database
 from core.store.library import Library
 from core.types import Action, CardId, HeadId, Verdict
 
-_COLUMNS = "event, layer, head, program_id, action, reviewer, reason, strftime(made_at, '%Y-%m-%dT%H:%M:%SZ')"
+_COLUMNS = (
+    "event, layer, head, program_id, action, reviewer, reason, strftime(made_at, '%Y-%m-%dT%H:%M:%SZ'), note"
+)
 _UNDONE = "(SELECT undoes FROM verdicts WHERE undoes IS NOT NULL)"
 _LATEST = "is_imported, event DESC"
 
@@ -181,5 +183,5 @@ def _append(
 
 
 def _verdict(row: tuple[Any, ...]) -> Verdict:
-    event, layer, head, program, action, reviewer, reason, at = row
-    return Verdict(event, HeadId(layer, head), program, Action(action), reviewer, reason, at)
+    event, layer, head, program, action, *rest = row
+    return Verdict(event, HeadId(layer, head), program, Action(action), *rest)

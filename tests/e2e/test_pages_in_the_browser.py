@@ -30,6 +30,18 @@ FITS = """() => {
 }"""
 
 
+# Whom everything that was loaded came from, the icon and what the page names among it.
+HOSTS = """() => [
+    ...performance.getEntriesByType("resource").map((one) => one.name),
+    ...[...document.querySelectorAll("link[href], img[src], a[href]")].map((one) => one.href || one.src),
+].map((address) => new URL(address).host)"""
+# Asks another host for a picture, and tells whether the page's own policy was what refused it.
+REFUSES = """() => new Promise((tell) => {
+    document.addEventListener("securitypolicyviolation", (event) => tell(event.effectiveDirective));
+    new Image().src = "https://example.org/picture.png";
+})"""
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("page_name", ["", "heads", "circuit", "synthesize", "review", "hybrid", "library"])
 def test_no_page_shows_an_error_scrolls_sideways_or_writes_faintly(
@@ -48,6 +60,8 @@ def test_no_page_shows_an_error_scrolls_sideways_or_writes_faintly(
     with suppress(TimeoutError):  # styles may arrive a moment after the words
         page.wait_for_function(f"() => ({FAINT})().length === 0", timeout=20_000)
     assert page.evaluate(FAINT) == []
+    assert {host for host in page.evaluate(HOSTS) if host} == {address.removeprefix("http://")}
+    assert page.evaluate(REFUSES) == "img-src"
 
 
 def test_what_goes_to_the_browser_is_compressed(address: str) -> None:

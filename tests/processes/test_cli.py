@@ -14,6 +14,7 @@ from core.hybrid import load_hybrid
 from core.language import parse
 from core.proposers import ClaudeLimits, SearchLimits
 from core.scoring import BASELINES
+from core.sharing.archive import zipped
 from core.store import Workspace
 from core.types import Action, Split
 from tests import tiny
@@ -110,7 +111,9 @@ def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
     answer(call_core("export", "hybrid", str(shipped), "--json", workspace=workspace_copy))
     read = load_hybrid(shipped, str(built.parent / "llama"), device="cpu")
     assert read.figures["increase"] == pytest.approx(found["increase"])
-    again = answer(call_core("import", str(shipped), "--json", workspace=workspace_copy))
+    packed = tmp_path / "shipped.zip"  # as a browser downloads it
+    packed.write_bytes(zipped(shipped))
+    again = answer(call_core("import", str(packed), "--json", workspace=workspace_copy))
     assert again["hybrid"] == found["hybrid"]
     measured = answer(
         call_core("hybrid", "--hybrid", str(found["hybrid"])[:8], "--json", workspace=workspace_copy)

@@ -13,6 +13,7 @@ import tokenize
 from collections.abc import Iterator
 
 from core.errors import Problem, ProgramError
+from core.language.reading.hidden import escape, is_hidden
 from core.language.reading.problems import Problems
 from core.language.vocabulary import MAX_BYTES, MAX_NESTING, MAX_NODES
 
@@ -75,6 +76,9 @@ def _bad_character(character: str) -> str | None:
         return "found a form feed; use spaces and line breaks only"
     if (character < " " and character != "\t") or character == "\x7f":
         return f"found a control character (U+{ord(character):04X}); remove it"
+    if is_hidden(character):
+        found = f"found a character that is not shown (U+{ord(character):04X})"
+        return f"{found}; in a text write `{escape(character)}`, else remove it"
     return None
 
 

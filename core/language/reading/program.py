@@ -77,6 +77,18 @@ def parse(source: str) -> ParsedProgram:
     return ParsedProgram(source, docstring, body, identity, features, reader.expressions.nodes, looks)
 
 
+def without_docstring(source: str) -> str:
+    """The text of a program as it would be without its docstring; as it is where that shares its lines."""
+    function = next(one for one in ast.parse(source).body if isinstance(one, ast.FunctionDef))
+    match function.body:
+        case [ast.Expr(value=ast.Constant(value=str())) as docstring, following, *_]:
+            lines = source.split("\n")
+            first, last = docstring.lineno, docstring.end_lineno or docstring.lineno
+            if function.lineno < first and last < following.lineno:
+                return "\n".join(lines[: first - 1] + lines[last:])
+    return source
+
+
 def _python_tree(source: str, problems: Problems) -> ast.Module | None:
     try:
         return ast.parse(source)

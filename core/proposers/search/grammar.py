@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.features import ATTRIBUTES, Features, Kind
+from core.language import escape, is_hidden
 from core.proposers.search.phrases import phrase_of_flag, phrase_of_number, phrase_of_text, via
 
 _LEAST_COUNT = 8  # tokens of train that a value must occur on
@@ -243,8 +244,9 @@ def _laws(is_causal: bool) -> Iterator[Part]:
 
 
 def quoted(text: str) -> str:
-    """A text as a literal of the language."""
-    return json.dumps(text, ensure_ascii=False)
+    """A text as a literal of the language; what a screen does not show is written as an escape."""
+    written = json.dumps(text, ensure_ascii=False)
+    return "".join(escape(one) if is_hidden(one) else one for one in written)
 
 
 def _distance(is_causal: bool) -> str:

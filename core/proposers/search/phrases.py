@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.features import ATTRIBUTES
+from core.language import is_hidden
 
 _MARKS: Mapping[str, str] = {"\n": "line breaks", " ": "spaces", '"': "quotation marks"}
 
@@ -17,12 +18,14 @@ def phrase_of_flag(name: str) -> str:
 def phrase_of_text(name: str, value: str) -> str:
     """Tokens with a text: "verbs", "the word and"."""
     if name == "lower":
-        return _MARKS.get(value.rstrip(" ") or " ") or (
-            f'"{value}"' if value.isprintable() and '"' not in value else "a mark"
-        )
+        return _MARKS.get(value.rstrip(" ") or " ") or (f'"{value}"' if _can_be_shown(value) else "a mark")
     attribute = ATTRIBUTES[name]
     phrase = attribute.names.get(value) or attribute.phrase.format(value)
     return phrase or f"tokens whose {name} is {value}"
+
+
+def _can_be_shown(value: str) -> bool:
+    return value.isprintable() and '"' not in value and not any(map(is_hidden, value))
 
 
 def phrase_of_number(name: str, comparison: str, value: int) -> str:

@@ -5,7 +5,8 @@ const MARK = "#e08214"; // seen on the darkest and on the lightest cells
 class Panel {
   constructor(row, { title, signed }, header) {
     Object.assign(this, { signed, n: header.n, causal: header.causal });
-    this.table = colours(signed ? header.diverging : header.sequential);
+    const stops = signed ? (isDark(row) ? header.divergingDark : header.diverging) : header.sequential;
+    this.table = colours(stops);
     this.image = document.createElement("canvas");
     const holder = element("div", "map", row);
     element("h4", "", holder, title);
@@ -15,7 +16,7 @@ class Panel {
     const legend = element("div", "legend", holder);
     element("span", "", legend, signed ? "program −1" : "0");
     const strip = element("i", "", legend);
-    strip.style.background = `linear-gradient(to right, ${(signed ? header.diverging : header.sequential).join(",")})`;
+    strip.style.background = `linear-gradient(to right, ${stops.join(",")})`;
     this.end = element("span", "end", legend);
   }
 

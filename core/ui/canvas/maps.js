@@ -28,6 +28,13 @@ function colours(stops) {
   });
 }
 
+// Whether the page around an element is dark.
+function isDark(element) {
+  const written = getComputedStyle(element).getPropertyValue("--st-background-color").trim();
+  const [r, g, b] = [1, 3, 5].map((i) => parseInt(written.slice(i, i + 2), 16));
+  return r + g + b < 384;
+}
+
 // Maps n x n one below the other; the masked future stays transparent.
 function paint(canvas, maps, n, causal, shade) {
   canvas.width = n;

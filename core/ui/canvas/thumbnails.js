@@ -2,7 +2,7 @@
 
 const rgb = (stops) => stops.map((hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 
-function paint(canvas, map, causal, table) {
+function paintSmall(canvas, map, causal, table) {
   const n = map.n;
   const bytes = Uint8Array.from(atob(map.cells), (c) => c.charCodeAt(0));
   canvas.width = canvas.height = n;
@@ -23,7 +23,7 @@ function node(tag, className, text) {
   return made;
 }
 
-function group(found, data) {
+function group(found, data, diverging) {
   const figure = node("figure");
   figure.title = found.text;
   const maps = node("div", "maps");
@@ -31,7 +31,7 @@ function group(found, data) {
     const canvas = node("canvas");
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `${map.label}: ${found.text}`);
-    paint(canvas, map, data.causal, rgb(map.signed ? data.diverging : data.sequential));
+    paintSmall(canvas, map, data.causal, rgb(map.signed ? diverging : data.sequential));
     maps.appendChild(canvas);
   }
   figure.append(node("figcaption", "", found.caption), maps);
@@ -63,8 +63,9 @@ export default function ({ data, parentElement }) {
   parentElement.drawn = drawn;
   parentElement.querySelector(".all")?.remove();
   const all = node("div", "all");
+  const diverging = isDark(parentElement.host ?? parentElement) ? data.divergingDark : data.diverging;
   const grid = node("div", data.wide ? "groups wide" : "groups");
-  for (const found of data.groups) grid.appendChild(group(found, data));
+  for (const found of data.groups) grid.appendChild(group(found, data, diverging));
   all.appendChild(grid);
   if (data.bars) all.appendChild(bars(data.bars));
   parentElement.appendChild(all);

@@ -1,7 +1,11 @@
 // The row of decisions and its keys. Every event carries the ticket of the card that was on the screen, so
-// that a second press, a held key or a late message can never decide the next card.
+// that a second press, a held key or a late message can never decide the next card; and nothing is sent while
+// the screen shows another card than that of the ticket, as after a browser's translation.
 
 const RESEND_AFTER = 3000; // ms until an unanswered decision may be sent again
+const SIGN_STAYS = 1500; // ms
+const NOT_PAINTED = "This page shows another card than the keys decide (was it translated?): nothing was decided. Reload it.";
+const TOO_EARLY = "Too early: the next card was not there yet. That key did nothing.";
 
 const LIST_CLOSES = 200; // ms after a choice until the list has closed and taken the focus back
 
@@ -15,16 +19,27 @@ const node = (tag, className, text) => {
 const TEXT = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=''], [contenteditable=true]";
 const CONTROL = "input, button, a[href], summary, [role=button], [role=tab], [role=option], [role=radio], [role=switch]";
 
+function leaveControl() {
+  const focused = document.activeElement;
+  const isOpen = focused?.getAttribute("aria-expanded") === "true" || focused?.closest("[role=dialog]");
+  if (!isOpen && focused?.matches("input[type=checkbox], [role=switch], button")) focused.blur();
+}
+
 function leaveClosedList() {
   const focused = document.activeElement;
   if (focused?.matches("input[role=combobox]:not([aria-expanded=true])")) focused.blur();
 }
 
+// A list to choose one from, closed and without typed text; a list of many is typed into.
+const isClosedList = (field) => field.matches("input[role=combobox]:not([aria-expanded=true])")
+  && !field.closest("[data-testid=stMultiSelect]");
+
 function isTaken(event, root) {
   if (event.ctrlKey || event.metaKey || event.altKey) return true;
   const target = event.composedPath()[0];
   if (!(target instanceof Element)) return false;
-  if (target.closest(TEXT)) return true;
+  const field = target.closest(TEXT);
+  if (field && !isClosedList(field)) return true;
   if (document.querySelector("[role=dialog], [aria-modal=true]")) return true;
   // Another control keeps the keys that operate it; a button of this row does not keep Space.
   const control = target.closest(CONTROL);
@@ -32,15 +47,36 @@ function isTaken(event, root) {
   return Boolean(operates && control && !root.contains(control));
 }
 
-function actOf(key, data) {
-  if (key === "h" || key === "H") return { act: "help" };
-  if (data.editing) return null;
-  if (/^[1-9]$/.test(key)) {
-    const reason = data.reasons[Number(key) - 1];
-    return reason ? { act: "reject", reason: reason.name } : null;
+// What a key writes, and what it would write on the usual layout: `ф` and `&` lie where `a` and `1` do.
+function namesOf(event) {
+  const place = /^(?:Key|Digit|Numpad)([A-Z0-9])$/.exec(event.code);
+  return [event.key.toLowerCase(), ...(place ? [place[1].toLowerCase()] : [])];
+}
+
+function actOf(event, data) {
+  for (const key of namesOf(event)) {
+    if (key === "h") return { act: "help" };
+    if (data.editing) continue;
+    if (key in SCROLLS) return { act: "scroll", by: SCROLLS[key] };
+    const reason = /^[1-9]$/.test(key) && data.reasons[Number(key) - 1];
+    if (reason) return { act: "reject", reason: reason.name };
+    const found = data.keys.find((one) => one.key.toLowerCase() === key);
+    if (found) return found.disabled ? null : { act: found.act };
   }
-  const found = data.keys.find((one) => one.key.toLowerCase() === key.toLowerCase());
-  return found && !found.disabled ? { act: found.act } : null;
+  return null;
+}
+
+const SCROLLS = { j: 0.8, pagedown: 0.8, k: -0.8, pageup: -0.8 }; // of the program's height
+const panel = () => document.querySelector(".st-key-program-panel");
+
+// Whether the head and the program on the screen are those of the ticket.
+function isPainted({ ticket, painted }) {
+  if (!painted) return true;
+  const heading = document.querySelector("h1")?.textContent;
+  const hosts = [...(panel()?.querySelectorAll("*") ?? [])];
+  const program = hosts.map((one) => one.shadowRoot?.querySelector(".program")).find(Boolean);
+  return heading === painted.heading && program?.dataset.ticket === ticket
+    && program.querySelector("code").textContent === painted.source;
 }
 
 class Row {
@@ -48,7 +84,10 @@ class Row {
     this.root = root;
     this.sent = null;
     this.box = node("div", "box");
-    root.appendChild(this.box);
+    this.sign = node("div", "sign");
+    this.sign.setAttribute("role", "status");
+    this.sign.hidden = true;
+    root.append(this.box, this.sign);
     this.onKey = (event) => this.press(event);
     this.onKeyUp = (event) => {
       // Space would click a focused button of this row when it is let go.
@@ -56,8 +95,9 @@ class Row {
     };
     document.addEventListener("keydown", this.onKey, true);
     this.onClick = (event) => {
-      // A choice is made from a list: give the keys back to the card.
+      // A choice is made from a list, or a switch or a button was clicked: give the keys back to the card.
       if (event.target.closest?.("[role=option]")) setTimeout(leaveClosedList, LIST_CLOSES);
+      else if (event.detail) setTimeout(leaveControl);
     };
     document.addEventListener("keyup", this.onKeyUp, true);
     document.addEventListener("click", this.onClick, true);
@@ -71,14 +111,17 @@ class Row {
 
   press(event) {
     if (!this.box.isConnected) return this.close();
+    if (event.key === "Escape" && document.activeElement?.closest("[data-testid=stPopover], [data-testid=stPopoverBody]"))
+      return setTimeout(leaveControl, LIST_CLOSES); // what it closes gives the focus back
     if (isTaken(event, this.root)) return;
     if (event.key === "Escape" && this.help && !this.help.hidden) return this.toggleHelp();
     // A held Enter would click the focused button of this row again and again.
     if (event.key === "Enter" && event.repeat && this.root.contains(event.composedPath()[0])) event.preventDefault();
-    const act = actOf(event.key, this.data);
+    const act = actOf(event, this.data);
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();
+    if (act.act === "scroll") return panel()?.scrollBy({ top: act.by * panel().clientHeight });
     if (event.repeat) return;
     if (act.act === "help") this.toggleHelp();
     else this.send(act);
@@ -86,11 +129,19 @@ class Row {
 
   send(act) {
     const now = performance.now();
-    if (this.sent === this.data.ticket && now - this.sentAt < RESEND_AFTER) return;
+    if (this.sent === this.data.ticket && now - this.sentAt < RESEND_AFTER) return this.say(TOO_EARLY);
+    if (!isPainted(this.data)) return this.say(NOT_PAINTED, true);
     this.sent = this.data.ticket;
     this.sentAt = now;
     this.box.classList.add("sent");
     this.setTriggerValue("act", { ticket: this.data.ticket, reason: "", ...act });
+  }
+
+  say(words, stays = false) {
+    this.sign.textContent = words;
+    this.sign.hidden = false;
+    clearTimeout(this.hides);
+    if (!stays) this.hides = setTimeout(() => (this.sign.hidden = true), SIGN_STAYS);
   }
 
   toggleHelp() {
@@ -103,7 +154,7 @@ class Row {
     this.sent = null;
     this.box.classList.remove("sent");
     this.box.dataset.ticket = data.ticket;
-    const drawn = JSON.stringify({ ...data, ticket: "" });
+    const drawn = JSON.stringify({ ...data, ticket: "", painted: null });
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     const held = this.box.querySelector("button:focus")?.dataset.name ?? this.root.activeElement?.dataset?.name;
@@ -154,13 +205,13 @@ class Row {
     panel.append(node("strong", "", "Keys"));
     const list = node("dl");
     const rows = [...data.keys.map((one) => [one.shown, one.title]), ["1–9", "Reject with that reason"],
-      ["h", "Show or hide this list"]];
+      ["j k", "Scroll the program; so do PageDown and PageUp"], ["h", "Show or hide this list"]];
     for (const [key, title] of rows) {
       const shown = node("dt");
       shown.append(node("kbd", "", key));
       list.append(shown, node("dd", "", title));
     }
-    panel.append(list, node("p", "", "A key typed into a text field decides nothing. A held key decides once."));
+    panel.append(list, node("p", "", "A key typed into a text field decides nothing. A held key decides once. On another layout the keys at the same places work."));
     return panel;
   }
 }

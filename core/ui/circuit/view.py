@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from core.display import CIVIDIS, VERDICTS, between
+from core.review import VERDICTS as NODE_VERDICTS
 from core.review import Circuit, Node
 from core.types import HeadId, ModelInfo
 from core.ui.parts.charts import CATEGORY_COLOURS
@@ -61,7 +62,7 @@ def drawn(model: ModelInfo, shown: Circuit, colour: str) -> dict[str, Any]:
     categories = {node.category for node in nodes}
     kinds = {
         "Category": {name: hue for name, hue in CATEGORY_COLOURS.items() if name in categories},
-        "Verdict": VERDICTS,
+        "Verdict": {name: VERDICTS[name] for name in NODE_VERDICTS},
     }.get(colour, {})
     return {
         "layers": model.layers,

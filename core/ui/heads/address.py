@@ -17,6 +17,7 @@ _WRITTEN = "heads-written"  # the address as this page last left it
 _PINS = "heads-pins"  # (sentence, Pins)
 _STAMP = "heads-stamp"  # counts the times that pins came from elsewhere than the view
 _LEAVE = "heads-leave"  # the fragment should draw the whole page
+_ASKED = "heads-asked"  # what an address asked for that was opened just now
 _WANTED = "heads-wanted"  # what the next run of the whole page is to show
 
 
@@ -27,8 +28,10 @@ def follow_address(model: ModelInfo) -> None:
     """
     st.session_state.update(st.session_state.pop(_WANTED, {}))
     given = {name: value for name, value in st.query_params.to_dict().items() if name in _NAMES}
+    st.session_state[_ASKED] = {}
     if given == st.session_state.get(_WRITTEN):
         return
+    st.session_state[_ASKED] = given
     st.session_state[_WRITTEN] = given
     for name, numbers in (("layer", model.attention_layers), ("head", range(model.heads))):
         if _is_number(given.get(name, "")) and int(given[name]) in numbers:
@@ -42,6 +45,21 @@ def follow_address(model: ModelInfo) -> None:
         st.session_state["text-in-address"] = True
     if "at" in given and "sentence" in given:
         pin(given["sentence"], _pins(given["at"]))
+
+
+def missing(shown: HeadId, sentence: str, program: str) -> list[str]:
+    """What the address that was just opened asked for and this page does not show, in words."""
+    asked = st.session_state.get(_ASKED, {})
+    wanted = f"L{asked.get('layer', shown.layer)}H{asked.get('head', shown.head)}"
+    return [
+        *([f"this model has no head {wanted}"] if wanted != str(shown) else []),
+        *([f"{shown} has no program {asked['program']}"] if asked.get("program", program) != program else []),
+        *(
+            [f"there is no passage {asked['sentence']}"]
+            if asked.get("sentence", sentence) != sentence
+            else []
+        ),
+    ]
 
 
 def _pins(written: str) -> Pins:

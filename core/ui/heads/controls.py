@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.display import distinct
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui.heads.passages import OWN
 
@@ -68,11 +69,13 @@ def listed(scores: pd.DataFrame, wanted: str | None) -> pd.DataFrame:
 
 def choose_program(scores: pd.DataFrame) -> pd.Series:
     """The row of `scores` to show: the best unless another is asked for."""
-    labels = {
-        str(row.program_id): f"{row.test:.2f} · lift {row.lift:+.2f} · "
-        f"{'baseline: ' * (row.origin == 'baseline')}{row.summary}"
-        for row in scores.itertuples()
-    }
+    labels = distinct(
+        {
+            str(row.program_id): f"{row.test:.2f} · lift {row.lift:+.2f} · "
+            f"{'baseline: ' * (row.origin == 'baseline')}{row.summary}"
+            for row in scores.itertuples()
+        }
+    )
     if st.session_state.get("program") not in labels:
         st.session_state["program"] = next(iter(labels))
     program = st.selectbox(
@@ -122,8 +125,11 @@ def choose_sentence(sentences: Sequence[Sentence], ious: Mapping[str, float], li
         sentence = known[name]
         return f"{ious.get(name, 0.0):.2f} · {sentence.genre} · {' '.join(sentence.text.split())[:80]}"
 
+    labels = distinct({name: label(name) for name in options})
     ordered = [name for name in options if name != OWN]
     chosen = st.session_state["sentence"]
     at = "" if chosen == OWN else f"{ordered.index(chosen) + 1} of "
     title = f"Sentence · {listed}, worst first · {at}{len(ordered)}"
-    return str(st.selectbox(title, options, format_func=label, key="sentence", persist_state="session"))
+    return str(
+        st.selectbox(title, options, format_func=labels.__getitem__, key="sentence", persist_state="session")
+    )

@@ -42,6 +42,16 @@ def ious_or_stop(
     return ious
 
 
+def warn_of_missing(missing: Sequence[str]) -> None:
+    """What a link asked for and is not here."""
+    if missing:
+        words = frame.as_text("; ".join(missing))
+        st.warning(
+            f"The link leads to what is not here: {words}. What is shown is something else.",
+            icon=":material/link_off:",
+        )
+
+
 def warn_of_shortcomings(program: ParsedProgram, passage: Passage, compared: SideBySide) -> None:
     """What stands between this program and this passage."""
     if compared.failure is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -12,6 +13,7 @@ from core.language import parse
 from core.review import heads_in_share
 from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Split
 from core.ui.parts import jobs, state
+from core.ui.review.shelf import current_opinions
 
 _ACCEPTED, _BEST = "Accepted programs", "Best programs, reviewed or not"
 _SHARE, _BUDGET = "A share of heads", "A budget"
@@ -45,7 +47,7 @@ def draw_builder(model: ModelInfo) -> Candidates:
             which = st.radio(
                 "Replace heads by",
                 [_ACCEPTED, _BEST],
-                captions=[counted(len(accepted), "head"), "every head that has a program"],
+                captions=[_accepted_in_words(model, accepted), "every head that has a program"],
                 index=0 if accepted else 1,
                 key="which",
             )
@@ -59,6 +61,14 @@ def draw_builder(model: ModelInfo) -> Candidates:
             if st.button("Build and measure", type="primary", icon=":material/speed:", key="measure"):
                 _start(model, candidates, request)
     return candidates
+
+
+def _accepted_in_words(model: ModelInfo, accepted: Mapping[HeadId, str]) -> str:
+    """How many heads, and of how many the program was rejected by somebody else."""
+    disputed = current_opinions(model).disputed
+    decided = state.owner().workspace.verdicts.decided(model.id)
+    count = sum((head, decided[head].program) in disputed for head in accepted if head in decided)
+    return counted(len(accepted), "head") + (f", {count} of them disputed" if count else "")
 
 
 def _say_empty(which: str) -> None:

@@ -19,7 +19,8 @@ def draw_export(model: ModelInfo, row: pd.Series) -> None:
         "`core.hybrid.load_hybrid(folder)` gives the same logits."
     )
     if st.button("Prepare the folder", icon=":material/folder_zip:"):
-        from core.sharing.hybrid_folder import export_hybrid, zipped  # imports transformers
+        from core.sharing.archive import zipped
+        from core.sharing.hybrid_folder import export_hybrid  # imports transformers
 
         with tempfile.TemporaryDirectory() as scratch, st.spinner("Writing the folder"):
             folder = Path(scratch) / "hybrid"

@@ -14,6 +14,7 @@ from core.errors import HeadscriptError
 from core.language import parse
 from core.scoring import FITS, Evidence
 from core.types import HeadId, ModelInfo, Split
+from core.ui.library.behaviour import behaviours
 from core.ui.parts import charts, frame, state
 from core.ui.parts.reviewer import in_address
 from core.ui.parts.thumbnails import Group, Map, draw_thumbnails
@@ -32,7 +33,14 @@ _COMPARED = 3  # sentences, those on which two programs differ most
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _catalogue(model: str, revision: int) -> pd.DataFrame:
     found = state.owner().workspace.catalogue.programs(model, FITS)
-    return found.assign(searched=found.source.str.lower() + "\n" + found.summary.str.lower())
+    heads = [_head_name(layer, head) for layer, head in zip(found.best_layer, found.best_head, strict=True)]
+    words = found.source + "\n" + found.summary
+    told = words + "\n" + words.map(behaviours) + "\n" + found.category + "\n" + heads
+    return found.assign(searched=told.str.lower())
+
+
+def _head_name(layer: float, head: float) -> str:
+    return "" if pd.isna(layer) else str(HeadId(int(layer), int(head)))
 
 
 def catalogue(model: ModelInfo) -> pd.DataFrame:
@@ -41,7 +49,7 @@ def catalogue(model: ModelInfo) -> pd.DataFrame:
 
 
 def matching(programs: pd.DataFrame, words: str, categories: list[str], origins: list[str]) -> pd.DataFrame:
-    """The programs whose code or plain sentence holds every word, of these categories and origins."""
+    """The programs of these categories and origins whose code, sentence or best head holds every word."""
     keep = pd.Series(True, index=programs.index)
     for word in words.lower().split():
         keep &= programs.searched.str.contains(word, regex=False)
@@ -61,8 +69,7 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
             "program": found.summary,
             "best IoU": found.best,
             "best head": [
-                "" if pd.isna(layer) else str(HeadId(int(layer), int(head)))
-                for layer, head in zip(found.best_layer, found.best_head, strict=True)
+                _head_name(layer, head) for layer, head in zip(found.best_layer, found.best_head, strict=True)
             ],
             "audited": [audited.get(str(name), "") for name in found.program_id],
             "heads": found["heads"],
@@ -81,8 +88,8 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
         selection_mode="multi-row",
         key=key,
         column_config={
-            "program": st.column_config.TextColumn(width="large"),
-            "best IoU": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f"),
+            "program": st.column_config.TextColumn(width=300),
+            "best IoU": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=110),
             "audited": st.column_config.TextColumn(
                 help="What audits call it on the heads it is the best program of"
             ),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from core.display import CIVIDIS, PUOR
+from core.display import CIVIDIS, PUOR, PUOR_DARK
 from core.ui.parts.packing import payload
 from core.ui.parts.state import SideBySide
 
@@ -55,6 +55,7 @@ def draw_attention(
         "pins": asdict(pins),
         "sequential": CIVIDIS,
         "diverging": PUOR,
+        "divergingDark": PUOR_DARK,
     }
     _view(key=key, data=payload(header, maps, is_causal), on_pins_change=on_pin)
 

@@ -278,7 +278,7 @@ def increase_chart(hybrids: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
 
 
 def climb_chart(course: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """Mean IoU of the heads done against minutes of work, before the run and with what it found.
+    """Mean IoU of a run's heads against minutes of work, before the run and with what it found.
 
     `course` has columns minutes, heads, before, after.
     """
@@ -290,7 +290,7 @@ def climb_chart(course: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     long = long.assign(when=long.when.map(names))
     base = alt.Chart(long).encode(
         x=alt.X("minutes:Q", title="minutes of work", scale=alt.Scale(domainMin=0, nice=False)),
-        y=alt.Y("iou:Q", title="mean IoU, heads done", scale=scale),
+        y=alt.Y("iou:Q", title="mean IoU, this run's heads", scale=scale),
         color=alt.Color(
             "when:N",
             title=None,
@@ -299,7 +299,7 @@ def climb_chart(course: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         ),
         tooltip=[
             alt.Tooltip("when:N", title="mean IoU"),
-            alt.Tooltip("iou:Q", title="of heads done", format=".3f"),
+            alt.Tooltip("iou:Q", title="of this run's heads", format=".3f"),
             alt.Tooltip("heads:Q"),
             alt.Tooltip("minutes:Q", format=".1f"),
         ],

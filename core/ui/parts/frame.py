@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from core.display import distinct
 from core.errors import HeadscriptError
 from core.types import ModelInfo
 from core.ui.parts import state
 from core.ui.parts.reviewer import draw_reviewer
 
+_CANVAS = Path(__file__).parents[1] / "canvas"
+_page = st.components.v2.component("headscript_page", js=(_CANVAS / "page.js").read_text())
 _INSIDE_APP = "inside-app"
 _STYLE = """
 <style>
-  .block-container { padding-top: 4rem; padding-bottom: 2rem; max-width: 1900px; }
+  .block-container { padding: 1rem 1.5rem; max-width: 1900px; }
+  /* What opens the sidebar lies over the page's corner. */
+  .stApp:has([data-testid=stExpandSidebarButton]) .block-container { padding-top: 3.4rem; }
+  [data-testid=stHeader] { pointer-events: none; }
+  [data-testid=stHeader] button { pointer-events: auto; }
+  [data-testid=stLayoutWrapper]:has(> .st-key-told-to-the-browser) { position: absolute; }
+  [data-testid=stSidebar][aria-expanded=true] { width: 236px !important; min-width: 236px !important; }
+  [data-testid=stSidebarHeader] { height: 2rem; }
+  [data-testid=stSidebar] [data-testid=stSelectbox] input { font-size: .82rem; }
+  [data-testid=stSidebarNav], [data-testid=stSidebarUserContent] { margin: 0 -14px; }
   h1 { font-size: 1.5rem !important; padding: 0 0 .6rem 0 !important; }
   /* A narrow window, or a magnified page: columns go below each other before they are unreadable. */
   @media (max-width: 1000px) {
@@ -43,6 +56,7 @@ _STYLE = """
 </style>
 """
 
+_LINK = re.compile(r"((?:\w+://|www\.|[^\s@`]+@)[^\s`]+)", re.IGNORECASE)
 _MARKS = re.compile(r"[\\`*_{}\[\]()<>#+\-.!$~|:\"']")
 
 
@@ -74,13 +88,16 @@ def through_app() -> None:
 
 def configure() -> None:
     """Page configuration; then stop with a message if the workspace cannot be opened."""
-    st.set_page_config(page_title="Headscript", page_icon=":material/neurology:", layout="wide")
+    # An icon by its name would be fetched from a font server.
+    st.set_page_config("Headscript", _CANVAS / "icon.svg", layout="wide")
     st.session_state[_INSIDE_APP] = True
     st.html(_STYLE)
+    with st.container(key="told-to-the-browser"):
+        _page(key="page")
     try:
         state.owner()
     except HeadscriptError as error:
-        st.error(str(error), icon=":material/lock:")
+        st.error(as_text(str(error)), icon=":material/lock:")
         if st.button("Try again", icon=":material/refresh:"):
             st.rerun()
         st.stop()
@@ -94,7 +111,7 @@ def draw_sidebar() -> None:
             st.selectbox(
                 "Model",
                 list(models),
-                format_func=lambda name: models[name].title,
+                format_func=distinct({name: model.title for name, model in models.items()}).__getitem__,
                 key="model",
                 persist_state="session",
             )
@@ -109,8 +126,22 @@ def draw_sidebar() -> None:
 
 
 def as_text(text: str) -> str:
-    """A program's or person's words for a place that reads Markdown: every mark stands for itself."""
-    return _MARKS.sub(r"\\\g<0>", text)
+    """A program's or person's words for a place that reads Markdown: every mark stands for itself.
+
+    What a browser would make a link of, an address or an e-mail, stands as code: no escape prevents the link.
+    """
+    return "".join(
+        f"`{part}`" if _LINK.fullmatch(part) else _MARKS.sub(r"\\\g<0>", part) for part in _LINK.split(text)
+    )
+
+
+def warn_if_missing(what: str, is_here: bool) -> None:
+    """Say that a link led to a `what` that is not here."""
+    if not is_here:
+        st.warning(
+            f"The link leads to a {what} that is not in this workspace, or belongs to another model.",
+            icon=":material/link_off:",
+        )
 
 
 def model_or_stop(title: str, with_programs: bool = True) -> ModelInfo:

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from core.display import CIVIDIS, PUOR
+from core.display import CIVIDIS, PUOR, PUOR_DARK
 from core.maps import pack
 
 _CANVAS = Path(__file__).parents[1] / "canvas"
 _groups = st.components.v2.component(
     "headscript_thumbnails",
     css=(_CANVAS / "thumbnails.css").read_text(),
-    js=(_CANVAS / "thumbnails.js").read_text(),
+    js=(_CANVAS / "maps.js").read_text() + (_CANVAS / "thumbnails.js").read_text(),
 )
 
 
@@ -58,6 +58,7 @@ def draw_thumbnails(
             "wide": wide,
             "sequential": CIVIDIS,
             "diverging": PUOR,
+            "divergingDark": PUOR_DARK,
             "bars": None if bars is None else {"caption": bars.caption, "counts": list(bars.counts)},
             "groups": [
                 {

@@ -36,6 +36,14 @@ class Act:
 
 
 @dataclass(frozen=True)
+class Painted:
+    """What has to stand on the screen before a key counts for the card."""
+
+    heading: str
+    source: str
+
+
+@dataclass(frozen=True)
 class _Key:
     act: str
     key: str  # as a KeyboardEvent names it
@@ -64,14 +72,19 @@ def draw_verdict_row(
     counts: Mapping[str, int],
     is_editing: bool,
     disabled: frozenset[str],
+    painted: Painted | None,
     on_act: Callable[[], None],
 ) -> None:
-    """The row; `on_act` is called after each press, `last_act` then tells which it was."""
+    """The row; `on_act` is called after each press, `last_act` then tells which it was.
+
+    No press counts while the screen does not show what is `painted`, with the ticket on the program.
+    """
     _row(
         key=KEY,
         data={
             "ticket": ticket,
             "editing": is_editing,
+            "painted": None if painted is None else asdict(painted),
             "keys": [{**asdict(key), "disabled": key.act in disabled} for key in _KEYS],
             "reasons": [{"name": reason, "count": counts.get(reason, 0)} for reason in REASONS],
         },

@@ -12,11 +12,12 @@ import streamlit as st
 from core.audit import Standing
 from core.display import RUNG_MARKS, counted
 from core.errors import HeadscriptError
-from core.language import parse
-from core.review import DECISIONS, Desk
+from core.language import parse, without_docstring
+from core.review import DECISIONS, Desk, Pile
 from core.scoring import FITS, Evidence, Example, histogram
 from core.types import Card, HeadId, Split, Verdict
 from core.ui.parts import frame, state
+from core.ui.parts.program_code import draw_program_code
 from core.ui.parts.references import draw_references
 from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails
 from core.ui.parts.verdict_row import WORDS
@@ -32,26 +33,38 @@ _OTHERS = 8  # heads named that the program fits too
 
 STYLE = """
 <style>
-  .block-container { padding: 3.4rem 2rem .5rem; }
-  .st-key-card-title h1 { padding: 0 !important; }
-  .st-key-program-panel, .st-key-evidence-panel {
-    flex: none; height: max(240px, calc(100vh - 23rem)); overflow-y: auto; }
-  .st-key-program-editor { flex: none; height: max(120px, calc(100vh - 33rem)); }
+  /* The page is as high as the window: what is left of it belongs to the program and its evidence. */
+  .st-key-review { min-height: calc(100vh - 2.2rem); }
+  .st-key-review > [data-testid=stLayoutWrapper] { flex: 1; }
+  .st-key-review > [data-testid=stLayoutWrapper] > [data-testid=stVerticalBlock] { gap: .45rem; }
+  [data-testid=stLayoutWrapper]:has(> .st-key-card-body) {
+    flex: 1 1 240px; display: flex; min-height: 240px; }
+  .st-key-card-body { position: relative; flex: 1; }
+  [data-testid=stLayoutWrapper]:has(> .st-key-program-panel),
+  [data-testid=stLayoutWrapper]:has(> .st-key-evidence-panel) { position: absolute; top: 0; bottom: 0; }
+  [data-testid=stLayoutWrapper]:has(> .st-key-program-panel) { left: 0; width: 53%; }
+  [data-testid=stLayoutWrapper]:has(> .st-key-evidence-panel) { right: 0; width: 45.5%; }
+  .st-key-program-panel, .st-key-evidence-panel { height: 100%; overflow-y: auto; }
+  .st-key-program-editor { flex: none; height: max(120px, calc(100vh - 31rem)); }
   .st-key-program-editor textarea {
     font-family: monospace; font-size: .85rem; white-space: pre; overflow-x: auto; }
-  [data-testid=stLayoutWrapper]:has(> .st-key-verdicts) {
-    position: sticky; bottom: 0; z-index: 10; background: light-dark(#ffffff, #11151d); }
-  @media (max-height: 600px) { [data-testid=stLayoutWrapper]:has(> .st-key-verdicts) { position: static; } }
-  @media (max-width: 1000px) { .block-container { padding-top: 4.2rem; } }
-  .st-key-verdicts { padding: .3rem 0 .2rem; }
-  .st-key-verdicts [data-testid=stCaptionContainer] { height: 1.6rem; overflow: hidden; }
-  .card-figures, .card-line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-  .card-figures { display: flex; gap: 1.2rem; align-items: baseline; height: 1.8rem;
-    font-variant-numeric: tabular-nums; }
-  .card-figures b { font-size: 1.15rem; font-weight: 600; }
-  .card-figures small, .card-mark { opacity: .8; font-size: .85rem; }
-  .card-line { height: 1.5rem; line-height: 1.5rem; font-weight: 600; }
-  .card-mark { font-weight: normal; }
+  @media (max-height: 600px), (max-width: 1000px) {
+    [data-testid=stLayoutWrapper]:has(> .st-key-program-panel),
+    [data-testid=stLayoutWrapper]:has(> .st-key-evidence-panel) { position: static; width: auto; }
+  }
+  .st-key-verdicts { padding: .2rem 0 0; }
+  .st-key-verdicts [data-testid=stCaptionContainer] p { white-space: nowrap; overflow: hidden;
+    text-overflow: ellipsis; }
+  .st-key-card-title h1 { padding: 0 !important; line-height: 2.2rem; white-space: nowrap; }
+  .st-key-card-title { flex-wrap: nowrap; }
+  .card-news { font-size: .85rem; line-height: 1.1rem; font-weight: 600; }
+  .card-figures { display: flex; flex-wrap: wrap; column-gap: 1rem; align-items: baseline;
+    font-variant-numeric: tabular-nums; line-height: 1.7rem; }
+  .card-figures span { white-space: nowrap; }
+  .card-figures b { font-size: 1.1rem; font-weight: 600; }
+  .card-figures small { opacity: .8; font-size: .8rem; }
+  .card-line { line-height: 1.4rem; font-weight: 600; }
+  .card-mark { font-weight: normal; opacity: .8; font-size: .82rem; line-height: 1.2rem; }
 </style>
 """
 
@@ -66,15 +79,21 @@ def draw_card(desk: Desk, card: Card) -> None:
     word = desk.own_word(card)
     hidden = is_hidden(desk, word)
     st.html(_figures(desk, card, hidden) + _line(desk, card, word, hidden))
-    left, right = st.columns([1, 1.15], gap="medium")
-    with left, st.container(key="program-panel"):
-        if desk.is_editing:
-            draw_editor(desk, card, hidden)
-        else:
-            st.code(card.program.source, language="python", wrap_lines=True)
-            draw_looks(desk, card)
-    with right, st.container(key="evidence-panel"):
-        draw_evidence(desk, card, hidden)
+    with st.container(key="card-body"):
+        with st.container(key="program-panel"):
+            if desk.is_editing:
+                draw_editor(desk, card, hidden)
+            else:
+                draw_program_code(shown_source(card), desk.ticket, "card-program")
+                draw_looks(desk, card)
+        with st.container(key="evidence-panel"):
+            draw_evidence(desk, card, hidden)
+
+
+def shown_source(card: Card) -> str:
+    """The program as the card shows it: its docstring stands above it already, unless it says more."""
+    source = card.program.source.rstrip("\n")
+    return without_docstring(source) if parse(source).docstring == card.summary else source
 
 
 def _figures(desk: Desk, card: Card, hidden: bool) -> str:
@@ -118,7 +137,10 @@ def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
     if card.parent is not None:
         marks.append(f"edited from {card.parent[:6]}")
     others = [name for name in desk.opinions.of.get(card.id, {}) if name != desk.reviewer]
-    if others:
+    is_open = desk.view.pile == Pile.DISPUTED or (word is not None and word.action in DECISIONS)
+    if card.id in desk.opinions.disputed and is_open:
+        marks.insert(0, f"disputed: {desk.opinions.in_words(card.id)}")
+    elif others:
         marks.append(f"seen by {', '.join(sorted(others))}")
     if card.id in drafts(desk.model) and not desk.is_editing:
         marks.append("unsaved edit, e goes on with it")
@@ -131,10 +153,7 @@ def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
         marks.append(standing.why)
     kind = html.escape(" · ".join(marks))
     summary = html.escape(card.summary)
-    return (
-        f'<div class="card-line" title="{summary}">{summary}</div>'
-        f'<div class="card-line card-mark" title="{kind}">{kind}</div>'
-    )
+    return f'<div class="card-line">{summary}</div><div class="card-mark">{kind}</div>'
 
 
 def _over_twin(card: Card, standing: Standing) -> str:

@@ -10,6 +10,7 @@ from core.errors import WorkspaceError
 from core.review import heads_named
 from core.types import BestProgram, HeadId, ModelInfo, Split
 from core.ui.parts import state
+from core.ui.parts.frame import as_text
 from core.ui.parts.head_picker import Cell, pick_heads
 
 
@@ -48,7 +49,7 @@ def filtered(model: ModelInfo, fits: dict[HeadId, float], accepted: set[HeadId])
     try:
         found = heads_named(named, model) if named.strip() else model.head_ids()
     except WorkspaceError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(as_text(str(error)), icon=":material/error:")
         return []
     found = [head for head in found if span[0] <= head.layer <= span[1]]
     found = [head for head in found if not (without and head in accepted)]

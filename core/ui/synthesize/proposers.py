@@ -14,6 +14,7 @@ from core.settings import Settings
 from core.types import HeadId, ModelInfo
 from core.ui.parts import frame, jobs, state
 from core.ui.synthesize.limits import draw_limits
+from core.ui.synthesize.pace import Pace, pace_of
 
 
 def choose_proposer() -> Proposer:
@@ -68,9 +69,10 @@ def _draw_estimate(way: LanguageModel, limits: Any, heads: int) -> None:
 
 
 def _draw_pace(model: ModelInfo, proposer: Proposer, heads: Sequence[HeadId]) -> None:
-    took = _seconds_a_head(model, proposer.job_kind)
-    if took is not None and heads:
-        st.caption(f"About {jobs.duration(took * len(heads))}, at the pace of the latest run.")
+    pace = _latest_pace(model, proposer.job_kind)
+    seconds = pace.seconds(len(heads)) if pace is not None and heads else None
+    if seconds is not None:
+        st.caption(f"About {jobs.duration(seconds)}, at the pace of the latest run.")
 
 
 def _start_button(heads: Sequence[HeadId], start: Callable[[], str]) -> None:
@@ -84,10 +86,10 @@ def _start_button(heads: Sequence[HeadId], start: Callable[[], str]) -> None:
         st.caption("Another job has the device; this one would wait its turn.")
 
 
-def _seconds_a_head(model: ModelInfo, kind: str) -> float | None:
-    """What the latest run of this kind on this model took for a head; None without one."""
-    gains = state.owner().workspace.gains.by_job(model.id)
+def _latest_pace(model: ModelInfo, kind: str) -> Pace | None:
+    """That of the latest run of this kind on this model; None without one."""
+    gains = state.owner().workspace.gains
     for job in state.owner().workspace.jobs.all():
-        if job.kind == kind and job.state == "done" and job.id in gains and job.worked:
-            return job.worked / gains[job.id].heads
+        if job.kind == kind and job.state == "done" and job.model == model.id and job.worked:
+            return pace_of(gains.of_job(job.id), job.worked)
     return None

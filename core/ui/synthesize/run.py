@@ -11,9 +11,10 @@ import streamlit as st
 from core.display import counted
 from core.proposers import PROPOSERS
 from core.store import HeadGain, JobRecord
-from core.types import HeadId, ModelInfo
+from core.types import HeadId, ModelInfo, Split
 from core.ui.parts import charts, jobs, state
 from core.ui.parts.head_picker import Cell, draw_heads
+from core.ui.parts.reviewer import in_address
 from core.ui.synthesize.heads import name_heads
 
 KINDS = (*(proposer.job_kind for proposer in PROPOSERS.values()), "build")  # those that find programs
@@ -40,6 +41,8 @@ def draw_run(model: ModelInfo, job: JobRecord, where: str) -> None:
         else:
             st.altair_chart(charts.climb_chart(climb(steps)), width="stretch")
     draw_heads(model, _cells(model, job, steps), f"map-{where}-{job.id}")
+    if steps and not job.is_active:
+        _draw_programs(model, steps, f"{where}-{job.id}")
     jobs.draw_log(job)
 
 
@@ -60,17 +63,60 @@ def draw_interrupted(job: JobRecord) -> None:
 
 
 def climb(steps: Sequence[HeadGain]) -> pd.DataFrame:
-    """Mean IoU on validation of the heads done, as it went: minutes, heads, before, after."""
+    """Mean IoU on validation of the heads of a run, as it went: minutes, heads done, before, after.
+
+    A head counts with what it had until it is done, so that the mean rises with every gain and never falls.
+    """
     before: dict[HeadId, float] = {}
-    after: dict[HeadId, float] = {}
+    for step in steps:
+        before.setdefault(step.head, step.before)
+    after, done = dict(before), set()
     rows = []
     for seconds, lot in groupby(steps, lambda step: step.seconds):
         for step in lot:
-            before.setdefault(step.head, step.before)
-            after[step.head] = step.after
+            after[step.head] = max(step.after, after[step.head])
+            done.add(step.head)
         means = [sum(found.values()) / len(found) for found in (before, after)]
-        rows.append((seconds / 60, len(after), *means))
+        rows.append((seconds / 60, len(done), *means))
     return pd.DataFrame(rows, columns=["minutes", "heads", "before", "after"])
+
+
+def _draw_programs(model: ModelInfo, steps: Sequence[HeadGain], where: str) -> None:
+    """The heads of a run that has ended, each with its best program now; a row that is picked opens it."""
+    best = state.best_frame(model, Split.VALIDATION)
+    rows = best.to_dict("records")
+    summaries = {HeadId(int(row["layer"]), int(row["head"])): str(row["summary"]) for row in rows}
+    gains: dict[HeadId, tuple[float, float]] = {}
+    for step in steps:
+        gains[step.head] = (gains.get(step.head, (step.before, 0.0))[0], step.after)
+    heads = sorted(gains, key=lambda head: gains[head][0] - gains[head][1])
+    table = pd.DataFrame(
+        {
+            "head": [str(head) for head in heads],
+            "best program now": [summaries.get(head, "–") for head in heads],
+            "before": [gains[head][0] for head in heads],
+            "after": [gains[head][1] for head in heads],
+        }
+    )
+    figure = st.column_config.NumberColumn(format="%.2f", help="IoU on validation", width=70)
+    event = st.dataframe(
+        table,
+        hide_index=True,
+        height=min(250, 36 * (len(table) + 1)),
+        key=f"programs-{where}",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "head": st.column_config.TextColumn(width=70),
+            "best program now": st.column_config.TextColumn(width="large"),
+            "before": figure,
+            "after": figure,
+        },
+    )
+    if event.selection.rows:
+        head = heads[event.selection.rows[0]]
+        place = {"layer": str(head.layer), "head": str(head.head)}
+        st.switch_page("pages/heads.py", query_params=place | in_address())
 
 
 def asked_heads(model: ModelInfo, job: JobRecord) -> list[HeadId]:

@@ -154,8 +154,8 @@ BODIES = {
     "return 1 if q.ınde else 2": "is not plain ASCII",
     "return１": "is not plain ASCII",
     "return\u00a01": "is not plain ASCII",
-    "return 1\u200b": "is not plain ASCII",
-    "return q\u202e.index": "is not plain ASCII",
+    "return 1\u200b": "not shown (U+200B)",
+    "return q\u202e.index": "not shown (U+202E)",
     # too much work
     "return 9**9**9": "too large; numbers go up to 1e6",
     "return 9**9**9**9**9": "too large; numbers go up to 1e6",
@@ -278,6 +278,15 @@ WHOLE = {
     "def attend(q, k):\n    return 1\x1b[2J": "found a control character (U+001B)",
     "def attend(q, k):\n    return 1\x7f": "found a control character (U+007F)",
     "def attend(q, k):\n    return 1 + \x0b 1": "found a control character (U+000B)",
+    "def attend(q, k):\n    return 1 # \u202e0 nruter": "in a text write `\\u202e`",
+    "def attend(q, k):\n    '\u2066two\u2069 words'\n    return 1": "not shown (U+2066)",
+    "def attend(q, k):\n    return k.lower == 'a\u200bb'": "not shown (U+200B)",
+    "def attend(q, k):\n    return k.lower == 'a\u00adb'": "not shown (U+00AD)",
+    "def attend(q, k):\n    return k.lower == 'a\ufe0f'": "not shown (U+FE0F)",
+    "def attend(q, k):\n    return k.lower == '\u3164'": "not shown (U+3164)",
+    "def attend(q, k):\n    return 1 # \U000e0041\U000e0042": "in a text write `\\U000e0041`",
+    "def attend(q, k):\n    return 1 # \u2028    return 2": "not shown (U+2028)",
+    "def attend(q, k):\n    return 1 # \x85    return 2": "not shown (U+0085)",
     "def attend(q, k):\n" + BODY + "#" * 9000: "a program has at most 8192",
     "def attend(q, k):\n    return " + "+".join(["1"] * 50_000): "a program has at most 8192",
     "def attend(q, k):\n    return " + "+".join(["1"] * 3900): "too long",
@@ -327,5 +336,5 @@ def test_coding_cookie_below_the_second_line_is_a_comment() -> None:
     parse(attend("# coding: utf-7\nreturn 1").replace("def", "# one\n# two\ndef"))
 
 
-def test_text_and_comments_may_hold_any_character() -> None:
-    parse(attend('return k.text == "ｑ😀\u202e"  # é'))
+def test_text_and_comments_may_hold_any_character_that_is_shown() -> None:
+    parse(attend('return k.text == "ｑ😀é\\u202e"  # 好'))

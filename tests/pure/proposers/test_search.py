@@ -17,8 +17,9 @@ from core.features import NO_PIPELINE, Features, annotate
 from core.language import Evaluator, evaluate, parse
 from core.proposers import SearchLimits
 from core.proposers.search.goal import Goal, goal_of
-from core.proposers.search.grammar import FIRST, Compound, compound, grammar_of
+from core.proposers.search.grammar import FIRST, Compound, compound, grammar_of, quoted
 from core.proposers.search.part_values import Values
+from core.proposers.search.phrases import phrase_of_text
 from core.proposers.search.propose import Search, prepare_search
 from core.proposers.search.refit import Fields, fields, ious, limits_of, logits_of, refit, spread_of
 from core.proposers.search.rule import Rule
@@ -537,3 +538,10 @@ def test_a_gpu_scores_and_finds_what_the_cpu_does() -> None:
         sentence_ious(program_maps(on_gpu, validation, True, device), maps) for device in ("cuda", "cpu")
     ]
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
+
+
+@pytest.mark.parametrize("word", ["a\u200cb", "\u2764\ufe0f", "\U0001f3f4\U000e0067", "\u202ea", 'a"\u2028'])
+def test_a_word_with_hidden_characters_is_written_as_a_program_that_can_be_read(word: str) -> None:
+    docstring = f'"""Favours {phrase_of_text("lower", word)}."""'
+    source = f"def attend(q, k):\n    {docstring}\n    return k.lower == {quoted(word)}\n"
+    assert parse(source).id == parse(source.replace(quoted(word), ascii(word))).id

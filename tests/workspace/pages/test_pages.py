@@ -207,6 +207,15 @@ def test_the_library_finds_programs_by_every_word(open_app: OpenApp, workspace_c
     assert "No program holds all these words" in text_of(app)
 
 
+def test_the_library_finds_programs_by_head_and_by_behaviour(open_app: OpenApp, workspace_copy: Path) -> None:
+    app = go(open_app(workspace_copy), "library")
+    for words in ("L1H2", "first token sink"):
+        app.text_input(key="search").set_value(words).run()
+        assert len(app.dataframe[0].value) > 0
+    app.text_input(key="search").set_value("L77H7").run()
+    assert not app.dataframe
+
+
 def test_a_program_in_the_address_is_open_and_two_are_compared(
     open_app: OpenApp, workspace_copy: Path
 ) -> None:
@@ -447,7 +456,7 @@ def test_a_failed_run_shows_its_reason_its_cost_and_a_button_to_try_again(
     assert button(app, "resume-run-20990101-000000-synthesize-abc").label == "Try again"
 
 
-def test_the_climb_is_the_mean_over_the_heads_done_so_far() -> None:
+def test_the_climb_is_the_mean_over_the_runs_heads_and_never_falls() -> None:
     first, second = HeadId(0, 0), HeadId(0, 1)
     steps = [
         HeadGain(first, 60, 0.2, 0.4),
@@ -455,4 +464,4 @@ def test_the_climb_is_the_mean_over_the_heads_done_so_far() -> None:
         HeadGain(first, 180, 0.4, 0.6),  # a second round: still counted from 0.2
     ]
     rows = climb(steps).to_numpy().tolist()
-    assert rows == [pytest.approx(row) for row in [[1, 1, 0.2, 0.4], [2, 2, 0.3, 0.45], [3, 2, 0.3, 0.55]]]
+    assert rows == [pytest.approx(row) for row in [[1, 1, 0.3, 0.4], [2, 2, 0.3, 0.45], [3, 2, 0.3, 0.55]]]

@@ -1,0 +1,97 @@
+// A program to be read whole: smaller type before anything is cut off, and a mark that counts the lines still below.
+// Program text is only ever set as text.
+
+const SIZES = [13, 12.5, 12, 11.5, 11]; // px
+const WORDS = /("""[^]*?"""|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\b(def|if|elif|else|return|and|or|not|in|pass|True|False)\b|(\b\d[\d_.]*(?:e[+-]?\d+)?)|(\*\*|[-+*/%<>=!]=?)|(#.*)/g;
+const KINDS = ["string", "keyword", "number", "operator", "comment"];
+
+function addWords(place, text) {
+  let end = 0;
+  for (const found of text.matchAll(WORDS)) {
+    place.append(text.slice(end, found.index));
+    const word = document.createElement("span");
+    word.className = KINDS[found.slice(1).findIndex((part) => part !== undefined)];
+    word.textContent = found[0];
+    place.append(word);
+    end = found.index + found[0].length;
+  }
+  place.append(text.slice(end));
+}
+
+// The box that scrolls the program, on this side of the component's border or the other.
+function scroller(element) {
+  for (let one = element; one; one = one.parentElement ?? one.getRootNode().host)
+    if (one instanceof Element && ["auto", "scroll"].includes(getComputedStyle(one).overflowY)) return one;
+  return document.scrollingElement;
+}
+
+class Program {
+  constructor(parent) {
+    this.box = document.createElement("div");
+    this.box.className = "program";
+    const pre = document.createElement("pre");
+    this.code = document.createElement("code");
+    this.left = document.createElement("button");
+    this.left.className = "left";
+    this.left.hidden = true;
+    this.left.onclick = () => this.around.scrollBy({ top: 0.8 * this.around.clientHeight });
+    pre.append(this.code);
+    this.box.append(pre, this.left);
+    parent.appendChild(this.box);
+    this.around = scroller(parent);
+    this.onScroll = () => this.count();
+    this.around.addEventListener("scroll", this.onScroll, { passive: true });
+    this.resized = new ResizeObserver(() => this.fit());
+    this.resized.observe(this.around);
+  }
+
+  close() {
+    this.around.removeEventListener("scroll", this.onScroll);
+    this.resized.disconnect();
+    this.box.remove();
+  }
+
+  draw({ source, ticket }) {
+    this.box.dataset.ticket = ticket;
+    if (source === this.code.textContent) return;
+    const lines = source.split("\n").map((text, i, all) => {
+      const line = document.createElement("span");
+      line.className = "line";
+      line.style.setProperty("--in", text.length - text.trimStart().length);
+      addWords(line, i + 1 < all.length ? `${text}\n` : text);
+      return line;
+    });
+    this.code.replaceChildren(...lines);
+    this.around.scrollTop = 0;
+    this.fit();
+  }
+
+  fit() {
+    this.left.hidden = true;
+    for (const size of SIZES) {
+      this.box.style.setProperty("--size", `${size}px`);
+      if (this.box.offsetHeight <= this.around.clientHeight) break;
+    }
+    this.count();
+  }
+
+  count() {
+    const bottom = this.around.getBoundingClientRect().bottom;
+    const below = (line, edge) => line.getBoundingClientRect().bottom > edge + 1;
+    const lines = [...this.code.children];
+    const isCut = lines.some((line) => below(line, bottom));
+    this.left.hidden = !isCut;
+    if (!isCut) return;
+    const count = lines.filter((line) => below(line, bottom - this.left.offsetHeight)).length;
+    this.left.textContent = `${count} more line${count === 1 ? "" : "s"} below · j`;
+  }
+}
+
+export default function ({ data, parentElement }) {
+  parentElement.program ??= new Program(parentElement);
+  parentElement.program.draw(data);
+  return () => {
+    parentElement.program?.close();
+    parentElement.program = null;
+  };
+}

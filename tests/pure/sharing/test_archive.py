@@ -1,0 +1,46 @@
+"""A folder goes into a zip file and comes out as it was; what is no such file is refused."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from core.errors import HybridError
+from core.sharing.archive import unzipped, zipped
+
+
+def archive(**files: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in files.items():
+            made.writestr(name, content)
+    return packed.getvalue()
+
+
+def test_a_folder_comes_back_as_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / "hybrid"
+    (folder / "programs").mkdir(parents=True)
+    (folder / "hybrid.json").write_text("{}")
+    (folder / "programs" / "L0H0.py").write_text("é")
+    with unzipped(zipped(folder)) as found:
+        assert (found / "hybrid.json").read_text() == "{}"
+        assert (found / "programs" / "L0H0.py").read_text() == "é"
+    assert not found.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"no archive", "cannot be read"),
+        (archive(a=b"x")[:-9], "cannot be read"),
+        (archive(**{"../out": b"x"}), "outside of itself"),
+        (archive(**{"/etc/out": b"x"}), "outside of itself"),
+        (archive(**{"a\\..\\..\\out": b"x"}), "outside of itself"),
+        (archive(bomb=bytes(2**26 + 1)), "at most 100 of"),
+        (archive(**{str(n): b"" for n in range(101)}), "101 files"),
+    ],
+)
+def test_what_is_no_archive_of_a_hybrid_is_refused(content: bytes, reason: str) -> None:
+    with pytest.raises(HybridError, match=reason), unzipped(content):
+        pass
