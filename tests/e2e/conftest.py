@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from core.jobs.runners.fork_server import Request
 from core.jobs.runners.forked import ForkedProcess
-from tests.conftest import ROOT
 
 # A server's first page imports torch, which takes a while on a busy machine.
 expect.set_options(timeout=60_000)
@@ -36,10 +34,10 @@ _FLAGS = [
 
 
 @contextmanager
-def serve(workspace: Path, port: int = 0, **environment: str) -> Iterator[str]:
+def serve(workspace: Path, port: int = 0, secrets: Path | None = None, **environment: str) -> Iterator[str]:
     """The app on a free port or this one, as `streamlit run app.py` starts it; yields its address."""
     port = port or free_port()
-    server = start_server(workspace, port, **environment)
+    server = start_server(workspace, port, secrets, **environment)
     try:
         yield f"http://localhost:{port}"
     finally:
@@ -61,16 +59,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(workspace: Path, port: int, **environment: str) -> psutil.Process:
-    """The app on this port, ready to answer; it and its jobs are forked where torch is imported already.
+def start_server(
+    workspace: Path, port: int, secrets: Path | None = None, **environment: str
+) -> psutil.Process:
+    """The app on this port, ready to answer, with a `secrets.toml` or none of Streamlit's own.
 
-    One with a home of its own is started anew, since Streamlit looks there when it is imported.
+    It and its jobs are forked where everything is imported already.
     """
-    arguments = ("streamlit", "run", "app.py", "--server.headless", "true", "--server.port", str(port))
-    log = workspace.parent / "server.log"
+    options = {"server.headless": "true", "server.port": str(port)}
+    if secrets is not None:
+        options["secrets.files"] = str(secrets)
+    given = [part for name, value in options.items() for part in (f"--{name}", value)]
     placed = {"HEADSCRIPT_WORKSPACE": str(workspace), "HEADSCRIPT_RUNNER": "forked"}
-    start = _started if "HOME" in environment else _forked
-    server = start(arguments, os.environ | placed | environment, log)
+    request = Request(("streamlit", "run", "app.py", *given), os.environ | placed | environment)
+    log = workspace.parent / "server.log"
+    server = _forked(request, log)
     try:
         _wait_until_healthy(f"http://localhost:{port}", server, log)
     except BaseException:
@@ -80,18 +83,10 @@ def start_server(workspace: Path, port: int, **environment: str) -> psutil.Proce
     return server
 
 
-def _started(arguments: tuple[str, ...], environment: dict[str, str], log: Path) -> psutil.Process:
-    command = [sys.executable, "-m", *arguments]
-    with log.open("ab") as output:
-        return psutil.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-
-
-def _forked(arguments: tuple[str, ...], environment: dict[str, str], log: Path) -> psutil.Process:
+def _forked(request: Request, log: Path) -> psutil.Process:
     with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
         files = [nothing.fileno(), output.fileno(), output.fileno()]
-        app = ForkedProcess(
-            Path(environment["HEADSCRIPT_FORK_SERVER"]), Request(arguments, environment), files
-        )
+        app = ForkedProcess(Path(os.environ["HEADSCRIPT_FORK_SERVER"]), request, files)
     while (process := app.process()) is None:
         assert app.is_alive(), "the fork server ended"
         time.sleep(0.01)
