@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
@@ -134,14 +135,26 @@ def workspace_copy(built: Path, tmp_path: Path) -> Path:
 def run_core(
     *arguments: str, workspace: Path, check: bool = False, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m core ...` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "core", *_on_the_cpu(arguments, workspace)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=check,
-    )
+    """`python -m core ...` in a process of its own, forked where everything is imported already."""
+    from core.jobs.runners.fork_server import Request
+    from core.jobs.runners.forked import ForkedProcess
+    from tests.servers.forks import EXIT_CODE
+
+    given = _on_the_cpu(arguments, workspace)
+    with tempfile.TemporaryDirectory() as place:
+        ended, output, told = (Path(place, name) for name in ("ended", "output", "told"))
+        request = Request(tuple(given), os.environ | environment | {EXIT_CODE: str(ended)})
+        with Path(os.devnull).open("rb") as nothing, output.open("wb") as out, told.open("wb") as err:
+            files = [nothing.fileno(), out.fileno(), err.fileno()]
+            command = ForkedProcess(Path(os.environ["HEADSCRIPT_FORK_SERVER"]), request, files)
+        while command.is_alive():
+            time.sleep(0.01)
+        result = subprocess.CompletedProcess(
+            given, int(ended.read_text()), output.read_text(), told.read_text()
+        )
+    if check:
+        result.check_returncode()
+    return result
 
 
 def call_core(*arguments: str, workspace: Path) -> subprocess.CompletedProcess[str]:

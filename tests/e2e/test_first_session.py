@@ -20,7 +20,7 @@ def metric(page: Page, label: str):
 
 def test_from_an_empty_workspace_to_a_hybrids_perplexity(open_page: OpenPage, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
-    model = tiny.save(tmp_path / "model", "llama", num_hidden_layers=2, num_attention_heads=2)
+    model = tiny.save(tmp_path / "model", "llama", num_attention_heads=2)
     with serve(workspace, HEADSCRIPT_DEMO_MODEL=str(model)) as address:
         page = open_page(address)
         build_the_demo(page)
@@ -40,7 +40,7 @@ def test_from_an_empty_workspace_to_a_hybrids_perplexity(open_page: OpenPage, tm
 def build_the_demo(page: Page) -> None:
     page.get_by_role("button", name="Build the demo workspace").click()
     expect(page.get_by_role("heading", name="Building the workspace")).to_be_visible()
-    expect(metric(page, "With a program")).to_have_text("4", timeout=5 * MINUTES)
+    expect(metric(page, "With a program")).to_have_text("6", timeout=5 * MINUTES)
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
