@@ -31,10 +31,10 @@ _COMMON = {
 _GROUPED = {"num_key_value_heads": 2, "head_dim": 8}
 
 
-def build(architecture: str, seed: int = 0, **shape: int) -> Any:
-    """A random model; weights large enough that its heads differ. `shape` is of its config, but for GPT-2."""
+def build(architecture: str, seed: int = 0) -> Any:
+    """A random model; weights large enough that its heads differ."""
     torch.manual_seed(seed)
-    model = _make(architecture, _COMMON | shape)
+    model = _make(architecture)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim == 2 and "norm" not in name:
@@ -42,7 +42,7 @@ def build(architecture: str, seed: int = 0, **shape: int) -> Any:
     return model.eval()
 
 
-def _make(architecture: str, common: dict[str, Any]) -> Any:
+def _make(architecture: str) -> Any:
     t = transformers
     if architecture == "gpt2":
         config = t.GPT2Config(
@@ -50,25 +50,25 @@ def _make(architecture: str, common: dict[str, Any]) -> Any:
         )
         return t.GPT2LMHeadModel(config)
     if architecture == "gpt_neox":
-        return t.GPTNeoXForCausalLM(t.GPTNeoXConfig(**common))
+        return t.GPTNeoXForCausalLM(t.GPTNeoXConfig(**_COMMON))
     if architecture == "llama":
-        return t.LlamaForCausalLM(t.LlamaConfig(**common, **_GROUPED))
+        return t.LlamaForCausalLM(t.LlamaConfig(**_COMMON, **_GROUPED))
     if architecture == "qwen3":
-        return t.Qwen3ForCausalLM(t.Qwen3Config(**common, **_GROUPED))
+        return t.Qwen3ForCausalLM(t.Qwen3Config(**_COMMON, **_GROUPED))
     if architecture == "gemma3":
         kinds = ["sliding_attention", "full_attention", "sliding_attention"]
-        config = t.Gemma3TextConfig(**common, **_GROUPED, sliding_window=8, layer_types=kinds)
+        config = t.Gemma3TextConfig(**_COMMON, **_GROUPED, sliding_window=8, layer_types=kinds)
         return t.Gemma3ForCausalLM(config)
     if architecture == "mistral":
-        return t.MistralForCausalLM(t.MistralConfig(**common, **_GROUPED, sliding_window=8))
+        return t.MistralForCausalLM(t.MistralConfig(**_COMMON, **_GROUPED, sliding_window=8))
     if architecture == "gemma2":
-        config = t.Gemma2Config(**common, **_GROUPED, sliding_window=8, attn_logit_softcapping=5.0)
+        config = t.Gemma2Config(**_COMMON, **_GROUPED, sliding_window=8, attn_logit_softcapping=5.0)
         return t.Gemma2ForCausalLM(config)
     if architecture == "gpt_oss":
         experts = {"num_local_experts": 2, "num_experts_per_tok": 1, "sliding_window": 8}
-        return t.GptOssForCausalLM(t.GptOssConfig(**common, **_GROUPED, **experts))
+        return t.GptOssForCausalLM(t.GptOssConfig(**_COMMON, **_GROUPED, **experts))
     assert architecture == "bert"
-    return t.BertForMaskedLM(t.BertConfig(**common))
+    return t.BertForMaskedLM(t.BertConfig(**_COMMON))
 
 
 def short_passages(count: int) -> list[Sentence]:
@@ -125,8 +125,8 @@ def tokenizer(kind: str = "byte", vocabulary: int = VOCABULARY) -> PreTrainedTok
 _TOKENIZER_OF = {"bert": "wordpiece", "llama": "sentencepiece", "mistral": "sentencepiece"}
 
 
-def save(folder: Path, architecture: str = "gpt2", seed: int = 0, **shape: int) -> Path:
+def save(folder: Path, architecture: str = "gpt2", seed: int = 0) -> Path:
     """A model folder as save_pretrained writes it."""
-    build(architecture, seed, **shape).save_pretrained(folder)
+    build(architecture, seed).save_pretrained(folder)
     tokenizer(_TOKENIZER_OF.get(architecture, "byte")).save_pretrained(folder)
     return folder

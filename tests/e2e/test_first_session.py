@@ -7,7 +7,7 @@ from zipfile import ZipFile
 
 from playwright.sync_api import Page, expect
 
-from tests import tiny
+from tests.conftest import TinyModel
 from tests.e2e.conftest import serve
 
 OpenPage = Callable[..., Page]
@@ -18,10 +18,11 @@ def metric(page: Page, label: str):
     return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
 
 
-def test_from_an_empty_workspace_to_a_hybrids_perplexity(open_page: OpenPage, tmp_path: Path) -> None:
+def test_from_an_empty_workspace_to_a_hybrids_perplexity(
+    open_page: OpenPage, tmp_path: Path, tiny_model: TinyModel
+) -> None:
     workspace = tmp_path / "workspace"
-    model = tiny.save(tmp_path / "model", "llama", num_attention_heads=2)
-    with serve(workspace, HEADSCRIPT_DEMO_MODEL=str(model)) as address:
+    with serve(workspace, HEADSCRIPT_DEMO_MODEL=str(tiny_model("llama"))) as address:
         page = open_page(address)
         build_the_demo(page)
         open_a_head_from_the_map(page)
@@ -40,7 +41,7 @@ def test_from_an_empty_workspace_to_a_hybrids_perplexity(open_page: OpenPage, tm
 def build_the_demo(page: Page) -> None:
     page.get_by_role("button", name="Build the demo workspace").click()
     expect(page.get_by_role("heading", name="Building the workspace")).to_be_visible()
-    expect(metric(page, "With a program")).to_have_text("6", timeout=5 * MINUTES)
+    expect(metric(page, "With a program")).to_have_text("12", timeout=5 * MINUTES)
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
