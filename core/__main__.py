@@ -10,7 +10,12 @@ from core.plugins import load_plugins
 from core.settings import Settings
 
 
-def _main(given: list[str]) -> int:
+def run(given: list[str]) -> int:
+    """What these arguments ask for; the exit code."""
+    return exit_code(lambda: _run(given))
+
+
+def _run(given: list[str]) -> int:
     if len(given) == 2 and given[0] == "fork-server":
         from core.jobs.runners.fork_server import serve
 
@@ -29,4 +34,4 @@ def _main(given: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(lambda: _main(sys.argv[1:])))
+    sys.exit(run(sys.argv[1:]))

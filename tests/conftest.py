@@ -5,28 +5,32 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
-
-os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
-
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
-from core.cli.app import main
-from core.jobs.runners.forked import ForkServer
-from core.models.pretrained import LoadedModel, load
 from core.settings import Settings
-from tests import tiny
 
+if TYPE_CHECKING:  # the process that only hands out tests need not wait for torch
+    from core.models.pretrained import LoadedModel
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch: the cores have test processes enough
+
+ROOT = Path(__file__).parents[1]
 TinyModel = Callable[[str], Path]
-TinyLoaded = Callable[[str], LoadedModel]
+TinyLoaded = Callable[[str], "LoadedModel"]
 Forked = Callable[..., Settings]
 
 
@@ -35,22 +39,50 @@ def pytest_xdist_auto_num_workers() -> int:
     return min((os.cpu_count() or 1) + 1, 4)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the fork server that all test processes share, in the one that outlives the others."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="headscript-"))
+    os.environ["HEADSCRIPT_FORK_SERVER"] = str(folder / "fork-server")
+    with socket.socket(socket.AF_UNIX) as listening, (folder / "log").open("wb") as log:
+        listening.bind(str(folder / "fork-server"))
+        listening.listen(128)
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tests.servers.forks", str(listening.fileno())],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=[listening.fileno()],
+        )
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    config.add_cleanup(server.communicate)
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     """The folder of a tiny random model of this architecture; for reading only."""
     root = tmp_path_factory.mktemp("models")
+    from tests import tiny
+
     return cache(lambda architecture: tiny.save(root / architecture, architecture))
 
 
 @pytest.fixture(scope="session")
 def tiny_loaded(tiny_model: TinyModel) -> TinyLoaded:
     """A tiny model, loaded once for all tests."""
+    from core.models.pretrained import load
+
     return cache(lambda architecture: load(str(tiny_model(architecture)), device="cpu"))
 
 
 @pytest.fixture(scope="session")
 def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """32 short passages of the bundled corpus as JSON lines, all genres and splits among them."""
+    from tests import tiny
+
     path = tmp_path_factory.mktemp("corpus") / "small.jsonl"
     rows = [{"text": s.text, "genre": s.genre} for s in tiny.short_passages(32)]
     path.write_text("\n".join(json.dumps(row) for row in rows))
@@ -78,16 +110,12 @@ def built(tmp_path_factory: pytest.TempPathFactory, tiny_model: TinyModel, small
 
 
 @pytest.fixture(scope="session")
-def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The address of a process that has imported what workers need, where starting one is not the point.
+def fork_server() -> Path:
+    """The address of a process that has imported what workers, commands and apps need.
 
     It is in the environment as well, for the apps and commands that run there with the runner `forked`.
     """
-    server = ForkServer(tmp_path_factory.mktemp("fork-server") / "log")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEADSCRIPT_FORK_SERVER", str(server.address))
-        yield server.address
-    server.close()
+    return Path(os.environ["HEADSCRIPT_FORK_SERVER"])
 
 
 @pytest.fixture(scope="session")
@@ -107,18 +135,32 @@ def workspace_copy(built: Path, tmp_path: Path) -> Path:
 def run_core(
     *arguments: str, workspace: Path, check: bool = False, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m core ...` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "core", *_on_the_cpu(arguments, workspace)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=check,
-    )
+    """`python -m core ...` in a process of its own, forked where everything is imported already."""
+    from core.jobs.runners.fork_server import Request
+    from core.jobs.runners.forked import ForkedProcess
+    from tests.servers.forks import EXIT_CODE
+
+    given = _on_the_cpu(arguments, workspace)
+    with tempfile.TemporaryDirectory() as place:
+        ended, output, told = (Path(place, name) for name in ("ended", "output", "told"))
+        request = Request(tuple(given), os.environ | environment | {EXIT_CODE: str(ended)})
+        with Path(os.devnull).open("rb") as nothing, output.open("wb") as out, told.open("wb") as err:
+            files = [nothing.fileno(), out.fileno(), err.fileno()]
+            command = ForkedProcess(Path(os.environ["HEADSCRIPT_FORK_SERVER"]), request, files)
+        while command.is_alive():
+            time.sleep(0.01)
+        result = subprocess.CompletedProcess(
+            given, int(ended.read_text()), output.read_text(), told.read_text()
+        )
+    if check:
+        result.check_returncode()
+    return result
 
 
 def call_core(*arguments: str, workspace: Path) -> subprocess.CompletedProcess[str]:
     """What `python -m core ...` does, jobs included, in this process, which need not start one."""
+    from core.cli.app import main
+
     given = _on_the_cpu(arguments, workspace)
     output, told = StringIO(), StringIO()
     with redirect_stdout(output), redirect_stderr(told), pytest.MonkeyPatch.context() as patch:

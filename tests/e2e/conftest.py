@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -14,17 +13,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from core.jobs.runners.fork_server import Request
-from core.jobs.runners.forked import ForkedProcess, ForkServer
-
-APPS = "HEADSCRIPT_TEST_APPS"  # the environment variable that names the server which forks apps
+from core.jobs.runners.forked import ForkedProcess
 
 # A server's first page imports torch, which takes a while on a busy machine.
 expect.set_options(timeout=60_000)
 
-ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _FLAGS = [
     "--no-sandbox",
@@ -37,21 +33,11 @@ _FLAGS = [
 ]
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _fork_servers(fork_server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Apps find the one for their jobs in their environment, and are forked themselves from another."""
-    server = ForkServer(tmp_path_factory.mktemp("apps") / "log", ("tests.servers.app",))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(APPS, str(server.address))
-        yield
-    server.close()
-
-
 @contextmanager
-def serve(workspace: Path, port: int = 0, **environment: str) -> Iterator[str]:
+def serve(workspace: Path, port: int = 0, secrets: Path | None = None, **environment: str) -> Iterator[str]:
     """The app on a free port or this one, as `streamlit run app.py` starts it; yields its address."""
     port = port or free_port()
-    server = start_server(workspace, port, **environment)
+    server = start_server(workspace, port, secrets, **environment)
     try:
         yield f"http://localhost:{port}"
     finally:
@@ -73,17 +59,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(workspace: Path, port: int, **environment: str) -> psutil.Process:
-    """The app on this port, ready to answer; it and its jobs are forked where torch is imported already.
+def start_server(
+    workspace: Path, port: int, secrets: Path | None = None, **environment: str
+) -> psutil.Process:
+    """The app on this port, ready to answer, with a `secrets.toml` or none of Streamlit's own.
 
-    One with a home of its own is started anew, since Streamlit looks there when it is imported.
+    It and its jobs are forked where everything is imported already.
     """
-    arguments = ("app.py", "--server.headless", "true", "--server.port", str(port))
-    log = workspace.parent / "server.log"
+    options = {"server.headless": "true", "server.port": str(port)}
+    if secrets is not None:
+        options["secrets.files"] = str(secrets)
+    given = [part for name, value in options.items() for part in (f"--{name}", value)]
     placed = {"HEADSCRIPT_WORKSPACE": str(workspace), "HEADSCRIPT_RUNNER": "forked"}
-    is_forked = APPS in os.environ and "HOME" not in environment
-    start = _forked if is_forked else _started
-    server = start(arguments, os.environ | placed | environment, log)
+    request = Request(("streamlit", "run", "app.py", *given), os.environ | placed | environment)
+    log = workspace.parent / "server.log"
+    server = _forked(request, log)
     try:
         _wait_until_healthy(f"http://localhost:{port}", server, log)
     except BaseException:
@@ -93,16 +83,10 @@ def start_server(workspace: Path, port: int, **environment: str) -> psutil.Proce
     return server
 
 
-def _started(arguments: tuple[str, ...], environment: dict[str, str], log: Path) -> psutil.Process:
-    command = [sys.executable, "-m", "streamlit", "run", *arguments]
-    with log.open("ab") as output:
-        return psutil.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-
-
-def _forked(arguments: tuple[str, ...], environment: dict[str, str], log: Path) -> psutil.Process:
+def _forked(request: Request, log: Path) -> psutil.Process:
     with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
         files = [nothing.fileno(), output.fileno(), output.fileno()]
-        app = ForkedProcess(Path(environment[APPS]), Request(arguments, environment), files)
+        app = ForkedProcess(Path(os.environ["HEADSCRIPT_FORK_SERVER"]), request, files)
     while (process := app.process()) is None:
         assert app.is_alive(), "the fork server ended"
         time.sleep(0.01)
@@ -123,31 +107,41 @@ def _wait_until_healthy(address: str, server: psutil.Process, log: Path) -> None
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """One for all tests, since it keeps what it has compiled of Streamlit's scripts."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine; apt-get install chromium")
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        opened = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("chromium"),
+            executable_path=CHROMIUM,
+            args=_FLAGS,
+            reduced_motion="reduce",
+        )
         yield opened
         opened.close()
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a page in a session of its own and fails on script errors."""
-    contexts = []
+def open_page(browser: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """Opens a page; fails on script errors. Nothing that it stores in the browser outlives the test."""
+    pages = []
     errors: list[str] = []
 
-    def run(address: str, **options: object) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-        contexts.append(context)
-        page = context.new_page()
+    def run(address: str, width: int = 1440, height: int = 900, **media: object) -> Page:
+        page = browser.new_page()
+        pages.append(page)
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(**media)
         page.goto(address)
         return page
 
     yield run
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.evaluate("() => { try { localStorage.clear(); sessionStorage.clear() } catch { } }")
+        page.close()
+    browser.clear_cookies()
+    browser.set_offline(False)
     assert errors == []

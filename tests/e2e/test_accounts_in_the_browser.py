@@ -17,10 +17,9 @@ def test_each_decision_is_kept_under_the_account_that_is_logged_in(
 ) -> None:
     port = free_port()
     with IdentityProvider() as provider:
-        secrets = tmp_path / ".streamlit" / "secrets.toml"
-        secrets.parent.mkdir()
+        secrets = tmp_path / "secrets.toml"
         secrets.write_text(provider.secrets_toml(f"http://localhost:{port}"))
-        with serve(workspace_copy, port, HOME=str(tmp_path)) as address:
+        with serve(workspace_copy, port, secrets) as address:
             page = open_page(f"{address}/review?reviewer=mallory")
             expect(page.get_by_text("decisions are kept under your account").first).to_be_visible()
             expect(page.locator("button[data-name=accept]")).to_have_count(0)

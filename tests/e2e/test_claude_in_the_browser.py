@@ -82,13 +82,12 @@ def test_heads_that_were_declined_are_chosen_again_whatever_the_filters_say(
     workspace_copy: Path, open_page: OpenPage, tmp_path: Path
 ) -> None:
     """With the key from Streamlit's secrets instead of the environment."""
-    secrets = tmp_path / ".streamlit" / "secrets.toml"
-    secrets.parent.mkdir()
+    secrets = tmp_path / "secrets.toml"
     secrets.write_text(f'ANTHROPIC_API_KEY = "{KEY}"\n')
     with ClaudeServer(key=KEY) as claude:
         claude.faults.extend(["", "", "refusal"])
-        given = {"ANTHROPIC_API_KEY": "", "ANTHROPIC_BASE_URL": claude.address, "HOME": str(tmp_path)}
-        with serve(workspace_copy, **given) as address:
+        given = {"ANTHROPIC_API_KEY": "", "ANTHROPIC_BASE_URL": claude.address}
+        with serve(workspace_copy, secrets=secrets, **given) as address:
             page = open_page(f"{address}/synthesize")
             start_claude(page)
             page.get_by_role("button", name="Choose 1 head left out").first.click(timeout=60_000)

@@ -48,9 +48,7 @@ def test_no_page_shows_an_error_scrolls_sideways_or_writes_faintly(
     page_name: str, theme: str, address: str, open_page: OpenPage
 ) -> None:
     width, height = SIZES[0]
-    page = open_page(
-        f"{address}/{page_name}", color_scheme=theme, viewport={"width": width, "height": height}
-    )
+    page = open_page(f"{address}/{page_name}", width, height, color_scheme=theme)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_test_id("stException")).to_have_count(0)

@@ -359,7 +359,8 @@ def test_the_library_compares_exports_and_takes_in(address: str, open_page: Open
     page.locator("input[type=file]").set_input_files(decisions)
     page.get_by_role("button", name="Take them in").click()
     expect(page.get_by_text("0 verdicts and 0 programs taken in")).to_be_visible()
-    alone = open_page(report.as_uri(), offline=True)
+    page.context.set_offline(True)
+    alone = open_page(report.as_uri())
     expect(alone.get_by_role("heading", name="Accepted programs of")).to_be_visible()
     assert alone.evaluate("[...document.images].filter(one => one.naturalWidth > 0).length") >= 4
     assert alone.evaluate("[...document.images].every(one => one.naturalWidth > 0)")

@@ -331,25 +331,20 @@ def test_long_passages_are_cut_counted_and_told(tmp_path: Path, tiny_model: Tiny
 
 
 def test_a_workspace_in_use_exits_with_3_and_names_the_process(built: Path) -> None:
+    hold = (
+        f"import duckdb; c = duckdb.connect({str(built / 'workspace.duckdb')!r}); print(flush=True); input()"
+    )
     holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"import duckdb; c = duckdb.connect({str(built / 'workspace.duckdb')!r}); input()",
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
-        assert holder.stdin is not None
-        for _ in range(100):
-            result = run_core("best", workspace=built)
-            if result.returncode == 3:
-                break
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "\n"  # it holds the workspace
+        result = run_core("best", workspace=built)
         assert result.returncode == 3
         assert str(holder.pid) in result.stderr
     finally:
-        holder.communicate(b"\n")
+        holder.communicate("\n")
 
 
 def test_an_unknown_hub_model_fails_with_advice(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from core.settings import Settings
 from core.store import Workspace
 from core.types import Split
 from tests import tiny
-from tests.conftest import TinyModel
+from tests.conftest import Forked, TinyModel
 
 HEADS = tiny.LAYERS * tiny.HEADS
 PASSAGES = 24
@@ -106,9 +106,9 @@ def check_units(workspace: Workspace, job: str, heads: int) -> None:
 
 
 @seeds
-def test_a_killed_worker_goes_on_where_it_stopped(seed: int, workspace_copy: Path) -> None:
+def test_a_killed_worker_goes_on_where_it_stopped(seed: int, workspace_copy: Path, forked: Forked) -> None:
     workspace = Workspace.open(workspace_copy)
-    runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
+    runner = Jobs(workspace, forked(workspace.folder))
     job = runner.start_search(workspace.models.all()[0], None, SearchLimits(rules=2))
     kill_again_and_again(runner, job, kill_points(random.Random(seed), LAST_EVENTS))
     assert runner.wait(job).state == "done"
@@ -117,7 +117,9 @@ def test_a_killed_worker_goes_on_where_it_stopped(seed: int, workspace_copy: Pat
 
 
 @seeds
-def test_a_killed_owner_loses_nothing_and_the_same_command_goes_on(seed: int, workspace_copy: Path) -> None:
+def test_a_killed_owner_loses_nothing_and_the_same_command_goes_on(
+    seed: int, workspace_copy: Path, forked: Forked
+) -> None:
     """The owner is the command line; in half of the cases its worker is killed with it."""
     draw = random.Random(100 + seed)
     command = [sys.executable, "-m", "core", "synthesize", "--rules", "2", "--workspace", str(workspace_copy)]
@@ -131,7 +133,7 @@ def test_a_killed_owner_loses_nothing_and_the_same_command_goes_on(seed: int, wo
             kill_if_there(folder)
     assert killed > 0
     workspace = Workspace.open(workspace_copy)
-    runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
+    runner = Jobs(workspace, forked(workspace.folder))
     searches = [record for record in runner.refresh() if record.settings.get("limits", {}).get("rules") == 2]
     for record in searches:
         if record.state != "done":
@@ -143,7 +145,8 @@ def test_a_killed_owner_loses_nothing_and_the_same_command_goes_on(seed: int, wo
 
 def kill_owner(command: list[str], workspace: Path, events: int, later: float) -> tuple[JobFolder, bool]:
     """Start a command and kill it a little after its job has so many events; the job, and if that hit."""
-    owner = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    environment = os.environ | {"HEADSCRIPT_RUNNER": "forked"}
+    owner = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     wait_for(lambda: owner.poll() is not None or newest_search(workspace) is not None)
     folder = newest_search(workspace)
     assert folder is not None

@@ -156,11 +156,11 @@ def test_a_second_job_waits_its_turn_and_starts_without_anyone_looking(
     workspace.close()
 
 
-def test_a_queued_job_is_started_by_the_next_owner(workspace_copy: Path) -> None:
-    workspace, runner, model = scoring(workspace_copy)
+def test_a_queued_job_is_started_by_the_next_owner(workspace_copy: Path, forked: Forked) -> None:
+    workspace, runner, model = scoring(workspace_copy, forked(workspace_copy))
     first = runner.start_scoring(model, [BASELINES["uniform"]])
     second = runner.start_scoring(model, [BASELINES["same token"]])
-    other = Jobs(workspace, Settings(workspace.folder, device="cpu"))
+    other = Jobs(workspace, forked(workspace_copy))
     assert other.wait(second).state == "done"
     assert workspace.jobs.get(first).state == "done"
     runner.wait(first)
