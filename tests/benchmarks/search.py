@@ -1,6 +1,6 @@
 """What the search reaches and costs on a model's heads, beside the best baseline of each head.
 
-    python -m tests.benchmarks.search [--workspace workspace] [--model M] [--rules 12,24] [--long FILE]
+    python -m tests.benchmarks.search [--workspace DIR] [--model M] [--rules 12,24] [--look none] [--long F]
 
 Only a workspace's sentences and Parquet files are read. Programs are found on train and validation, the best
 of the library is chosen on validation, and figures are of test. `--long` names passages of which those of 50
@@ -25,16 +25,17 @@ from core.corpus import load_corpus
 from core.features import Features
 from core.language import ParsedProgram, parse
 from core.proposers import SearchLimits
+from core.proposers.search.limits import LOOKS
 from core.proposers.search.propose import prepare_search
-from core.scoring import BASELINES, program_maps, sentence_ious
+from core.scoring import BASELINES, Resolved, program_maps, sentence_ious
 from core.store import Workspace
 from core.store.attention import AttentionReader
 from core.store.tokens import TokenStore
-from core.types import ModelInfo, Split
+from core.types import HeadId, ModelInfo, Split
 
 LONG = range(50, 121)  # tokens
 LONG_PASSAGES = 60
-LEAST_GAINS = {12: 0.003, 24: 0.001}  # more rules are only worth having if each may be worth less
+LEAST_GAINS = {24: 0.001}  # more rules are only worth having if each may be worth less
 Programs = dict[int, list[ParsedProgram]]  # layer -> a program for each head
 
 
@@ -51,7 +52,7 @@ def main() -> None:
     genres = np.array([s.genre for s in sentences if s.split == Split.TEST])
     print(f"{info.title}: {info.layers} x {info.heads} heads, {len(sentences)} passages")
     for rules in map(int, options.rules.split(",")):
-        limits = SearchLimits(rules, LEAST_GAINS.get(rules, 0.003))
+        limits = SearchLimits(rules, LEAST_GAINS.get(rules, SearchLimits().least_gain), options.look)
         started = time.perf_counter()
         chooser = reader.restricted({s.id for s in sentences if s.split != Split.TEST})
         splits = features[Split.TRAIN], features[Split.VALIDATION]
@@ -84,17 +85,27 @@ def _report(
     }
     place = {program.id: at for at, program in enumerate(library)}
     own, best, baseline, by_genre, borrowed = [], [], [], [], 0
+    chosen: dict[HeadId, ParsedProgram] = {}
     for layer, programs in found.items():
         maps = reader.layer(layer)
         validation = sentence_ious(produced[Split.VALIDATION], maps).mean(-1)
         test = sentence_ious(produced[Split.TEST], maps)
         for head, program in enumerate(programs):
-            winner = int(validation[:, head].argmax())
+            one = HeadId(layer, head)
+            may = [at for at, p in enumerate(library) if not p.looks or p.may_stand_for(one)]
+            winner = max(may, key=lambda at: validation[at, head])
+            chosen[one] = library[winner]
             borrowed += library[winner].id != program.id
             own.append(float(test[place[program.id], head].mean()))
             best.append(float(test[winner, head].mean()))
             baseline.append(max(float(test[place[b.id], head].mean()) for b in baselines))
             by_genre.append(test[winner, head])
+    resolved = Resolved(chosen, features[Split.TEST], info.is_causal)
+    alone = []
+    for layer in found:
+        maps = reader.restricted(features[Split.TEST].sentences).layer(layer)
+        heads = [head for head in chosen if head.layer == layer]
+        alone += [float(sentence_ious(resolved.produced(head), maps)[0, head.head].mean()) for head in heads]
     rules = [program.source.count("weight *=") for row in found.values() for program in row]
     lifts = np.array(best) - np.array(baseline)
     print(f"  rules            {statistics.fmean(rules):8.1f}     at most {max(rules)}")
@@ -103,11 +114,16 @@ def _report(
     share, ratio = borrowed / len(own), statistics.fmean(best) / statistics.fmean(baseline)
     positive = (lifts > 0).mean()
     print(f"  best of library  {statistics.fmean(best):8.3f}     another head's wins on {share:.0%}")
+    print(f"  resolved         {statistics.fmean(alone):8.3f}     {_looking(chosen):.0%} look at other heads")
     print(f"  ratio            {ratio:8.2f} x the best baseline's")
     print(f"  lift             {lifts.mean():8.3f}     positive on {positive:.1%} (wanted: 0.12, 95%)")
     scores = np.stack(by_genre)
     means = ", ".join(f"{genre} {scores[:, genres == genre].mean():.3f}" for genre in sorted(set(genres)))
     print(f"  by genre         {means}")
+
+
+def _looking(chosen: Mapping[HeadId, ParsedProgram]) -> float:
+    return statistics.fmean(bool(program.looks) for program in chosen.values())
 
 
 def _report_long(found: Programs, path: Path, models: Path, info: ModelInfo) -> None:
@@ -124,7 +140,9 @@ def _report_long(found: Programs, path: Path, models: Path, info: ModelInfo) -> 
     place = {program.id: at for at, program in enumerate(library)}
     ious = np.zeros((info.layers, info.heads, len(rows)))
     for at, attention in enumerate(extract(loaded, features, range(len(rows)))):
-        one = program_maps(library, features.select([features.row(attention.sentence)]), info.is_causal)
+        looks = {head: [attention.weights[head.layer][head.head]] for head in info.head_ids()}
+        read = features.select([features.row(attention.sentence)])
+        one = program_maps(library, read, info.is_causal, looks=looks)
         for layer, programs in found.items():
             maps = {attention.sentence: attention.weights[layer].astype(np.float32)}
             scores = sentence_ious(one, maps)[:, :, 0]
@@ -141,6 +159,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", help="default: the latest")
     parser.add_argument("--models", type=Path, default=Path("workspace/models"))
     parser.add_argument("--rules", default="12,24", help="limits to try")
+    parser.add_argument("--look", default=SearchLimits().look, choices=LOOKS)
     parser.add_argument("--long", type=Path, metavar="FILE")
     return parser.parse_args()
 
