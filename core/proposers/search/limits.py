@@ -25,7 +25,7 @@ class SearchLimits:
         key="rules",
     )
     least_gain: float = limit(
-        0.003,
+        0.002,
         "Least gain",
         "IoU on validation that each rule must add to all others",
         Bounds(least=0),

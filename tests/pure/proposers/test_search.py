@@ -293,7 +293,7 @@ def test_programs_are_short_and_every_rule_is_worth_its_line() -> None:
         assert 1 <= len(rules) <= 3, program.source
         for rule in rules:
             without = fit(program.source.replace(rule, ""), maps, head)
-            assert whole - without > 0.003 - 0.001, f"{rule} of\n{program.source}"  # rounding may cost 0.001
+            assert whole - without > 0.002 - 0.001, f"{rule} of\n{program.source}"  # rounding may cost 0.001
 
 
 SINK_AND_MARKS = """def attend(q, k):

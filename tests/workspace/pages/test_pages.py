@@ -421,7 +421,7 @@ def test_what_a_run_was_asked_is_told_from_its_limits() -> None:
         for kind, asked in limits
     ]
     assert told == [
-        "≤ 9 rules · each ≥ 0.003 · other heads: layer",
+        "≤ 9 rules · each ≥ 0.002 · other heads: layer · fitted to: iou",
         "claude-sonnet-5-5 · 3 candidates · 3 rounds · budget $5.00 · batches",
         "",
     ]
