@@ -18,7 +18,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 from rich.text import Text
 
 from core import __version__
-from core.cli import audits, exchange, hybrids, programs
+from core.cli import audits, exchange, figures, hybrids, programs
 from core.cli.exits import exit_code
 from core.cli.session import session
 from core.cli.terminal import console, show_answer
@@ -151,6 +151,7 @@ _COMMANDS: tuple[Callable[..., object], ...] = (
     hybrids.curve,
     hybrids.downstream,
     audits.audit,
+    figures.figure,
     exchange.export,
     exchange.import_,
     _worker,

@@ -70,7 +70,7 @@ def export_library(now: Session, path: Path) -> Json:
     from core.sharing.decisions import export_lines
 
     lines = list(export_lines(now.workspace))
-    _write(path, "".join(lines))
+    write_whole(path, "".join(lines))
     return {"file": str(path), "lines": len(lines)}
 
 
@@ -79,7 +79,7 @@ def export_report(now: Session, model: str | None, path: Path) -> Json:
     from core.sharing.accepted import curated_report
 
     page = curated_report(now.workspace, now.model(model))
-    _write(path, page)
+    write_whole(path, page)
     return {"file": str(path), "characters": len(page)}
 
 
@@ -113,16 +113,17 @@ def import_library(now: Session, path: Path) -> Json:
     return {"programs": found.programs, "verdicts": found.verdicts, "known": found.known}
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all, the one that a link leads to; what is no file is written into."""
     from core.files import disk_errors, replacing
 
+    held = content.encode() if isinstance(content, str) else content
     with disk_errors(path.parent):
         path = path.resolve()
         if path.is_dir():
             raise WorkspaceError(f"{path} is a folder; name the file to write")
         if path.exists() and not path.is_file():  # a pipe, say
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(held)
             return
         with replacing(path) as scratch:
-            scratch.write_text(text, encoding="utf-8")
+            scratch.write_bytes(held)

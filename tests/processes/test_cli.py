@@ -314,6 +314,26 @@ def test_an_export_follows_a_link_and_replaces_no_pipe_or_folder(built: Path, tm
     assert (result.returncode, "is a folder; name the file" in result.stderr) == (2, True), result.stderr
 
 
+def test_a_head_and_its_program_are_drawn(built: Path, tmp_path: Path) -> None:
+    file = tmp_path / "f.pdf"
+    told = answer(call_core("figure", "L0H1", "--out", str(file), "--first", "9", "--json", workspace=built))
+    assert (told["file"], told["head"], told["tokens"]) == (str(file), "L0H1", 9)
+    assert str(told["caption"]).startswith("test passage, the first 9 of ")
+    assert file.read_bytes().startswith(b"%PDF")
+    for wrong, why in {
+        ("L9H9",): "has no head L9H9",
+        ("7",): "'7' is not a head; write it as L3H7",
+        ("L0H1", "--sentence", "no such words"): "no passage of",
+        ("L0H1", "--out", str(tmp_path / "f.doc")): "a figure is written as .pdf, .svg, .png, .csv",
+        ("L0H1", "--program", str(tmp_path / "none.py")): "cannot read the program",
+    }.items():
+        out = () if "--out" in wrong else ("--out", str(tmp_path / "g.pdf"))
+        result = call_core("figure", *wrong, *out, workspace=built)
+        assert result.returncode == 2
+        assert why in result.stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["f.pdf"]
+
+
 def test_long_passages_are_cut_counted_and_told(tmp_path: Path, tiny_model: TinyModel) -> None:
     path = tmp_path / "long.txt"
     path.write_text("a short one\n" + "word " * 400 + "\n")
