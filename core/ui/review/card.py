@@ -163,7 +163,7 @@ def _over_twin(card: Card, standing: Standing) -> str:
 
 
 def draw_evidence(desk: Desk, card: Card, hidden: bool, draft: Assessment | None = None) -> None:
-    """Worst and typical sentences, the distribution of IoU, baselines and other heads; of a draft if given."""
+    """Worst and typical sentences, how IoU is distributed, baselines and other heads; of a draft if given."""
     try:
         if draft is not None:
             found = draft.evidence
