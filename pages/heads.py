@@ -217,6 +217,8 @@ if sees_all:
     choose_from_all(model, passage, head)
 looks = passages.looked_at(passages.parsed(row.source), head, passage)
 compared = passages.compare(model, head, row.source, passage, looks)
+if chosen == OWN:
+    top.caption(f"On your text of {len(compared.tokens)} tokens: IoU **{passages.iou(compared):.3f}**")
 steps.pin_if_asked(compared, passage.id)
 notices.warn_of_shortcomings(passages.parsed(row.source), passage, compared)
 draw_touchable(model, head, scores, row, passage, looks, compared, ious)

@@ -108,10 +108,12 @@ def draw_map(model: ModelInfo, heads: pd.DataFrame, decided: Decided, live: bool
             key="colour",
             required=True,
         )
+        named = st.text_input("Open a head", placeholder="L3H7", key="open-head", width=110)
         if is_audited:
             rungs = [rung for rung in RUNGS if rung in set(table.rung)]
             kept = st.multiselect("Only", rungs, key="rungs", placeholder="all heads", width=340)
             table = table[table.rung.isin(kept)] if kept else table
+    _open_named(model, named)
     chart = charts.head_map(table, colour or "IoU", model.layers, model.heads)
     if live:
         st.altair_chart(chart, key="live-map")
@@ -123,6 +125,19 @@ def draw_map(model: ModelInfo, heads: pd.DataFrame, decided: Decided, live: bool
         place = {"layer": str(picked[0]["layer"]), "head": str(picked[0]["head"])}
         st.session_state.pop("map", None)
         st.switch_page("pages/heads.py", query_params=place | in_address())
+
+
+def _open_named(model: ModelInfo, named: str) -> None:
+    """Open the head that was typed, which needs no pointer."""
+    if not named.strip():
+        return
+    head = next((head for head in model.head_ids() if str(head) == named.strip().upper()), None)
+    if head is None:
+        st.caption(f"This model has no head {frame.as_text(named)}.")
+        return
+    place = {"layer": str(head.layer), "head": str(head.head)}
+    st.session_state.pop("open-head", None)
+    st.switch_page("pages/heads.py", query_params=place | in_address())
 
 
 def draw_funnel(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> None:

@@ -210,7 +210,7 @@ class Desk:
 
     def press(self, key: str, ticket: str, reason: str = "") -> None:
         """Do what the verdict row was told, and only if it was about the card on the screen."""
-        if ticket != self.ticket or self.is_editing:
+        if ticket != self.ticket or self.is_editing != (key == "leave"):
             return
         self.refresh()
         self.notice = self.revealed = ""
@@ -225,8 +225,8 @@ class Desk:
                 self.step(-1)
             case "next":
                 self.step(1)
-            case "edit":
-                self.is_editing = True
+            case "edit" | "leave":
+                self.is_editing = key == "edit"
 
     def take_up(self, view: View) -> None:
         """Go on where the reviewer was; with the first card if the one of then is gone or decided since."""

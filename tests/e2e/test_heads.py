@@ -104,7 +104,7 @@ def test_every_head_is_a_thumbnail_that_opens_it(address: str, open_page: OpenPa
     page.keyboard.press("m")
     grid = page.locator(".sprites .grid")
     expect(grid.locator("canvas")).to_have_count(3)  # a sprite per layer
-    grid.focus()
+    expect(grid).to_be_focused()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     expect(page.locator(".sprites .name")).to_have_text("L2H2")

@@ -49,6 +49,7 @@ IS_SEEN = """element => {
     const isCut = isClipped && element.scrollWidth > element.clientWidth + 1;
     return isWithin && !isCut && Boolean(over && (element.contains(over) || over.contains(element)));
 }"""
+PIXELS = "canvas => canvas.toDataURL()"
 DISPATCH = """([key, code]) => document.body.dispatchEvent(
     new KeyboardEvent("keydown", { key, code, bubbles: true, cancelable: true, composed: true }))"""
 
@@ -172,3 +173,35 @@ def test_an_empty_queue_says_why(address: str, open_page: OpenPage) -> None:
     page.get_by_role("slider", name="Least IoU on validation").focus()
     page.keyboard.press("End")
     expect(title(page)).to_have_text("Review · nothing passes the filter")
+
+
+def test_the_editor_takes_the_focus_shows_its_problems_and_leaves_by_escape(
+    address: str, open_page: OpenPage
+) -> None:
+    page = review(open_page, address, "editor")
+    page.set_viewport_size(SMALL)
+    edited = head(page)
+    program = page.locator(".st-key-evidence-panel canvas[aria-label^=program]").first
+    before = program.evaluate(PIXELS)
+    page.keyboard.press("e")
+    draft = page.get_by_label("Program", exact=True)
+    expect(draft).to_be_focused()
+    draft.fill("def attend(q, k):\n    return q.pos\n")
+    draft.press("Control+Enter")
+    problem = page.get_by_text(re.compile(r"line 2, column \d+"))
+    expect(problem).to_be_visible()
+    assert problem.evaluate(IS_SEEN)
+    assert page.get_by_role("button", name="Save as a new program").evaluate(IS_SEEN)
+    draft.fill("def attend(q, k):\n    return 0.5 ** (q.index - k.index)\n")
+    draft.press("Control+Enter")
+    expect(page.get_by_text(re.compile(r"against [0-9a-f]{6}"))).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    assert program.evaluate(PIXELS) != before  # the maps are those of the change
+    draft.press("Escape")
+    expect(draft).to_have_count(0)
+    expect(page.get_by_text("unsaved edit, e goes on with it")).to_be_visible()
+    assert head(page) == edited
+    page.keyboard.press("e")
+    expect(draft).to_have_value(re.compile("0.5"))
+    page.get_by_role("button", name="Cancel").click()
+    expect(draft).to_have_count(0)

@@ -2,6 +2,8 @@
 
 const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
+const FOCUS_AFTER = 300; // ms until the dialog has taken the focus for itself
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const { header, maps } = unpack(data);
   const { n, layers, heads, causal } = header;
@@ -53,5 +55,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   const resized = new ResizeObserver(() => show(at));
   resized.observe(grid);
+  // A dialog keeps the Tab key among what it knows of, and of what is in here it knows nothing.
+  setTimeout(() => grid.focus(), FOCUS_AFTER);
   return () => resized.disconnect();
 }

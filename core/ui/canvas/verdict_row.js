@@ -3,6 +3,7 @@
 // the screen shows another card than that of the ticket, as after a browser's translation.
 
 const RESEND_AFTER = 3000; // ms until an unanswered decision may be sent again
+const HANDS_OVER = 150; // ms that a text field takes to tell what was typed
 const SIGN_STAYS = 1500; // ms
 const NOT_PAINTED = "This page shows another card than the keys decide (was it translated?): nothing was decided. Reload it.";
 const TOO_EARLY = "Too early: the next card was not there yet. That key did nothing.";
@@ -99,6 +100,8 @@ class Row {
       if (event.target.closest?.("[role=option]")) setTimeout(leaveClosedList, LIST_CLOSES);
       else if (event.detail) setTimeout(leaveControl);
     };
+    this.onLeave = (event) => this.data.editing && event.preventDefault(); // a reload would lose the change
+    window.addEventListener("beforeunload", this.onLeave);
     document.addEventListener("keyup", this.onKeyUp, true);
     document.addEventListener("click", this.onClick, true);
   }
@@ -106,11 +109,16 @@ class Row {
   close() {
     document.removeEventListener("keydown", this.onKey, true);
     document.removeEventListener("keyup", this.onKeyUp, true);
+    window.removeEventListener("beforeunload", this.onLeave);
     document.removeEventListener("click", this.onClick, true);
   }
 
   press(event) {
     if (!this.box.isConnected) return this.close();
+    if (event.key === "Escape" && this.data.editing && panel()?.contains(document.activeElement)) {
+      document.activeElement.blur(); // hands over what was typed
+      return setTimeout(() => this.send({ act: "leave" }), HANDS_OVER);
+    }
     if (event.key === "Escape" && document.activeElement?.closest("[data-testid=stPopover], [data-testid=stPopoverBody]"))
       return setTimeout(leaveControl, LIST_CLOSES); // what it closes gives the focus back
     if (isTaken(event, this.root)) return;
@@ -137,6 +145,13 @@ class Row {
     this.setTriggerValue("act", { ticket: this.data.ticket, reason: "", ...act });
   }
 
+  // The text field may come a moment after this row.
+  enterField(tries) {
+    const field = panel()?.querySelector("textarea");
+    field?.focus();
+    if (this.editing && tries && (!field || document.activeElement !== field)) setTimeout(() => this.enterField(tries - 1), 50);
+  }
+
   say(words, stays = false) {
     this.sign.textContent = words;
     this.sign.hidden = false;
@@ -154,6 +169,8 @@ class Row {
     this.sent = null;
     this.box.classList.remove("sent");
     this.box.dataset.ticket = data.ticket;
+    const wasEditing = this.editing;
+    this.editing = data.editing;
     const drawn = JSON.stringify({ ...data, ticket: "", painted: null });
     if (drawn === this.drawn) return;
     this.drawn = drawn;
@@ -173,6 +190,7 @@ class Row {
     this.help = this.helpPanel(data);
     this.help.hidden = !wasOpen;
     this.box.replaceChildren(this.help, row, reasons);
+    if (data.editing && !wasEditing) this.enterField(20);
     if (held) this.box.querySelector(`[data-name="${CSS.escape(held)}"]`)?.focus();
   }
 

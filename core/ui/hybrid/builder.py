@@ -137,7 +137,7 @@ def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
         budget = percent / 100
         title = f"within +{percent:g} %"
     order = st.selectbox("Which go first", list(_ORDERS), format_func=_ORDERS.__getitem__, key="order")
-    one, two = st.columns(2)
+    one, two = st.columns([1, 1.5])
     calibrate = one.toggle(
         "Calibrate",
         key="calibrate",

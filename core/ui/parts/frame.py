@@ -25,7 +25,8 @@ _STYLE = """
   [data-testid=stHeader] { pointer-events: none; }
   [data-testid=stHeader] button { pointer-events: auto; }
   [data-testid=stLayoutWrapper]:has(> .st-key-told-to-the-browser) { position: absolute; }
-  [data-testid=stSidebar][aria-expanded=true] { width: 236px !important; min-width: 236px !important; }
+  /* Unless a person has drawn it wider. */
+  [data-testid=stSidebar][data-collapsed=false][style*="width: 300px"] { width: 236px !important; }
   [data-testid=stSidebarHeader] { height: 2rem; }
   [data-testid=stSidebar] [data-testid=stSelectbox] input { font-size: .82rem; }
   [data-testid=stSidebarNav], [data-testid=stSidebarUserContent] { margin: 0 -14px; }

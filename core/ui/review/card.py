@@ -21,7 +21,7 @@ from core.ui.parts.program_code import draw_program_code
 from core.ui.parts.references import draw_references
 from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails
 from core.ui.parts.verdict_row import WORDS
-from core.ui.review.editor import drafts, draw_editor
+from core.ui.review.editor import Assessment, drafts, draw_editor
 from core.ui.review.shelf import evidence_shelf, examiner
 
 _SHORT = {Split.TEST: "test", Split.VALIDATION: "val", Split.TRAIN: "train"}
@@ -45,7 +45,7 @@ STYLE = """
   [data-testid=stLayoutWrapper]:has(> .st-key-program-panel) { left: 0; width: 53%; }
   [data-testid=stLayoutWrapper]:has(> .st-key-evidence-panel) { right: 0; width: 45.5%; }
   .st-key-program-panel, .st-key-evidence-panel { height: 100%; overflow-y: auto; }
-  .st-key-program-editor { flex: none; height: max(120px, calc(100vh - 31rem)); }
+  .st-key-program-editor { flex: none; height: max(140px, calc(100vh - 27rem)); }
   .st-key-program-editor textarea {
     font-family: monospace; font-size: .85rem; white-space: pre; overflow-x: auto; }
   @media (max-height: 600px), (max-width: 1000px) {
@@ -80,14 +80,15 @@ def draw_card(desk: Desk, card: Card) -> None:
     hidden = is_hidden(desk, word)
     st.html(_figures(desk, card, hidden) + _line(desk, card, word, hidden))
     with st.container(key="card-body"):
+        draft: Assessment | None = None
         with st.container(key="program-panel"):
             if desk.is_editing:
-                draw_editor(desk, card, hidden)
+                draft = draw_editor(desk, card, hidden)
             else:
                 draw_program_code(shown_source(card), desk.ticket, "card-program")
                 draw_looks(desk, card)
         with st.container(key="evidence-panel"):
-            draw_evidence(desk, card, hidden)
+            draw_evidence(desk, card, hidden, draft)
 
 
 def shown_source(card: Card) -> str:
@@ -161,10 +162,13 @@ def _over_twin(card: Card, standing: Standing) -> str:
     return f"IoU {over:+.2f} over its text-blind twin" if math.isfinite(over) else "its twin is not known"
 
 
-def draw_evidence(desk: Desk, card: Card, hidden: bool) -> None:
-    """Worst and typical sentences, how IoU is distributed, baselines and other heads."""
+def draw_evidence(desk: Desk, card: Card, hidden: bool, draft: Assessment | None = None) -> None:
+    """Worst and typical sentences, how IoU is distributed, baselines and other heads; of a draft if given."""
     try:
-        found = evidence_shelf().get(desk.model, examiner(desk.model, Split.VALIDATION), card)
+        if draft is not None:
+            found = draft.evidence
+        else:
+            found = evidence_shelf().get(desk.model, examiner(desk.model, Split.VALIDATION), card)
     except (HeadscriptError, OSError, KeyError) as error:
         st.warning(f"The evidence cannot be drawn: {frame.as_text(str(error))}", icon=":material/warning:")
         return

@@ -17,7 +17,7 @@ def draw_controls(desk: Desk, queue: Sequence[Card]) -> None:
     view = desk.view
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         chosen_pile = st.selectbox(
-            "Queue", list(Pile), index=list(Pile).index(view.pile), key=f"pile-{desk.key}", width=150,
+            "Queue", list(Pile), index=list(Pile).index(view.pile), key=f"pile-{desk.key}", width=165,
             label_visibility="collapsed",
         )  # fmt: skip
         chosen_order = st.selectbox(

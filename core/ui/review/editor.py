@@ -9,6 +9,7 @@ import streamlit as st
 from core.errors import Problem, ProgramError, WorkspaceError
 from core.language import ParsedProgram, parse
 from core.review import Desk
+from core.scoring import Evidence
 from core.types import Card, CardId, Estimate, ModelInfo, Split
 from core.ui.parts import frame, state
 from core.ui.review.shelf import examiner
@@ -23,6 +24,7 @@ class Assessment:
     program: ParsedProgram
     fits: dict[Split, Estimate]
     failures: int
+    evidence: Evidence  # on validation
 
 
 def assess(model: ModelInfo, card: Card, source: str) -> Assessment:
@@ -30,7 +32,8 @@ def assess(model: ModelInfo, card: Card, source: str) -> Assessment:
     program = parse(source)
     found = {split: examiner(model, split).compare(card.head, program) for split in _PARTS}
     fits = {split: evidence.fit for split, evidence in found.items() if len(evidence.ious)}
-    return Assessment(program, fits, sum(len(evidence.failures) for evidence in found.values()))
+    failures = sum(len(evidence.failures) for evidence in found.values())
+    return Assessment(program, fits, failures, found[Split.VALIDATION])
 
 
 def save(desk: Desk, card: Card, found: Assessment) -> None:
@@ -59,9 +62,13 @@ def keep_draft(model: ModelInfo, card: Card, field: str) -> None:
         del drafts(model)[card.id]
 
 
-def draw_editor(desk: Desk, card: Card, hidden: bool) -> None:
-    """The program as text to change, with its problems or its figures; `hidden` says only which is better."""
+def draw_editor(desk: Desk, card: Card, hidden: bool) -> Assessment | None:
+    """The program as text to change, its problems or its figures above; what was found, if it is a program.
+
+    `hidden` says only which is better.
+    """
     buttons = st.container(horizontal=True, gap="small")
+    told = st.container()
     with st.container(key="program-editor"):
         field = f"draft-{desk.ticket}"
         draft = st.text_area(
@@ -72,13 +79,18 @@ def draw_editor(desk: Desk, card: Card, hidden: bool) -> None:
     try:
         found = assess(desk.model, card, draft)
     except ProgramError as error:
-        _draw_problems(error.problems, draft)
+        with told:
+            _draw_problems(error.problems, draft)
     except (WorkspaceError, OSError, KeyError) as error:
-        st.warning(f"It cannot be scored: {frame.as_text(str(error))}", icon=":material/warning:")
+        told.warning(f"It cannot be scored: {frame.as_text(str(error))}", icon=":material/warning:")
     else:
-        _draw_difference(card, found, hidden)
+        with told:
+            _draw_difference(card, found, hidden)
     with buttons:
-        st.button("Check", key="check-draft", icon=":material/fact_check:", help="Or leave the text field")
+        st.button(
+            "Check", key="check-draft", icon=":material/fact_check:",
+            help="Or leave the text field; Esc leaves the editor and keeps the change",
+        )  # fmt: skip
         is_new = found is not None and found.program.id != card.program.id
         if (
             st.button("Save as a new program", key="save-draft", type="primary", disabled=not is_new)
@@ -91,16 +103,17 @@ def draw_editor(desk: Desk, card: Card, hidden: bool) -> None:
             desk.is_editing = False
             desk.change(desk.view)
             st.rerun()
+    return found
 
 
 def _draw_problems(problems: tuple[Problem, ...], draft: str) -> None:
     """Each problem with its line and a mark below the column."""
     lines = draft.split("\n")
     shown = []
-    for problem in problems[:5]:
+    for problem in problems[:3]:
         line = lines[problem.line - 1] if problem.line <= len(lines) else ""
         shown.append(f"{problem}\n    {line}\n    {' ' * (problem.column - 1)}^")
-    more = f"\n… and {len(problems) - 5} more" if len(problems) > 5 else ""
+    more = f"\n… and {len(problems) - 3} more" if len(problems) > 3 else ""
     st.markdown(f"**:material/error: {len(problems)} problem{'s' * (len(problems) > 1)}**")
     st.code("\n".join(shown) + more, language=None, wrap_lines=True)
 

@@ -216,7 +216,7 @@ def test_an_imported_reason_is_text(open_app: OpenApp, workspace_copy: Path) -> 
     app.session_state["reviewer"] = "ada"
     workspace.verdicts.record(model.id, head, program, Action.REJECT, "ada", "![x](http://y)")
     app.run()
-    assert "“\\!\\[x\\]\\(http\\:" in text_of(app)
+    assert "“\\!\\[x\\]\\(`http:" in text_of(app)
 
 
 def test_a_baseline_that_fits_best_is_flipped_back_to(desk: Desk) -> None:
