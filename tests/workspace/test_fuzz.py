@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,7 +24,7 @@ from core.types import Action, HeadId, ModelInfo
 from tests.conftest import TinyModel
 
 pytestmark = pytest.mark.slow
-TRIALS = int(os.environ.get("FZ", 2000))
+TRIALS = 2_000
 INFO = ModelInfo("m", "m", "llama", 2, 2, True, 1, 1)
 SOURCE = "def attend(q, k):\n    return 1.0\n"
 ODD: tuple[Any, ...] = (
