@@ -1,21 +1,26 @@
 """`python -m core`: the command line."""
 
-import logging
-import os
 import sys
-from pathlib import Path
-
-from core.cli.exits import exit_code
-from core.plugins import load_plugins
-from core.settings import Settings
 
 
 def run(given: list[str]) -> int:
-    """What these arguments ask for; the exit code."""
-    return exit_code(lambda: _run(given))
+    """What these arguments ask for; the exit code. Also an interrupt within the first imports is told."""
+    try:
+        from core.cli.exits import exit_code
+
+        return exit_code(lambda: _run(given))
+    except KeyboardInterrupt:
+        print("\nheadscript: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
 
 
 def _run(given: list[str]) -> int:
+    import os
+    from pathlib import Path
+
+    from core.plugins import load_plugins
+    from core.settings import Settings
+
     if len(given) == 2 and given[0] == "fork-server":
         from core.jobs.runners.fork_server import serve
 
@@ -24,6 +29,8 @@ def _run(given: list[str]) -> int:
         )  # from here on this is a child, with a command and environment of its own
     load_plugins(Settings.read(os.environ))  # first: what packages add has options, too
     if len(given) == 2 and given[0] == "worker" and not given[1].startswith("-"):
+        import logging
+
         from core.jobs.worker import work  # workers start often: they do not wait for the command line
 
         logging.captureWarnings(True)

@@ -92,6 +92,7 @@ def _app() -> App:
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )
+    app.meta.suppress_keyboard_interrupt = False  # an interrupt is told as every other end is
     for place, command in enumerate(_COMMANDS):
         name = command.__name__.strip("_")
         app.command(command, name=name, help=_unwrapped(command), sort_key=place)

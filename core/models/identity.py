@@ -60,7 +60,9 @@ def _of_tokenizer(tokenizer: Any) -> bytes:
     state = json.loads(backend.to_str())
     for forgotten in ("truncation", "padding"):
         state.pop(forgotten, None)
-    special = sorted(tokenizer.all_special_ids)
+    special = sorted(
+        one for one in tokenizer.all_special_ids if one is not None
+    )  # None: not in the vocabulary
     return hashlib.sha256(json.dumps([state, special], sort_keys=True).encode()).digest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, replace
@@ -202,11 +203,24 @@ def describe(name: str, model: Any, tokenizer: Any) -> ModelInfo:
     )
 
 
+def _told_length(where: str, told: Any) -> int:
+    """A length that a file of the model states, or none; raises ModelError if it cannot be one."""
+    if told is None:
+        return _UNLIMITED
+    if isinstance(told, bool) or not isinstance(told, int | float) or math.isnan(told):
+        raise ModelError(f"{where} is {str(told)[:80]!r}, not a number of tokens")
+    return int(min(told, _UNLIMITED)) if told > 1 else _UNLIMITED
+
+
 def _max_length(model: Any, config: Any, tokenizer: Any) -> int:
     """Tokens of context: the least of what the configuration, the positions and the tokenizer allow."""
-    limits = [_UNLIMITED, getattr(config, "max_position_embeddings", None) or _UNLIMITED]
-    told = getattr(tokenizer, "model_max_length", None)
-    limits += [int(told)] if told and told > 1 else []
+    limits = [
+        _UNLIMITED,
+        _told_length(
+            "config.json: max_position_embeddings", getattr(config, "max_position_embeddings", None)
+        ),
+        _told_length("tokenizer_config.json: model_max_length", getattr(tokenizer, "model_max_length", None)),
+    ]
     for name, module in model.named_modules():
         if (
             name.endswith(_POSITIONS)

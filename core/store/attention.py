@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 
 from core.errors import WorkspaceError
 from core.files import disk_errors, replacing
-from core.maps import pack, unpack
-from core.store.parquet import open_parquet
+from core.maps import cell_count, pack, unpack
+from core.store.parquet import damage_told, open_parquet
 from core.types import AttentionMap, HeadId, SentenceAttention
 
 CHUNK_SENTENCES = 32
@@ -44,7 +44,9 @@ def to_bytes(weights: np.ndarray, is_causal: bool) -> bytes:
 
 
 def from_bytes(stored: bytes, n: int, is_causal: bool) -> np.ndarray:
-    """The map that `to_bytes` stored, float32 [query, key]."""
+    """The map that `to_bytes` stored, float32 [query, key]; raises ValueError if it is not of n tokens."""
+    if n < 0 or len(stored) != 2 * cell_count(n, is_causal):
+        raise ValueError(f"{len(stored)} bytes are not a map of {n} tokens")
     return unpack(np.frombuffer(stored, "<f2").astype(np.float32), n, is_causal)
 
 
@@ -206,15 +208,19 @@ class AttentionReader:
     ) -> Iterator[AttentionMap]:
         is_causal = (file.schema_arrow.metadata or {}).get(b"shape") != b"full"
         for group in groups:
-            if (
-                sentence is not None
-                and sentence not in file.read_row_group(group, ["sentence_id"])[0].to_pylist()
-            ):
-                continue
-            table = file.read_row_group(group, use_threads=False)  # one column holds nearly everything
-            for head, name, n, stored in zip(*(column.to_pylist() for column in table.columns), strict=True):
-                if (sentence is None or name == sentence) and (self.only is None or name in self.only):
-                    yield AttentionMap(HeadId(layer, head), name, from_bytes(stored, n, is_causal))
+            with damage_told(layer_path(self.folder, layer)):
+                if (
+                    sentence is not None
+                    and sentence not in file.read_row_group(group, ["sentence_id"])[0].to_pylist()
+                ):
+                    continue
+                table = file.read_row_group(group, use_threads=False)  # one column holds nearly everything
+                table.validate(full=True)  # lengths and places that a damaged file only claims
+                for head, name, n, stored in zip(
+                    *(column.to_pylist() for column in table.columns), strict=True
+                ):
+                    if (sentence is None or name == sentence) and (self.only is None or name in self.only):
+                        yield AttentionMap(HeadId(layer, head), name, from_bytes(stored, n, is_causal))
 
 
 _LOOK_BYTES = 2**27  # of maps that were looked at last

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,12 +12,27 @@ import pyarrow.parquet as pq
 from core.errors import WorkspaceError
 
 
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """A Parquet file of a model's attention folder; raises WorkspaceError if it is missing or damaged."""
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Whatever fails while a Parquet file of a model's attention folder is read is a WorkspaceError."""
     try:
-        return pq.ParquetFile(path, memory_map=True)
-    except (OSError, pa.ArrowException) as error:
+        yield
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        MemoryError,
+        AttributeError,
+        pa.ArrowException,
+    ) as error:
         raise WorkspaceError(
             f"{path} is missing or damaged ({type(error).__name__}); delete the folder "
             f"{path.parent} and run `extract` again: programs and decisions stay"
         ) from error
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file of a model's attention folder; raises WorkspaceError if it is missing or damaged."""
+    with damage_told(path):
+        return pq.ParquetFile(path, memory_map=True)

@@ -9,7 +9,7 @@ names the spaCy pipeline that read the sentences.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from core.features import ATTRIBUTES, BUNDLED, NO_PIPELINE, Attribute, Features, merge
 from core.files import disk_errors, replacing
-from core.store.parquet import open_parquet
+from core.store.parquet import damage_told, open_parquet
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class TokenStore:
         """Ids of the sentences already annotated."""
         if not self.path.is_file():
             return set()
-        return set(open_parquet(self.path).read(["sentence_id"])["sentence_id"].unique().to_pylist())
+        with damage_told(self.path):
+            return set(open_parquet(self.path).read(["sentence_id"])["sentence_id"].unique().to_pylist())
 
     def pipeline(self) -> str | None:
         """The spaCy pipeline that read the sentences there, and is to read others; None if there are none."""
@@ -58,7 +59,11 @@ class TokenStore:
 
     def read(self, sentences: Sequence[str] | None = None) -> Features:
         """The features of these sentences, in this order; of all that are stored if None."""
-        features = _from_table(open_parquet(self.path).read(), self._vectors_path)
+        with damage_told(self.path):
+            table = open_parquet(self.path).read()
+            table.validate(full=True)  # lengths and places that a damaged file only claims
+            _require_types(table)
+            features = _from_table(table, self._vectors_path)
         if sentences is None:
             return features
         return features.select([features.row(sentence) for sentence in sentences])
@@ -91,6 +96,24 @@ def _to_table(features: Features) -> pa.Table:
         )
     flags = {"truncated": str(features.truncated), "pipeline": features.pipeline}
     return pa.table(columns).replace_schema_metadata({"format": "headscript tokens 1", **flags})
+
+
+_IS: Mapping[str, Callable[[pa.DataType], bool]] = {
+    "number": lambda kind: bool(pa.types.is_floating(kind)),
+    "boolean": lambda kind: bool(pa.types.is_boolean(kind)),
+    "text": lambda kind: bool(pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind)),
+    "token": lambda kind: bool(pa.types.is_integer(kind)),
+}
+
+
+def _require_types(table: pa.Table) -> None:
+    """Raises TypeError where a column is of another type, or lacks values."""
+    kinds = {"sentence_id": "text", "position": "token", "token_id": "token", "surface": "text"}
+    for name, kind in (kinds | {name: attribute.kind for name, attribute in ATTRIBUTES.items()}).items():
+        if name in table.column_names or name in kinds:
+            column = table[name]
+            if not _IS[kind](column.type) or column.null_count:
+                raise TypeError(f"the column {name} holds {column.type}, {column.null_count} of it nothing")
 
 
 def _from_table(table: pa.Table, vectors_path: Path) -> Features:

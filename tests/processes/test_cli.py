@@ -479,3 +479,26 @@ def test_version_is_printed() -> None:
         [sys.executable, "-m", "core", "--version"], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "0.1.0"
+
+
+INTERRUPTED_AT = """
+import runpy, sys
+
+module, sys.argv = sys.argv[1], ["core", "best", "--workspace", sys.argv[2]]
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+runpy.run_module("core", run_name="__main__", alter_sys=False)
+"""
+
+
+@pytest.mark.parametrize("module", ["core.cli.exits", "core.plugins", "core.cli.app", "core.store", "duckdb"])
+def test_an_interrupt_is_told_however_early_it_comes(module: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_AT, module, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    told = "\nheadscript: interrupted; run the same command again to go on\n"
+    assert (result.returncode, result.stderr) == (130, told)

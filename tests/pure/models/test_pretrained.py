@@ -18,6 +18,7 @@ from core.models import demo, identity
 from core.models.device import pick_device
 from core.models.pretrained import load
 from tests import tiny
+from tests.conftest import TinyModel
 
 # What is known of a model
 
@@ -372,3 +373,28 @@ def test_interrupted_unpacking_leaves_nothing_behind(tmp_path, monkeypatch):
 def test_demo_model_is_not_fetched_twice(tmp_path):
     (tmp_path / demo.NAME).mkdir()
     assert demo.demo_folder(tmp_path, never) == tmp_path / demo.NAME
+
+
+@pytest.mark.parametrize("told", ["x", [], True])
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("config.json", "max_position_embeddings"), ("tokenizer_config.json", "model_max_length")],
+)
+def test_a_length_that_is_none_is_refused_in_words(
+    file: str, name: str, told: object, tiny_model: TinyModel, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model("gpt2"), tmp_path / "model"))
+    written = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps(written | {name: told}))
+    with pytest.raises(ModelError):
+        load(str(folder), device="cpu")
+
+
+def test_a_special_token_that_is_not_in_the_vocabulary_is_passed_over(
+    tiny_model: TinyModel, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model("llama"), tmp_path / "model"))
+    path = folder / "tokenizer_config.json"
+    whole = load(str(folder), device="cpu")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pad_token": ""}))
+    assert load(str(folder), device="cpu").info.heads == whole.info.heads

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -261,3 +262,23 @@ def test_a_file_where_the_folder_should_be_is_an_error_in_words(tmp_path):
     (tmp_path / "model").write_text("in the way")
     with pytest.raises(WorkspaceError, match="cannot write to"):
         list(writer_at(tmp_path / "model").write(passages(1)))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"n": pa.array([10**9] * HEADS, pa.int32())},  # a false length
+        {"n": pa.array([-1] * HEADS, pa.int32())},
+        {"n": pa.array(["three"] * HEADS)},  # a false type
+        {"weights": pa.array([None] * HEADS, pa.binary())},
+    ],
+)
+def test_a_file_with_false_lengths_or_types_is_an_error_in_words(tmp_path, changed):
+    reader = store(tmp_path, passages(1))
+    path = layer_path(tmp_path, 0)
+    table = pq.read_table(path, partitioning=None)
+    for name, column in changed.items():
+        table = table.set_column(table.column_names.index(name), name, column)
+    pq.write_table(table, path)
+    with pytest.raises(WorkspaceError, match=r"layer=00\.parquet is missing or damaged"):
+        list(reader.head(HeadId(0, 0)))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -117,6 +118,26 @@ def test_a_missing_or_damaged_file_says_what_to_do(tmp_path, three, damage):
     store = TokenStore(tmp_path)
     store.add(three)
     damage(store.path)
+    with pytest.raises(WorkspaceError, match=r"tokens\.parquet is missing or damaged .* delete the folder"):
+        store.read()
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("position", ["zero"]),
+        ("token_id", [None]),
+        ("sentence_id", [3.5]),
+        ("text", [7]),
+        ("is_first", ["yes"]),
+    ],
+)
+def test_columns_of_another_type_say_what_to_do(tmp_path, three, name, column):
+    store = TokenStore(tmp_path)
+    store.add(three)
+    table = pq.read_table(store.path)
+    at = table.column_names.index(name)
+    pq.write_table(table.set_column(at, name, pa.array(column * len(table))), store.path)
     with pytest.raises(WorkspaceError, match=r"tokens\.parquet is missing or damaged .* delete the folder"):
         store.read()
 
