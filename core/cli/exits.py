@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -11,10 +12,26 @@ from core.errors import HeadscriptError
 def exit_code(run: Callable[[], int]) -> int:
     """The exit code of what is run, or of the error that ended it, told on stderr."""
     try:
-        return run()
+        code = run()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        if not _is_unread():
+            raise
+        return 141  # as of a program that the closed pipe ended
     except HeadscriptError as error:
         print(f"headscript: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("\nheadscript: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
+
+
+def _is_unread() -> bool:
+    """Whether nobody reads the answer any more, as after `| head`; what is left of it is then given up."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
