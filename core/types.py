@@ -318,6 +318,7 @@ class Card:
     cost: float | None  # nats of KL per token of replacing this head alone; None where it was not estimated
     looks: int = 0  # other heads that it looks at; `fits` are then given what those do
     resolved: Mapping[Split, Estimate] = field(default_factory=dict)  # mean IoU with their programs instead
+    twin: float = math.nan  # IoU of the head's text-blind twin on validation; nan where it is not known
 
     @property
     def id(self) -> CardId:
@@ -337,6 +338,11 @@ class Card:
     def lift(self, split: Split) -> float:
         """IoU beyond the head's best baseline."""
         return self.iou(split) - self.baselines.get(split, 0.0)
+
+    @property
+    def over_twin(self) -> float:
+        """IoU beyond the head's text-blind twin on validation; nan where that is not known."""
+        return self.iou(Split.VALIDATION) - self.twin
 
 
 class Action(StrEnum):

@@ -84,13 +84,13 @@ def heads_table(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> pd.D
     ]  # fmt: skip
     standings = state.standings(model)
     audited = [standings.get(card) for card in zip(names, heads["program_id"].map(str), strict=True)]
-    twins = [math.nan if one is None else one.twin_iou for one in audited]
+    twins = state.owner().workspace.findings.twins(model.id)
     return heads.assign(
         name=list(map(str, names)),
         verdict=verdicts,
         mark=[_MARKS[verdict] for verdict in verdicts],
         rung=["not audited" if one is None else one.rung for one in audited],
-        over_twin=heads.iou - twins,
+        over_twin=heads.validation - [twins.get(name, math.nan) for name in names],
     )
 
 

@@ -23,7 +23,7 @@ from core.audit.contract import (
     at_most,
     probe_of,
 )
-from core.audit.ladder import RUNGS, RungName, Standing, standings
+from core.audit.ladder import RUNGS, RungName, Standing, standings, twins
 from core.audit.table import AUDITS, checked, ready
 
 __all__ = [
@@ -48,4 +48,5 @@ __all__ = [
     "probe_of",
     "ready",
     "standings",
+    "twins",
 ]

@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 
 from core.audit import foresight, known, off_sink, promise, text_blind, written
 from core.audit.contract import Finding
-from core.types import Estimate
+from core.types import CardId, Estimate, HeadId
 
 RungName = Literal["untestable", "position only", "fits, does not foresee", "explains"]
 RUNGS: tuple[RungName, ...] = ("untestable", "position only", "fits, does not foresee", "explains")
@@ -64,6 +64,16 @@ def standings(findings: Mapping[Key, Mapping[str, Finding]]) -> dict[Key, Standi
             if passes:
                 passed[key].add(audit)
     return {key: _standing(found, passed[key]) for key, found in whole.items()}
+
+
+def twins(findings: Mapping[CardId, Mapping[str, Finding]]) -> dict[HeadId, float]:
+    """IoU on validation of each head's twin, where it is known; the same whichever program was audited."""
+    found = {
+        head: _figure(of_card["twin"], text_blind.HELD_OUT).value
+        for (head, _), of_card in findings.items()
+        if "twin" in of_card
+    }
+    return {head: value for head, value in found.items() if not math.isnan(value)}
 
 
 def _standing(found: Mapping[str, Finding], passed: set[str]) -> Standing:

@@ -193,6 +193,28 @@ class Shared:
         return found
 
     @cached_property
+    def twins_held_out(self) -> Mapping[HeadId, np.ndarray]:
+        """IoU of each head's twin on every validation passage, float64; none without train or validation.
+
+        What a twin reaches there may order and choose programs; on test it is only told.
+        """
+        if Split.VALIDATION not in self.splits:
+            return {}
+        held = self.splits[Split.VALIDATION]
+        found = {}
+        for done, (head, twin) in enumerate(self.twins.items()):
+            self.told.progress("comparing heads with their twins", done, len(self.heads))
+            found[head] = np.array(
+                [self._twin_iou(head, twin, one.weights) for one in held.attention.head(head)]
+            )
+        return found
+
+    def _twin_iou(self, head: HeadId, twin: Twin, weights: np.ndarray) -> float:
+        pattern = torch.from_numpy(twin.pattern(len(weights)))
+        within = confined(pattern, self.info.window(head.layer), self.info.is_causal)
+        return float(measures.iou(torch.from_numpy(weights), within))
+
+    @cached_property
     def projections(self) -> dict[int, Tensor]:
         """What each layer's heads write, as `recording.projections` gives it."""
         from core.audit.recording import projections

@@ -11,6 +11,7 @@ from core.audit.contract import Audit, Figure, Finding, ProgramSubject, at_least
 from core.types import Bounds, Estimate, Told, option
 
 IOU, TWIN, BEYOND = "IoU", "IoU of the twin", "IoU beyond the twin"
+HELD_OUT = "IoU of the twin, validation"  # what programs may be chosen by
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ def run(subject: ProgramSubject, limits: TwinLimits, told: Told) -> Finding:
             "nats",
         ),
     ]
+    held_out = subject.shared.twins_held_out.get(subject.head)
+    if held_out is not None:
+        figures.append(Figure(HELD_OUT, known.mean(held_out)))
     note = f"A pattern that knows position and nothing of the text reaches {figures[1].estimate.value:.3f}."
     note += known.caveats(found.failed[row], more, "counts as IoU 0")
     return Finding(at_least(beyond, limits.beyond), note, tuple(figures))

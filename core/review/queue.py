@@ -29,6 +29,7 @@ class QueueOrder(StrEnum):
     """What comes first."""
 
     LIFT = "highest lift first"
+    TWIN = "highest lift over the twin first"
     RESOLVED = "highest resolved IoU first"
     UNCERTAIN = "most uncertain first"
     CHEAP = "cheapest to replace first"
@@ -128,10 +129,9 @@ def _spread(card: Card) -> float:
     return fit.high - fit.low if fit is not None else 0.0
 
 
-def _unresolved(card: Card) -> float:
-    """Rises as the resolved IoU falls; what is not known comes last."""
-    reached = card.resolved_iou(Split.VALIDATION)
-    return 1.0 if math.isnan(reached) else -reached
+def _falling(figure: float) -> float:
+    """Rises as a figure falls; what is not known comes last."""
+    return math.inf if math.isnan(figure) else -figure
 
 
 def _price(card: Card) -> tuple[bool, float]:
@@ -141,7 +141,8 @@ def _price(card: Card) -> tuple[bool, float]:
 
 _KEYS = {
     QueueOrder.LIFT: lambda card: (-card.lift(Split.VALIDATION), card.head),
-    QueueOrder.RESOLVED: lambda card: (_unresolved(card), card.head),
+    QueueOrder.TWIN: lambda card: (_falling(card.over_twin), card.head),
+    QueueOrder.RESOLVED: lambda card: (_falling(card.resolved_iou(Split.VALIDATION)), card.head),
     QueueOrder.UNCERTAIN: lambda card: (-_spread(card), card.head),
     QueueOrder.CHEAP: lambda card: (*_price(card), card.head),
     QueueOrder.CATEGORY: lambda card: (card.category, -card.lift(Split.VALIDATION), card.head),

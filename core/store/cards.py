@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from core.store.database import Database
+from core.store.findings import FindingTable
 from core.store.library import Library
 from core.types import Card, CardId, Estimate, HeadFit, HeadId, Program, Split
 
@@ -47,9 +49,10 @@ ORDER BY layer, head
 class CardTable:
     """Heads and programs as review cards."""
 
-    def __init__(self, database: Database, library: Library) -> None:
+    def __init__(self, database: Database, library: Library, findings: FindingTable) -> None:
         self._database = database
         self._library = library
+        self._findings = findings
 
     def candidates(self, model: str, head: HeadId, count: int) -> list[str]:
         """The programs that fit a head best on validation and those a person wrote for it, best first.
@@ -108,10 +111,15 @@ class CardTable:
                 "last": max(heads).layer,
             },
         )
-        resolved, cards = self._library.resolved_cards(model), map(_card, rows)
+        resolved, twins = self._library.resolved_cards(model), self._findings.twins(model)
         return [
-            replace(card, looks=len(self._library.looks(card.program)), resolved=resolved.get(card.id, {}))
-            for card in cards
+            replace(
+                card,
+                looks=len(self._library.looks(card.program)),
+                resolved=resolved.get(card.id, {}),
+                twin=twins.get(card.head, math.nan),
+            )
+            for card in map(_card, rows)
         ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from core import wire
-from core.audit import Finding, Standing, standings
+from core.audit import Finding, Standing, standings, twins
 from core.store.database import Database
 from core.types import CardId, HeadId
 
@@ -26,6 +26,12 @@ class StoredFinding:
     finding: Finding
 
 
+@dataclass(frozen=True)
+class _Told:
+    standings: dict[CardId, Standing]
+    twins: dict[HeadId, float]
+
+
 _ROWS = (
     "SELECT audit, layer, head, program_id, hybrid_id, limits, made_at, content FROM findings "
     "WHERE model_id = ? AND "
@@ -37,7 +43,7 @@ class FindingTable:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._standings: dict[str, tuple[tuple[int, float], dict[CardId, Standing]]] = {}
+        self._known: dict[str, tuple[tuple[int, float], _Told]] = {}
 
     def of_program(self, model: str, head: HeadId, program: str) -> list[StoredFinding]:
         """What every audit found of a program on a head, by the audit's name."""
@@ -67,16 +73,23 @@ class FindingTable:
 
         Asked again before anything was found, it is answered from memory.
         """
+        return dict(self._told(model).standings)
+
+    def twins(self, model: str) -> dict[HeadId, float]:
+        """IoU on validation of the text-blind twin of each head of which it is known; from memory, too."""
+        return dict(self._told(model).twins)
+
+    def _told(self, model: str) -> _Told:
         revision = self.revision(model)
-        known = self._standings.get(model)
+        known = self._known.get(model)
         if known is None or known[0] != revision:
             by_card = {
                 card: {name: stored.finding for name, stored in found.items()}
                 for card, found in self.of_programs(model).items()
             }
-            known = revision, standings(by_card)
-            self._standings[model] = known
-        return dict(known[1])
+            known = revision, _Told(standings(by_card), twins(by_card))
+            self._known[model] = known
+        return known[1]
 
     def revision(self, model: str) -> tuple[int, float]:
         """What changes whenever something is found."""

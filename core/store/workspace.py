@@ -30,7 +30,8 @@ class Workspace:
         self.database = database
         self.models = ModelTable(database)
         self.library = Library(database)
-        self.cards = CardTable(database, self.library)
+        self.findings = FindingTable(database)
+        self.cards = CardTable(database, self.library, self.findings)
         self.verdicts = VerdictLog(database, self.library)
         self.catalogue = Catalogue(database)
         self.verdict_rows = VerdictRows(database)
@@ -38,7 +39,6 @@ class Workspace:
         self.hybrids = HybridTable(database)
         self.jobs = JobTable(database)
         self.gains = Gains(database)
-        self.findings = FindingTable(database)
 
     @classmethod
     def open(cls, folder: Path) -> Workspace:

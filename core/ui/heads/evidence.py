@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import altair as alt
@@ -27,14 +28,18 @@ _NEIGHBOURS = 12
 
 
 def draw_programs(scores: pd.DataFrame, shown: str, model: ModelInfo, head: HeadId) -> None:
-    """Every program listed for this head, with IoU, lift and verdict; choosing a row shows it."""
-    standing = state.owner().workspace.verdicts.standing(model.id)
+    """Every program listed for this head, with IoU, lifts and verdict; choosing a row shows it."""
+    owner = state.owner()
+    twin = owner.workspace.findings.twins(model.id).get(head)
+    standing = owner.workspace.verdicts.standing(model.id)
     verdicts = {v.program: WORDS[v.action] for v in standing if v.head == head}
     names = [str(name) for name in scores.program_id]
     table = scores.assign(
         verdict=[verdicts.get(name, "") for name in names],
         shown=["●" if name == shown else "" for name in names],
+        over_twin=math.nan if twin is None else scores.validation - twin,
     )
+    over = [] if twin is None else ["over_twin"]
     key = f"programs-{head}-{shown}"
 
     def choose() -> None:
@@ -43,7 +48,7 @@ def draw_programs(scores: pd.DataFrame, shown: str, model: ModelInfo, head: Head
             address.open_program(names[rows[0]])
 
     st.dataframe(
-        table[["shown", "summary", "test", "lift", "verdict", "category", "origin"]],
+        table[["shown", "summary", "test", "lift", *over, "verdict", "category", "origin"]],
         key=key,
         hide_index=True,
         height=300,
@@ -56,6 +61,12 @@ def draw_programs(scores: pd.DataFrame, shown: str, model: ModelInfo, head: Head
                 "IoU, test", min_value=0, max_value=1, format="%.2f", width=105
             ),
             "lift": st.column_config.NumberColumn(format="%+.2f", width=55),
+            "over_twin": st.column_config.NumberColumn(
+                "over twin",
+                format="%+.2f",
+                width=75,
+                help="IoU beyond the head's text-blind twin, validation",
+            ),
             "verdict": st.column_config.TextColumn(width=90),
         },
     )

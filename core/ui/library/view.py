@@ -23,6 +23,7 @@ from core.ui.review.shelf import examiner
 PAGE_ROWS = 50
 SORTS = {
     "best fit first": (["best", "nodes"], [False, True]),
+    "most over the twin first": (["over_twin", "best"], [False, False]),
     "fits most heads first": (["heads", "best"], [False, False]),
     "shortest first": (["nodes", "best"], [True, False]),
     "newest first": (["added_at", "program_id"], [False, True]),
@@ -36,7 +37,9 @@ def _catalogue(model: str, revision: int) -> pd.DataFrame:
     heads = [_head_name(layer, head) for layer, head in zip(found.best_layer, found.best_head, strict=True)]
     words = found.source + "\n" + found.summary
     told = words + "\n" + words.map(behaviours) + "\n" + found.category + "\n" + heads
-    return found.assign(searched=told.str.lower())
+    twins = {str(head): iou for head, iou in state.owner().workspace.findings.twins(model).items()}
+    over = found.best - np.array([twins.get(head, np.nan) for head in heads])
+    return found.assign(searched=told.str.lower(), over_twin=over)
 
 
 def _head_name(layer: float, head: float) -> str:
@@ -44,7 +47,11 @@ def _head_name(layer: float, head: float) -> str:
 
 
 def catalogue(model: ModelInfo) -> pd.DataFrame:
-    """Every program, see `Catalogue.programs`; `searched` is its text in small letters. For reading only."""
+    """Every program, see `Catalogue.programs`; for reading only.
+
+    `searched` is its text in small letters, `over_twin` its IoU beyond the twin of the head it fits best, on
+    validation (NaN where that head was not audited).
+    """
     return _catalogue(model.id, state.version())
 
 
@@ -71,6 +78,7 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
             "best head": [
                 _head_name(layer, head) for layer, head in zip(found.best_layer, found.best_head, strict=True)
             ],
+            "over twin": found.over_twin,
             "audited": [audited.get(str(name), "") for name in found.program_id],
             "heads": found["heads"],
             "fits": [ious.get(name, []) for name in found.program_id],
@@ -90,6 +98,9 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
         column_config={
             "program": st.column_config.TextColumn(width=300),
             "best IoU": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=110),
+            "over twin": st.column_config.NumberColumn(
+                format="%+.2f", help="IoU beyond the text-blind twin of its best head, validation"
+            ),
             "audited": st.column_config.TextColumn(
                 help="What audits call it on the heads it is the best program of"
             ),

@@ -30,7 +30,7 @@ def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> a
     """
     audited = [
         alt.Tooltip("rung:N", title="audits say"),
-        alt.Tooltip("over_twin:Q", title="over its twin", format="+.2f"),
+        alt.Tooltip("over_twin:Q", title="over its twin, validation", format="+.2f"),
     ]
     audited = audited if (heads.rung != "not audited").any() else []
     cell = max(12, min(34, 1050 // layers))
@@ -103,7 +103,7 @@ _COLOURS = {
     ),
     "Over the twin": alt.Color(
         "over_twin:Q",
-        title="IoU over the twin",
+        title="IoU over the twin, validation",
         scale=alt.Scale(domain=[-0.5, 0.5], range=list(PUOR), clamp=True),
     ),
     "Audits": alt.Color(

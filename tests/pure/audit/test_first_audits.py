@@ -79,6 +79,24 @@ def test_a_head_that_knows_only_position_is_position_only(tiny_loaded: TinyLoade
     assert standing(found).rung == "position only"
 
 
+@pytest.mark.parametrize(("source", "reached"), [(FIRST, 1.0), (RULES, None)])
+def test_the_twin_is_compared_on_validation_too_and_test_passages_change_nothing(
+    tiny_loaded: TinyLoaded, source: str, reached: float | None
+) -> None:
+    loaded = tiny_loaded("gpt2")
+    with planted(loaded, HEAD, source):
+        splits = splits_of(loaded, 24)
+        held = {Split.TRAIN: splits[Split.TRAIN], Split.VALIDATION: splits[Split.TEST]}
+        shared = Shared(loaded.info, {HEAD: parse(UNIFORM)}, held, lambda: loaded)
+        ious = shared.twins_held_out[HEAD]  # there is no test passage to read
+        on_test = Shared(loaded.info, {HEAD: parse(UNIFORM)}, splits, lambda: loaded)
+        same = on_test.passages.twin_iou[0]
+    assert on_test.twins_held_out == {}
+    np.testing.assert_allclose(ious, same, atol=1e-5)
+    if reached is not None:
+        assert ious.mean() == pytest.approx(reached, abs=1e-5)
+
+
 def test_a_program_that_never_moves_does_not_foresee(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("gpt2")
     with planted(loaded, HEAD, RULES):

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from core.audit import Figure, Finding, standings
+from core.audit import Figure, Finding, standings, twins
 from core.audit.contract import AuditVerdict
 from core.audit.ladder import chance, passing
-from core.types import Estimate
+from core.types import Estimate, HeadId
 
 
 def finding(verdict: AuditVerdict, note: str = "", **figures: Estimate) -> Finding:
@@ -99,3 +99,13 @@ def test_a_standing_says_what_it_takes_for_given() -> None:
     found["twin"] = replace(found["twin"], given="the attention of L0H1")
     (standing,) = standings({"a": found}).values()
     assert standing.why.endswith("; given the attention of L0H1")
+
+
+def test_a_heads_twin_is_known_from_whichever_of_its_programs_was_audited() -> None:
+    known = Finding("passes", figures=(Figure("IoU of the twin, validation", Estimate(0.4)),))
+    found = {
+        (HeadId(0, 0), "a"): {"twin": known},
+        (HeadId(0, 1), "a"): {"twin": Finding("passes")},  # audited before there was this figure
+        (HeadId(0, 2), "b"): {"coverage": known},
+    }
+    assert twins(found) == {HeadId(0, 0): 0.4}

@@ -1,5 +1,8 @@
 """The review queue: what waits for whom, in which order, and what comes next."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from core.review import Filter, Opinions, Pile, QueueOrder, View, review_queue, successor
@@ -60,6 +63,14 @@ def heads(
 )
 def test_the_queue_is_ordered_by_validation_figures(order: QueueOrder, expected: list[str]) -> None:
     assert heads(View(order=order)) == expected
+
+
+def test_lift_over_the_twin_orders_and_what_is_not_known_comes_last() -> None:
+    twins = {"L0H0": 0.5, "L0H1": math.nan, "L1H0": 0.1}
+    cards = [replace(one, twin=twins[str(one.head)]) for one in THREE]
+    assert cards[2].over_twin == pytest.approx(0.6)
+    queue = review_queue(cards, [], NOTHING, "ada", View(order=QueueOrder.TWIN))
+    assert [str(one.head) for one in queue] == ["L1H0", "L0H0", "L0H1"]
 
 
 def test_the_test_split_orders_and_filters_nothing() -> None:

@@ -69,7 +69,8 @@ def keep_findings(folder: Path) -> list[CardId]:
             beyond = CLEAR if at == 0 else UNCLEAR
             found = {
                 "twin": (Figure("IoU", Estimate(0.7)), Figure("IoU of the twin", Estimate(0.5)),
-                         Figure("IoU beyond the twin", beyond)),
+                         Figure("IoU beyond the twin", beyond),
+                         Figure("IoU of the twin, validation", Estimate(0.5))),
                 "written": (Figure("output error", Estimate(0.3)),
                             Figure("output error below the twin's", CLEAR)),
                 "foresight": (Figure("foresight", CLEAR),),
