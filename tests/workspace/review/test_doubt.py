@@ -1,5 +1,6 @@
 """Accepting a program that an audit fails asks once, and says which; pages show where programs stand."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.audit import Figure, Finding, Standing
-from core.review import Desk, Pile, View
+from core.review import Desk, Pile, QueueOrder, View
 from core.store import Workspace
 from core.store.findings import StoredFinding, add_finding
 from core.types import Action, CardId, Estimate, Split
@@ -90,12 +91,23 @@ def test_pages_say_where_programs_stand(open_app: OpenApp, workspace_copy: Path)
     overview.segmented_control(key="colour").set_value("Audits").run()
     overview.multiselect(key="rungs").set_value(["explains"]).run()
     assert not overview.exception
+    overview.segmented_control(key="colour").set_value("Over the twin").run()
+    assert not overview.exception
     heads = go(overview, "heads")
     assert "explains" in text_of(heads)
+    (programs,) = [table.value for table in heads.dataframe if "over_twin" in table.value]
+    assert programs.over_twin.notna().all()
     library = go(heads, "library")
     assert not library.exception
     assert any("● explains" in cell for cell in library.dataframe[0].value["audited"])
+    library.selectbox(key="library-order").select("most over the twin first").run()
+    over = [one for one in library.dataframe[0].value["over twin"] if not math.isnan(one)]
+    assert over == sorted(over, reverse=True)
+    assert over[0] == pytest.approx(library.dataframe[0].value["best IoU"].iloc[0] - 0.5)
     review = go(library, "review")
     assert not review.exception
     assert any("over its text-blind twin" in html.proto.body for html in review.get("html"))
+    order = next(box for box in review.selectbox if box.label == "Order")
+    order.select(QueueOrder.TWIN).run()
+    assert not review.exception
     assert len(cards) > 1
