@@ -37,6 +37,7 @@ class Rule:
     """A statement that a program can do without, and the program without it."""
 
     line: int  # counted from 1
+    last: int
     text: str
     without: ParsedProgram
 
@@ -61,7 +62,7 @@ def rules_of(source: str) -> tuple[Rule, ...]:
         except ProgramError:  # others need it
             continue
         text = " ".join(line.strip() for line in lines[first - 1 : last])
-        found.append(Rule(first, text, without))
+        found.append(Rule(first, last, text, without))
     return tuple(found)
 
 

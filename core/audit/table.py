@@ -21,6 +21,7 @@ from core.audit.promise import PROMISE
 from core.audit.questions import QUESTIONS
 from core.audit.ranks import RANKS
 from core.audit.rules import RULES
+from core.audit.second_try import SECOND_TRY
 from core.audit.six import SIX
 from core.audit.slack import SLACK
 from core.audit.sum_and_whole import SUM_AND_WHOLE
@@ -46,6 +47,7 @@ AUDITS: Door[Audit[Any, Any]] = Door(
     SLACK,
     KEEP_AND_DROP,
     RANKS,
+    SECOND_TRY,
     SIX,
     LOOKAHEAD,
     DAMAGE,

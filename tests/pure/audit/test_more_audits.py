@@ -213,3 +213,28 @@ def test_a_head_that_does_not_look_at_punctuation_heeds_no_such_cue(tiny_loaded:
         finding = found_of(loaded, "cues", punctuation)
     assert finding.verdict != "passes"
     assert finding.rows[0][4] == pytest.approx(0, abs=1e-4)  # the head does not move
+
+
+def test_refits_of_a_head_that_is_the_program_agree_and_keep_every_line(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with planted(loaded, HEAD, RULES):
+        finding = found_of(loaded, "second-try", RULES.replace("5.0", "2.0"))
+    assert finding.verdict == "passes"
+    assert finding.figure("IoU").value < 0.99  # as it was given
+    assert finding.figure("mean IoU of the refits").low > 0.99  # each finds the truth again
+    assert [row[4] for row in finding.rows] == ["5 of 5", "5 of 5"]
+    one, other = ([float(value) for value in str(row[3]).split("; ")] for row in finding.rows)
+    np.testing.assert_allclose(np.divide(other, one), 9 / 5, rtol=0.1)  # a common factor is free
+
+
+def test_a_line_that_moves_nothing_is_needed_by_no_refit(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with planted(loaded, HEAD, RULES):
+        finding = found_of(loaded, "second-try", DECORATED)
+    assert finding.rows[-1][4:] == ("0 of 5", 0.0, 0.0, 0.0)
+
+
+def test_a_program_without_constants_cannot_be_fitted_again(tiny_loaded: TinyLoaded) -> None:
+    finding = found_of(tiny_loaded("gpt2"), "second-try", FIRST)
+    assert finding.verdict == "cannot tell"
+    assert "no constant" in finding.note
