@@ -168,6 +168,7 @@ class Shared:
     load: Callable[[], LoadedModel]
     told: Told = field(default_factory=_Unheard)
     probes: Mapping[str, Probe] = field(default_factory=dict)  # of audits to come, made in the first pass
+    of_layers: dict[Any, Any] = field(default_factory=dict)  # what an audit finds of a layer, by its own key
     _probed: dict[str, Probed] = field(default_factory=dict)
     _edits: dict[tuple[int, int], EditFigures] = field(default_factory=dict)
 

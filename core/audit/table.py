@@ -26,6 +26,7 @@ from core.audit.six import SIX
 from core.audit.slack import SLACK
 from core.audit.sum_and_whole import SUM_AND_WHOLE
 from core.audit.text_blind import TEXT_BLIND
+from core.audit.untrained import UNTRAINED
 from core.audit.whose import WHOSE
 from core.audit.written import WRITTEN
 from core.doors import Door
@@ -48,6 +49,7 @@ AUDITS: Door[Audit[Any, Any]] = Door(
     KEEP_AND_DROP,
     RANKS,
     SECOND_TRY,
+    UNTRAINED,
     SIX,
     LOOKAHEAD,
     DAMAGE,
