@@ -44,6 +44,7 @@ class Standing:
     output_error: float = math.nan
     foresight: float = math.nan
     promise: float = math.nan  # the IoU that 9 of 10 fresh passages reach
+    given: str = ""  # what the program takes for given, such as heads that it looks at
 
     @property
     def explains(self) -> bool:
@@ -89,6 +90,7 @@ def _standing(found: Mapping[str, Finding], passed: set[str]) -> Standing:
         _value(found, "written", written.ERROR),
         _value(found, "foresight", foresight.FORESIGHT),
         _value(found, "promise", promise.REACHED),
+        given,
     )
 
 

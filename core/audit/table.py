@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.audit.alive import ALIVE
+from core.audit.by_genre import BY_GENRE
 from core.audit.contract import Audit, Of
 from core.audit.controls import CONTROLS
 from core.audit.coverage import COVERAGE
@@ -44,6 +45,7 @@ AUDITS: Door[Audit[Any, Any]] = Door(
     LOAD_BEARING,
     RULES,
     CUES,
+    BY_GENRE,
     WHOSE,
     SLACK,
     KEEP_AND_DROP,

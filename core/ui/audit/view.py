@@ -91,6 +91,17 @@ def draw_ladder(model: ModelInfo, standings: list[Standing]) -> None:
         f"Of {len(standings)} of {len(model.head_ids())} heads, each with its best program, on test "
         "passages. A rung is earned where 95 % intervals over passages lie above 0.01; of those that pass a "
         "test among all heads no more than one in twenty is expected to by luck (Benjamini and Hochberg)."
+        + _given(standings)
+    )
+
+
+def _given(standings: list[Standing]) -> str:
+    looking = sum(bool(one.given) for one in standings)
+    if not looking:
+        return ""
+    return (
+        f" **Given the heads**: {looking} of these programs look at other heads, and are judged with what "
+        "those really attend to, before an edit and after it; what programs alone would foresee is not said."
     )
 
 

@@ -99,6 +99,7 @@ def test_a_standing_says_what_it_takes_for_given() -> None:
     found["twin"] = replace(found["twin"], given="the attention of L0H1")
     (standing,) = standings({"a": found}).values()
     assert standing.why.endswith("; given the attention of L0H1")
+    assert standing.given == "the attention of L0H1"
 
 
 def test_a_heads_twin_is_known_from_whichever_of_its_programs_was_audited() -> None:

@@ -1,10 +1,12 @@
 """Audits of lines, of other heads' programs, and of whether a head matters, where the truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from core.audit import AUDITS, Finding, HybridSubject, ProgramSubject, probe_of, ready
+from core.audit import AUDITS, Finding, HybridSubject, Passages, ProgramSubject, probe_of, ready
 from core.audit.ranks import left_out, mean_tau
 from core.audit.rules import rules_of
 from core.audit.shared import Shared
@@ -14,7 +16,7 @@ from core.audit.sum_and_whole import SumLimits
 from core.audit.whose import WhoseLimits, others
 from core.language import parse
 from core.models.pretrained import LoadedModel, load
-from core.types import HeadId, HybridSpec
+from core.types import HeadId, HybridSpec, Split
 from tests.conftest import TinyLoaded, TinyModel
 from tests.planted_heads import planted
 from tests.pure.audit.test_audits import FIRST, UNIFORM, Quiet, splits_of
@@ -238,3 +240,28 @@ def test_a_program_without_constants_cannot_be_fitted_again(tiny_loaded: TinyLoa
     finding = found_of(tiny_loaded("gpt2"), "second-try", FIRST)
     assert finding.verdict == "cannot tell"
     assert "no constant" in finding.note
+
+
+def test_a_genre_without_test_passages_is_named_and_decides_nothing(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    with planted(loaded, HEAD, RULES):
+        splits = splits_of(loaded, 48)
+        splits[Split.TRAIN] = of_genres(splits[Split.TRAIN], ["verse"])
+        splits[Split.TEST] = of_genres(splits[Split.TEST], ["prose", "code"])
+        audit, shown = AUDITS["by-genre"], {}
+        for source in (RULES, FIRST):
+            subject = ProgramSubject(loaded.info, HEAD, parse(source), splits, lambda: loaded)
+            shown[source] = audit.run(subject, audit.limits(), Quiet())
+    genres = {row[0]: row[1:] for row in shown[RULES].rows}
+    assert [genres[genre][:2] for genre in ("code", "prose")] == [("passes", 12), ("passes", 12)]
+    assert genres["code"][2] == pytest.approx(1, abs=1e-3)
+    assert genres["verse"] == ("no test passage", 0, *[None] * 6)
+    assert shown[RULES].verdict == "cannot tell"
+    assert "No test passage of verse" in shown[RULES].note
+    assert shown[FIRST].verdict == "fails"
+    assert "Not better than position in code, prose" in shown[FIRST].note
+
+
+def of_genres(passages: Passages, genres: list[str]) -> Passages:
+    named = (replace(one, genre=genres[at % len(genres)]) for at, one in enumerate(passages.sentences))
+    return replace(passages, sentences=tuple(named))

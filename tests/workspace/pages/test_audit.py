@@ -45,6 +45,7 @@ def test_the_ladder_and_the_sheet_of_the_head_in_the_address(open_app: OpenApp, 
     assert counts["● explains"] == "1"
     assert counts["◔ position only"] == str(len(cards) - 1)
     assert "IoU 0.70, twin 0.50" in text_of(app).replace("\\", "")
+    assert any("**Given the heads**: 1 of these programs" in told.value for told in app.caption)
 
 
 def test_the_table_has_a_row_a_head_and_a_column_an_audit() -> None:

@@ -77,7 +77,8 @@ def keep_findings(folder: Path) -> list[CardId]:
                 "foresight": (Figure("foresight", CLEAR),),
             }  # fmt: skip
             for name, figures in found.items():
-                finding = Finding("passes", "so it is", figures)
+                given = "the attention of L0H0" if card == cards[-1] else ""
+                finding = Finding("passes", "so it is", figures, given=given)
                 add_finding(cursor, model, StoredFinding(name, card, {}, 1.0, finding))
     workspace.close()
     return cards
