@@ -86,6 +86,15 @@ def _resolved(model: ModelInfo, head: HeadId, row: pd.Series) -> str:
     return f" · **resolved {'–' if found is None else f'{found.value:.3f}'}**"
 
 
+def without_a_line(ious: dict[str, float], whole: dict[str, float]) -> str:
+    """What leaving a line out does to IoU on the listed sentences, in words."""
+    less, own = (float(np.mean(list(found.values()))) for found in (ious, whole))
+    return (
+        f"A line is left out: IoU **{less:.3f}** instead of {own:.3f} ({less - own:+.3f}) on the "
+        f"{len(ious)} listed sentences. The maps are without it; the figures above are of the whole program."
+    )
+
+
 def choose_sentences(sentences: list[Sentence]) -> tuple[list[Sentence], str]:
     """Those that the filters keep, all if they keep none, and always the one asked for; what these are."""
     filters = controls.choose_filters(sentences)
@@ -153,9 +162,12 @@ def draw_evidence(
 @st.fragment
 def draw_touchable(
     model: ModelInfo, head: HeadId, scores: pd.DataFrame, row: pd.Series, passage: Passage,
-    looks: dict[HeadId, np.ndarray], compared: SideBySide, ious: dict[str, float],
+    looks: dict[HeadId, np.ndarray], compared: SideBySide, ious: dict[str, float], source: str,
 ) -> None:  # fmt: skip
-    """Everything that answers to a pin: the maps, the reasons, the tables."""
+    """Everything that answers to a pin: the maps, the reasons, the tables.
+
+    `source` is what the maps are of: the program of the row, or that without a line.
+    """
     if address.is_left():
         st.rerun()
     pins = address.pins_on(passage.id, len(compared.tokens), model.is_causal)
@@ -165,7 +177,7 @@ def draw_touchable(
             compared, str(head), model.is_causal, pins, address.stamp(), address.VIEW, address.remember_pins
         )
     with reasons:
-        why.draw_why(passages.parsed(row.source), passage, looks, compared, model.is_causal, pins, key="why")
+        why.draw_why(passages.parsed(source), passage, looks, compared, model.is_causal, pins, key="why")
     program, tabs = st.columns([1, 1.15], gap="medium")
     with program:
         draw_program(model, row, head)
@@ -200,8 +212,11 @@ with buttons:
     step_buttons = st.container(horizontal=True, gap="xsmall", width="content")
     sentences, listed = choose_sentences(state.of_splits(model, list(Split)))
     steps.draw_own_text()
+    source = controls.leave_out(str(row.program_id), row.source)
     sees_all = st.button("All heads", icon=":material/apps:", shortcut="M", key="see-all-heads")
-ious = notices.ious_or_stop(model, head, row.source, sentences)
+ious = notices.ious_or_stop(model, head, source, sentences)
+if source != row.source:
+    top.caption(without_a_line(ious, notices.ious_or_stop(model, head, row.source, sentences)))
 sentences = [sentence for sentence in sentences if sentence.id in ious]
 with chosen_sentence:
     chosen = controls.choose_sentence(sentences, ious, listed)
@@ -215,10 +230,10 @@ if passage is None:
     st.stop()
 if sees_all:
     choose_from_all(model, passage, head)
-looks = passages.looked_at(passages.parsed(row.source), head, passage)
-compared = passages.compare(model, head, row.source, passage, looks)
+looks = passages.looked_at(passages.parsed(source), head, passage)
+compared = passages.compare(model, head, source, passage, looks)
 if chosen == OWN:
     top.caption(f"On your text of {len(compared.tokens)} tokens: IoU **{passages.iou(compared):.3f}**")
 steps.pin_if_asked(compared, passage.id)
-notices.warn_of_shortcomings(passages.parsed(row.source), passage, compared)
-draw_touchable(model, head, scores, row, passage, looks, compared, ious)
+notices.warn_of_shortcomings(passages.parsed(source), passage, compared)
+draw_touchable(model, head, scores, row, passage, looks, compared, ious, source)

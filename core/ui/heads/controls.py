@@ -9,9 +9,11 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.audit.rules import rules_of
 from core.display import distinct
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui.heads.passages import OWN
+from core.ui.parts import frame
 
 MOST_LISTED = 200  # programs that a person may want to look through
 
@@ -86,6 +88,21 @@ def choose_program(scores: pd.DataFrame) -> pd.Series:
         persist_state="session",
     )
     return scores[scores.program_id == program].iloc[0]
+
+
+def leave_out(program: str, source: str) -> str:
+    """The program without the line that is clicked off; as it is where none is, or none can be."""
+    rules = {rule.line: rule for rule in rules_of(source)}
+    if not rules:
+        return source
+    with st.popover("Lines", icon=":material/rule:", help="Leave a line out and see what changes"):
+        line = st.pills(
+            "Without",
+            list(rules),
+            format_func=lambda line: f"{line}: {frame.as_text(rules[line].text)}",
+            key=f"line-off-{program}",
+        )
+    return source if line is None else rules[line].without.source
 
 
 def choose_filters(sentences: Sequence[Sentence]) -> Filters:

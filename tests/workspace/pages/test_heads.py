@@ -1,5 +1,6 @@
 """The Heads page in Streamlit's own test harness: what it shows, and what it says if something is missing."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,24 @@ def test_a_program_whose_features_are_not_available_fails_in_words(
     app = at(open_app(workspace_copy), program=added)
     assert not app.exception
     assert "`similarity` needs the model's embeddings" in text_of(app).replace("\\", "")
+
+
+def test_a_line_that_is_clicked_off_changes_maps_and_figures(open_app: OpenApp, workspace_copy: Path) -> None:
+    lines = (
+        "def attend(q, k):\n    weight = 1.0\n    if k.is_first:\n        weight += 90.0\n    return weight\n"
+    )
+    name = add_to_first_head(workspace_copy, lines)
+    app = at(open_app(workspace_copy), layer="0", head="0", program=name)
+    assert not app.exception
+    assert not any("line is left out" in told.value for told in app.caption)
+    app.session_state[f"line-off-{name}"] = 3
+    app.run()
+    assert not app.exception
+    (said,) = [told.value for told in app.caption if "line is left out" in told.value]
+    less, own = (float(one) for one in re.findall(r"0\.\d+", said)[:2])
+    assert less > own + 0.1  # the tiny heads are nearly uniform
+    assert address(app)["program"] == name
+    assert any("weight += 90.0" in code.value for code in app.code)
 
 
 def add_to_first_head(folder: Path, source: str) -> str:
