@@ -159,7 +159,7 @@ SECOND_TRY = Audit(
         "The constants are fitted again on train passages drawn with replacement; the lines stay. A line "
         "keeps its sign if all refits need it, or none does: if taking it out costs IoU. Constants have a "
         "common factor free, since rows are made to sum to 1. The interval of the mean is the range of the "
-        "refits. It takes seconds a head."
+        "refits. It takes about half a minute a head."
     ),
     sources=("Attention is not not Explanation (2019)",),
 )
