@@ -84,6 +84,15 @@ def keep_findings(folder: Path) -> list[CardId]:
     return cards
 
 
+def test_cards_carry_the_twin_of_their_head(workspace_copy: Path) -> None:
+    cards = keep_findings(workspace_copy)
+    workspace = Workspace.open(workspace_copy)
+    found = workspace.cards.cards(workspace.models.all()[0].id, cards)
+    assert [card.id for card in found] == sorted(cards)
+    assert all(card.over_twin == pytest.approx(card.iou(Split.VALIDATION) - 0.5) for card in found)
+    workspace.close()
+
+
 def test_pages_say_where_programs_stand(open_app: OpenApp, workspace_copy: Path) -> None:
     cards = keep_findings(workspace_copy)
     overview = go(open_app(workspace_copy), "overview")
