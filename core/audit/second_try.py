@@ -35,7 +35,7 @@ class SecondTryLimits:
 
 def run(subject: ProgramSubject, limits: SecondTryLimits, told: Told) -> Finding:
     """Test IoU, constants and lines of the program, fitted again and again on train passages drawn anew."""
-    from core.language.tune.literals import literals
+    from core.language.tune import literals
 
     train, tested = subject.splits.get(Split.TRAIN), subject.tested
     if train is None or not literals(subject.program):
@@ -138,7 +138,7 @@ def _rows(
 
 def _constants(program: ParsedProgram) -> list[str]:
     """Of each rule the constants that can be fitted."""
-    from core.language.tune.literals import literals
+    from core.language.tune import literals
 
     found = literals(program)
     return [

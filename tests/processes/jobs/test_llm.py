@@ -36,6 +36,7 @@ from core.proposers.llm.claude import Claude, connect
 from core.proposers.llm.ledger import CallLog, Submission
 from core.proposers.llm.prompt import quoted
 from core.proposers.llm.provider import Request
+from core.scoring import BASELINES
 from core.settings import Patience, Settings
 from core.store import AttentionWriter, Workspace
 from core.types import Failure, HeadId, SentenceAttention, Split
@@ -45,6 +46,12 @@ from tests.pure.proposers.test_search import PLANTED
 from tests.servers.claude import ClaudeServer, prompt_of
 
 KEY = "sk-ant-a-key-that-nobody-may-see"
+FIRST_MOSTLY = """def attend(q, k):
+    weight = 1.0
+    if k.is_first:
+        weight *= 20
+    return weight
+"""
 QUICK = Patience().times(0.01)
 HEADS = [HeadId(layer, head) for layer in range(2) for head in range(2)]
 
@@ -109,10 +116,15 @@ def replies(job: JobFolder) -> set[str]:
 
 
 def test_the_command_line_proposes_scores_and_accounts(
-    server: ClaudeServer, folder: Path, monkeypatch: pytest.MonkeyPatch, fork_server: Path
+    server: ClaudeServer, folder: Path, forked: Forked, monkeypatch: pytest.MonkeyPatch, fork_server: Path
 ) -> None:
     """And the best known program is where it starts, and IoU on validation climbs."""
-    known = best_programs(folder)
+    with closing(Workspace.open(folder)) as workspace:
+        workspace.database.run("DELETE FROM scores")  # of the attention that was there before
+        runner = Jobs(workspace, forked(workspace.folder))
+        sources = [*BASELINES.values(), FIRST_MOSTLY]
+        runner.wait(runner.start_scoring(workspace.models.all()[0], sources))
+    assert FIRST_MOSTLY in {best_programs(folder)[HeadId(1, head)] for head in (0, 2, 3)}
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     asked = [
         "synthesize",
@@ -140,7 +152,7 @@ def test_the_command_line_proposes_scores_and_accounts(
     assert all(list(ious) == sorted(ious) for ious in climbs)
     assert any(ious[-1] > ious[0] + 0.01 for ious in climbs)
     shown = "\n".join(prompt_of(call) for call in server.calls)
-    assert any(known[HeadId(1, head)].strip() in shown for head in (0, 2, 3))
+    assert FIRST_MOSTLY.strip() in shown
     texts = {split: [quoted(text[:50])[1:-1] for text in texts_of(folder, split)] for split in Split}
     assert any(text in shown for text in texts[Split.TRAIN])
     assert not any(text in shown for text in texts[Split.VALIDATION] + texts[Split.TEST])

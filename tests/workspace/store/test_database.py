@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -316,12 +317,12 @@ with session(Settings(Path(sys.argv[1]))) as now:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another user's place")
-def test_a_workspace_that_cannot_be_written_is_only_read(tmp_path):
-    open_database(tmp_path / "workspace.duckdb").close()
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
-    command = [sys.executable, "-c", READ_AS_NOBODY, str(tmp_path)]
-    result = subprocess.run(command, capture_output=True, text=True)
+def test_a_workspace_that_cannot_be_written_is_only_read():
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own lie where nobody else may look
+        open_database(Path(folder) / "workspace.duckdb").close()
+        Path(folder).chmod(0o755)
+        command = [sys.executable, "-c", READ_AS_NOBODY, folder]
+        result = subprocess.run(command, capture_output=True, text=True)
     told = "the workspace cannot be written, so it is only read\n"
     assert (result.returncode, result.stderr, result.stdout) == (0, told, "1 []\n")
 
