@@ -38,7 +38,7 @@ def draw_welcome() -> None:
         st.subheader("Start with the demo")
         st.markdown(
             "SmolLM2-135M (270 heads) on 240 passages of stories, dialogue, code and arithmetic: fetches the "
-            "model (89 MB), extracts its attention and finds a program for every head. About eleven "
+            "model (89 MB), extracts its attention and finds a program for every head. About ten "
             "minutes on two cores, the first layers after one. Interrupted, it goes on where it stopped."
         )
         if st.button(
