@@ -212,13 +212,18 @@ def import_hybrid(now: Session, path: Path) -> Json:
 
     Its programs are parsed, and nothing in it is executed.
     """
+    from core.files import read_bytes
     from core.sharing import hybrid_folder  # imports transformers
-    from core.sharing.archive import unzipped
+    from core.sharing.archive import MAX_PACKED, unzipped
 
     if path.is_dir():
         hybrid_id, heads = hybrid_folder.import_hybrid(now.workspace, path)
     else:
-        with unzipped(path.read_bytes()) as folder:
+        try:
+            packed = read_bytes(path, MAX_PACKED)
+        except OSError as error:
+            raise HybridError(f"cannot read {path}: {error.strerror}") from error
+        with unzipped(packed) as folder:
             hybrid_id, heads = hybrid_folder.import_hybrid(now.workspace, folder)
     return {"hybrid": hybrid_id, "heads": heads, "folder": str(path)}
 

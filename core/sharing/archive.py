@@ -14,8 +14,12 @@ from core.errors import HybridError
 
 _MOST_FILES = 100
 _MOST_BYTES = 2**26  # of all files together, unpacked
+MAX_PACKED = 2**27  # of an archive
 # What `zipfile` raises on archives that are damaged, locked or packed in a way that it does not know.
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+_UNREADABLE = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
+    EOFError, NotImplementedError, RuntimeError, OSError,
+)  # fmt: skip
 
 
 def zipped(folder: Path) -> bytes:
@@ -38,13 +42,7 @@ def unzipped(content: bytes) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 _unpack(archive, Path(scratch))
-        except (
-            zipfile.BadZipFile,
-            zipfile.LargeZipFile,
-            NotImplementedError,
-            RuntimeError,
-            OSError,
-        ) as error:
+        except _UNREADABLE as error:
             raise HybridError(f"the archive cannot be read: {error}") from error
         inside = list(Path(scratch).iterdir())
         yield inside[0] if len(inside) == 1 and inside[0].is_dir() else Path(scratch)

@@ -18,6 +18,13 @@ def archive(**files: bytes) -> bytes:
     return packed.getvalue()
 
 
+def damaged() -> bytes:
+    """An archive whose list is whole and whose packed content is not."""
+    content = bytearray(archive(a=bytes(range(256)) * 9))
+    content[31:60] = b"\xff" * 29
+    return bytes(content)
+
+
 def test_a_folder_comes_back_as_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "hybrid"
     (folder / "programs").mkdir(parents=True)
@@ -34,6 +41,7 @@ def test_a_folder_comes_back_as_it_was(tmp_path: Path) -> None:
     [
         (b"no archive", "cannot be read"),
         (archive(a=b"x")[:-9], "cannot be read"),
+        (damaged(), "cannot be read"),
         (archive(**{"../out": b"x"}), "outside of itself"),
         (archive(**{"/etc/out": b"x"}), "outside of itself"),
         (archive(**{"a\\..\\..\\out": b"x"}), "outside of itself"),
