@@ -36,10 +36,10 @@ def write_json(path: Path, content: Any) -> None:
     write_whole(path, json.dumps(content))
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file that is whole or absent."""
     with replacing(path) as scratch:
-        scratch.write_text(text, encoding="utf-8", errors="replace")
+        scratch.write_bytes(content.encode(errors="replace") if isinstance(content, str) else content)
 
 
 def read_bytes(path: Path, most: int, within: Path | None = None) -> bytes:

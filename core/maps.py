@@ -131,6 +131,15 @@ def first_within(lengths: Lengths, is_causal: bool, cells: int) -> int:
     return max(1, int(np.searchsorted(cell_counts(lengths, is_causal).cumsum(), cells, side="right")))
 
 
+def padded(maps: Sequence[np.ndarray]) -> Tensor:
+    """Maps [query, key] of passages as float32 [passage, query, key], 0 beyond the end of each."""
+    longest = max(map(len, maps), default=0)
+    found = torch.zeros(len(maps), longest, longest)
+    for row, one in enumerate(maps):
+        found[row, : len(one), : len(one)] = torch.from_numpy(one)
+    return found
+
+
 # IoU
 
 

@@ -10,7 +10,6 @@ from core.ui.circuit.controls import choose_arrows
 from core.ui.circuit.graph import current_circuit
 from core.ui.circuit.view import draw_circuit
 from core.ui.parts import frame
-from core.ui.parts.reviewer import in_address
 
 
 def draw_empty() -> None:
@@ -47,8 +46,7 @@ def draw_graph(model: ModelInfo, found: Circuit) -> None:
         model, shown, colour, selected, stamp, address.VIEW, lambda: address.write_address(model)
     )
     if opened is not None:
-        place = {"layer": str(opened.layer), "head": str(opened.head)}
-        st.switch_page("pages/heads.py", query_params=place | in_address())
+        frame.open_head(opened)
 
 
 frame.through_app()

@@ -122,9 +122,8 @@ def draw_map(model: ModelInfo, heads: pd.DataFrame, decided: Decided, live: bool
     st.caption("A cell is a head: its best program, chosen on validation, scored on test. Click to open it.")
     picked = event.selection.get(charts.SELECTION)
     if picked:
-        place = {"layer": str(picked[0]["layer"]), "head": str(picked[0]["head"])}
         st.session_state.pop("map", None)
-        st.switch_page("pages/heads.py", query_params=place | in_address())
+        frame.open_head(HeadId(int(picked[0]["layer"]), int(picked[0]["head"])))
 
 
 def _open_named(model: ModelInfo, named: str) -> None:
@@ -135,9 +134,8 @@ def _open_named(model: ModelInfo, named: str) -> None:
     if head is None:
         st.caption(f"This model has no head {frame.as_text(named)}.")
         return
-    place = {"layer": str(head.layer), "head": str(head.head)}
     st.session_state.pop("open-head", None)
-    st.switch_page("pages/heads.py", query_params=place | in_address())
+    frame.open_head(head)
 
 
 def draw_funnel(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> None:

@@ -72,6 +72,13 @@ class Recorder:
         found: Tensor = output.logits if "logits" in output else output.last_hidden_state
         return found
 
+    def written(self, layer: int, projections: Tensor) -> Tensor:
+        """What each head of a layer would write of each token, [sentence, head, key, dimension].
+
+        `projections` [head, dimension, dimension] are the layer's, as `projections` gives them.
+        """
+        return self.values[layer].float() @ projections.transpose(1, 2)
+
     @property
     def looks(self) -> Looks:
         """What the heads attend to on the passages read last, for programs that look at them."""

@@ -15,8 +15,6 @@ from core.display import counted
 from core.types import Bounds, Estimate, HeadId, Split, Told, option
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from core.language import ParsedProgram
 
 COLUMNS = ("line", "rule", "constants", "refitted", "refits that need it", "IoU lost", "least", "most")
@@ -51,14 +49,15 @@ def run(subject: ProgramSubject, limits: SecondTryLimits, told: Told) -> Finding
         f"Fitted {len(refits)} times on train passages drawn anew, the program reaches {min(ious):.3f} to "
         f"{max(ious):.3f} on test; they agree on {agreed} of {counted(len(needs), 'line')}."
     )
-    failed = np.array([name in _failures(subject) for name in (one.id for one in tested.sentences)])
+    own = tested.examiner.compare(subject.head, subject.program, worst=0)
+    failed = np.array([one.id in own.failures for one in tested.sentences])
     is_same = spread <= limits.spread and agreed == len(needs)
     told_by = np.zeros(len(tested.sentences))
     return Finding(
         "cannot tell" if len(told_by) < known.ENOUGH else "passes" if is_same else "fails",
         note + known.caveats(failed, told_by, "counts as IoU 0"),
         (
-            Figure("IoU", Estimate(_iou(tested, subject.head, subject.program))),
+            Figure("IoU", Estimate(float(own.ious.mean()))),
             Figure("mean IoU of the refits", Estimate(float(np.mean(ious)), min(ious), max(ious))),
             Figure(SPREAD, Estimate(spread)),
             Figure("lines on which they agree", Estimate(agreed / len(needs) if needs else 1.0), "share"),
@@ -73,6 +72,7 @@ def refitted(
 ) -> list[ParsedProgram]:
     """The program with its constants fitted to the head on passages drawn with replacement."""
     from core.language.tune import tune
+    from core.maps import padded  # imports torch
 
     held = len(train.sentences)
     rng, found = np.random.default_rng(0), []
@@ -82,30 +82,15 @@ def refitted(
         drawn = rng.integers(held, size=min(held, limits.passages))
         features = train.features.select([int(row) for row in drawn])
         names = [train.sentences[row].id for row in drawn]
-        target = _padded([maps[name] for name in names])
+        target = padded([maps[name] for name in names])
         looks = train.attention.looks(names) if program.looks else None
         (fit,) = tune([(program, target)], features, train.is_causal, seed=done, looks=looks)
         found.append(fit.program)
     return found
 
 
-def _padded(maps: Sequence[np.ndarray]) -> Tensor:
-    """float32 [sentence, query, key]."""
-    import torch
-
-    size = max(map(len, maps))
-    found = torch.zeros(len(maps), size, size)
-    for at, one in enumerate(maps):
-        found[at, : len(one), : len(one)] = torch.from_numpy(one)
-    return found
-
-
 def _iou(tested: Passages, head: HeadId, program: ParsedProgram) -> float:
     return float(tested.examiner.compare(head, program, worst=0).ious.mean())
-
-
-def _failures(subject: ProgramSubject) -> set[str]:
-    return set(subject.tested.examiner.compare(subject.head, subject.program, worst=0).failures)
 
 
 def _losses(

@@ -206,14 +206,9 @@ class Shared:
         for done, (head, twin) in enumerate(self.twins.items()):
             self.told.progress("comparing heads with their twins", done, len(self.heads))
             found[head] = np.array(
-                [self._twin_iou(head, twin, one.weights) for one in held.attention.head(head)]
+                [twin.iou(one.weights, self.info.window(head.layer)) for one in held.attention.head(head)]
             )
         return found
-
-    def _twin_iou(self, head: HeadId, twin: Twin, weights: np.ndarray) -> float:
-        pattern = torch.from_numpy(twin.pattern(len(weights)))
-        within = confined(pattern, self.info.window(head.layer), self.info.is_causal)
-        return float(measures.iou(torch.from_numpy(weights), within))
 
     @cached_property
     def projections(self) -> dict[int, Tensor]:
@@ -332,7 +327,7 @@ class Shared:
         every = recorder.attention[layer].detach().float() * _real(lengths, x.shape[-1])
         z = None
         if layer in self.projections:
-            z = recorder.values[layer].float() @ self.projections[layer].transpose(1, 2)
+            z = recorder.written(layer, self.projections[layer])
         reading = Reading(
             self.info, heads, features, lengths, every[:, chosen], x,
             self._twins_on(features, heads, x), None if z is None else z[:, chosen], slopes[:, :, chosen],

@@ -33,8 +33,7 @@ def sizes_written(loaded: LoadedModel, features: Features) -> dict[int, dict[str
         for rows in like_batches(features.lengths, range(len(features)), _BATCH_TOKENS, pairs):
             recorder.forward(features, rows)
             for layer in layers:
-                z = recorder.values[layer].float() @ by_layer[layer].transpose(1, 2)
-                sizes = z.norm(dim=-1).cpu().numpy()
+                sizes = recorder.written(layer, by_layer[layer]).norm(dim=-1).cpu().numpy()
                 for at, row in enumerate(rows):
                     found[layer][features.sentences[row]] = sizes[at, :, : int(features.lengths[row])]
     return found

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from core.types import AttentionMap
+from core.types import UNBOUNDED, AttentionMap, Window
 
 _ENOUGH = 10  # train rows of a length, from which their mean is taken
 
@@ -38,6 +38,15 @@ class Twin:
         total = by_distance.sum(-1, keepdims=True)
         found = np.where(total > 0, by_distance / np.where(total > 0, total, 1), np.eye(1, n))
         return found.astype(np.float32)
+
+    def iou(self, weights: np.ndarray, window: Window = UNBOUNDED) -> float:
+        """IoU with a map [query, key] of its head, in a layer that sees no further than its window."""
+        import torch
+
+        from core.maps import confined, iou_of  # with torch, which light commands do without
+
+        pattern = torch.from_numpy(self.pattern(len(weights)))
+        return iou_of(weights, confined(pattern, window, self.is_causal).numpy())
 
     def _by_distance(self, n: int) -> np.ndarray:
         away = np.arange(n)[:, None] - np.arange(n)

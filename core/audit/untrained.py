@@ -11,9 +11,9 @@ import numpy as np
 
 from core.audit import known
 from core.audit.contract import Audit, Figure, Finding, Passages, ProgramSubject
-from core.audit.twin import TwinFit
+from core.audit.twin import fit_twin
 from core.display import counted
-from core.types import Bounds, Estimate, HeadId, Split, Told, option
+from core.types import AttentionMap, Bounds, Estimate, HeadId, ModelInfo, Split, Told, option
 
 if TYPE_CHECKING:
     from core.features import Features
@@ -135,22 +135,17 @@ def lifts_of(
     produced = program_maps(programs, features[Split.TEST], info.is_causal).within(info.window(layer))
     reached = np.diagonal(sentence_ious(produced, test)).T  # [head, passage]
     twins = [
-        _twin_ious(maps[Split.TRAIN], produced.sentences, test, HeadId(layer, head), info.is_causal)
+        _twin_ious(maps[Split.TRAIN], produced.sentences, test, HeadId(layer, head), info)
         for head in range(info.heads)
     ]
     found: np.ndarray = reached - np.stack(twins)
     return found
 
 
-def _twin_ious(train: Maps, names: tuple[str, ...], test: Maps, head: HeadId, is_causal: bool) -> np.ndarray:
-    from core.maps import iou_of
-
-    fit = TwinFit(is_causal)
-    for weights in train.values():
-        fit.add(weights[head.head])
-    twin = fit.twin()
-    own = [test[name][head.head] for name in names]
-    return np.array([iou_of(weights, twin.pattern(len(weights))) for weights in own])
+def _twin_ious(train: Maps, names: tuple[str, ...], test: Maps, head: HeadId, info: ModelInfo) -> np.ndarray:
+    maps = (AttentionMap(head, name, weights[head.head]) for name, weights in train.items())
+    twin = fit_twin(maps, info.is_causal)
+    return np.array([twin.iou(test[name][head.head], info.window(head.layer)) for name in names])
 
 
 UNTRAINED = Audit(

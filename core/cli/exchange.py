@@ -70,7 +70,7 @@ def export_library(now: Session, path: Path) -> Json:
     from core.sharing.decisions import export_lines
 
     lines = list(export_lines(now.workspace))
-    write_whole(path, "".join(lines))
+    hand_out(path, "".join(lines).encode())
     return {"file": str(path), "lines": len(lines)}
 
 
@@ -79,7 +79,7 @@ def export_report(now: Session, model: str | None, path: Path) -> Json:
     from core.sharing.accepted import curated_report
 
     page = curated_report(now.workspace, now.model(model))
-    write_whole(path, page)
+    hand_out(path, page.encode())
     return {"file": str(path), "characters": len(page)}
 
 
@@ -113,17 +113,15 @@ def import_library(now: Session, path: Path) -> Json:
     return {"programs": found.programs, "verdicts": found.verdicts, "known": found.known}
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def hand_out(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, the one that a link leads to; what is no file is written into."""
-    from core.files import disk_errors, replacing
+    from core.files import disk_errors, write_whole
 
-    held = content.encode() if isinstance(content, str) else content
     with disk_errors(path.parent):
         path = path.resolve()
         if path.is_dir():
             raise WorkspaceError(f"{path} is a folder; name the file to write")
         if path.exists() and not path.is_file():  # a pipe, say
-            path.write_bytes(held)
-            return
-        with replacing(path) as scratch:
-            scratch.write_bytes(held)
+            path.write_bytes(content)
+        else:
+            write_whole(path, content)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 from cyclopts import Parameter
 
-from core.cli.exchange import write_whole
+from core.cli.exchange import hand_out
 from core.cli.options import number, whole_number
 from core.cli.session import Model, Now, Session
 from core.errors import WorkspaceError
@@ -59,7 +58,7 @@ def figure(
         raise WorkspaceError(f"{info.title} has no head {at}; it has {info.layers} x {info.heads}")
     found = _comparison(now, info, at, _program(now, info, at, program), sentence, first)
     held, told = figure_bytes(found, form, width, font)
-    write_whole(out, held)
+    hand_out(out, held)
     if told:
         now.terminal.say(told)
     return {"file": str(out), "head": str(at), "tokens": len(found.tokens), "caption": found.caption}
@@ -90,20 +89,16 @@ def _comparison(
     from core.sharing.figure import Comparison
 
     examiner = _examiner(now, info, text)
-    evidence = examiner.compare(head, program)
-    order = np.argsort(evidence.ious, kind="stable")
-    row = 0 if text is not None else int(order[len(order) // 2])
-    example = examiner.example("", head, program, row, float(evidence.ious[row]))
+    (example,) = examiner.compare(head, program, worst=0).examples  # the typical one
     if example.failure is not None:
         raise WorkspaceError(f"the program fails on this passage: {example.failure.detail}")
-    features = now.workspace.tokens(info.id).read([example.sentence.id])
-    n = len(features.surfaces)
-    shown = min(first, n)
+    tokens = examiner.tokens(example.sentence)
+    n, shown = len(tokens), min(first, len(tokens))
     part = f"the first {shown} of {n} tokens" if shown < n else f"{n} tokens"
     given = f", given {len(program.looks)} other heads" if program.looks else ""
     return Comparison(
         f"{info.title} {head}",
-        features.surfaces[:shown],
+        tokens[:shown],
         example.head[:shown, :shown],
         example.program[:shown, :shown],
         f"{example.sentence.split} passage, {part}; IoU {example.iou:.2f} on the passage{given}. "
@@ -113,13 +108,9 @@ def _comparison(
 
 def _examiner(now: Session, info: ModelInfo, text: str | None) -> Examiner:
     """Over the test passages; over the first of all passages that contains a text, where one is given."""
-    from core.scoring import Examiner
-
     if text is None:
         return now.workspace.examiner(info, Split.TEST)
-    sentences = now.workspace.models.sentences(info.id)
-    found = [one for one in sentences if text in one.text][:1]
+    found = [one for one in now.workspace.models.sentences(info.id) if text in one.text][:1]
     if not found:
         raise WorkspaceError(f"no passage of {info.title} contains {text!r}; give words as they stand in one")
-    features = now.workspace.tokens(info.id).read([one.id for one in found])
-    return Examiner(features, found, now.workspace.attention(info.id), info.is_causal, info.window)
+    return now.workspace.examiner_of(info, found)

@@ -135,6 +135,10 @@ class Examiner:
             result.failures.get(0),
         )
 
+    def tokens(self, sentence: Sentence) -> tuple[str, ...]:
+        """The tokens of one of the sentences, as drawn on a page."""
+        return self._features.surfaces[self._features.span(self._features.row(sentence.id))]
+
     def _confined(self, weights: Tensor, head: HeadId) -> np.ndarray:
         """A program's map on one sentence as the head's layer sees it."""
         found: np.ndarray = confined(weights, self._window(head.layer), self._is_causal).numpy()

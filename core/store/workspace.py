@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.scoring import Examiner
@@ -19,7 +20,7 @@ from core.store.reviewers import ReviewerTable
 from core.store.tokens import TokenStore
 from core.store.verdict_rows import VerdictRows
 from core.store.verdicts import VerdictLog
-from core.types import ModelInfo, Split
+from core.types import ModelInfo, Sentence, Split
 
 
 class Workspace:
@@ -58,7 +59,10 @@ class Workspace:
 
         Raises WorkspaceError if attention or token features are not there.
         """
-        sentences = self.models.sentences(model.id, split)
+        return self.examiner_of(model, self.models.sentences(model.id, split))
+
+    def examiner_of(self, model: ModelInfo, sentences: Sequence[Sentence]) -> Examiner:
+        """The same on these sentences of the model's."""
         features = self.tokens(model.id).read([sentence.id for sentence in sentences])
         return Examiner(features, sentences, self.attention(model.id), model.is_causal, model.window)
 

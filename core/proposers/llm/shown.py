@@ -13,7 +13,7 @@ import torch
 
 from core.features import Features
 from core.language import Looks, ParsedProgram
-from core.maps import first_within, pack, places
+from core.maps import first_within, pack, padded, places
 from core.scoring import ProgramMaps, program_maps, sentence_ious
 from core.types import UNBOUNDED, HeadId, Window
 
@@ -59,12 +59,7 @@ class HeadData:
         """The train sentences to fit constants on, and their maps, float32 [sentence, query, key], padded."""
         features = self.train
         features = features.select(range(first_within(features.lengths, self.is_causal, _CELLS)))
-        longest = int(features.lengths.max(initial=0))
-        target = torch.zeros(len(features), longest, longest)
-        for row, sentence in enumerate(features.sentences):
-            n = int(features.lengths[row])
-            target[row, :n, :n] = torch.from_numpy(self.maps[sentence][0])
-        return features, target
+        return features, padded([self.maps[sentence][0] for sentence in features.sentences])
 
 
 @dataclass(frozen=True)

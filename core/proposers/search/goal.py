@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from core.proposers.search.layout import Layout
@@ -27,14 +26,14 @@ class Goal:
     """What the rows of H heads should be, and what is added to all logits that are compared with them."""
 
     targets: Tensor  # float32 [head, row cell]
-    bases: Tensor  # float32 [head, row cell]
+    bases: Tensor  # float32 [head, row cell]; [head, 1] where nothing is added
 
 
 def goal_of(layout: Layout, maps: Mapping[str, np.ndarray], sizes: Sizes | None = None) -> Goal:
     """A layer's maps, sentence -> [head, query, key], as a goal; with `sizes` what they write."""
     targets = layout.targets(maps)
     if sizes is None:
-        return Goal(targets, torch.zeros_like(targets))
+        return Goal(targets, targets.new_zeros(len(targets), 1))
     by_token = layout.of_tokens(sizes)
     held = by_token / by_token.sum(1, keepdim=True).clamp(min=1e-30) * (by_token > 0).sum(1, keepdim=True)
     by_cell = held.clamp(min=_LEAST)[:, layout.key]

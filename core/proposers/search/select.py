@@ -46,7 +46,7 @@ class RuleFit:
     """The rules that one head has so far."""
 
     target: Tensor  # float32 [cell]
-    base: Tensor  # float32 [cell], of the logits
+    base: Tensor  # float32 [cell] or [1], of the logits
     rules: list[Rule]
     constants: Tensor  # float32 [constant], logarithms
     limits: Tensor  # float32 [constant]: how far from 0 each may go

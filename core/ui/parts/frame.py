@@ -10,9 +10,9 @@ import streamlit as st
 
 from core.display import distinct
 from core.errors import HeadscriptError
-from core.types import ModelInfo
+from core.types import HeadId, ModelInfo
 from core.ui.parts import state
-from core.ui.parts.reviewer import draw_reviewer
+from core.ui.parts.reviewer import draw_reviewer, in_address
 
 _CANVAS = Path(__file__).parents[1] / "canvas"
 _page = st.components.v2.component("headscript_page", js=(_CANVAS / "page.js").read_text())
@@ -134,6 +134,12 @@ def as_text(text: str) -> str:
     return "".join(
         f"`{part}`" if _LINK.fullmatch(part) else _MARKS.sub(r"\\\g<0>", part) for part in _LINK.split(text)
     )
+
+
+def open_head(head: HeadId) -> None:
+    """Go to the page of a head; the reviewer stays."""
+    place = {"layer": str(head.layer), "head": str(head.head)}
+    st.switch_page("pages/heads.py", query_params=place | in_address())
 
 
 def warn_if_missing(what: str, is_here: bool) -> None:

@@ -12,9 +12,8 @@ from core.display import counted
 from core.proposers import PROPOSERS
 from core.store import HeadGain, JobRecord
 from core.types import HeadId, ModelInfo, Split
-from core.ui.parts import charts, jobs, state
+from core.ui.parts import charts, frame, jobs, state
 from core.ui.parts.head_picker import Cell, draw_heads
-from core.ui.parts.reviewer import in_address
 from core.ui.synthesize.heads import name_heads
 
 KINDS = (*(proposer.job_kind for proposer in PROPOSERS.values()), "build")  # those that find programs
@@ -114,9 +113,7 @@ def _draw_programs(model: ModelInfo, steps: Sequence[HeadGain], where: str) -> N
         },
     )
     if event.selection.rows:
-        head = heads[event.selection.rows[0]]
-        place = {"layer": str(head.layer), "head": str(head.head)}
-        st.switch_page("pages/heads.py", query_params=place | in_address())
+        frame.open_head(heads[event.selection.rows[0]])
 
 
 def asked_heads(model: ModelInfo, job: JobRecord) -> list[HeadId]:
