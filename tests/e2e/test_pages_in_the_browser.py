@@ -59,6 +59,8 @@ def test_no_page_shows_an_error_scrolls_sideways_or_writes_faintly(
         page.wait_for_function(f"() => ({FAINT})().length === 0", timeout=20_000)
     assert page.evaluate(FAINT) == []
     assert {host for host in page.evaluate(HOSTS) if host} == {address.removeprefix("http://")}
+    policy = page.locator("meta[http-equiv=Content-Security-Policy]")
+    expect(policy).to_be_attached()  # a component brings it, which on a first visit comes after the words
     assert page.evaluate(REFUSES) == "img-src"
 
 
