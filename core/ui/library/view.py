@@ -88,6 +88,8 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
             "nodes": found.nodes,
         }
     )
+    if not audited:  # nothing to say of any program
+        table = table.drop(columns=["over twin", "audited"])
     event = st.dataframe(
         table,
         hide_index=True,
@@ -96,7 +98,7 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
         selection_mode="multi-row",
         key=key,
         column_config={
-            "program": st.column_config.TextColumn(width=300),
+            "program": st.column_config.TextColumn(width=300 if audited else 440),
             "best IoU": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=110),
             "over twin": st.column_config.NumberColumn(
                 format="%+.2f", help="IoU beyond the text-blind twin of its best head, validation"
