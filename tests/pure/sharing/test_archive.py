@@ -48,6 +48,8 @@ def test_a_folder_comes_back_as_it_was(tmp_path: Path) -> None:
         (archive(bomb=bytes(2**26 + 1)), "at most 100 of"),
         (archive(**{str(n): b"" for n in range(101)}), "101 files"),
     ],
+    # Named, since an archive holds the time and every test process would name it otherwise.
+    ids=["text", "cut off", "damaged", "up", "absolute", "backslashes", "bomb", "many"],
 )
 def test_what_is_no_archive_of_a_hybrid_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(HybridError, match=reason), unzipped(content):
