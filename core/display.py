@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,6 +38,24 @@ RUNG_MARKS = {
     "position only": "◔",
     "untestable": "○",
     "not audited": "",
+}
+
+
+@dataclass(frozen=True)
+class CostWords:
+    """How the cost of a hybrid is called."""
+
+    perplexity: str  # nothing where there is none
+    distance: str
+    short: str  # of the distance, over a column
+    unit: str
+    tokens: str
+
+
+COSTS = {  # by core.types.Measure
+    "next tokens": CostWords("perplexity", "KL per token", "KL", "nats", "tokens"),
+    "masked tokens": CostWords("masked perplexity", "KL per masked token", "KL", "nats", "masked tokens"),
+    "final states": CostWords("", "Distance of final states", "distance", "1 − cosine", "tokens"),
 }
 
 

@@ -428,17 +428,25 @@ class HybridRequest:
     seed: int = option(0, "of the random order and of what is drawn", Bounds(least=0))
 
 
+Measure = Literal["next tokens", "masked tokens", "final states"]  # what hybrid and model are compared on
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """What a hybrid costs on the same tokens as the unmodified model; intervals are over passages."""
+    """What a hybrid costs on the same tokens as the unmodified model; intervals are over passages.
+
+    An encoder that predicts nothing has no perplexity (nan), and as `kl` the distance of its final states.
+    """
 
     base_ppl: float
     ppl: float
     increase: Estimate  # 0.12 = +12 %
-    kl: Estimate  # nats per token, KL(original || hybrid); without interval in older results
+    kl: Estimate  # nats per token, KL(original || hybrid), or the cosine distance of final states; without
+    # interval in older results
     tokens: int
     passages: int
     kept: int  # (head, passage) pairs where the program failed and the head kept its own attention
+    measure: Measure = "next tokens"
 
     def figures(self) -> dict[str, float]:
         """Every figure by the name under which it is stored and printed."""
@@ -470,6 +478,7 @@ class Evaluation:
             tokens=figures["tokens"],
             passages=figures["passages"],
             kept=figures["kept"],
+            measure=figures.get("measure", "next tokens"),
         )
 
     @classmethod
@@ -484,7 +493,10 @@ class Evaluation:
             except (KeyError, TypeError) as error:
                 raise ValueError(f"not the figures of an evaluation ({error})") from error
 
-        written = core_schema.plain_serializer_function_ser_schema(cls.figures)
+        def plain(found: Evaluation) -> dict[str, float | str]:
+            return {**found.figures(), "measure": found.measure}
+
+        written = core_schema.plain_serializer_function_ser_schema(plain)
         return core_schema.no_info_plain_validator_function(read, serialization=written)
 
 
@@ -527,10 +539,10 @@ class CurvePoint:
     control: bool
     heads: int
     share: float  # of all heads
-    increase: float  # of perplexity, 0.12 = +12 %
+    increase: float  # of perplexity, 0.12 = +12 %; nan of final states
     low: float  # 95 % bootstrap interval over passages
     high: float
-    kl: float  # nats per token
+    kl: float  # nats per token, or the cosine distance of final states
     kept: int
     beyond: tuple[float, float] | None = None  # interval of the KL beyond that of the programs, of a control
 
@@ -546,6 +558,7 @@ class Curve:
     tokens: int
     rows: tuple[CurvePoint, ...]
     programs: dict[HeadId, str] | None = None  # Program.id of every head; None in older results
+    measure: Measure = "next tokens"
 
 
 @dataclass(frozen=True)

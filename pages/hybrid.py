@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.display import distinct
+from core.display import COSTS, distinct
 from core.types import ModelInfo, Split
 from core.ui.hybrid.audits import draw_audits
 from core.ui.hybrid.builder import draw_builder, draw_curve_button
@@ -45,32 +45,39 @@ def _name_of(row: pd.Series) -> str:
 
 def label_of(row: pd.Series) -> str:
     """A hybrid and what it costs; on which passages, unless they are the test split."""
-    if pd.isna(row.increase):
+    if pd.isna(row.kl):
         return f"{row.title} · not measured"
     where = "" if row.passages_from == str(Split.TEST) else f" · {Path(row.passages_from).name}"
-    return f"{row.title} · {row.increase:+.1%}{where}"
+    cost = (
+        f"{row.increase:+.1%}"
+        if COSTS[row.measure].perplexity
+        else f"{COSTS[row.measure].short} {row.kl:.3f}"
+    )
+    return f"{row.title} · {cost}{where}"
 
 
 def draw_hybrid(model: ModelInfo, hybrids: pd.DataFrame) -> None:
     row = chosen_row(hybrids)
-    if pd.isna(row.increase):
+    if pd.isna(row.kl):
         st.info("This hybrid was imported and is not measured here yet.", icon=":material/info:")
         draw_measure(model, row, "Measure")
         return
     draw_figures(row)
     details = state.owner().workspace.hybrids.details(row.hybrid_id, row.passages_from)
-    cost, damage, text, questions, audits, export = st.tabs(
-        ["Details", "Damage", "Text", "Questions", "Audits", "Export"]
-    )
+    causal = ["Damage", "Text", "Questions"] if model.is_causal else []  # of a model that writes
+    names = ["Details", *causal, "Audits", "Export"]
+    cost, *written, audits, export = st.tabs(names)
     with cost:
         draw_details(row, details)
         draw_measure(model, row, "Measure again")
-    with damage:
-        draw_damage(details)
-    with text:
-        draw_generation(model, row.hybrid_id)
-    with questions:
-        draw_downstream(model, row.hybrid_id)
+    if written:
+        damage, text, questions = written
+        with damage:
+            draw_damage(details)
+        with text:
+            draw_generation(model, row.hybrid_id)
+        with questions:
+            draw_downstream(model, row.hybrid_id)
     with audits:
         draw_audits(model, row.hybrid_id)
     with export:
@@ -80,9 +87,6 @@ def draw_hybrid(model: ModelInfo, hybrids: pd.DataFrame) -> None:
 frame.through_app()
 model = frame.model_or_stop("Hybrid")
 st.title(f"Hybrid · {model.title}")
-if not model.is_causal:
-    st.info("Perplexity needs a causal model; this one is an encoder.", icon=":material/info:")
-    st.stop()
 if model.traits.attention_only:
     st.info(f"No hybrids: {frame.as_text(model.traits.attention_only)}.", icon=":material/info:")
     st.stop()
@@ -98,7 +102,7 @@ if frame_of_hybrids.empty and not being_built:
     )
 elif not frame_of_hybrids.empty:
     draw_hybrid(model, frame_of_hybrids)
-st.subheader("Perplexity against share of heads")
+st.subheader("Cost against share of heads")
 draw_curve_button(model, candidates)
 draw_curve(model)
 if not frame_of_hybrids.empty:

@@ -111,14 +111,18 @@ def tokenizer(kind: str = "byte", vocabulary: int = VOCABULARY) -> PreTrainedTok
     found.normalizer = normalizers.BertNormalizer()
     found.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary, special_tokens=["[UNK]", "[CLS]", "[SEP]"], show_progress=False
+        vocab_size=vocabulary, special_tokens=["[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False
     )
     found.train_from_iterator(texts, trainer)
     found.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=found, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+        tokenizer_object=found,
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
     )
 
 

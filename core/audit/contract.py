@@ -220,6 +220,7 @@ class Audit(Generic[Subject, Limits]):
         None  # measured in the pass that audits share
     )
     is_usual: bool = True  # whether it is run where no audit is named; not what takes long or is for few
+    needs_next_tokens: bool = False  # whether it can be asked of causal models only
     about: str = ""  # how to read what it finds, for a newcomer and a reader of papers
     sources: tuple[str, ...] = ()  # works it follows, by title and year
 

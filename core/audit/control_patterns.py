@@ -59,9 +59,29 @@ def controls(
 def wrong_heads(
     heads: Sequence[HeadId], programs: Mapping[HeadId, ParsedProgram], seed: int = 0
 ) -> dict[HeadId, ParsedProgram]:
-    """Each head's program on another head: one cycle through all of them, drawn at random."""
-    order = np.random.default_rng(seed).permutation(len(heads))
-    return {heads[at]: programs[heads[order[(place + 1) % len(order)]]] for place, at in enumerate(order)}
+    """On each head the program of another: one cycle through all of them, drawn at random.
+
+    Where programs look, each head has one of those that may stand for it, none twice as far as they reach;
+    where there is none, as for the first heads, it has the uniform pattern.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(heads))
+    if not any(programs[head].looks for head in heads):
+        return {heads[at]: programs[heads[order[(place + 1) % len(order)]]] for place, at in enumerate(order)}
+    found: dict[HeadId, ParsedProgram] = {}
+    left = [heads[at] for at in order]
+    for head in sorted(heads):  # the later a head, the more programs may stand for it
+        fitting = [h for h in left if _is_other(programs[h], programs[head], head)]
+        if fitting:
+            left.remove(fitting[0])
+        else:
+            fitting = [heads[at] for at in order if _is_other(programs[heads[at]], programs[head], head)]
+        found[head] = programs[fitting[0]] if fitting else parse(BASELINES["uniform"])
+    return found
+
+
+def _is_other(program: ParsedProgram, own: ParsedProgram, head: HeadId) -> bool:
+    return program.id != own.id and program.may_stand_for(head)
 
 
 class TwinPatterns:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.audit.contract import Audit, Cell, Figure, Finding, HybridSubject, all_above
+from core.audit.contract import Audit, Cell, Figure, Finding, HybridSubject, Unit, all_above
+from core.display import COSTS
 from core.errors import CorpusError
 from core.types import Bounds, Split, Told, option
 
@@ -52,19 +53,22 @@ def _finding(losses: Losses, names: list[str]) -> Finding:
     """Of the hybrid as variant 0 and the controls after it."""
     from core.hybrid.perplexity import evaluation, kl_beyond
 
+    words = COSTS[losses.measure]
     beyond = {name: kl_beyond(losses, at, 0) for at, name in enumerate(names, 1)}
     rows: list[tuple[Cell, ...]] = []
     for at, name in enumerate(["programs", *names]):
         cost = evaluation(losses, at)
-        rows.append((name, cost.increase.value, cost.increase.low, cost.increase.high, cost.kl.value))
+        increase = (cost.increase.value, cost.increase.low, cost.increase.high)
+        rows.append((name, *(increase if words.perplexity else (None,) * 3), cost.kl.value))
+    unit: Unit = "nats" if words.perplexity else ""
     return Finding(
         all_above(beyond.values()),
         "Each control replaces the same heads. The programs explain something if every control costs more.",
         (
-            Figure("KL per token of the programs", evaluation(losses, 0).kl, "nats"),
-            *(Figure(f"KL beyond it: {name}", more, "nats") for name, more in beyond.items()),
+            Figure(f"{words.distance} of the programs", evaluation(losses, 0).kl, unit),
+            *(Figure(f"{words.short} beyond it: {name}", more, unit) for name, more in beyond.items()),
         ),
-        ("in the heads' place", "increase", "low", "high", "KL"),
+        ("in the heads' place", "increase", "low", "high", words.short),
         tuple(rows),
     )
 

@@ -108,6 +108,7 @@ DAMAGE = Audit(
     "Damage",
     "At which tokens is the hybrid more surprised than its model?",
     of="hybrid",
+    needs_next_tokens=True,
     limits=DamageLimits,
     run=run,
 )

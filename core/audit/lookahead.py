@@ -97,6 +97,7 @@ LOOKAHEAD = Audit(
     "Lookahead",
     "Does the hybrid lean on text that a model writing from left to right could not have seen?",
     of="hybrid",
+    needs_next_tokens=True,
     limits=LookaheadLimits,
     run=run,
 )

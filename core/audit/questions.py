@@ -93,6 +93,7 @@ QUESTIONS = Audit(
     "Questions",
     "Does the hybrid still answer questions as its model does?",
     of="hybrid",
+    needs_next_tokens=True,
     limits=QuestionLimits,
     run=run,
     lacks=_lacks,

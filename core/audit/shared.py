@@ -477,10 +477,15 @@ def _slopes(
     that half the mean squared score is their cosine distance.
     """
     weights = [recorder.attention[layer] for layer in layers]
+    from core.hybrid.predicted import drawn_tokens, projected_states
+
     if recorder.loaded.info.is_causal:
-        targets = _drawn_tokens(output, features.lengths, draw)
+        kept = torch.cat([output[at, : max(int(n) - 1, 0)] for at, n in enumerate(features.lengths)])
+        log_p = torch.log_softmax(kept.float(), -1)
+        targets = drawn_tokens(log_p, _DRAWS, draw) if len(log_p) else [output.sum() * 0] * _DRAWS
     else:
-        targets = _projected_states(output, features.lengths, draw)
+        kept = torch.cat([output[at, : int(n)] for at, n in enumerate(features.lengths)]).float()
+        targets = projected_states(torch.nn.functional.normalize(kept, dim=-1), _DRAWS, draw)
     found = []
     for at, target in enumerate(targets):
         gradients = torch.autograd.grad(
@@ -490,23 +495,6 @@ def _slopes(
             [torch.zeros_like(w) if g is None else g for g, w in zip(gradients, weights, strict=True)]
         )
     return [torch.stack(draws).float() for draws in zip(*found, strict=True)]
-
-
-def _drawn_tokens(logits: Tensor, lengths: np.ndarray, draw: torch.Generator) -> list[Tensor]:
-    """The log likelihood of tokens that the model draws after each token but the last."""
-    kept = torch.cat([logits[at, : max(int(n) - 1, 0)] for at, n in enumerate(lengths)])
-    log_p = torch.log_softmax(kept.float(), -1)
-    if not len(log_p):
-        return [logits.sum() * 0] * _DRAWS
-    chances = log_p.detach().exp().nan_to_num(1.0).cpu()
-    drawn = torch.multinomial(chances, _DRAWS, replacement=True, generator=draw).to(logits.device)
-    return [log_p.gather(1, ids[:, None]).sum() for ids in drawn.unbind(1)]
-
-
-def _projected_states(states: Tensor, lengths: np.ndarray, draw: torch.Generator) -> list[Tensor]:
-    kept = torch.cat([states[at, : int(n)] for at, n in enumerate(lengths)]).float()
-    unit = torch.nn.functional.normalize(kept, dim=-1)
-    return [(torch.randn(unit.shape, generator=draw).to(unit.device) * unit).sum() for _ in range(_DRAWS)]
 
 
 class _Collected:

@@ -25,7 +25,8 @@ def run(subject: HybridSubject, limits: SumLimits, told: Told) -> Finding:
     """Joint KL over the sum of single estimates, for shares of the hybrid's heads, the cheapest first."""
     from core.hybrid import ProgramPatterns
     from core.hybrid.costs import scores
-    from core.hybrid.perplexity import Variant, measure, predictable
+    from core.hybrid.perplexity import Variant, measure
+    from core.hybrid.predicted import predictable
     from core.models.device import Halving
 
     loaded, features = subject.loaded, subject.tested.features

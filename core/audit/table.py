@@ -61,10 +61,12 @@ AUDITS: Door[Audit[Any, Any]] = Door(
 )
 
 
-def ready(of: Of) -> dict[str, object]:
+def ready(of: Of, is_causal: bool = True) -> dict[str, object]:
     """The audits of programs, or of hybrids, that need to be told nothing, each with its usual limits."""
     usual = {
-        audit.name: (audit, audit.limits()) for audit in AUDITS.values() if audit.of == of and audit.is_usual
+        audit.name: (audit, audit.limits())
+        for audit in AUDITS.values()
+        if audit.of == of and audit.is_usual and (is_causal or not audit.needs_next_tokens)
     }
     return {name: limits for name, (audit, limits) in usual.items() if not audit.lacks(limits)}
 

@@ -66,7 +66,7 @@ def audit(
     of_hybrid = hybrid_id is not None if name is None else AUDITS.named(name).of == "hybrid"
     if of_hybrid and heads is not None:
         raise AuditError("--heads goes with audits of programs; an audit of a hybrid takes all of its heads")
-    audits = _asked(name, taken, of_hybrid)
+    audits = _asked(name, taken, of_hybrid, info.is_causal)
     if of_hybrid:
         chosen = str(stored_hybrid(now, info, hybrid_id).hybrid_id)
         now.follow(now.runner.start_hybrid_audits(info, audits, chosen))
@@ -80,10 +80,10 @@ def audit(
     return _ladder(info, audits, findings, now.workspace.findings.standings(info.id), programs)
 
 
-def _asked(name: str | None, taken: dict[str, Any], of_hybrid: bool) -> dict[str, object]:
+def _asked(name: str | None, taken: dict[str, Any], of_hybrid: bool, is_causal: bool) -> dict[str, object]:
     """Every audit to run, with its limits."""
     if name is None:
-        return ready("hybrid" if of_hybrid else "program")
+        return ready("hybrid" if of_hybrid else "program", is_causal)
     return {name: made_of(AUDITS.named(name).limits, taken, name)}
 
 

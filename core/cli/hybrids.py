@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -117,7 +118,8 @@ def _report(now: Session, info: ModelInfo, row: pd.Series) -> Json:
         "share": float(row.share),
         "order": made.order,
         "calibrated": bool(made.calibration),
-        **{name: float(row[name]) for name in FIGURES},
+        "measure": str(row.measure),
+        **{name: None if math.isnan(row[name]) else float(row[name]) for name in FIGURES},
         **{name: int(row[name]) for name in COUNTS},
         **({} if strict is None else {"strict": strict.strict.figures(), "usual": strict.usual.figures()}),
         "heads": [str(program.head) for program in made.programs],
@@ -165,7 +167,10 @@ def curve(
     assert found is not None
     from core import wire
 
-    return {**wire.plain(found), "model": info.title}
+    answer = wire.plain(found)
+    for row in answer["rows"]:  # JSON has no nan, which is the increase where there is no perplexity
+        row.update({name: None for name in ("increase", "low", "high") if math.isnan(float(row[name]))})
+    return {**answer, "model": info.title}
 
 
 def downstream(

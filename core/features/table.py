@@ -40,6 +40,7 @@ class Features:
     vector_rows: np.ndarray | None = None  # int32 [token] -> row of vectors
     truncated: int = 0  # sentences that were longer than the model's context and were cut
     pipeline: str = BUNDLED  # the spaCy package that read the syntax, or NO_PIPELINE
+    hidden: np.ndarray | None = None  # int32 [token]: the token id behind a mask, -1 where there is none
     _row_of: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -80,6 +81,7 @@ class Features:
             vector_rows=None if self.vector_rows is None else self.vector_rows[tokens],
             truncated=self.truncated,
             pipeline=self.pipeline,
+            hidden=None if self.hidden is None else self.hidden[tokens],
         )
 
     def tokens(self, row: int) -> list[Token]:

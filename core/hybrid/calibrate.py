@@ -19,7 +19,8 @@ from torch import Tensor
 from core.features import Features
 from core.hybrid import NO_PATTERNS, HeadMaps, Hybrid, ProgramPatterns, parsed, replaced, together
 from core.hybrid.looking import Looking, Run
-from core.hybrid.perplexity import PredictedTokens, Tell, divergence, predictable
+from core.hybrid.perplexity import Tell
+from core.hybrid.predicted import asked, predictable, predicted, predictions
 from core.language import Evaluated, Evaluator, Looks, ParsedProgram
 from core.language.tune import Constants
 from core.maps import like_batches
@@ -121,6 +122,7 @@ class _Descent:
         self.constants = constants
         self._order = np.random.default_rng(seed)
         self._queue: list[int] = []
+        train, validation = asked(patched.loaded, train), asked(patched.loaded, validation)
         self._train = train
         self._halving = halving
         self._batches, kept = (
@@ -148,7 +150,7 @@ class _Descent:
             lambda part: padded_tokens(self._train.lengths, part),
         )
         found = torch.stack([gradient for _, gradient in parts]).sum(0)
-        return found / int((self._train.lengths[rows] - 1).sum())
+        return found / int(predictions(self.patched.loaded, self._train)[rows].sum())
 
     def _summed_gradient(self, batch: _Batch, values: Tensor) -> Tensor:
         """The gradient [literal] of a batch's summed KL.
@@ -184,7 +186,8 @@ class _Descent:
 
     def validated_as_written(self, programs: Mapping[HeadId, ParsedProgram]) -> _Validated:
         """These programs on validation, with the numbers in their source."""
-        source = ProgramPatterns(programs, True, self.patched.loaded.device)
+        loaded = self.patched.loaded
+        source = ProgramPatterns(programs, loaded.info.is_causal, loaded.device)
         return self._validated(lambda batch: source.patterns(batch.evaluator.features))
 
     def _validated(self, patterns: Callable[[_Batch], HeadMaps]) -> _Validated:
@@ -231,8 +234,8 @@ class _Batch:
         self._patched = patched
         self._features = features
         self._rows = rows
-        self._tokens = PredictedTokens(features, rows, loaded.device)
-        self._base: Tensor | None = None  # half [token, vocabulary]
+        self._tokens = predicted(loaded, features, rows)
+        self._base: Tensor | None = None  # half [prediction, dimension]
         self.predicted = len(self._tokens)
         self.evaluator = Evaluator(features.select(rows), loaded.info.is_causal, loaded.device)
 
@@ -255,9 +258,9 @@ class _Batch:
         """Summed KL(unmodified || hybrid), nats; and (head, passage) pairs that kept their own attention."""
         base = self._unmodified() if self._base is None else self._base.float()
         passed = self._patched.passed(self._features, self._rows, patterns)
-        return divergence(base, self._tokens.log_probabilities(passed.logits)).sum(), passed.failures
+        return self._tokens.distance(base, self._tokens.read(passed.logits)).sum(), passed.failures
 
     def _unmodified(self) -> Tensor:
         with torch.no_grad():
             logits = self._patched.forward(self._features, self._rows, None)
-            return self._tokens.log_probabilities(logits)
+            return self._tokens.read(logits)

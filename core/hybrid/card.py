@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from core.display import COSTS, CostWords
 from core.language import describe, parse
 from core.types import HybridSpec, ModelInfo
 
@@ -70,25 +71,29 @@ def model_card(
 
 def _curve_lines(curve: Mapping[str, Any]) -> list[str]:
     """The curve as a picture and a table, with what it was measured on."""
-    rows = curve["rows"]
+    rows, words = curve["rows"], COSTS[str(curve.get("measure", "next tokens"))]
+    cost = "increase" if words.perplexity else words.short
     kind = {True: "control", False: "programs"}
     return [
-        "## Perplexity against share of heads replaced",
+        f"## {(words.perplexity or words.distance).capitalize()} against share of heads replaced",
         "",
         "![curve](curve.svg)",
         "",
         f"{_cell(str(curve['title']))}, before any calibration: {curve['passages']} passages, "
-        f"{curve['tokens']} tokens, {_cell(str(curve['passages_from']))}. Controls stand in the place of the "
-        f"heads that go first by {_cell(str(rows[0]['order']))}, and explain nothing.",
+        f"{curve['tokens']} {words.tokens}, {_cell(str(curve['passages_from']))}. Controls stand in the "
+        f"place of the heads that go first by {_cell(str(rows[0]['order']))}, and explain nothing.",
         "",
-        "| order | kind | share | increase |",
+        f"| order | kind | share | {cost} |",
         "| --- | --- | --- | --- |",
         *(
-            f"| {_cell(row['order'])} | {kind[row['control']]} | {row['share']:.0%} "
-            f"| {row['increase']:+.1%} |"
+            f"| {_cell(row['order'])} | {kind[row['control']]} | {row['share']:.0%} | {_cost(row, words)} |"
             for row in rows
         ),
     ]
+
+
+def _cost(row: Mapping[str, Any], words: CostWords) -> str:
+    return f"{row['increase']:+.1%}" if words.perplexity else f"{row['kl']:.3f}"
 
 
 def _shown(name: str, value: Any) -> str:
@@ -103,9 +108,10 @@ def _cell(text: str) -> str:
     return "".join("\\" + c if c in "|`*_[]\\" else c for c in plain)
 
 
-def curve_svg(curve: Sequence[Mapping[str, Any]]) -> str:
-    """Increase of perplexity against share, a line for each order."""
-    top = min(_HIGHEST, max([0.05, *(float(row["increase"]) for row in curve)]))
+def curve_svg(curve: Sequence[Mapping[str, Any]], measure: str = "next tokens") -> str:
+    """Increase of perplexity, or distance, against share, a line for each order."""
+    name, form = ("increase", "+.0%") if COSTS[measure].perplexity else ("kl", ".2f")
+    top = min(_HIGHEST, max([0.05, *(float(row[name]) for row in curve)]))
     orders = list(dict.fromkeys(str(row["order"]) for row in curve))
 
     def place(share: float, increase: float) -> str:
@@ -118,12 +124,12 @@ def curve_svg(curve: Sequence[Mapping[str, Any]]) -> str:
         'font-family="sans-serif" font-size="11">',
         '<rect width="100%" height="100%" fill="white"/>',
         f'<polyline fill="none" stroke="#555" points="{place(0, top)} {place(0, 0)} {place(1, 0)}"/>',
-        f'<text x="4" y="{_MARGIN}">{top:+.0%}</text><text x="4" y="{_HEIGHT - _MARGIN}">0 %</text>',
+        f'<text x="4" y="{_MARGIN}">{top:{form}}</text><text x="4" y="{_HEIGHT - _MARGIN}">0</text>',
         f'<text x="{_WIDTH / 2 - 60}" y="{_HEIGHT - 12}">share of heads replaced, 0 to 100 %</text>',
     ]
     for at, order in enumerate(orders):
         rows = sorted((row for row in curve if row["order"] == order), key=lambda row: float(row["share"]))
-        points = " ".join(place(float(row["share"]), float(row["increase"])) for row in rows)
+        points = " ".join(place(float(row["share"]), float(row[name])) for row in rows)
         colour = _COLOURS[at % len(_COLOURS)]
         parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{points}"/>')
         parts.append(

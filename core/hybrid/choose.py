@@ -19,7 +19,8 @@ from core.hybrid.order import (
     rank_correlation,
     ranked,
 )
-from core.hybrid.perplexity import Variant, evaluation, measure, predictable
+from core.hybrid.perplexity import Variant, evaluation, measure
+from core.hybrid.predicted import asked, measure_of, predictable
 from core.language import ParsedProgram
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
@@ -55,6 +56,7 @@ class Chooser:
         info = self.loaded.info
         self.source = ProgramPatterns(self.programs, info.is_causal, self.loaded.device)
         self.halving = Halving(self.told.note)
+        self.validation = asked(self.loaded, self.validation)
 
     def order(self, order: HeadOrder, count: int) -> list[HeadId]:
         """The heads in the order they are replaced, at least `count` of them."""
@@ -65,7 +67,15 @@ class Chooser:
         return ranked(heads, order, costs, self.fits, self.seed)
 
     def within(self, budget: float, heads: Sequence[HeadId]) -> int:
-        """How many of these heads, in this order, raise perplexity by at most `budget` on validation."""
+        """How many of these heads, in this order, raise perplexity by at most `budget` on validation.
+
+        Raises HybridError if not even one does, or for a model that has none.
+        """
+        if measure_of(self.loaded) == "final states":
+            raise HybridError(
+                f"{self.loaded.info.title} predicts no tokens, so no perplexity can be kept within a budget; "
+                "give the share of heads to replace"
+            )
         count, measured = self.most_within(budget, heads)
         if not count:
             raise HybridError(

@@ -1,7 +1,8 @@
 """What each head costs when its program alone replaces it: measured, and estimated from gradients.
 
 Cost is KL(unmodified || hybrid), which is the loss added on average over the tokens the model itself
-expects: of the loss added on the tokens of the text it has the mean, without most of the noise.
+expects: of the loss added on the tokens of the text it has the mean, without most of the noise. Of an encoder
+that predicts nothing it is the cosine distance of its final states.
 
 Measured: one forward pass for every head. Heads of a layer share the layers before it, which run once,
 and go through the layers from theirs on as one batch.
@@ -27,7 +28,8 @@ from torch import Tensor
 from core.errors import HybridError
 from core.features import Features
 from core.hybrid import HeadMaps, Hybrid, PatternSource, replaced
-from core.hybrid.perplexity import PredictedTokens, Tell, divergence
+from core.hybrid.perplexity import Tell
+from core.hybrid.predicted import asked, predicted, predictions
 from core.maps import like_batches
 from core.models.attention import padded_tokens
 from core.models.device import Halving
@@ -44,7 +46,7 @@ class Costs:
     """What heads cost alone, on passages."""
 
     heads: tuple[HeadId, ...]
-    tokens: np.ndarray  # int64 [passage]: predicted tokens
+    tokens: np.ndarray  # int64 [passage]: predicted tokens, or final states
     loss: np.ndarray  # float32 [passage, head]: nats added to the passage's summed loss
     kl: np.ndarray  # float32 [passage, head]: summed KL(unmodified || replaced), nats
     ran: np.ndarray  # bool [passage, head]: False where the program failed, which adds nothing
@@ -60,6 +62,7 @@ def measured_costs(
 ) -> Costs:
     """The costs of every head of `source` on passages `rows`, each replaced alone."""
     layers = decoder_layers(loaded)
+    features = asked(loaded, features)
     with replaced(loaded, source) as patched, torch.inference_mode():
 
         def work(batch: Sequence[int]) -> np.ndarray:
@@ -67,7 +70,8 @@ def measured_costs(
             return _batch_costs(patched, layers, patterns, features, batch)
 
         found = _over(features, rows, _PREFIX_TOKENS, work, tell, halving)
-    return Costs(tuple(source.heads), features.lengths[list(rows)] - 1, found[0], found[1], found[2] != 0)
+    tokens = predictions(loaded, features)[list(rows)]
+    return Costs(tuple(source.heads), tokens, found[0], found[1], found[2] != 0)
 
 
 def _over(
@@ -96,24 +100,26 @@ def _batch_costs(
     patched: Hybrid, layers: Sequence[Any], patterns: HeadMaps, features: Features, batch: Sequence[int]
 ) -> np.ndarray:
     """float32 [loss, KL or whether the program ran, passage, head]."""
-    tokens = PredictedTokens(features, batch, patched.loaded.device)
+    tokens = predicted(patched.loaded, features, batch)
     outputs: list[Any] = []
     watched = frozenset[HeadId]() if patterns.looking is None else patterns.looking.watched
     with _recording(layers, outputs):
         passed = patched.passed(features, batch, None, watched)
-    base = tokens.log_probabilities(passed.logits)
+    base = tokens.read(passed.logits)
     patterns = patterns.reading(passed.seen)  # a program alone in the model reads the model's own attention
     base_losses = tokens.losses(base)
     found = np.zeros((3, len(batch), len(patterns.heads)), np.float32)
     found[2] = patterns.ran.numpy()
-    passages = torch.from_numpy(np.repeat(np.arange(len(batch)), features.lengths[list(batch)] - 1))
+    passages = torch.from_numpy(tokens.batch_rows)
     for layer in sorted({head.layer for head in patterns.heads}):
         at = [place for place, head in enumerate(patterns.heads) if head.layer == layer]
         with _resumed(layers[:layer], outputs[layer - 1] if layer else None, len(at)):
             logits = patched.forward(features, list(batch) * len(at), _one_each(patterns, at))
         for variant, place in enumerate(at):
-            changed = tokens.log_probabilities(logits[variant * len(batch) : (variant + 1) * len(batch)])
-            for which, values in enumerate((tokens.losses(changed) - base_losses, divergence(base, changed))):
+            changed = tokens.read(logits[variant * len(batch) : (variant + 1) * len(batch)])
+            for which, values in enumerate(
+                (tokens.losses(changed) - base_losses, tokens.distance(base, changed))
+            ):
                 sums = torch.zeros(len(batch)).index_add_(0, passages, values.cpu())
                 found[which, :, place] = sums.numpy()
     return found
@@ -177,7 +183,7 @@ class Scores:
     """Gradients in every head's mix, from which the costs of heads are estimated."""
 
     heads: tuple[HeadId, ...]
-    tokens: np.ndarray  # int64 [passage]: predicted tokens
+    tokens: np.ndarray  # int64 [passage]: predicted tokens, or final states
     slope: np.ndarray  # float32 [passage, head]: gradient of summed KL, 0 while no head is replaced
     drawn: np.ndarray  # float32 [draw, passage, head]: gradient of the log-likelihood of drawn tokens
     ran: np.ndarray  # bool [passage, head]: False where the program failed, which adds nothing
@@ -196,6 +202,7 @@ def scores(
 ) -> Scores:
     """Gradients on passages `rows`, where the heads of `taken` are replaced already."""
     generator = torch.Generator().manual_seed(seed)
+    features = asked(loaded, features)
     with replaced(loaded, source) as patched:
 
         def work(batch: Sequence[int]) -> np.ndarray:
@@ -203,7 +210,7 @@ def scores(
             return _batch_scores(patched, patterns, features, batch, taken, draws, generator)
 
         found = _over(features, rows, _GRADIENT_TOKENS, work, tell, halving)
-    tokens = features.lengths[list(rows)] - 1
+    tokens = predictions(loaded, features)[list(rows)]
     return Scores(tuple(source.heads), tokens, found[1], found[2:], found[0] != 0)
 
 
@@ -218,19 +225,17 @@ def _batch_scores(
 ) -> np.ndarray:
     """float32 [whether the program ran, slope and draws, passage, head]."""
     device = patched.loaded.device
-    tokens = PredictedTokens(features, batch, device)
+    tokens = predicted(patched.loaded, features, batch)
     start = [float(head in taken) for head in patterns.heads]
     mix = torch.tensor([start] * len(batch), device=device, requires_grad=True)
     scaled = mix if patterns.mix is None else mix * patterns.mix
     passed = patched.passed(features, batch, replace(patterns, mix=scaled))
-    log_p = tokens.log_probabilities(passed.logits)
-    chances = log_p.detach().exp().cpu()
-    drawn = torch.multinomial(chances, draws, replacement=True, generator=generator).to(device)
-    targets = [log_p.gather(1, ids[:, None]).sum() for ids in drawn.unbind(1)]
+    read = tokens.read(passed.logits)
+    targets = tokens.drawn(read, draws, generator)
     if taken:
         with torch.no_grad():
-            base = tokens.log_probabilities(patched.forward(features, batch, None))
-        targets.append(divergence(base, log_p).sum())
+            base = tokens.read(patched.forward(features, batch, None))
+        targets.append(tokens.distance(base, read).sum())
     gradients = [
         torch.autograd.grad(target, mix, retain_graph=at + 1 < len(targets))[0].cpu()
         for at, target in enumerate(targets)

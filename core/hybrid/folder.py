@@ -186,7 +186,9 @@ def _write(
         model_card(info, spec, figures, curve, made.get("parents", {}), made.get("audited")), encoding="utf-8"
     )
     if curve:
-        (folder / "curve.svg").write_text(curve_svg(curve["rows"]), encoding="utf-8")
+        (folder / "curve.svg").write_text(
+            curve_svg(curve["rows"], curve.get("measure", "next tokens")), encoding="utf-8"
+        )
     (folder / "hybrid.json").write_text(json.dumps(written, indent=1))
 
 

@@ -1,4 +1,7 @@
-"""What hybrids cost: loss and KL of every token, beside the unmodified model's on the same tokens."""
+"""What hybrids cost: loss and KL of every token, beside the unmodified model's on the same tokens.
+
+Of an encoder the tokens are those that are hidden from it, or its final states; see core.hybrid.predicted.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from core.errors import HybridError
 from core.features import Features
 from core.hybrid import NO_PATTERNS, Hybrid, PatternSource, ProgramPatterns, parsed, replaced
+from core.hybrid.predicted import asked, measure_of, predictable, predicted
 from core.maps import like_batches
 from core.models.attention import padded_tokens
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
 from core.scoring.intervals import token_interval
-from core.types import Estimate, Evaluation, HeadId, HybridSpec
+from core.types import Estimate, Evaluation, HeadId, HybridSpec, Measure
 
 BATCH_TOKENS = 256  # bounds the logits held at once: tokens x vocabulary, for two models
 
@@ -34,13 +36,14 @@ class Variant:
 
 @dataclass(frozen=True)
 class Losses:
-    """Of every predicted token, in nats; the first token of a passage is context only."""
+    """Of every token that is compared, in nats; of final states no loss, and cosine distance for KL."""
 
     rows: np.ndarray  # int64 [token]: the passage, as a row of the features
     base: np.ndarray  # float32 [token]: negative log-likelihood of the unmodified model
     changed: np.ndarray  # float32 [variant, token]
     kl: np.ndarray  # float32 [variant, token]: KL(unmodified || variant)
     kept: np.ndarray  # int64 [variant, passage]: heads that kept their own attention, by row of the features
+    measure: Measure = "next tokens"
 
 
 def evaluate_hybrid(
@@ -69,8 +72,9 @@ def measure(
     """Losses of several hybrids; the unmodified model runs once, and each source once a batch.
 
     `tell` hears passages done and in all; `halving` makes batches smaller where memory runs out. Raises
-    HybridError for an encoder, or if no passage has two tokens.
+    HybridError if no passage has anything to predict.
     """
+    features = asked(loaded, features)
     rows = predictable(loaded, features)
     halving = halving or Halving()
     parts = []
@@ -91,15 +95,15 @@ def measure(
                 tell(done, len(rows))
     found_rows, base, changed, kl = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
     order = np.argsort(found_rows, kind="stable")
-    return Losses(found_rows[order], base[order], changed[:, order], kl[:, order], kept)
+    return Losses(found_rows[order], base[order], changed[:, order], kl[:, order], kept, measure_of(loaded))
 
 
 def _batch_losses(
     patched: Hybrid, variants: Sequence[Variant], features: Features, batch: Sequence[int]
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """Row, base loss, changed loss and KL of every predicted token; and the heads kept [variant, passage]."""
-    tokens = PredictedTokens(features, batch, patched.loaded.device)
-    base = tokens.log_probabilities(patched.forward(features, batch, None))
+    tokens = predicted(patched.loaded, features, batch)
+    base = tokens.read(patched.forward(features, batch, None))
     sources = {id(variant.source): variant.source for variant in variants}
     produced = {name: source.patterns(features.select(batch)) for name, source in sources.items()}
     found = np.zeros((2, len(variants), len(tokens)), np.float32)
@@ -107,49 +111,9 @@ def _batch_losses(
     for at, variant in enumerate(variants):
         passed = patched.passed(features, batch, produced[id(variant.source)].among(variant.heads))
         kept[at] = (~passed.ran).sum(1).numpy()
-        changed = tokens.log_probabilities(passed.logits)
-        found[:, at] = tokens.losses(changed).cpu(), divergence(base, changed).cpu()
+        changed = tokens.read(passed.logits)
+        found[:, at] = tokens.losses(changed).cpu(), tokens.distance(base, changed).cpu()
     return (tokens.rows, tokens.losses(base).cpu().numpy(), *found), kept
-
-
-def predictable(loaded: LoadedModel, features: Features) -> list[int]:
-    """Rows with something to predict; raises HybridError for an encoder or if there is none."""
-    if not loaded.info.is_causal:
-        raise HybridError(
-            f"{loaded.info.name} is an encoder: it predicts no next token, so has no perplexity"
-        )
-    rows = [row for row, n in enumerate(features.lengths) if n >= 2]
-    if not rows:
-        raise HybridError("no passage has two tokens, so there is nothing to predict; give longer text")
-    return rows
-
-
-class PredictedTokens:
-    """The tokens of a batch that have a token before them, end to end."""
-
-    def __init__(self, features: Features, batch: Sequence[int], device: torch.device) -> None:
-        lengths = [int(features.lengths[row]) for row in batch]
-        self.rows = np.repeat(np.array(batch, np.int64), [n - 1 for n in lengths])
-        self._lengths = lengths
-        ids = [features.token_ids[features.span(row)][1:].astype(np.int64) for row in batch]
-        self.targets = torch.from_numpy(np.concatenate(ids)).to(device)  # [token]
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def log_probabilities(self, logits: Tensor) -> Tensor:
-        """Logits [sentence, token, vocabulary] as log probabilities [predicted token, vocabulary]."""
-        kept = [logits[at, : n - 1] for at, n in enumerate(self._lengths)]
-        return torch.log_softmax(torch.cat(kept).float(), dim=-1)
-
-    def losses(self, log_probabilities: Tensor) -> Tensor:
-        """Negative log-likelihoods [predicted token]."""
-        return -log_probabilities.gather(1, self.targets[:, None])[:, 0]
-
-
-def divergence(base: Tensor, changed: Tensor) -> Tensor:
-    """KL(base || changed) [token] of log probabilities [token, vocabulary]."""
-    return torch.nn.functional.kl_div(changed, base, log_target=True, reduction="none").sum(-1)
 
 
 def evaluation(losses: Losses, variant: int = 0, tokens: np.ndarray | None = None) -> Evaluation:
@@ -158,7 +122,7 @@ def evaluation(losses: Losses, variant: int = 0, tokens: np.ndarray | None = Non
     passages, counts = np.unique(losses.rows[which], return_counts=True)
     base, changed = losses.base[which].mean(dtype=float), losses.changed[variant, which].mean(dtype=float)
     added = losses.changed[variant, which].astype(float) - losses.base[which]
-    low, high = np.expm1(token_interval(added, losses.rows[which]))
+    low, high = np.expm1(token_interval(added, losses.rows[which]))  # nan of final states, as all losses
     kl = losses.kl[variant, which]
     kl_low, kl_high = token_interval(kl, losses.rows[which])
     return Evaluation(
@@ -169,6 +133,7 @@ def evaluation(losses: Losses, variant: int = 0, tokens: np.ndarray | None = Non
         tokens=int(counts.sum()),
         passages=len(passages),
         kept=int(losses.kept[variant, passages].sum()),
+        measure=losses.measure,
     )
 
 

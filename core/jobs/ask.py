@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core import wire
-from core.audit import Of, checked
+from core.audit import AUDITS, Of, checked
 from core.audit.piqa import read_questions
 from core.corpus import CORPORA, is_dataset, load_corpus, require_splits, there
 from core.errors import AuditError, HybridError
@@ -144,9 +144,10 @@ class Jobs(JobQueue):
     ) -> str:
         """Build a hybrid out of programs, one for each head that may be replaced, and measure it on passages.
 
-        Raises HybridError if there are fewer programs than heads to replace, or the model is an encoder.
+        Raises HybridError if there are fewer programs than heads to replace, or the model's heads cannot be.
         """
         _require_candidates(info, sources)
+        _require_replaceable(info, request.strict)
         if request.count is not None and request.count > len(sources):
             raise HybridError(
                 f"{request.count} heads were asked for, but only {len(sources)} have a program to choose "
@@ -166,12 +167,12 @@ class Jobs(JobQueue):
     ) -> str:
         """Measure a stored hybrid as it is, such as an imported one; what was measured of it is kept.
 
-        Raises HybridError if there is no such hybrid, or the model is an encoder.
+        Raises HybridError if there is no such hybrid, or `strict` is asked of an encoder.
         """
         made = self._workspace.hybrids.made(hybrid)
         if made is None:
             raise HybridError(f"the workspace holds no hybrid {hybrid}")
-        _require_causal(info)
+        _require_replaceable(info, strict)
         measured_on = keep_passages(self._workspace.folder, passages)
         return self._start(MeasureTask(info, made, measured_on, passages_from, made.title, strict))
 
@@ -188,7 +189,7 @@ class Jobs(JobQueue):
     ) -> str:
         """Measure hybrids of many shares for each order, with controls on the heads of the first.
 
-        Raises HybridError if there is no program, or the model is an encoder.
+        Raises HybridError if there is no program, or the model's heads cannot be replaced.
         """
         _require_candidates(info, sources)
         candidates = self._candidates(info, sources)
@@ -220,7 +221,11 @@ class Jobs(JobQueue):
         Raises HybridError if there is no such hybrid or the model is an encoder, CorpusError if the file
         holds no questions.
         """
-        _require_causal(info)
+        _require_replaceable(info)
+        if not info.is_causal:
+            raise HybridError(
+                f"{info.title} is an encoder: it predicts no next token, so answers no questions"
+            )
         spec = self._workspace.hybrids.spec(hybrid)
         if spec is None:
             raise HybridError(f"the workspace holds no hybrid {hybrid}")
@@ -245,10 +250,10 @@ class Jobs(JobQueue):
     def start_hybrid_audits(self, info: ModelInfo, audits: Mapping[str, object], hybrid: str) -> str:
         """Run audits, each name with its limits, of a stored hybrid.
 
-        Raises HybridError if there is no such hybrid or the model is an encoder, AuditError if an audit is
-        not of hybrids or lacks something, PluginError if there is no such audit.
+        Raises HybridError if there is no such hybrid, AuditError if an audit is not of hybrids, cannot be
+        asked of encoders or lacks something, PluginError if there is no such audit.
         """
-        _require_causal(info)
+        _require_replaceable(info)
         spec = self._workspace.hybrids.spec(hybrid)
         if spec is None:
             raise HybridError(f"the workspace holds no hybrid {hybrid}")
@@ -264,6 +269,11 @@ class Jobs(JobQueue):
     ) -> str:
         if not self._workspace.models.sentences(info.id, Split.TEST):
             raise AuditError("the corpus has no test passage to audit on; extract more passages first")
+        for name in audits:
+            if AUDITS.named(name).needs_next_tokens and not info.is_causal:
+                raise AuditError(
+                    f"{name} reads what a model predicts next, but {info.title} is an encoder; leave it out"
+                )
         asked = tuple(
             AskedAudit(name, wire.plain(checked(name, limits, of))) for name, limits in audits.items()
         )
@@ -301,15 +311,18 @@ def _chosen(info: ModelInfo, heads: Sequence[HeadId] | None) -> tuple[HeadId, ..
     return None if chosen == info.head_ids() else tuple(chosen)
 
 
-def _require_causal(info: ModelInfo) -> None:
+def _require_replaceable(info: ModelInfo, is_strict: bool = False) -> None:
     if info.traits.attention_only:
         raise HybridError(f"the heads of {info.title} cannot be replaced: {info.traits.attention_only}")
-    if not info.is_causal:
-        raise HybridError(f"{info.title} is an encoder: it predicts no next token, so has no perplexity")
+    if is_strict and not info.is_causal:
+        raise HybridError(
+            f"{info.title} is an encoder, whose heads look both ways: no text lies ahead that programs "
+            "should not see; leave out --strict"
+        )
 
 
 def _require_candidates(info: ModelInfo, sources: Mapping[HeadId, str]) -> None:
-    _require_causal(info)
+    _require_replaceable(info)
     if not sources:
         raise HybridError(
             "no head has a program to replace it by; accept some in Review, use the best programs "

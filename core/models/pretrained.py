@@ -106,6 +106,7 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
             source, attn_implementation="eager", output_loading_info=True, **own, **options
         )
         _require_whole(name, model, report)
+        _forget_random(model, report["missing_keys"])
         if model.config._attn_implementation != "eager":  # the folder's configuration has the last word
             model.set_attn_implementation("eager")
     except ModelError:
@@ -147,6 +148,12 @@ def _require_whole(name: str, model: Any, report: Mapping[str, Collection[str]])
             f"the checkpoint of {name} holds {_some(foreign)}, for which {type(model).__name__} has no "
             "place. Merge adapters into the weights, and save the model with the config.json that is its own"
         )
+
+
+def _forget_random(model: Any, missing: Collection[str]) -> None:
+    """What the library made up, such as a pooler that nothing reads, is 0: the same each time."""
+    for key in missing:
+        model.get_parameter(key).data.zero_()
 
 
 _LAYERED = re.compile(r"\.\d+\.|lora_|adapter")

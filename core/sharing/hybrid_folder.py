@@ -93,7 +93,8 @@ def _curve(workspace: Workspace, info: ModelInfo, programs: Mapping[HeadId, str]
 
 def _figures(row: pd.Series) -> dict[str, Any]:
     figures: dict[str, Any] = {"title": str(row.title)}
-    if pd.notna(row.increase):
+    if pd.notna(row.kl):
+        figures["measure"] = str(row.measure)
         figures |= {name: float(row[name]) for name in _SHOWN if pd.notna(row[name])}
         figures |= {name: int(row[name]) for name in COUNTS}
         figures["passages_from"] = Path(row.passages_from).name

@@ -14,6 +14,7 @@ import pandas as pd
 from core import wire
 from core.store.database import Database
 from core.types import (
+    FIGURES,
     Calibration,
     CardId,
     Curve,
@@ -35,12 +36,13 @@ class HybridTable:
 
     def frame(self, model: str) -> pd.DataFrame:
         """Every hybrid of a model, newest first, one row an evaluation; NaN where there is none yet."""
-        return self._database.frame(
+        found = self._database.frame(
             "SELECT h.hybrid_id, title, heads, share, made, e.* EXCLUDE (hybrid_id, details, made_at), "
             "coalesce(e.made_at, h.added_at) AS made_at FROM hybrids h LEFT JOIN evaluations e "
             "ON h.hybrid_id = e.hybrid_id WHERE model_id = ? ORDER BY coalesce(e.made_at, h.added_at) DESC",
             [model],
         )
+        return found.astype(dict.fromkeys(FIGURES, float))  # a column without any number has no kind
 
     def spec(self, hybrid: str) -> HybridSpec | None:
         """The heads and programs of a hybrid."""
@@ -165,10 +167,16 @@ def add_evaluation(
     figures = {name: None if math.isnan(figure) else figure for name, figure in found.figures().items()}
     cursor.execute(
         "INSERT OR REPLACE INTO evaluations (hybrid_id, passages_from, base_ppl, ppl, increase, low, high, "
-        "kl, tokens, passages, kept, kl_low, kl_high, details, made_at) "
+        "kl, tokens, passages, kept, kl_low, kl_high, measure, details, made_at) "
         "VALUES ($hybrid, $passages_from, $base_ppl, $ppl, $increase, $low, $high, $kl, $tokens, $passages, "
-        "$kept, $kl_low, $kl_high, $details, make_timestamp(epoch_us(now())))",
-        {"hybrid": hybrid, "passages_from": passages_from, **figures, "details": wire.dump(details)},
+        "$kept, $kl_low, $kl_high, $measure, $details, make_timestamp(epoch_us(now())))",
+        {
+            "hybrid": hybrid,
+            "passages_from": passages_from,
+            "measure": found.measure,
+            "details": wire.dump(details),
+            **figures,
+        },
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from core.audit.control_patterns import controls
 from core.features import Features
 from core.hybrid import require_patchable
-from core.hybrid.perplexity import Losses, Variant, evaluation, kl_beyond, measure, predictable
+from core.hybrid.perplexity import Losses, Variant, evaluation, kl_beyond, measure
+from core.hybrid.predicted import predictable
 from core.jobs.folder import Job
 from core.jobs.tasks import CurveTask
 from core.jobs.work.candidates import chooser_of
@@ -66,7 +67,14 @@ def measure_curve(job: Job[CurveTask]) -> None:
     rows = tuple(_row(losses, at, point, counts, total) for at, point in enumerate(points))
     programs = {head: program.id for head, program in sorted(chooser.programs.items())}
     curve = Curve(
-        loaded.info.id, task.title, task.passages_from, len(features), len(losses.rows), rows, programs
+        loaded.info.id,
+        task.title,
+        task.passages_from,
+        len(features),
+        len(losses.rows),
+        rows,
+        programs,
+        losses.measure,
     )
     events.result("curve", curve)
 

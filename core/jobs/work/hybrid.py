@@ -13,7 +13,8 @@ from core.audit.lookahead import losses_without_lookahead
 from core.audit.questions import QuestionLimits, accuracies
 from core.features import Features, annotate
 from core.hybrid import ProgramPatterns, parsed, require_patchable
-from core.hybrid.perplexity import Variant, evaluation, measure, predictable
+from core.hybrid.perplexity import Variant, evaluation, measure
+from core.hybrid.predicted import predictable
 from core.jobs.folder import EventWriter, Job
 from core.jobs.results import HybridMeasured
 from core.jobs.tasks import DownstreamTask, HybridTask, MeasureTask, Task
@@ -96,7 +97,7 @@ def _measure(
     details = EvaluationDetails(
         genres={genre: evaluation(losses, tokens=genres == genre) for genre in sorted(set(genres.tolist()))},
         strict=_strict(measured, programs, events) if is_strict else None,
-        damage=tuple(token_damage(losses, features)),
+        damage=tuple(token_damage(losses, features)) if loaded.info.is_causal else (),
     )
     result = HybridMeasured(loaded.info.id, made, passages_from, evaluation(losses), details)
     events.result("evaluation", result)

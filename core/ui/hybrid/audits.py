@@ -15,5 +15,5 @@ def draw_audits(model: ModelInfo, hybrid: str) -> None:
     owner = state.owner()
     draw_findings(owner.workspace.findings.of_hybrid(model.id, hybrid), "No audit has been run on it yet.")
     if st.button("Audit", icon=":material/fact_check:", key="audit-hybrid"):
-        jobs.start(lambda: owner.runner.start_hybrid_audits(model, ready("hybrid"), hybrid))
+        jobs.start(lambda: owner.runner.start_hybrid_audits(model, ready("hybrid", model.is_causal), hybrid))
     st.caption("On the passages of the test split. One alone, with its options: see `audit --help`.")

@@ -144,7 +144,7 @@ def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
         help="Fit the constants of all chosen programs together through the frozen model, on train passages; "
         "validation decides when to stop. Minutes on a CPU.",
     )
-    strict = two.toggle(
+    strict = model.is_causal and two.toggle(
         "Also without lookahead",
         key="strict",
         help="Measure 20 passages a second time with programs that see no further than the query.",
@@ -174,10 +174,14 @@ def _draw_expected(model: ModelInfo, candidates: Candidates, request: HybridRequ
         known = [cost for cost in chosen if math.isfinite(cost)]
         failing = len(chosen) - len(known)
         st.caption(
-            f"Expected: KL {sum(known):.3f} nats per token if costs add up; "
+            f"Expected: {_expected(model, sum(known))} per token if costs add up; "
             "replaced together, heads cost more."
             + (f" Programs among them that fail on most passages: {failing}." if failing else "")
         )
+
+
+def _expected(model: ModelInfo, cost: float) -> str:
+    return f"KL {cost:.3f} nats" if model.is_causal else f"a KL or distance of {cost:.3f}"
 
 
 def _start(model: ModelInfo, candidates: Candidates, request: HybridRequest) -> None:

@@ -8,9 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from core.audit.cheap_controls import cheap_controls
+from core.display import COSTS
 from core.types import ModelInfo
-from core.ui.hybrid.results import KEPT
+from core.ui.hybrid.results import KEPT, distance_column
 from core.ui.parts import charts, state
+
+_CHANGES = ["increase", "low", "high"]
 
 
 def draw_curve(model: ModelInfo) -> None:
@@ -23,51 +26,60 @@ def draw_curve(model: ModelInfo) -> None:
             icon=":material/show_chart:",
         )
         return
+    words = COSTS[curve.measure]
     rows = pd.DataFrame(curve.rows)
-    st.altair_chart(charts.curve_chart(rows), width="stretch")
+    st.altair_chart(charts.curve_chart(rows, words), width="stretch")
     st.caption(
-        f"{curve.title} · {curve.passages} passages, {curve.tokens:,} tokens, "
+        f"{curve.title} · {curve.passages} passages, {curve.tokens:,} {words.tokens}, "
         f"{Path(curve.passages_from).name}. "
         "Controls (dashed) stand in the place of the heads that go first by cost. "
-        "The vertical scale is logarithmic above 10 %."
+        f"The vertical scale is logarithmic above {'10 %' if words.perplexity else '0.1'}."
     )
     for name, shares in cheap_controls(rows).items():
         st.warning(
-            f"**{name}** in the place of the same heads costs no more KL than the programs at "
+            f"**{name}** in the place of the same heads costs no more {words.short} than the programs at "
             f"{', '.join(f'{share:.0%}' for share in shares)} of heads, as far as these passages tell: there "
             "the programs explain nothing.",
             icon=":material/warning:",
         )
     with st.expander("As a table"):
         st.dataframe(
-            rows[["order", "heads", "share", "increase", "low", "high", "kl", "kept"]],
+            rows[["order", "heads", "share", *(_CHANGES if words.perplexity else []), "kl", "kept"]],
             hide_index=True,
             column_config={
-                name: st.column_config.NumberColumn(format="percent")
-                for name in ("share", "increase", "low", "high")
+                name: st.column_config.NumberColumn(format="percent") for name in ("share", *_CHANGES)
             }
-            | {"kl": st.column_config.NumberColumn("KL", format="%.3f"), "kept": KEPT},
+            | {"kl": distance_column(words), "kept": KEPT},
         )
 
 
 def draw_comparison(hybrids: pd.DataFrame) -> None:
-    """Every hybrid, beside the published points."""
+    """Every hybrid, beside the published points where the measure is theirs."""
     left, right = st.columns([1.2, 1], gap="large")
-    measured = hybrids[hybrids.increase.notna()]
-    left.altair_chart(charts.increase_chart(measured), width="stretch")
+    measured = hybrids[hybrids.kl.notna()]
+    measure = measured.measure.iloc[0] if len(measured) else "next tokens"
+    words = COSTS[measure]
+    left.altair_chart(charts.increase_chart(measured, words), width="stretch")
     left.caption(
-        "Bars: 95 % bootstrap interval over passages. Orange ticks: published increases at 25 % of heads "
-        "(GPT-2, TinyLlama, Llama-3.2-3B; arXiv 2606.19317)."
+        "Bars: 95 % bootstrap interval over passages."
+        + (
+            " Orange ticks: published increases at 25 % of heads (GPT-2, TinyLlama, Llama-3.2-3B; "
+            "arXiv 2606.19317)."
+            if measure == "next tokens"
+            else ""
+        )
     )
     named = hybrids.assign(passages_from=hybrids.passages_from.map(_file_name, na_action="ignore"))
     right.dataframe(
-        named[["title", "share", "increase", "kl", "ppl", "passages_from"]],
+        named[
+            ["title", "share", *(["increase", "kl", "ppl"] if words.perplexity else ["kl"]), "passages_from"]
+        ],
         hide_index=True,
         column_config={
             "share": st.column_config.NumberColumn(format="percent"),
             "increase": st.column_config.NumberColumn("increase", format="percent"),
-            "kl": st.column_config.NumberColumn("KL", format="%.3f"),
-            "ppl": st.column_config.NumberColumn("perplexity", format="%.2f"),
+            "kl": distance_column(words),
+            "ppl": st.column_config.NumberColumn(words.perplexity, format="%.2f"),
             "passages_from": "passages",
         },
     )

@@ -13,7 +13,7 @@ def draw_measure(model: ModelInfo, row: pd.Series, label: str) -> None:
     """The button that measures a hybrid on the test split."""
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(label, icon=":material/speed:", key="measure-again")
-        strict = st.toggle(
+        strict = model.is_causal and st.toggle(
             "Also without lookahead",
             key="measure-strict",
             help="Measure 20 passages a second time with programs that see no further than the query.",

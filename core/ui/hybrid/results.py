@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from core.display import counted
+from core.display import COSTS, CostWords, counted
 from core.language import describe, parse
 from core.types import EvaluationDetails, HybridProgram
 from core.ui.parts import state
@@ -17,17 +18,27 @@ _CHANGE = st.column_config.NumberColumn("increase", format="percent")
 KEPT = st.column_config.NumberColumn(
     "kept", help="(head, passage or text) pairs where the program failed and the head kept its own attention"
 )
-_KL = st.column_config.NumberColumn("KL", format="%.3f")
+
+
+def distance_column(words: CostWords) -> Any:
+    """How far hybrids are from their model, under its name."""
+    return st.column_config.NumberColumn(words.short, format="%.3f")
 
 
 def draw_figures(row: pd.Series) -> None:
     """The hybrid's cost in a line of metrics."""
-    figures = [
-        ("Heads replaced", f"{int(row.heads)}", f"{row.share:.1%} of all"),
-        ("Perplexity increase", f"{row.increase:+.1%}", f"[{row.low:+.1%}, {row.high:+.1%}]"),
-        ("Hybrid perplexity", f"{row.ppl:.2f}", f"unmodified {row.base_ppl:.2f}"),
-        ("KL per token", f"{row.kl:.3f}", _kl_note(row)),
-        ("Tokens", f"{int(row.tokens):,}", f"{int(row.passages)} passages, {Path(row.passages_from).name}"),
+    words = COSTS[row.measure]
+    figures = [("Heads replaced", f"{int(row.heads)}", f"{row.share:.1%} of all")]
+    if words.perplexity:
+        named = words.perplexity.capitalize()
+        figures += [
+            (f"{named} increase", f"{row.increase:+.1%}", f"[{row.low:+.1%}, {row.high:+.1%}]"),
+            (f"Hybrid {words.perplexity}", f"{row.ppl:.2f}", f"unmodified {row.base_ppl:.2f}"),
+        ]
+    where = f"{int(row.passages)} passages, {Path(row.passages_from).name}"
+    figures += [
+        (words.distance, f"{row.kl:.3f}", _distance_note(row, words)),
+        (words.tokens.capitalize(), f"{int(row.tokens):,}", where),
     ]
     for column, (label, value, note) in zip(st.columns(len(figures)), figures, strict=True):
         column.metric(label, value, note, delta_color="off", delta_arrow="off")
@@ -38,9 +49,11 @@ def draw_figures(row: pd.Series) -> None:
         )
 
 
-def _kl_note(row: pd.Series) -> str:
+def _distance_note(row: pd.Series, words: CostWords) -> str:
     known = pd.notna(row.kl_low)
-    return f"[{row.kl_low:.3f}, {row.kl_high:.3f}] nats" if known else "nats, original ‖ hybrid"
+    return (
+        f"[{row.kl_low:.3f}, {row.kl_high:.3f}] {words.unit}" if known else f"{words.unit}, original ‖ hybrid"
+    )
 
 
 def draw_details(row: pd.Series, details: EvaluationDetails) -> None:
@@ -49,10 +62,11 @@ def draw_details(row: pd.Series, details: EvaluationDetails) -> None:
     genres = pd.DataFrame([{"genre": name, **cost.figures()} for name, cost in details.genres.items()])
     if not genres.empty:
         left.markdown("**By genre**")
+        words = COSTS[row.measure]
         left.dataframe(
-            genres[["genre", "increase", "kl", "tokens", "kept"]],
+            genres[["genre", *(["increase"] if words.perplexity else []), "kl", "tokens", "kept"]],
             hide_index=True,
-            column_config={"increase": _CHANGE, "kl": _KL, "kept": KEPT},
+            column_config={"increase": _CHANGE, "kl": distance_column(words), "kept": KEPT},
         )
     if details.strict is not None:
         strict, usual = details.strict.strict, details.strict.usual
@@ -64,9 +78,10 @@ def draw_details(row: pd.Series, details: EvaluationDetails) -> None:
     made = state.owner().workspace.hybrids.made(row.hybrid_id)
     assert made is not None
     if made.calibration:
-        right.markdown("**Calibration**, KL per token on validation")
-        history = pd.DataFrame(list(made.calibration), columns=["step", "KL"])
-        right.line_chart(history, x="step", y="KL", height=160, width="stretch")
+        words = COSTS[row.measure]
+        right.markdown(f"**Calibration**, {words.distance} on validation")
+        history = pd.DataFrame(list(made.calibration), columns=["step", words.short])
+        right.line_chart(history, x="step", y=words.short, height=160, width="stretch")
     with st.expander(f"Its {counted(int(row.heads), 'program')}"):
         st.dataframe(pd.DataFrame([_program_row(program) for program in made.programs]), hide_index=True)
 

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.display import CIVIDIS, PUOR, RUNGS, VERDICTS, are_light, between
+from core.display import CIVIDIS, COSTS, PUOR, RUNGS, VERDICTS, CostWords, are_light, between
 
 CATEGORY_COLOURS = {
     "first token": "#35608d",
@@ -183,8 +183,8 @@ def iou_histogram(heads: pd.DataFrame) -> alt.TopLevelMixin:
     return alt.layer(bars, rules, *names).properties(height=220)
 
 
-def curve_chart(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """Perplexity increase against the share of heads, a line for each order and, dashed, each control.
+def curve_chart(rows: pd.DataFrame, words: CostWords) -> alt.LayerChart | alt.FacetChart:
+    """Cost against the share of heads, a line for each order and, dashed, each control.
 
     `rows` has columns order, control, share, increase, low, high, kl.
     """
@@ -196,11 +196,16 @@ def curve_chart(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             "order:N", title=None, scale=alt.Scale(domain=names, range=_LINES[: len(names)]), sort=names
         ),
     )
-    y = alt.Y(
-        "increase:Q",
-        title="perplexity increase (log above 10 %)",
-        scale=alt.Scale(type="symlog", constant=0.1),
-        axis=alt.Axis(format="+%", values=[0, 0.1, 0.5, 1, 5, 25, 100], labelOverlap=False),
+    scale = alt.Scale(type="symlog", constant=0.1)
+    y = (
+        alt.Y(
+            "increase:Q",
+            title=f"{words.perplexity} increase (log above 10 %)",
+            scale=scale,
+            axis=alt.Axis(format="+%", values=[0, 0.1, 0.5, 1, 5, 25, 100], labelOverlap=False),
+        )
+        if words.perplexity
+        else alt.Y("kl:Q", title=f"{words.distance.lower()} (log above 0.1)", scale=scale)
     )
     dash = alt.StrokeDash(
         "kind:N", title=None, scale=alt.Scale(domain=["programs", "control"], range=[[1, 0], [4, 3]])
@@ -211,10 +216,12 @@ def curve_chart(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         tooltip=[
             "order:N",
             alt.Tooltip("share:Q", format=".0%"),
-            alt.Tooltip("increase:Q", format="+.1%"),
-            alt.Tooltip("kl:Q", title="KL", format=".3f"),
+            *([alt.Tooltip("increase:Q", format="+.1%")] if words.perplexity else []),
+            alt.Tooltip("kl:Q", title=words.short, format=".3f"),
         ],
     )
+    if words != COSTS["next tokens"]:
+        return alt.layer(lines, points).properties(height=380)
     published = pd.DataFrame(
         [{"share": 0.25, "increase": v, "title": f"{n}, published"} for n, v in PUBLISHED_INCREASE.items()]
     )
@@ -241,11 +248,14 @@ _LINES = [
 ]
 
 
-def increase_chart(hybrids: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """Perplexity increase against the share of heads replaced, with the published points at 25 %.
+def increase_chart(hybrids: pd.DataFrame, words: CostWords) -> alt.LayerChart | alt.FacetChart:
+    """Cost against the share of heads replaced, with the published points at 25 % where they compare.
 
-    `hybrids` has columns share, increase, low, high, title.
+    `hybrids` has columns share, increase, low, high, kl, kl_low, kl_high, title.
     """
+    value, low, high, form = (
+        ("increase", "low", "high", "+%") if words.perplexity else ("kl", "kl_low", "kl_high", ".2f")
+    )
     base = alt.Chart(hybrids).encode(
         x=alt.X(
             "share:Q",
@@ -254,19 +264,25 @@ def increase_chart(hybrids: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             scale=alt.Scale(domainMin=0),
         )
     )
-    y_title = "perplexity increase"
+    y_title = f"{words.perplexity} increase" if words.perplexity else words.distance.lower()
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
-        y=alt.Y("increase:Q", title=y_title, axis=alt.Axis(format="+%")),
+        y=alt.Y(f"{value}:Q", title=y_title, axis=alt.Axis(format=form)),
         color=alt.value("#4c78a8"),
-        tooltip=["title:N", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("increase:Q", format="+.1%")],
+        tooltip=[
+            "title:N",
+            alt.Tooltip("share:Q", format=".1%"),
+            alt.Tooltip(f"{value}:Q", format="+.1%" if words.perplexity else ".3f"),
+        ],
     )
     bars = base.mark_rule(strokeWidth=2).encode(
-        y=alt.Y("low:Q", title=y_title), y2="high:Q", color=alt.value("#4c78a8")
+        y=alt.Y(f"{low}:Q", title=y_title), y2=f"{high}:Q", color=alt.value("#4c78a8")
     )
+    if words != COSTS["next tokens"]:
+        return alt.layer(bars, points).properties(height=320)
     published = pd.DataFrame(
         [
-            {"share": 0.25, "increase": value, "title": f"{name}, published"}
-            for name, value in PUBLISHED_INCREASE.items()
+            {"share": 0.25, "increase": rise, "title": f"{name}, published"}
+            for name, rise in PUBLISHED_INCREASE.items()
         ]
     )
     reference = (

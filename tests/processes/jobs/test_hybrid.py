@@ -17,7 +17,7 @@ from core.settings import Settings
 from core.sharing.hybrid_folder import export_hybrid, import_hybrid
 from core.store import Workspace
 from core.store.hybrids import add_hybrid
-from core.types import HeadId, HybridProgram, HybridRequest, MadeHybrid, ModelInfo, Sentence, Split
+from core.types import HeadId, HybridProgram, HybridRequest, MadeHybrid, Sentence, Split
 from tests import architectures, tiny
 from tests.conftest import TinyModel
 
@@ -97,17 +97,12 @@ def test_counts_of_a_curve_are_shares_of_all_heads_and_every_program() -> None:
 
 
 @pytest.mark.parametrize("count", [None, 0])
-def test_nothing_is_started_without_programs_or_for_an_encoder(desk: Desk, count: int | None) -> None:
-    encoder = ModelInfo("bert-1", "bert", "bert", tiny.LAYERS, tiny.HEADS, False, 1, 256)
+def test_nothing_is_started_without_programs(desk: Desk, count: int | None) -> None:
     request = HybridRequest("none", count=count, budget=0.05)
-    for model, sources, message in (
-        (desk.model, {}, "no head has a program"),
-        (encoder, desk.sources, "is an encoder"),
-    ):
-        with pytest.raises(HybridError, match=message):
-            desk.runner.start_hybrid(model, sources, desk.held_out, "test", request)
-        with pytest.raises(HybridError, match=message):
-            desk.runner.start_curve(model, sources, desk.held_out, "test", "none")
+    with pytest.raises(HybridError, match="no head has a program"):
+        desk.runner.start_hybrid(desk.model, {}, desk.held_out, "test", request)
+    with pytest.raises(HybridError, match="no head has a program"):
+        desk.runner.start_curve(desk.model, {}, desk.held_out, "test", "none")
     assert {record.kind for record in desk.runner.refresh()} <= {"extract", "synthesize"}
 
 

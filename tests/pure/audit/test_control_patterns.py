@@ -50,6 +50,24 @@ def test_every_wrong_head_has_another_heads_program() -> None:
     assert {program.id for program in wrong.values()} == {program.id for program in programs.values()}
 
 
+def test_a_wrong_program_never_looks_where_its_head_may_not() -> None:
+    heads = [HeadId(layer, head) for layer in range(4) for head in range(3)]
+    looks = {head: HeadId(max(head.layer - 1, 0), 0) for head in heads}
+    sources = {
+        head: f'def attend(q, k):\n    return {at} + look("{looks[head]}", q, k)\n' if head.layer else
+        f"def attend(q, k):\n    return k.index + {at}\n"
+        for at, head in enumerate(heads)
+    }  # fmt: skip
+    programs = {head: parse(source) for head, source in sources.items()}
+    for seed in range(5):
+        wrong = wrong_heads(heads, programs, seed)
+        assert all(program.may_stand_for(head) for head, program in wrong.items())
+        assert all(wrong[head].id != programs[head].id for head in heads)
+        assert len({program.id for program in wrong.values()}) >= len(heads) - 2
+    alone = {heads[0]: programs[heads[0]], heads[4]: programs[heads[4]]}
+    assert wrong_heads(list(alone), alone)[heads[0]].id == parse(BASELINES["uniform"]).id
+
+
 def test_random_rows_are_the_same_for_a_passage_whatever_the_batch(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("gpt2")
     features = features_of(loaded, 2)

@@ -281,12 +281,6 @@ def test_a_program_of_another_language_is_refused(tiny_loaded: TinyLoaded) -> No
         pass
 
 
-def test_perplexity_of_an_encoder_is_refused(tiny_loaded: TinyLoaded) -> None:
-    loaded = tiny_loaded("bert")
-    with pytest.raises(HybridError, match="predicts no next token"):
-        evaluate_hybrid(loaded, HybridSpec.of(loaded.info.id, []), features_of(loaded))
-
-
 def test_passages_of_one_token_are_refused(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("gpt2")
     features = features_of(loaded, 1)
