@@ -55,8 +55,13 @@ class CostWords:
 COSTS = {  # by core.types.Measure
     "next tokens": CostWords("perplexity", "KL per token", "KL", "nats", "tokens"),
     "masked tokens": CostWords("masked perplexity", "KL per masked token", "KL", "nats", "masked tokens"),
-    "final states": CostWords("", "Distance of final states", "distance", "1 − cosine", "tokens"),
+    "final states": CostWords("", "distance of final states", "distance", "1 − cosine", "tokens"),
 }
+
+
+def capitalised(words: str) -> str:
+    """With a capital first letter, the others as they are: `KL per token`."""
+    return words[:1].upper() + words[1:]
 
 
 def between(stops: Sequence[str], places: np.ndarray) -> np.ndarray:

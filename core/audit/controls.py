@@ -65,7 +65,7 @@ def _finding(losses: Losses, names: list[str]) -> Finding:
         all_above(beyond.values()),
         "Each control replaces the same heads. The programs explain something if every control costs more.",
         (
-            Figure(f"{words.distance} of the programs", evaluation(losses, 0).kl, unit),
+            Figure(f"{words.distance}, programs", evaluation(losses, 0).kl, unit),
             *(Figure(f"{words.short} beyond it: {name}", more, unit) for name, more in beyond.items()),
         ),
         ("in the heads' place", "increase", "low", "high", words.short),

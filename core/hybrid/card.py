@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from core.display import COSTS, CostWords
+from core.display import COSTS, CostWords, capitalised
 from core.language import describe, parse
 from core.types import HybridSpec, ModelInfo
 
@@ -75,7 +75,7 @@ def _curve_lines(curve: Mapping[str, Any]) -> list[str]:
     cost = "increase" if words.perplexity else words.short
     kind = {True: "control", False: "programs"}
     return [
-        f"## {(words.perplexity or words.distance).capitalize()} against share of heads replaced",
+        f"## {capitalised(words.perplexity or words.distance)} against share of heads replaced",
         "",
         "![curve](curve.svg)",
         "",

@@ -55,12 +55,11 @@ def draw_curve(model: ModelInfo) -> None:
 
 def draw_comparison(hybrids: pd.DataFrame) -> None:
     """Every hybrid, beside the published points where the measure is theirs."""
-    left, right = st.columns([1.2, 1], gap="large")
     measured = hybrids[hybrids.kl.notna()]
     measure = measured.measure.iloc[0] if len(measured) else "next tokens"
     words = COSTS[measure]
-    left.altair_chart(charts.increase_chart(measured, words), width="stretch")
-    left.caption(
+    st.altair_chart(charts.increase_chart(measured, words), width="stretch")
+    st.caption(
         "Bars: 95 % bootstrap interval over passages."
         + (
             " Orange ticks: published increases at 25 % of heads (GPT-2, TinyLlama, Llama-3.2-3B; "
@@ -70,7 +69,7 @@ def draw_comparison(hybrids: pd.DataFrame) -> None:
         )
     )
     named = hybrids.assign(passages_from=hybrids.passages_from.map(_file_name, na_action="ignore"))
-    right.dataframe(
+    st.dataframe(
         named[
             ["title", "share", *(["increase", "kl", "ppl"] if words.perplexity else ["kl"]), "passages_from"]
         ],

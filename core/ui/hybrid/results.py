@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.display import COSTS, CostWords, counted
+from core.display import COSTS, CostWords, capitalised, counted
 from core.language import describe, parse
 from core.types import EvaluationDetails, HybridProgram
 from core.ui.parts import state
@@ -30,15 +30,15 @@ def draw_figures(row: pd.Series) -> None:
     words = COSTS[row.measure]
     figures = [("Heads replaced", f"{int(row.heads)}", f"{row.share:.1%} of all")]
     if words.perplexity:
-        named = words.perplexity.capitalize()
+        named = capitalised(words.perplexity)
         figures += [
             (f"{named} increase", f"{row.increase:+.1%}", f"[{row.low:+.1%}, {row.high:+.1%}]"),
             (f"Hybrid {words.perplexity}", f"{row.ppl:.2f}", f"unmodified {row.base_ppl:.2f}"),
         ]
     where = f"{int(row.passages)} passages, {Path(row.passages_from).name}"
     figures += [
-        (words.distance, f"{row.kl:.3f}", _distance_note(row, words)),
-        (words.tokens.capitalize(), f"{int(row.tokens):,}", where),
+        (capitalised(words.distance), f"{row.kl:.3f}", _distance_note(row, words)),
+        (capitalised(words.tokens), f"{int(row.tokens):,}", where),
     ]
     for column, (label, value, note) in zip(st.columns(len(figures)), figures, strict=True):
         column.metric(label, value, note, delta_color="off", delta_arrow="off")

@@ -205,7 +205,7 @@ def curve_chart(rows: pd.DataFrame, words: CostWords) -> alt.LayerChart | alt.Fa
             axis=alt.Axis(format="+%", values=[0, 0.1, 0.5, 1, 5, 25, 100], labelOverlap=False),
         )
         if words.perplexity
-        else alt.Y("kl:Q", title=f"{words.distance.lower()} (log above 0.1)", scale=scale)
+        else alt.Y("kl:Q", title=f"{words.distance} (log above 0.1)", scale=scale)
     )
     dash = alt.StrokeDash(
         "kind:N", title=None, scale=alt.Scale(domain=["programs", "control"], range=[[1, 0], [4, 3]])
@@ -264,7 +264,7 @@ def increase_chart(hybrids: pd.DataFrame, words: CostWords) -> alt.LayerChart | 
             scale=alt.Scale(domainMin=0),
         )
     )
-    y_title = f"{words.perplexity} increase" if words.perplexity else words.distance.lower()
+    y_title = f"{words.perplexity} increase" if words.perplexity else words.distance
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
         y=alt.Y(f"{value}:Q", title=y_title, axis=alt.Axis(format=form)),
         color=alt.value("#4c78a8"),
