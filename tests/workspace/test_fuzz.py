@@ -13,15 +13,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.corpus import load_corpus
 from core.errors import CorpusError, DecisionsError, HybridError, ModelError
+from core.features import annotate
 from core.models.pretrained import load
 from core.sharing.decisions import export_lines, import_lines
 from core.sharing.hybrid_folder import import_hybrid
 from core.store import Workspace, add_model, add_program
 from core.types import Action, HeadId, ModelInfo
-from tests.conftest import TinyModel
+from core.ui.parts import state
+from tests import tiny
+from tests.conftest import ROOT, TinyModel
+from tests.workspace.pages.test_pages import PAGES, close_app
 
 pytestmark = pytest.mark.slow
 TRIALS = 2_000
@@ -31,6 +36,20 @@ ODD: tuple[Any, ...] = (
     None, True, -1, 0, 3, 10**30, 1e308, math.nan, "", "x", "x" * 3000, "../../../etc/passwd", "\0", "\ud800",
     "l0h0", "L9H9", [], {}, [[[[[]]]]], {"a": {"b": []}}, [None], "‮", "1e5", -0.5,
 )  # fmt: skip
+ADDRESS = (
+    "layer",
+    "head",
+    "sentence",
+    "program",
+    "at",
+    "text",
+    "and",
+    "hybrid",
+    "passages",
+    "reviewer",
+    "model",
+    "x",
+)
 PIECES = (
     b"",
     b"\0",
@@ -194,3 +213,51 @@ def test_configurations(tiny_model: TinyModel, tmp_path: Path) -> None:
         with suppress(ModelError):
             assert load(str(folder), device="cpu").info.heads > 0
         (folder / name).write_bytes(whole[name])
+
+
+def test_tokenizers(tmp_path: Path) -> None:
+    """A tokenizer that loads cuts every text into tokens of the model, or says what is wrong with it."""
+    damage = Damage(4)
+    folder = tmp_path / "model"
+    tiny.build("llama").save_pretrained(folder)
+    tiny.tokenizer("sentencepiece", vocabulary=330).save_pretrained(folder)
+    path = folder / "tokenizer.json"
+    whole = json.loads(path.read_text())
+    passages = load_corpus().sentences[:2]
+    for trial in range(TRIALS):
+        damaged = dict(whole)
+        name = list(whole)[trial % len(whole)]
+        if isinstance(whole[name], dict | list) and trial % 2:
+            damaged[name] = damage.value(whole[name])
+        else:
+            damaged = damage.value(whole)
+        path.write_text(json.dumps(damaged))
+        with suppress(ModelError, CorpusError):
+            loaded = load(str(folder), device="cpu")
+            features = annotate(passages, loaded.tokenizer, loaded.embeddings(), loaded.info.max_length)
+            assert (features.token_ids < tiny.VOCABULARY).all()
+
+
+def test_addresses(workspace_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever stands behind the question mark: every page is drawn, and nothing is written."""
+    monkeypatch.setenv("HEADSCRIPT_WORKSPACE", str(workspace_copy))
+    rng = np.random.default_rng(5)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    database = state.owner().workspace.database
+    tables = [str(name) for (name,) in database.rows("SELECT table_name FROM duckdb_tables()")]
+    counts = {name: database.rows(f"SELECT count(*) FROM {name}") for name in tables}
+    known = [str(name) for (name,) in database.rows("SELECT program_id FROM programs LIMIT 3")]
+    spelt = [str(value) for value in ODD if value != "\ud800"]  # no address holds half a pair
+    odd = (*spelt, *known, "2", "own", "5-12.3", "1.1", "9.9", "0-0-0.0", "⁵", "٣", "own text here")
+    try:
+        for trial in range(TRIALS):
+            app.query_params.clear()
+            for name in rng.permutation(ADDRESS)[: int(rng.integers(1, 6))]:
+                app.query_params[str(name)] = odd[int(rng.integers(len(odd)))]
+            asked = dict(app.query_params)
+            page = PAGES[trial % len(PAGES)]
+            app.switch_page(f"pages/{page}.py").run()
+            assert not app.exception, (page, asked, app.exception)
+        assert {name: database.rows(f"SELECT count(*) FROM {name}") for name in tables} == counts
+    finally:
+        close_app()
