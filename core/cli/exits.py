@@ -23,6 +23,13 @@ def exit_code(run: Callable[[], int]) -> int:
     except HeadscriptError as error:
         print(f"headscript: {error}", file=sys.stderr)
         return error.exit_code
+    except MemoryError:
+        print(
+            "headscript: the memory of this machine ran out; close what else uses it and run the command "
+            "again",
+            file=sys.stderr,
+        )
+        return 4
     except KeyboardInterrupt:
         print("\nheadscript: interrupted; run the same command again to go on", file=sys.stderr)
         return 130

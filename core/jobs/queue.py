@@ -209,7 +209,7 @@ class JobQueue:
                 return
             self._unwritten = ""
         if not alive and jobs.get(job).state == "running":
-            jobs.set_state(job, "stopped", "the worker ended before it was done")
+            jobs.set_state(job, "stopped", "the worker ended before it was done, as where memory runs out")
 
 
 def _in_lots(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 from core import wire
-from core.errors import HeadscriptError
+from core.errors import HeadscriptError, is_out_of_memory
 from core.jobs.folder import EventWriter, Job, JobFolder
 from core.jobs.kinds import KINDS
 
@@ -33,7 +33,16 @@ def work(path: Path) -> int:
             return error.exit_code
         except Exception as error:  # the owner must hear of any end; the log has the details
             traceback.print_exc(file=sys.stderr)
-            events.end("failed", f"unexpected {type(error).__name__}: {error}; details in {folder.log}")
+            events.end("failed", _in_words(error, folder))
             return 4
         events.end("done")
         return 0
+
+
+def _in_words(error: Exception, folder: JobFolder) -> str:
+    if is_out_of_memory(error):
+        return (
+            "the memory of this machine ran out; what is finished stays. Close what else uses it and try "
+            "again, or give fewer or shorter passages, or a smaller model"
+        )
+    return f"unexpected {type(error).__name__}: {error}; details in {folder.log}"

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from core.errors import ModelError
+from core.errors import ModelError, is_out_of_memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,7 +32,7 @@ def pick_device(wanted: str = "auto") -> torch.device:
 
 
 class Halving:
-    """Works on batches in one go; where the device's memory runs out, on halves, and on no more from then on.
+    """Works on batches in one go; where memory runs out, on halves, and on no more from then on.
 
     `tell` hears of each halving. Results must not depend on how items are batched.
     """
@@ -57,8 +57,10 @@ class Halving:
             if len(part) == 1 or size(part) <= self._most:
                 try:
                     result = work(part)
-                except torch.OutOfMemoryError:
-                    pass  # the error holds on to the batch's tensors until this block is left
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    # the error holds on to the batch's tensors until this block is left
                 else:
                     yield part, result
                     continue
@@ -71,8 +73,8 @@ class Halving:
             torch.cuda.empty_cache()
         if items == 1:
             raise ModelError(
-                "the device's memory does not hold even one item; use a device with more, or the CPU "
-                "(--device cpu, HEADSCRIPT_DEVICE=cpu)"
+                "the device's memory does not hold even one item; use a device with more, the CPU (--device "
+                "cpu, HEADSCRIPT_DEVICE=cpu), or shorter passages"
             )
         self._most = size / 2
         self._tell(f"the device's memory ran out on a batch of {items}; goes on with half of that")

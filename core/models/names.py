@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import ModelError
+from core.errors import ModelError, is_out_of_memory
 
 DEMO = "demo"
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".onnx", ".ckpt")
@@ -116,7 +116,7 @@ def explained(name: str, error: Exception) -> str:
     first = " ".join(text.split())[:300].rstrip(".") or type(error).__name__
     if "GGUF" in text or name.lower().endswith(".gguf") or isinstance(error, struct.error):
         return f"cannot read {name} as GGUF: {first}. Damaged, or an architecture transformers cannot unpack"
-    if isinstance(error, MemoryError) or "not enough memory" in text or "can't allocate memory" in text:
+    if is_out_of_memory(error):
         return f"the memory does not hold {name}; take a smaller model, or a machine with more"
     if any(word in text for word in ("gated", "Gated", "401", "403", "awaiting a review")):
         return (

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.errors import ModelError
+from core.errors import ModelError, is_out_of_memory
 from core.maps import FULL
 from core.models import patching
 from core.models.patching import LayerPatterns, Site
@@ -101,9 +101,9 @@ class _Asked:
                 **options,
                 **cacheless(module),
             )
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:  # whatever an architecture's own code raises
+            if is_out_of_memory(error):
+                raise
             self._refuse(f"it does not run on text alone ({type(error).__name__}: {_line(error)})", error)
 
     def _refuse(self, reason: str, cause: Exception | None = None) -> Any:

@@ -24,6 +24,14 @@ def test_an_answer_that_nobody_reads_ends_without_a_traceback() -> None:
     assert ended("print('short') or 0") == (141, "")
 
 
+def test_memory_that_ran_out_is_told_without_a_traceback() -> None:
+    code, told = ended("__import__('numpy').empty(2**47)")
+    assert code == 4
+    assert told == (
+        "headscript: the memory of this machine ran out; close what else uses it and run the command again\n"
+    )
+
+
 def test_any_other_closed_pipe_is_not_hidden() -> None:
     code, told = ended("(_ for _ in ()).throw(BrokenPipeError('of a worker'))", is_read=True)
     assert code == 1

@@ -121,7 +121,7 @@ def test_a_killed_worker_is_noticed(workspace: Workspace, jobs: Jobs) -> None:
     assert worker is not None
     worker.send_signal(signal.SIGKILL)
     until(lambda: jobs.refresh()[0].state != "running")
-    assert workspace.jobs.get(job).message == "the worker ended before it was done"
+    assert workspace.jobs.get(job).message == "the worker ended before it was done, as where memory runs out"
     jobs.resume(job)
     assert jobs.wait(job).state == "done"
 

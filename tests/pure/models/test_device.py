@@ -52,8 +52,21 @@ def test_later_batches_are_no_larger_than_what_fitted_and_each_halving_is_told_o
 
 
 def test_one_item_that_does_not_fit_is_an_error_that_says_what_to_do():
-    with pytest.raises(ModelError, match="--device cpu"):
+    with pytest.raises(ModelError, match="HEADSCRIPT_DEVICE=cpu"):
         list(Halving().run([1], doubled(most=0)[0]))
+
+
+@pytest.mark.parametrize("allocate", [torch.empty, np.empty])
+def test_on_the_cpu_too_what_does_not_fit_is_done_in_halves(allocate):
+    """A petabyte is refused by the real allocators, each with its own error."""
+    notes: list[str] = []
+
+    def work(part):
+        allocate(2**47 if len(part) > 2 else 1)
+        return len(part)
+
+    assert [found for _, found in Halving(notes.append).run(range(8), work)] == [2, 2, 2, 2]
+    assert len(notes) == 2
 
 
 def test_another_error_is_not_taken_for_lack_of_memory():
