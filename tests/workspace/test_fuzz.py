@@ -28,7 +28,7 @@ from tests import tiny
 from tests.conftest import ROOT, TinyModel
 from tests.workspace.pages.test_pages import PAGES, close_app
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 TRIALS = 2_000
 INFO = ModelInfo("m", "m", "llama", 2, 2, True, 1, 1)
 SOURCE = "def attend(q, k):\n    return 1.0\n"
