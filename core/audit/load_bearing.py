@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class LoadBearingLimits:
         20, ("times that each row's weights are shuffled among the keys it sees"), Bounds(2, 1000)
     )
     idle: float = option(0.0005, "estimated nats per token below which any attention would do", Bounds(0))
+    measured: int = option(0, "shuffles that are also put in the head's place, a pass each", Bounds(0, 1000))
+    passages: int = option(12, "passages on which they are measured", Bounds(above=0))
 
 
 def probe(reading: Reading, limits: LoadBearingLimits) -> Mapping[HeadId, Tensor]:
@@ -66,6 +69,10 @@ def run(subject: ProgramSubject, limits: LoadBearingLimits, told: Told) -> Findi
     if is_idle:
         note += " Any attention would do here, so no program can be told from another by its cost."
     clear = shuffled.low >= limits.idle
+    measured: tuple[Figure, ...] = ()
+    if limits.measured:
+        measured, said = _measured(subject, limits, told)
+        note += said
     return Finding(
         "fails" if is_idle else "passes" if clear else "cannot tell",
         note + known.caveats(found.failed[row], costs[0], "counts as attending to nothing"),
@@ -74,7 +81,49 @@ def run(subject: ProgramSubject, limits: LoadBearingLimits, told: Told) -> Findi
             Figure("estimated cost", own, "nats"),
             Figure("shuffles that cost no more", Estimate(as_cheap), "share"),
             Figure("saved against shuffled rows", Estimate(explained), "share"),
+            *measured,
         ),
+    )
+
+
+def _measured(
+    subject: ProgramSubject, limits: LoadBearingLimits, told: Told
+) -> tuple[tuple[Figure, ...], str]:
+    """How far shuffled rows move what the model predicts, measured; and the program in their place."""
+    import torch
+
+    from core.audit.changed_head import ChangedHead, moved, shuffled
+    from core.hybrid import ProgramPatterns
+
+    loaded, head = subject.load(), subject.head
+    features = subject.tested.features
+    features = features.select(range(min(len(features), limits.passages)))
+    window = loaded.info.window(head.layer)
+
+    def source(seed: int) -> ChangedHead:
+        def change(own: torch.Tensor, sentence: str) -> torch.Tensor:
+            seen = torch.from_numpy(window.seen(len(own)))
+            generator = torch.Generator().manual_seed(crc32(f"{seed} {sentence}".encode()))
+            return shuffled(own, seen.tril() if loaded.info.is_causal else seen, generator)
+
+        return ChangedHead(loaded, head, change)
+
+    own = ProgramPatterns({head: subject.program}, loaded.info.is_causal, loaded.device)
+    program = moved(loaded, features, [own]).median(0)
+    reached = []
+    for seed in range(limits.measured):
+        told.progress("measuring shuffled rows", seed, limits.measured)
+        reached.append(moved(loaded, features, [source(seed)]).median(0))
+    middle = float(np.median(reached))
+    as_near = float(np.mean(np.array(reached) <= program))
+    figures = (
+        Figure("total variation of predictions, shuffled", Estimate(middle)),
+        Figure("total variation of predictions, program", Estimate(program)),
+        Figure("measured shuffles no farther than the program", Estimate(as_near), "share"),
+    )
+    return figures, (
+        f" Measured: predictions move by {middle:.4f} (median total variation, or cosine distance of final "
+        f"states) with shuffled rows, by {program:.4f} with the program."
     )
 
 

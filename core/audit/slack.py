@@ -28,6 +28,9 @@ class SlackLimits:
     steps: int = option(60, "steps of the search for another attention", Bounds(10, 5000))
     rows: int = option(3, "rows of each passage that are tried, the last ones", Bounds(1, 1000))
     apart: float = option(0.01, "squared output error that the other attention may have", Bounds(above=0))
+    checked: int = option(
+        0, "passages on which the other attention is put in the head's place and the model asked", Bounds(0)
+    )
 
 
 def probe(reading: Reading, limits: SlackLimits) -> Mapping[HeadId, Tensor]:
@@ -143,12 +146,61 @@ def run(subject: ProgramSubject, limits: SlackLimits, told: Told) -> Finding:
     )
     if is_loose:
         note += " Attention is hardly pinned down here: read what is written, not IoU."
+    checked: tuple[Figure, ...] = ()
+    if limits.checked:
+        checked, said = _checked(subject, limits, told)
+        note += said
     row = subject.shared.row(subject.head)
     failed = subject.shared.passages.failed[row]
     return Finding(
         "fails" if is_loose else "passes" if slack.high <= _MUCH else "cannot tell",
         note + known.caveats(failed, np.asarray(values[0]), "writes nothing"),
-        (Figure("slack", slack, "nats"), Figure("rows on which the program writes the same", same, "share")),
+        (
+            Figure("slack", slack, "nats"),
+            Figure("rows on which the program writes the same", same, "share"),
+            *checked,
+        ),
+    )
+
+
+def _checked(subject: ProgramSubject, limits: SlackLimits, told: Told) -> tuple[tuple[Figure, ...], str]:
+    """What the model does with the other attention in the head's place, beside the program there."""
+    import torch
+
+    from core.audit.changed_head import ChangedHead, moved
+    from core.audit.recording import recording
+    from core.display import COSTS
+    from core.hybrid import ProgramPatterns
+    from core.hybrid.predicted import asked, measure_of
+
+    loaded, head, shared = subject.load(), subject.head, subject.shared
+    features = subject.tested.features
+    features = asked(loaded, features.select(range(min(len(features), limits.checked))))
+    if head.layer not in shared.projections:
+        return (), " What the head writes cannot be read, so nothing was checked by a pass."
+    others: dict[str, torch.Tensor] = {}
+    with recording(loaded) as recorder:
+        for row, sentence in enumerate(features.sentences):
+            told.progress("seeking another attention", row, len(features))
+            recorder.forward(features, [row])
+            n = int(features.lengths[row])
+            own = recorder.attention[head.layer][0, head.head].detach().float().cpu()
+            z = recorder.written(head.layer, shared.projections[head.layer])[0, head.head].detach().cpu()
+            seen = torch.from_numpy(loaded.info.window(head.layer).seen(n))
+            seen = seen.tril() if loaded.info.is_causal else seen
+            last = list(range(max(1, n - limits.rows), n))
+            others[sentence] = own.clone()
+            others[sentence][last] = farthest(own[last], z, seen[last], limits.steps, limits.apart)
+    other = ChangedHead(loaded, head, lambda own, sentence: others[sentence])
+    program = ProgramPatterns({head: subject.program}, loaded.info.is_causal, loaded.device)
+    found, words = moved(loaded, features, [other, program]), COSTS[measure_of(loaded)]
+    by_other, by_program = found.mean(0), found.mean(1)
+    return (
+        Figure(f"{words.short} with the other attention in its place", by_other),
+        Figure(f"{words.short} with the program in its place", by_program),
+    ), (
+        f" Put in its place, the other attention moves predictions by {by_other.value:.5f} "
+        f"({words.distance}), the program by {by_program.value:.5f}."
     )
 
 

@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from core.audit import AUDITS, Finding, HybridSubject, Passages, ProgramSubject, probe_of, ready
+from core.audit.changed_head import shuffled
+from core.audit.load_bearing import LoadBearingLimits
 from core.audit.ranks import left_out, mean_tau
 from core.audit.rules import rules_of
 from core.audit.shared import Shared
 from core.audit.six import greedy
-from core.audit.slack import divergence, farthest
+from core.audit.slack import SlackLimits, divergence, farthest
 from core.audit.sum_and_whole import SumLimits
 from core.audit.whose import WhoseLimits, others
 from core.language import parse
@@ -265,3 +267,43 @@ def test_a_genre_without_test_passages_is_named_and_decides_nothing(tiny_loaded:
 def of_genres(passages: Passages, genres: list[str]) -> Passages:
     named = (replace(one, genre=genres[at % len(genres)]) for at, one in enumerate(passages.sentences))
     return replace(passages, sentences=tuple(named))
+
+
+def with_limits(loaded: LoadedModel, name: str, source: str, limits: object) -> Finding:
+    parsed = {HEAD: parse(source)}
+    splits, audit = splits_of(loaded, 16), AUDITS[name]
+    probe = probe_of(audit, limits)
+    assert probe is not None
+    shared = Shared(loaded.info, parsed, splits, lambda: loaded, probes={name: probe})
+    subject = ProgramSubject(loaded.info, HEAD, parsed[HEAD], splits, lambda: loaded, shared)
+    return audit.run(subject, limits, Quiet())
+
+
+def test_shuffles_are_measured_beside_the_program(tiny_loaded: TinyLoaded) -> None:
+    loaded = tiny_loaded("gpt2")
+    limits = LoadBearingLimits(shuffles=4, measured=3, passages=3)
+    with planted(loaded, HEAD, RULES):
+        finding = with_limits(loaded, "load-bearing", RULES, limits)
+    program = finding.figure("total variation of predictions, program").value
+    shuffles = finding.figure("total variation of predictions, shuffled").value
+    assert program < 1e-3 < shuffles  # the head is this program, up to the half precision of its maps
+    assert finding.figure("measured shuffles no farther than the program").value == 0
+    assert "Measured: predictions move by" in finding.note
+
+
+def test_a_shuffled_row_has_its_weights_on_keys_it_sees() -> None:
+    seen = torch.ones(6, 6, dtype=torch.bool).tril()
+    seen[5, 1] = False
+    own = torch.rand(6, 6).masked_fill(~seen, 0)
+    other = shuffled(own, seen, torch.Generator().manual_seed(1))
+    assert not other[~seen].any()
+    torch.testing.assert_close(other.sort(-1).values, own.sort(-1).values)
+    assert not torch.equal(other, own)
+
+
+def test_what_writes_the_same_is_put_in_the_heads_place(tiny_loaded: TinyLoaded) -> None:
+    finding = with_limits(tiny_loaded("gpt2"), "slack", FIRST, SlackLimits(checked=3))
+    other = finding.figure("KL with the other attention in its place").value
+    program = finding.figure("KL with the program in its place").value
+    assert finding.figure("slack").value > 0.1
+    assert abs(other) < program / 5  # far from the head's attention, and the model hardly notices
