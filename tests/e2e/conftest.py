@@ -21,10 +21,13 @@ from core.jobs.runners.forked import ForkedProcess
 # A server's first page imports torch, which takes a while on a busy machine.
 expect.set_options(timeout=60_000)
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# Chromium without its own windows, where it is installed, takes a quarter less of the processor.
+_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, _BROWSERS)), None)
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--in-process-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
