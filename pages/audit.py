@@ -19,9 +19,9 @@ def asked(found: dict[CardId, object]) -> CardId | None:
 frame.through_app()
 model = frame.model_or_stop("Audit")
 st.title(f"Audit · {model.title}", anchor=False)
-stored = view.best_found(model)
-standings = {card: one for card, one in state.standings(model).items() if card in stored}
-view.draw_start(model, len(standings))
+is_resolved = view.asks_resolved(model)
+stored, standings = view.best_found(model, is_resolved)
+view.draw_start(model, len(standings), is_resolved)
 if not stored:
     st.info(
         "Does each program explain its head, or only resemble it? An audit compares each head's best program "
@@ -31,7 +31,7 @@ if not stored:
         icon=":material/fact_check:",
     )
     st.stop()
-view.draw_ladder(model, list(standings.values()))
+view.draw_ladder(model, list(standings.values()), is_resolved)
 found = {card: {name: one.finding for name, one in findings.items()} for card, findings in stored.items()}
 picked = view.draw_table(found, standings)
 view.draw_exports(model, found, standings)

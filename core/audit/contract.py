@@ -221,6 +221,9 @@ class Audit(Generic[Subject, Limits]):
     )
     is_usual: bool = True  # whether it is run where no audit is named; not what takes long or is for few
     needs_next_tokens: bool = False  # whether it can be asked of causal models only
+    is_resolvable: bool = (
+        True  # whether heads that a program looks at can be replaced by their programs in it
+    )
     about: str = ""  # how to read what it finds, for a newcomer and a reader of papers
     sources: tuple[str, ...] = ()  # works it follows, by title and year
 

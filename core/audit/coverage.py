@@ -72,6 +72,7 @@ COVERAGE = Audit(
     "Coverage",
     "Does the program say something about every passage?",
     of="program",
+    is_resolvable=False,
     limits=CoverageLimits,
     run=run,
 )

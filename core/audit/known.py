@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from core.audit.contract import Finding
+from core.audit.contract import Finding, ProgramSubject
 from core.display import counted
+from core.errors import AuditError
 from core.types import Estimate
 
 ENOUGH = 8  # passages; intervals from fewer say little, so they decide nothing
@@ -45,6 +46,14 @@ def nothing(values: np.ndarray) -> bool:
 def undecided(values: np.ndarray, what: str) -> Finding:
     """The finding where no passage tells."""
     return Finding("cannot tell", f"None of {counted(len(values), 'test passage')} tells {what}.")
+
+
+def refuse_resolved(subject: ProgramSubject, option: str) -> None:
+    """Raises AuditError where a program is to be put into the model that is audited resolved."""
+    if subject.shared.behind:
+        raise AuditError(
+            f"--{option} puts the program into the model, where it reads heads; leave out --resolved"
+        )
 
 
 def caveats(failed: np.ndarray, values: np.ndarray, counts_as: str) -> str:

@@ -95,6 +95,7 @@ def _measured(
     from core.audit.changed_head import ChangedHead, moved, shuffled
     from core.hybrid import ProgramPatterns
 
+    known.refuse_resolved(subject, "measured")
     loaded, head = subject.load(), subject.head
     features = subject.tested.features
     features = features.select(range(min(len(features), limits.passages)))

@@ -137,6 +137,7 @@ SECOND_TRY = Audit(
     "Second try",
     "Would other train passages have given the same program?",
     of="program",
+    is_resolvable=False,
     limits=SecondTryLimits,
     run=run,
     is_usual=False,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from core.audit.recording import Recorder
     from core.features import Features
     from core.hybrid import HeadMaps
-    from core.language import Evaluator, ParsedProgram
+    from core.language import Evaluated, Evaluator, ParsedProgram
     from core.models.pretrained import LoadedModel
 
 _BATCH_TOKENS = 512
@@ -168,6 +168,7 @@ class Shared:
     load: Callable[[], LoadedModel]
     told: Told = field(default_factory=_Unheard)
     probes: Mapping[str, Probe] = field(default_factory=dict)  # of audits to come, made in the first pass
+    behind: Mapping[HeadId, ParsedProgram] = field(default_factory=dict)  # in the place of heads looked at
     of_layers: dict[Any, Any] = field(default_factory=dict)  # what an audit finds of a layer, by its own key
     _probed: dict[str, Probed] = field(default_factory=dict)
     _edits: dict[tuple[int, int], EditFigures] = field(default_factory=dict)
@@ -307,10 +308,15 @@ class Shared:
             yield _Measured(heads, produced.ran), values, probed
 
     def _evaluator(self, features: Features, recorder: Recorder) -> Evaluator:
-        """Of passages that were just read: programs that look at heads see what these attend to there."""
+        """Of passages that were just read: programs that look at heads see what these attend to there, or
+        what their programs say.
+        """
         from core.language import Evaluator
+        from core.scoring import Resolved
 
-        return Evaluator(features, self.info.is_causal, self.load().device, looks=recorder.looks)
+        causal, device = self.info.is_causal, self.load().device
+        looks = Resolved(self.behind, features, causal, device) if self.behind else recorder.looks
+        return Evaluator(features, causal, device, looks=looks)
 
     def _reading(
         self,
@@ -448,7 +454,7 @@ def patterns_on(evaluator: Evaluator, programs: Mapping[HeadId, ParsedProgram], 
     """
     from core.hybrid import together
 
-    ran = {program.id: evaluator.run(program) for program in set(programs.values())}
+    ran = {program.id: _ran(evaluator, program) for program in set(programs.values())}
     produced = {head: ran[program.id] for head, program in programs.items()}
     found = together(produced, evaluator.features, evaluator.device)
     layers = sorted({head.layer for head in programs} & set(dict(info.traits.windows)))
@@ -456,6 +462,20 @@ def patterns_on(evaluator: Evaluator, programs: Mapping[HeadId, ParsedProgram], 
         at = [place for place, head in enumerate(found.heads) if head.layer == layer]
         found.weights[:, at] = confined(found.weights[:, at], info.window(layer), info.is_causal)
     return found
+
+
+def _ran(evaluator: Evaluator, program: ParsedProgram) -> Evaluated:
+    """What a program gives; resolved, it fails where one fails that it rests on."""
+    from core.language import Evaluated
+    from core.scoring import Resolved
+
+    found = evaluator.run(program)
+    behind = evaluator.looks.failures_behind(program) if isinstance(evaluator.looks, Resolved) else {}
+    if not behind:
+        return found
+    weights = found.weights.clone()
+    weights[list(behind)] = 0
+    return Evaluated(weights, behind | dict(found.failures))
 
 
 def _real(lengths: Tensor, n: int) -> Tensor:

@@ -143,6 +143,7 @@ SIX = Audit(
     "Read these six",
     "Which passages should I look at?",
     of="program",
+    is_resolvable=False,
     limits=SixLimits,
     run=run,
     probe=probe,

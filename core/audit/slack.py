@@ -173,6 +173,7 @@ def _checked(subject: ProgramSubject, limits: SlackLimits, told: Told) -> tuple[
     from core.hybrid import ProgramPatterns
     from core.hybrid.predicted import asked, measure_of
 
+    known.refuse_resolved(subject, "checked")
     loaded, head, shared = subject.load(), subject.head, subject.shared
     features = subject.tested.features
     features = asked(loaded, features.select(range(min(len(features), limits.checked))))

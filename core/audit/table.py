@@ -61,12 +61,15 @@ AUDITS: Door[Audit[Any, Any]] = Door(
 )
 
 
-def ready(of: Of, is_causal: bool = True) -> dict[str, object]:
+def ready(of: Of, is_causal: bool = True, is_resolved: bool = False) -> dict[str, object]:
     """The audits of programs, or of hybrids, that need to be told nothing, each with its usual limits."""
     usual = {
         audit.name: (audit, audit.limits())
         for audit in AUDITS.values()
-        if audit.of == of and audit.is_usual and (is_causal or not audit.needs_next_tokens)
+        if audit.of == of
+        and audit.is_usual
+        and (is_causal or not audit.needs_next_tokens)
+        and (audit.is_resolvable or not is_resolved)
     }
     return {name: limits for name, (audit, limits) in usual.items() if not audit.lacks(limits)}
 

@@ -153,6 +153,7 @@ UNTRAINED = Audit(
     "Untrained twin",
     "Would a head of drawn weights be explained as well?",
     of="program",
+    is_resolvable=False,
     limits=UntrainedLimits,
     run=run,
     is_usual=False,

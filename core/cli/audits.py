@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,6 +46,12 @@ def audit(
         str | None,
         Parameter(name="--hybrid", help="of a hybrid instead: its id, or how it starts", metavar="ID"),
     ] = None,
+    is_resolved: Annotated[
+        bool,
+        Parameter(
+            name="--resolved", negative="", help="with programs in the place of heads that are looked at"
+        ),
+    ] = False,
     options: AuditOptions = None,
 ) -> Json:
     """Ask whether programs explain their heads, or of a hybrid what it costs where: figures, and verdicts.
@@ -57,6 +63,8 @@ def audit(
 
     Example: python -m core audit coverage --heads L3H*
 
+    Example: python -m core audit --resolved
+
     Example: python -m core audit damage --nats 1
     """
     info = now.model(model)
@@ -66,24 +74,31 @@ def audit(
     of_hybrid = hybrid_id is not None if name is None else AUDITS.named(name).of == "hybrid"
     if of_hybrid and heads is not None:
         raise AuditError("--heads goes with audits of programs; an audit of a hybrid takes all of its heads")
-    audits = _asked(name, taken, of_hybrid, info.is_causal)
+    audits = _asked(name, taken, of_hybrid, info.is_causal, is_resolved)
+    if of_hybrid and is_resolved:
+        raise AuditError("a hybrid reads programs where it replaces heads already; leave out --resolved")
     if of_hybrid:
         chosen = str(stored_hybrid(now, info, hybrid_id).hybrid_id)
         now.follow(now.runner.start_hybrid_audits(info, audits, chosen))
         return _answer(info, audits, now.workspace.findings.of_hybrid(info.id, chosen))
     if hybrid_id is not None:
         raise AuditError(f"{name} is an audit of programs; leave out --hybrid")
-    now.follow(now.runner.start_program_audits(info, audits, programs := _programs(now, info, heads)))
-    findings = _of_programs(now, info, programs)
+    programs = _programs(now, info, heads)
+    now.follow(now.runner.start_program_audits(info, audits, programs, is_resolved))
+    chains = now.workspace.library.best_chains(info.id) if is_resolved else None
+    findings = _of_programs(now, info, programs, chains)
     if name is not None:
         return _answer(info, audits, findings)
-    return _ladder(info, audits, findings, now.workspace.findings.standings(info.id), programs)
+    known = now.workspace.findings.standings(info.id, chains)
+    return {"resolved": is_resolved, **_ladder(info, audits, findings, known, programs)}
 
 
-def _asked(name: str | None, taken: dict[str, Any], of_hybrid: bool, is_causal: bool) -> dict[str, object]:
+def _asked(
+    name: str | None, taken: dict[str, Any], of_hybrid: bool, is_causal: bool, is_resolved: bool
+) -> dict[str, object]:
     """Every audit to run, with its limits."""
     if name is None:
-        return ready("hybrid" if of_hybrid else "program", is_causal)
+        return ready("hybrid" if of_hybrid else "program", is_causal, is_resolved)
     return {name: made_of(AUDITS.named(name).limits, taken, name)}
 
 
@@ -96,15 +111,15 @@ def _programs(now: Session, info: ModelInfo, heads: str | None) -> dict[HeadId, 
     return {b.score.head: b.program.source for b in best if b.score.head in set(chosen)}
 
 
-def _of_programs(now: Session, info: ModelInfo, programs: dict[HeadId, str]) -> list[StoredFinding]:
+def _of_programs(
+    now: Session, info: ModelInfo, programs: dict[HeadId, str], chains: Mapping[CardId, str] | None
+) -> list[StoredFinding]:
+    """What is known of these programs, given the heads or resolved."""
     from core.language import parse
 
-    findings = now.workspace.findings
-    return [
-        stored
-        for head, source in sorted(programs.items())
-        for stored in findings.of_program(info.id, head, parse(source).id)
-    ]
+    found = now.workspace.findings.of_programs(info.id, chains)
+    cards = [(head, parse(source).id) for head, source in sorted(programs.items())]
+    return [stored for card in cards for stored in found.get(card, {}).values()]
 
 
 def _answer(info: ModelInfo, audits: dict[str, object], findings: Sequence[StoredFinding]) -> Json:

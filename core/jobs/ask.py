@@ -236,16 +236,47 @@ class Jobs(JobQueue):
         return self._start(DownstreamTask(info, hybrid, spec.programs, path, tuple(tasks), limit, title))
 
     def start_program_audits(
-        self, info: ModelInfo, audits: Mapping[str, object], programs: Mapping[HeadId, str]
+        self,
+        info: ModelInfo,
+        audits: Mapping[str, object],
+        programs: Mapping[HeadId, str],
+        is_resolved: bool = False,
     ) -> str:
         """Run audits, each name with its limits, of the program that each head is given.
 
+        Programs that look read what heads attend to; or, resolved, what the best programs of those say.
         Raises AuditError if there is no program, or an audit is not of programs or lacks something;
         PluginError if there is no such audit.
         """
         if not programs:
             raise AuditError("no head has a program to audit yet; find programs first with `synthesize`")
-        return self._audit(info, "program", audits, tuple(sorted(programs.items())))
+        behind = self._behind(info, audits, programs) if is_resolved else {}
+        return self._audit(info, "program", audits, tuple(sorted(programs.items())), behind=behind)
+
+    def _behind(
+        self, info: ModelInfo, audits: Mapping[str, object], programs: Mapping[HeadId, str]
+    ) -> dict[HeadId, str]:
+        """The best program of every head that these look at, however far down."""
+        for name in audits:
+            if not AUDITS.named(name).is_resolvable:
+                raise AuditError(f"{name} reads heads as they are; leave out --resolved")
+        best = {
+            one.score.head: one.program.source
+            for one in self._workspace.library.best(info.id, Split.VALIDATION)
+        }
+        found: dict[HeadId, str] = {}
+        left = [looked for source in programs.values() for looked in parse(source).looks]
+        while left:
+            head = left.pop()
+            if head in found:
+                continue
+            if head not in best:
+                raise AuditError(f"{head} is looked at, but has no program yet; find one with `synthesize`")
+            found[head] = best[head]
+            left += parse(best[head]).looks
+        if not found:
+            raise AuditError("none of these programs looks at a head: leave out --resolved")
+        return found
 
     def start_hybrid_audits(self, info: ModelInfo, audits: Mapping[str, object], hybrid: str) -> str:
         """Run audits, each name with its limits, of a stored hybrid.
@@ -266,6 +297,7 @@ class Jobs(JobQueue):
         audits: Mapping[str, object],
         programs: tuple[tuple[HeadId, str], ...],
         hybrid: str = "",
+        behind: Mapping[HeadId, str] | None = None,
     ) -> str:
         if not self._workspace.models.sentences(info.id, Split.TEST):
             raise AuditError("the corpus has no test passage to audit on; extract more passages first")
@@ -277,7 +309,8 @@ class Jobs(JobQueue):
         asked = tuple(
             AskedAudit(name, wire.plain(checked(name, limits, of))) for name, limits in audits.items()
         )
-        return self._start(AuditTask(info, self._passages(info), asked, programs, ", ".join(audits), hybrid))
+        placed, title = tuple(sorted((behind or {}).items())), ", ".join(audits)
+        return self._start(AuditTask(info, self._passages(info), asked, programs, title, hybrid, placed))
 
     def _candidates(self, info: ModelInfo, sources: Mapping[HeadId, str]) -> tuple[Candidate, ...]:
         """The programs to choose among, with what is known of each."""

@@ -156,6 +156,7 @@ class AuditTask(Task):
     programs: tuple[tuple[HeadId, str], ...]  # sources
     title: str
     hybrid: str = ""  # its id
+    behind: tuple[tuple[HeadId, str], ...] = ()  # sources in the place of heads that programs look at
 
 
 @dataclass(frozen=True)

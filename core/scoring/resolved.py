@@ -44,12 +44,18 @@ class Resolved(Mapping[HeadId, list[Any]]):
         if head not in self._produced:
             program = self._programs[head]
             found = program_maps([program], self._features, self._is_causal, self._device, self)
-            for looked in sorted(program.looks & self._programs.keys()):
-                for (_, row), failure in self.produced(looked).failures.items():
-                    why = Failure("unavailable", f"the program of {looked} fails here: {failure.detail}")
-                    found = _failing(found, row, why)
+            for row, why in self.failures_behind(program).items():
+                found = _failing(found, row, why)
             self._produced[head] = found
         return self._produced[head]
+
+    def failures_behind(self, program: ParsedProgram) -> dict[int, Failure]:
+        """By sentence why a program fails that looks at heads: the program of one of them does."""
+        return {
+            row: Failure("unavailable", f"the program of {looked} fails here: {failure.detail}")
+            for looked in sorted(program.looks & self._programs.keys())
+            for (_, row), failure in self.produced(looked).failures.items()
+        }
 
     def __getitem__(self, head: HeadId) -> list[np.ndarray]:
         found = self.produced(head)

@@ -24,6 +24,7 @@ class StoredFinding:
     limits: Mapping[str, Any]  # the options it ran with, as plain values
     made_at: float  # seconds since 1970
     finding: Finding
+    chain: str = ""  # core.scoring.chains, where heads that it looks at were their programs; else empty
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class _Told:
 
 
 _ROWS = (
-    "SELECT audit, layer, head, program_id, hybrid_id, limits, made_at, content FROM findings "
+    "SELECT audit, layer, head, program_id, hybrid_id, limits, made_at, content, chain FROM findings "
     "WHERE model_id = ? AND "
 )
 
@@ -48,7 +49,7 @@ class FindingTable:
     def of_program(self, model: str, head: HeadId, program: str) -> list[StoredFinding]:
         """What every audit found of a program on a head, by the audit's name."""
         return self._stored(
-            "layer = ? AND head = ? AND program_id = ? ORDER BY audit",
+            "layer = ? AND head = ? AND program_id = ? AND chain = '' ORDER BY audit",
             [model, head.layer, head.head, program],
         )
 
@@ -57,23 +58,38 @@ class FindingTable:
         return self._stored("hybrid_id = ? ORDER BY audit", [model, hybrid])
 
     def of_audit(self, model: str, audit: str) -> list[StoredFinding]:
-        """What an audit found of every program, by head, then of every hybrid."""
-        return self._stored("audit = ? ORDER BY layer, head, program_id, hybrid_id", [model, audit])
+        """What an audit found of every program given the heads, by head, then of every hybrid."""
+        return self._stored(
+            "audit = ? AND chain = '' ORDER BY layer, head, program_id, hybrid_id", [model, audit]
+        )
 
-    def of_programs(self, model: str) -> dict[CardId, dict[str, StoredFinding]]:
-        """What every audit found of every program on its head, by the audit's name."""
+    def of_programs(
+        self, model: str, chains: Mapping[CardId, str] | None = None
+    ) -> dict[CardId, dict[str, StoredFinding]]:
+        """What every audit found of every program on its head, by the audit's name.
+
+        Given the heads; or, with the `chains` that programs rest on now, resolved, where these were asked.
+        """
         found: dict[CardId, dict[str, StoredFinding]] = {}
-        for stored in self._stored("layer IS NOT NULL ORDER BY layer, head, program_id, audit", [model]):
-            if not isinstance(stored.subject, str):
+        which = "chain = ''" if chains is None else "chain <> ''"
+        for stored in self._stored(
+            f"layer IS NOT NULL AND {which} ORDER BY layer, head, program_id, audit", [model]
+        ):
+            if isinstance(stored.subject, str):
+                continue
+            if chains is None or chains.get(stored.subject) == stored.chain:
                 found.setdefault(stored.subject, {})[stored.audit] = stored
         return found
 
-    def standings(self, model: str) -> dict[CardId, Standing]:
+    def standings(self, model: str, chains: Mapping[CardId, str] | None = None) -> dict[CardId, Standing]:
         """Where each audited program stands on the ladder; corrected for how many there are.
 
-        Asked again before anything was found, it is answered from memory.
+        Given the heads, or resolved, as in `of_programs`. Asked again before anything was found, what is
+        given the heads is answered from memory.
         """
-        return dict(self._told(model).standings)
+        if chains is None:
+            return dict(self._told(model).standings)
+        return standings(_plain(self.of_programs(model, chains)))
 
     def twins(self, model: str) -> dict[HeadId, float]:
         """IoU on validation of the text-blind twin of each head of which it is known; from memory, too."""
@@ -83,10 +99,7 @@ class FindingTable:
         revision = self.revision(model)
         known = self._known.get(model)
         if known is None or known[0] != revision:
-            by_card = {
-                card: {name: stored.finding for name, stored in found.items()}
-                for card, found in self.of_programs(model).items()
-            }
+            by_card = _plain(self.of_programs(model))
             known = revision, _Told(standings(by_card), twins(by_card))
             self._known[model] = known
         return known[1]
@@ -102,14 +115,18 @@ class FindingTable:
         return [_stored(*row) for row in self._database.rows(_ROWS + which, parameters)]
 
 
+def _plain(found: Mapping[CardId, Mapping[str, StoredFinding]]) -> dict[CardId, dict[str, Finding]]:
+    return {card: {name: one.finding for name, one in of_card.items()} for card, of_card in found.items()}
+
+
 def _stored(
     audit: str, layer: int | None, head: int | None, program: str | None, hybrid: str | None,
-    limits: str, made_at: float, content: str,
+    limits: str, made_at: float, content: str, chain: str,
 ) -> StoredFinding:  # fmt: skip
     is_hybrid = layer is None or head is None
     subject = str(hybrid) if is_hybrid else (HeadId(int(layer or 0), int(head or 0)), str(program))
     finding = wire.load(Finding, content, f"the stored finding of {audit}")
-    return StoredFinding(audit, subject, json.loads(limits), made_at, finding)
+    return StoredFinding(audit, subject, json.loads(limits), made_at, finding, chain)
 
 
 def add_finding(cursor: duckdb.DuckDBPyConnection, model: str, stored: StoredFinding) -> None:
@@ -119,9 +136,10 @@ def add_finding(cursor: duckdb.DuckDBPyConnection, model: str, stored: StoredFin
         places: list[Any] = [None, None, None, stored.subject]
     else:
         head, program = stored.subject
-        key, places = f"{head}/{program}", [head.layer, head.head, program, None]
+        key = "/".join(filter(None, (str(head), program, stored.chain)))
+        places = [head.layer, head.head, program, None]
     cursor.execute(
-        "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
         "verdict = excluded.verdict, limits = excluded.limits, content = excluded.content, "
         "made_at = excluded.made_at WHERE excluded.made_at >= findings.made_at",
         [
@@ -133,5 +151,6 @@ def add_finding(cursor: duckdb.DuckDBPyConnection, model: str, stored: StoredFin
             json.dumps(stored.limits),
             wire.dump(stored.finding),
             stored.made_at,
+            stored.chain,
         ],
     )

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from core.language import Description, ParsedProgram, describe, parse
+from core.scoring import chains
 from core.store.database import Database, insert
 from core.store.resolved import ResolvedTable
 from core.store.scores import add_scores
@@ -169,6 +170,11 @@ class Library:
             resolved_high=[one.high for one in reached],
             looks=looks,
         )
+
+    def best_chains(self, model: str) -> dict[CardId, str]:
+        """Of every head's best program what it rests on, resolved; see core.scoring.chains."""
+        programs = self.parsed_best(model)
+        return {(head, programs[head].id): chain for head, chain in chains(programs).items()}
 
     def best(self, model: str, split: Split) -> list[BestProgram]:
         """The best program of each head, chosen on validation, scored on `split`."""

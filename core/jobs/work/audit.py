@@ -16,6 +16,7 @@ from core.jobs.folder import Job
 from core.jobs.results import AuditsFound
 from core.jobs.tasks import AskedAudit, AuditTask
 from core.language import parse
+from core.scoring import chains
 from core.store.attention import AttentionReader
 from core.store.findings import StoredFinding
 from core.store.passages import read_passages
@@ -68,7 +69,9 @@ def _audit_programs(job: Job[AuditTask], splits: Splits) -> None:
 
     programs = {head: parse(source) for head, source in task.programs}
     probes = {asked.name: probe for asked in task.audits if (probe := probe_of(*known(asked))) is not None}
-    shared = Shared(task.info, programs, splits, load, events, probes)
+    behind = {head: parse(source) for head, source in task.behind}
+    names = {h: chains(behind | {h: program})[h] for h, program in programs.items()} if behind else {}
+    shared = Shared(task.info, programs, splits, load, events, probes, behind)
     subjects = [
         ProgramSubject(task.info, head, program, splits, load, shared) for head, program in programs.items()
     ]
@@ -87,7 +90,8 @@ def _audit_programs(job: Job[AuditTask], splits: Splits) -> None:
                         (subject.head, subject.program.id),
                         asked.limits,
                         time.time(),
-                        _given(subject, audit.run(subject, limits, told)),
+                        _given(subject, audit.run(subject, limits, told), bool(behind)),
+                        names.get(subject.head, ""),
                     )
                     for subject in mine
                 ]
@@ -95,10 +99,10 @@ def _audit_programs(job: Job[AuditTask], splits: Splits) -> None:
             done += len(mine)
 
 
-def _given(subject: ProgramSubject, finding: Finding) -> Finding:
+def _given(subject: ProgramSubject, finding: Finding, is_resolved: bool) -> Finding:
     """The finding, with what a program that looks at heads takes for given: what these really attend to."""
     looks = ", ".join(map(str, sorted(subject.program.looks)))
-    return replace(finding, given=f"the attention of {looks}") if looks else finding
+    return replace(finding, given=f"the attention of {looks}") if looks and not is_resolved else finding
 
 
 def _audit_hybrid(job: Job[AuditTask], splits: Splits) -> None:

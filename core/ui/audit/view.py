@@ -32,22 +32,53 @@ _MEANING: dict[RungName, str] = {
     "fits, does not foresee": "Better than the twin, but when a word is changed it does not say what happens",
     "explains": "Better than the twin in what it attends to and in what is written, and it foresees edits",
 }
+_READ = ("the heads", "their programs (resolved)")
+_RESOLVED = (
+    " **Resolved**: programs that look at other heads read what the best programs of those say, down to "
+    "text, before an edit and after it; no attention of the model is left in any of these figures."
+)
 _CELL = 14  # pixels of a head in the picture
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _found(model: str, revision: tuple[int, float]) -> dict[CardId, dict[str, StoredFinding]]:
-    return state.owner().workspace.findings.of_programs(model)
-
-
-def best_found(model: ModelInfo) -> dict[CardId, dict[str, StoredFinding]]:
-    """What audits found of each head's best program."""
+def _found(
+    model: str, revision: tuple[object, ...], is_resolved: bool
+) -> tuple[dict[CardId, dict[str, StoredFinding]], dict[CardId, Standing]]:
     workspace = state.owner().workspace
-    found = _found(model.id, workspace.findings.revision(model.id))
-    return {card: found[card] for card in workspace.library.best_programs(model.id) if card in found}
+    chains = workspace.library.best_chains(model) if is_resolved else None
+    return workspace.findings.of_programs(model, chains), workspace.findings.standings(model, chains)
 
 
-def draw_start(model: ModelInfo, audited: int) -> None:
+def best_found(
+    model: ModelInfo, is_resolved: bool
+) -> tuple[dict[CardId, dict[str, StoredFinding]], dict[CardId, Standing]]:
+    """What audits found of each head's best program, and where it stands."""
+    workspace = state.owner().workspace
+    revision = workspace.findings.revision(model.id), workspace.library.revision()
+    found, known = _found(model.id, revision, is_resolved)
+    best = workspace.library.best_programs(model.id)
+    return (
+        {card: found[card] for card in best if card in found},
+        {card: known[card] for card in best if card in known},
+    )
+
+
+def asks_resolved(model: ModelInfo) -> bool:
+    """Whether programs that look read other programs; asked where there are any."""
+    if not any(program.looks for program in state.owner().workspace.library.parsed_best(model.id).values()):
+        return False
+    chosen = st.segmented_control(
+        "Programs that look read",
+        _READ,
+        default=_READ[0],
+        key="audit-read",
+        help="Given the heads, a program that looks reads what those heads really attend to, also after an "
+        "edit. Resolved, it reads what their programs say: no attention of the model is left in it.",
+    )
+    return chosen == _READ[1]
+
+
+def draw_start(model: ModelInfo, audited: int, is_resolved: bool) -> None:
     """The button that audits every head's best program, or some."""
     owner = state.owner()
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -68,12 +99,13 @@ def draw_start(model: ModelInfo, audited: int) -> None:
             def start() -> str:
                 chosen = heads_named(names, model) if names.strip() else model.head_ids()
                 programs = {head: sources[head] for head in chosen if head in sources}
-                return owner.runner.start_program_audits(model, ready("program"), programs)
+                audits = ready("program", model.is_causal, is_resolved)
+                return owner.runner.start_program_audits(model, audits, programs, is_resolved)
 
             jobs.start(start)
 
 
-def draw_ladder(model: ModelInfo, standings: list[Standing]) -> None:
+def draw_ladder(model: ModelInfo, standings: list[Standing], is_resolved: bool) -> None:
     """How many heads stand on each rung, and what the figures come to."""
     columns = st.columns(len(RUNGS))
     for column, rung in zip(columns, reversed(RUNGS), strict=True):
@@ -91,7 +123,7 @@ def draw_ladder(model: ModelInfo, standings: list[Standing]) -> None:
         f"Of {len(standings)} of {len(model.head_ids())} heads, each with its best program, on test "
         "passages. A rung is earned where 95 % intervals over passages lie above 0.01; of those that pass a "
         "test among all heads no more than one in twenty is expected to by luck (Benjamini and Hochberg)."
-        + _given(standings)
+        + (_RESOLVED if is_resolved else _given(standings))
     )
 
 

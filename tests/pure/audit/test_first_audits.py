@@ -57,6 +57,39 @@ LOOKS = """def attend(q, k):
 """
 
 
+def test_a_resolved_program_reads_what_the_program_of_a_head_says(tiny_loaded: TinyLoaded) -> None:
+    """A program that copies an earlier head is, resolved, as good as the program of that head."""
+    loaded, earlier = tiny_loaded("gpt2"), HeadId(0, 1)
+    with planted(loaded, HEAD, RULES):
+        found = {}
+        for name, behind in (
+            ("given", None),
+            ("true", RULES),
+            ("uniform", UNIFORM),
+            ("fails", FAILS.replace('k.text == ","', "k.index == 16")),
+        ):
+            shared = Shared(
+                loaded.info,
+                {HEAD: parse(LOOKS.replace(" + 0.01", ""))},
+                splits_of(loaded, 24),
+                lambda: loaded,
+                behind={} if behind is None else {earlier: parse(behind)},
+            )
+            found[name] = shared.passages, shared.edits(2)
+    iou = {name: passages.iou[0].mean() for name, (passages, _) in found.items()}
+    foreseen = {name: 1 - edits.apart.sum() / edits.total.sum() for name, (_, edits) in found.items()}
+    assert iou["true"] == pytest.approx(1, abs=1e-4)
+    assert foreseen["true"] == pytest.approx(1, abs=1e-4)
+    assert iou["uniform"] < iou["true"] - 0.1
+    assert foreseen["uniform"] == pytest.approx(0, abs=0.05)
+    assert iou["given"] != iou["uniform"]  # that head is not the program here
+    is_long = found["fails"][0].tokens > 15
+    assert 0 < is_long.sum() < len(is_long)
+    assert (found["fails"][0].failed[0] == is_long).all()
+    assert (found["fails"][0].iou[0][is_long] == 0).all()
+    assert not found["given"][0].failed.any()
+
+
 def test_a_program_that_looks_reads_the_heads_own_attention_after_each_edit(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("gpt2")
     splits, program = splits_of(loaded, 24), parse(LOOKS)

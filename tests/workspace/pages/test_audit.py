@@ -4,12 +4,15 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from core.audit import Figure, Finding, Shaded, Standing
 from core.sharing.sheet import sheet
-from core.types import Estimate, HeadId, ModelInfo
+from core.store import Workspace, add_program, add_scores
+from core.types import Estimate, HeadId, ModelInfo, Score, Split
 from core.ui.audit.table import all_figures, as_csv, heads_by_audits
 from core.ui.audit.view import rung_picture
+from tests.conftest import call_core
 from tests.workspace.pages.test_pages import OpenApp, go, open_app, text_of
 from tests.workspace.review.test_doubt import keep_findings
 
@@ -46,6 +49,50 @@ def test_the_ladder_and_the_sheet_of_the_head_in_the_address(open_app: OpenApp, 
     assert counts["◔ position only"] == str(len(cards) - 1)
     assert "IoU 0.70, twin 0.50" in text_of(app).replace("\\", "")
     assert any("**Given the heads**: 1 of these programs" in told.value for told in app.caption)
+
+
+def test_programs_that_look_are_audited_resolved_beside_what_is_given(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    reader, read = HeadId(2, 1), HeadId(0, 1)
+    copy = f'def attend(q, k):\n    return look("{read}", q, k)\n'
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0]
+    with workspace.database.transaction() as cursor:
+        name = add_program(cursor, copy, "search")
+        add_scores(
+            cursor, model.id, [Score(name, reader, split, Estimate(0.99), 0.1, 8, 0) for split in Split]
+        )
+    behind = workspace.library.parsed_best(model.id)[read]
+    expected = workspace.examiner(model, Split.TEST).compare(reader, behind).ious.mean()
+    workspace.close()
+    for more in ([], ["--resolved"]):
+        done = call_core("audit", "twin", "--heads", str(reader), *more, workspace=workspace_copy)
+        assert done.returncode == 0, done.stderr
+    workspace = Workspace.open(workspace_copy)
+    chains = workspace.library.best_chains(model.id)
+    given, resolved = (
+        workspace.findings.of_programs(model.id, which)[reader, name]["twin"].finding
+        for which in (None, chains)
+    )
+    assert resolved.figure("IoU").value == pytest.approx(expected, abs=2e-3)
+    assert abs(given.figure("IoU").value - expected) > 0.01
+    assert (given.given, resolved.given) == (f"the attention of {read}", "")
+    workspace.close()
+    for arguments, words in (
+        (["six", "--resolved"], "reads heads as they are; leave out --resolved"),
+        (["twin", "--heads", str(read), "--resolved"], "none of these programs looks at a head"),
+        (["load-bearing", "--heads", str(reader), "--resolved", "--measured", "1"], "leave out --resolved"),
+    ):
+        refused = call_core("audit", *arguments, workspace=workspace_copy)
+        assert refused.returncode in (2, 4)
+        assert words in refused.stderr
+    app = go(open_app(workspace_copy), "audit")
+    control = next(found for found in app.button_group if found.key == "audit-read")
+    app = control.set_value(["their programs (resolved)"]).run()
+    assert not app.exception
+    assert "twin" in app.dataframe[0].value.columns
+    assert any("**Resolved**" in caption.value for caption in app.caption)
 
 
 def test_the_table_has_a_row_a_head_and_a_column_an_audit() -> None:

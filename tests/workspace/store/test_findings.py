@@ -57,3 +57,16 @@ def test_an_audit_is_listed_by_head(workspace: Workspace) -> None:
     subjects = [(HeadId(2, 0), "p"), (HeadId(0, 1), "q"), (HeadId(0, 1), "p")]
     add(workspace, *(replace(STORED, subject=subject) for subject in subjects))
     assert [s.subject for s in workspace.findings.of_audit("m", "coverage")] == sorted(subjects)
+
+
+def test_what_was_found_resolved_is_kept_beside_and_holds_for_its_chain_alone(workspace: Workspace) -> None:
+    resolved = replace(STORED, chain="c1", finding=replace(WHOLE, verdict="passes"))
+    add(workspace, STORED, resolved)
+    card = STORED.subject
+    assert not isinstance(card, str)
+    given = workspace.findings.of_programs("m")
+    assert given[card]["coverage"].finding.verdict == "fails"
+    (alone,) = workspace.findings.of_program("m", *card)
+    assert alone.finding.verdict == "fails"
+    assert workspace.findings.of_programs("m", {card: "c1"})[card]["coverage"].finding.verdict == "passes"
+    assert workspace.findings.of_programs("m", {card: "c2"}) == {}  # a program that it rests on has changed
