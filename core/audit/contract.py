@@ -47,6 +47,20 @@ class Shaded:
     tokens: tuple[str, ...]
     values: tuple[float, ...]  # one a token; 0 is not shaded
     title: str = ""
+    before: tuple[float, ...] = ()  # where values are changes: what was there, one a token
+    tokens_before: tuple[str, ...] = ()  # ... and the text as it was
+
+    @property
+    def states(self) -> dict[str, Shaded]:
+        """The text before, what changed, and after; nothing but itself where no change is known."""
+        if not self.before:
+            return {"change": self}
+        after = tuple(was + more for was, more in zip(self.before, self.values, strict=True))
+        return {
+            "before": Shaded(self.tokens_before or self.tokens, self.before, self.title),
+            "change": self,
+            "after": Shaded(self.tokens, after, self.title),
+        }
 
 
 @dataclass(frozen=True)
@@ -73,10 +87,11 @@ class Finding:
             if len(row) != len(self.columns):
                 raise PluginError(f"a finding has {len(self.columns)} columns, but a row of {len(row)} cells")
         for text in self.shaded:
-            if len(text.tokens) != len(text.values):
-                raise PluginError(
-                    f"a finding shades {len(text.tokens)} tokens, but by {len(text.values)} numbers"
-                )
+            for values in (text.values, text.before or text.values, text.tokens_before or text.values):
+                if len(text.tokens) != len(values):
+                    raise PluginError(
+                        f"a finding shades {len(text.tokens)} tokens, but by {len(values)} numbers"
+                    )
 
     def figure(self, name: str) -> Estimate:
         """The figure of this name; raises KeyError."""

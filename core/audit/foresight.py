@@ -94,9 +94,16 @@ def _shown(shift: Shift | None) -> tuple[Shaded, ...]:
     edit = shift.edit
     swapped = f"“{edit.before.strip()}” became “{edit.after.strip()}”"
     query = shift.tokens[shift.query].strip()
+    before = tuple(edit.before if at == edit.place else token for at, token in enumerate(shift.tokens))
     return (
-        Shaded(shift.tokens, shift.head, f"{swapped}: what the head's weight from “{query}” changed by"),
-        Shaded(shift.tokens, shift.program, "what the program says it changes by"),
+        Shaded(
+            shift.tokens,
+            shift.head,
+            f"{swapped}: the head's weight from “{query}”",
+            shift.head_before,
+            before,
+        ),
+        Shaded(shift.tokens, shift.program, "the program's", shift.program_before, before),
     )
 
 

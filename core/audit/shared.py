@@ -72,6 +72,8 @@ class Shift:
     query: int
     head: tuple[float, ...]  # what the head's weight on each token changed by
     program: tuple[float, ...]
+    head_before: tuple[float, ...] = ()  # the head's weight on each token before the edit
+    program_before: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -543,7 +545,8 @@ class _Collected:
         self._moved[:, number] = _sums(head.abs()) / 2 / rows
         self._foreseen[:, number] = _sums(program.abs()) / 2 / rows
         self._failed[:, number] = ~ran.numpy()
-        self._remember(edit, read.surfaces[read.span(number)], head.abs().sum(-1), head, program)
+        changes, was = (head, program), (before[0][:, :n, :n], before[1][:, :n, :n])
+        self._remember(edit, read.surfaces[read.span(number)], changes, was)
 
     def note(self, number: int, read: Features, head: HeadId, before: Tensor, after: Tensor) -> None:
         """What an edit changes of what each rule adds, [rule, query, key]."""
@@ -554,15 +557,19 @@ class _Collected:
         held[:, number] = _sums(moved.abs()) / 2
 
     def _remember(
-        self, edit: Edit, tokens: Sequence[str], moved: Tensor, head: Tensor, program: Tensor
+        self,
+        edit: Edit,
+        tokens: Sequence[str],
+        changes: tuple[Tensor, Tensor],
+        was: tuple[Tensor, Tensor],
     ) -> None:
-        """Keep the row that each head changed most, of all edits."""
-        largest, query = moved.max(-1)
+        """Keep the row that each head changed most, of all edits; maps are of heads and of programs."""
+        largest, query = changes[0].abs().sum(-1).max(-1)
         for at in np.flatnonzero(largest.cpu().numpy() > self._most):
             self._most[at] = float(largest[at])
             q = int(query[at])
             self._shifts[self._heads[int(at)]] = Shift(
-                edit, tuple(tokens), q, _numbers(head[at, q]), _numbers(program[at, q])
+                edit, tuple(tokens), q, *(_numbers(maps[at, q]) for maps in (*changes, *was))
             )
 
     def figures(self) -> EditFigures:

@@ -332,6 +332,6 @@ def draw_sheet(
             with st.expander(f"**{title}** · {VERDICT_WORDS[finding.verdict]}", expanded=name == opened):
                 if audit:
                     st.caption(frame.as_text(f"{audit.question} {audit.about}".strip()))
-                draw_finding(finding)
+                draw_finding(finding, f"sheet-{head}-{name}")
                 if audit and audit.sources:
                     st.caption("After " + frame.as_text("; ".join(audit.sources)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.audit import AUDITS, AuditVerdict, Finding
+from core.audit import AUDITS, AuditVerdict, Finding, Shaded
 from core.audit.words import in_words, shaded_html
 from core.store.findings import StoredFinding
 from core.ui.parts import frame
@@ -21,6 +21,12 @@ VERDICT_WORDS: dict[AuditVerdict, str] = {
 }
 _SHOWN_TEXTS = 8
 _ACROSS = 3  # figures
+_STATES = ("before", "change", "after")
+_SHADES = {
+    "before": "Orange: weight before the edit.",
+    "change": "Orange: more, purple: less.",
+    "after": "Orange: weight after the edit.",
+}
 
 
 def draw_findings(findings: Sequence[StoredFinding], hint: str) -> None:
@@ -33,13 +39,13 @@ def draw_findings(findings: Sequence[StoredFinding], hint: str) -> None:
         with st.expander(f"**{title}** · {VERDICT_WORDS[stored.finding.verdict]}"):
             if audit:
                 st.caption(frame.as_text(" ".join(filter(None, [audit.question, audit.about]))))
-            draw_finding(stored.finding)
+            draw_finding(stored.finding, f"{stored.audit}-{stored.subject}")
             if audit and audit.sources:
                 st.caption("After " + frame.as_text("; ".join(audit.sources)))
 
 
-def draw_finding(finding: Finding) -> None:
-    """Everything that an audit found of one program or hybrid."""
+def draw_finding(finding: Finding, key: str) -> None:
+    """Everything that an audit found of one program or hybrid; `key` names what is drawn on the page."""
     given = f" Given {finding.given}, which it looks at." if finding.given else ""
     st.markdown(f"**{VERDICT_WORDS[finding.verdict]}** {frame.as_text(finding.note + given)}")
     for start in range(0, len(finding.figures), _ACROSS):
@@ -50,6 +56,14 @@ def draw_finding(finding: Finding) -> None:
     if finding.rows:
         st.dataframe(pd.DataFrame(finding.rows, columns=list(finding.columns)), hide_index=True)
     if finding.shaded:
-        st.caption("Orange: more, purple: less. Hover for the number.")
-    for text in finding.shaded[:_SHOWN_TEXTS]:
-        st.html(shaded_html(text))
+        _draw_texts(finding.shaded[:_SHOWN_TEXTS], key)
+
+
+def _draw_texts(texts: Sequence[Shaded], key: str) -> None:
+    """Shaded texts; where they are changes, a slider from before to after."""
+    state = "change"
+    if any(text.before for text in texts):
+        state = st.select_slider("The edit", _STATES, "change", key=f"edit-{key}", width=320)
+    st.caption(f"{_SHADES[state]} Hover for the number.")
+    for text in texts:
+        st.html(shaded_html(text.states.get(state, text)))

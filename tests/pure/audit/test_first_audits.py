@@ -136,7 +136,16 @@ def test_a_program_that_never_moves_does_not_foresee(tiny_loaded: TinyLoaded) ->
         found = audited(loaded, UNIFORM)
     assert found["foresight"].verdict == "fails"
     assert found["foresight"].figure("foresight").value == 0
-    assert len(found["foresight"].shaded) == 2
+    for text in found["foresight"].shaded:  # of the head, and of the program
+        states = text.states
+        assert list(states) == ["before", "change", "after"]
+        assert sum(states["before"].values) == pytest.approx(1, abs=5e-3)
+        assert sum(states["after"].values) == pytest.approx(1, abs=5e-3)
+        swapped = [
+            at for at, (one, other) in enumerate(zip(states["before"].tokens, text.tokens, strict=True))
+            if one != other
+        ]  # fmt: skip
+        assert len(swapped) == 1
 
 
 def test_of_a_head_that_writes_nothing_nothing_can_be_said(tiny_model: TinyModel) -> None:

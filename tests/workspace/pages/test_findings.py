@@ -70,3 +70,30 @@ def test_figures_are_spelled_by_their_unit_and_tokens_escaped() -> None:
     assert "a&lt;b" in html
     assert "<b>" not in html
     assert html.count("background") == 2
+
+
+def test_a_slider_goes_from_before_an_edit_to_after_it(open_app: OpenApp, workspace_copy: Path) -> None:
+    edited = Shaded(("He", " ran"), (-0.5, 0.5), "the head's weight", (0.8, 0.2), ("She", " ran"))
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0].id
+    with workspace.database.transaction() as cursor:
+        for best in workspace.library.best(model, Split.VALIDATION):
+            subject = (best.score.head, best.program.id)
+            add_finding(
+                cursor, model, StoredFinding("foresight", subject, {}, 1.0, replace(FOUND, shaded=(edited,)))
+            )
+    workspace.close()
+    app = go(open_app(workspace_copy), "heads")
+    app.session_state["evidence"] = "Audits"
+    app = app.run()
+    texts = {}
+    for state in ("before", "change", "after"):
+        (slider,) = [slider for slider in app.select_slider if slider.label == "The edit"]
+        app = slider.set_value(state).run()
+        assert not app.exception
+        (texts[state],) = [found.body for found in app.get("html") if "the head" in found.proto.body]
+    assert "She</span>" in texts["before"]
+    assert 'title="+0.8"' in texts["before"]
+    assert "He</span>" in texts["change"]
+    assert 'title="-0.5"' in texts["change"]
+    assert 'title="+0.7"' in texts["after"]
