@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
-from core.errors import ProposerError
+from core.errors import ProposerError, SettingsError
 
 CLAUDE_MODEL = "claude-sonnet-5-5"
 RETRIES = 4  # of a call that is not billed
@@ -54,6 +55,36 @@ class Patience:
         if not 0 <= number <= 1000:
             raise ProposerError(f"HEADSCRIPT_PATIENCE is {factor!r}; it takes a number from 0 to 1000")
         return cls().times(number)
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """OpenID Connect for the app's reviewers, under Streamlit's names for it."""
+
+    NAMES: ClassVar[dict[str, str]] = {
+        "redirect_uri": "HEADSCRIPT_OIDC_REDIRECT_URI",
+        "cookie_secret": "HEADSCRIPT_OIDC_COOKIE_SECRET",
+        "client_id": "HEADSCRIPT_OIDC_CLIENT_ID",
+        "client_secret": "HEADSCRIPT_OIDC_CLIENT_SECRET",
+        "server_metadata_url": "HEADSCRIPT_OIDC_METADATA_URL",
+    }  # field -> environment variable
+
+    redirect_uri: str
+    cookie_secret: str = field(repr=False)
+    client_id: str
+    client_secret: str = field(repr=False)
+    server_metadata_url: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Accounts | None:
+        """From environment variables; None where none is set. Raises SettingsError if some are missing."""
+        found = {name: environ.get(variable, "").strip() for name, variable in cls.NAMES.items()}
+        missing = [cls.NAMES[name] for name, value in found.items() if not value]
+        if len(missing) == len(found):
+            return None
+        if missing:
+            raise SettingsError(f"accounts need {', '.join(missing)} as well; set all of them or none")
+        return cls(**found)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def model_named(name: str, models: Sequence[ModelInfo]) -> ModelInfo:
     return meant[0]
 
 
-Now = Annotated[Session, Parameter(parse=False)]
+Now = Annotated[Session, Parameter(parse=False)]  # a command that needs the workspace to itself
+Given = Annotated[Settings, Parameter(parse=False)]  # one that only needs to know what was given
 Model = Annotated[
     str | None, Parameter(help="a model of the workspace; the latest unless given", metavar="M")
 ]
