@@ -169,5 +169,6 @@ _COMMANDS: tuple[Callable[..., object], ...] = (
     figures.figure,
     exchange.export,
     exchange.import_,
+    exchange.snapshot,
     _worker,
 )  # in the order of `--help`

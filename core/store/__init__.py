@@ -1,6 +1,7 @@
 """The workspace on disk: the only code that holds SQL, and the Parquet reader and writer.
 
 Workspace.open(folder)       .models .library .cards .verdicts .hybrids .jobs ...: one class a subject
+Snapshot(folder).workspace   the same as it is now, also while another process holds it
 add_...(cursor, ...)         what a job found, within a transaction of `workspace.database`
 """
 
@@ -10,6 +11,7 @@ from core.store.jobs import CANCELLED, JobRecord
 from core.store.library import Library, add_program, add_proposals
 from core.store.models import ModelTable, add_model, add_sentences
 from core.store.scores import add_scores
+from core.store.snapshot import Snapshot, export_snapshot
 from core.store.tokens import TokenStore
 from core.store.verdicts import VerdictLog
 from core.store.workspace import Workspace, attention_folder
@@ -22,6 +24,7 @@ __all__ = [
     "JobRecord",
     "Library",
     "ModelTable",
+    "Snapshot",
     "TokenStore",
     "VerdictLog",
     "Workspace",
@@ -33,4 +36,5 @@ __all__ = [
     "add_sentences",
     "attention_folder",
     "best_fits",
+    "export_snapshot",
 ]
