@@ -6,6 +6,7 @@ add_...(cursor, ...)         what a job found, within a transaction of `workspac
 """
 
 from core.store.attention import AttentionReader, AttentionWriter
+from core.store.findings import StoredFinding
 from core.store.gains import HeadGain, add_gains, best_fits
 from core.store.jobs import CANCELLED, JobRecord
 from core.store.library import Library, add_program, add_proposals
@@ -25,6 +26,7 @@ __all__ = [
     "Library",
     "ModelTable",
     "Snapshot",
+    "StoredFinding",
     "TokenStore",
     "VerdictLog",
     "Workspace",
