@@ -105,6 +105,7 @@ class Settings:
     plugins: str = "all"  # or "none": what installed packages add stays out
     runner: str = "local"  # where jobs run; a name in core.jobs.runners.RUNNERS
     fork_server: Path | None = None  # the socket of one that runs already, for the runner `forked`
+    token: str | None = field(default=None, repr=False)  # what the API asks for; never written anywhere
     spacy_pipeline: str | None = None  # a spaCy model's package, or "none"; the bundled one if None
 
     @property
@@ -151,6 +152,7 @@ class Settings:
             plugins=environ.get("HEADSCRIPT_PLUGINS") or cls.plugins,
             runner=environ.get("HEADSCRIPT_RUNNER") or cls.runner,
             fork_server=_path(environ, "HEADSCRIPT_FORK_SERVER"),
+            token=environ.get("HEADSCRIPT_TOKEN", "").strip() or None,
             spacy_pipeline=environ.get("HEADSCRIPT_SPACY", "").strip() or None,
         )
 

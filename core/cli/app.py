@@ -19,7 +19,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 from rich.text import Text
 
 from core import __version__
-from core.cli import audits, browser, exchange, figures, hybrids, programs
+from core.cli import audits, browser, exchange, figures, hybrids, programs, serve
 from core.cli.exits import exit_code
 from core.cli.session import session
 from core.cli.terminal import console, show_answer
@@ -170,5 +170,6 @@ _COMMANDS: tuple[Callable[..., object], ...] = (
     exchange.export,
     exchange.import_,
     exchange.snapshot,
+    serve.serve,
     _worker,
 )  # in the order of `--help`

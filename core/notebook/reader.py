@@ -38,21 +38,25 @@ def open_workspace(folder: str | Path | None = None, model: str | None = None) -
     there is none, ModelError if it has no such model.
     """
     settings = Settings.read(os.environ)
+    if folder is not None:
+        settings = replace(settings, workspace=Path(folder))
     load_plugins(settings)
-    return WorkspaceReader(settings if folder is None else replace(settings, workspace=Path(folder)), model)
+    snapshot = Snapshot(settings.workspace)
+    try:
+        return WorkspaceReader(snapshot, settings, model)
+    except BaseException:
+        snapshot.close()
+        raise
 
 
 class WorkspaceReader:
     """A workspace as it was when it was opened, or refreshed last; nothing of it is ever written."""
 
-    def __init__(self, settings: Settings, model: str | None) -> None:
+    def __init__(self, snapshot: Snapshot, settings: Settings, model: str | None) -> None:
+        """Raises ModelError if there is no model, or none called so."""
         self._settings = settings
-        self._snapshot = Snapshot(settings.workspace)
-        try:
-            self.model: ModelInfo = _chosen(self.workspace, model)
-        except BaseException:
-            self.close()
-            raise
+        self._snapshot = snapshot
+        self.model: ModelInfo = _chosen(self.workspace, model)
         self._examiners: dict[str | None, Examiner] = {}
 
     @property
@@ -125,6 +129,13 @@ class WorkspaceReader:
         for one in [one for one in known if one.id == wanted] or [one for one in known if wanted in one.text]:
             return one
         raise WorkspaceError(f"no passage of {self.model.title} contains {wanted!r}")
+
+    def passage(self, id: str) -> Sentence:
+        """The passage with this id; raises WorkspaceError if the model has none."""
+        for one in self.workspace.models.sentences(self.model.id):
+            if one.id == id:
+                return one
+        raise WorkspaceError(f"{self.model.title} has no passage {id!r}")
 
     def head(self, name: str | HeadId) -> Head:
         """The head called so, such as L7H3; raises WorkspaceError if the model has none."""

@@ -11,7 +11,6 @@ import tarfile
 import time
 import tomllib
 import urllib.request
-import venv
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from websockets.typing import Subprotocol
 
 from core import __version__
 from tests.conftest import ROOT, TinyModel, call_core
+from tests.fresh import environment
 
 pytest.importorskip("hatchling", reason="hatchling builds the package; pip install -r requirements-dev.txt")
 
@@ -50,23 +50,19 @@ def _build(source: Path, target: str, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def headscript(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command in a fresh environment, which sees the packages that Headscript needs but no checkout."""
-    folder = tmp_path_factory.mktemp("fresh")
-    venv.create(folder, symlinks=True)
-    python = folder / "bin" / "python"
-    (site,) = folder.glob("lib/python*/site-packages")
-    (site / "needed.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
-    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-index"]
-    environment = os.environ | {"PIP_CONFIG_FILE": os.devnull}
-    subprocess.run([*command, "--no-deps", str(wheel)], check=True, env=environment, capture_output=True)
-    return folder / "bin" / "headscript"
+    programs = environment(tmp_path_factory.mktemp("fresh"))
+    command = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "install", "--quiet"]
+    offline = os.environ | {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
+    subprocess.run([*command, "--no-deps", str(wheel)], check=True, env=offline, capture_output=True)
+    return programs / "headscript"
 
 
 def test_the_wheel_holds_what_the_app_needs_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         names = set(packed.namelist())
         told = packed.read(f"headscript-{__version__}.dist-info/METADATA").decode()
-    in_git = subprocess.run(["git", "ls-files", "core", "pages", "app.py"], cwd=ROOT, capture_output=True)
-    kept = in_git.stdout.decode().split() or [str(p.relative_to(ROOT)) for p in (ROOT / "core").rglob("*.py")]
+    listed = ["git", "ls-files", "core", "pages", "app.py"]
+    kept = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert {name if name.startswith("core/") else f"headscript_app/{name}" for name in kept} <= names
     assert "headscript_app/.streamlit/config.toml" in names
     assert {name.split("/")[0] for name in names} == {
