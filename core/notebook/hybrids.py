@@ -34,7 +34,7 @@ class OpenHybrid:
         return [self.patched.logits(features, [row], replaced)[0] for row in range(len(features))]
 
     def evaluate(self, texts: Sequence[str]) -> Evaluation:
-        """Perplexity and KL on these texts, beside the unmodified model's."""
+        """What it costs on these texts: perplexity and KL, or what `measure` says is compared instead."""
         return evaluate_hybrid(self.loaded, self.spec, self.features(texts))
 
     def generate(self, prompt: str, tokens: int = 40, temperature: float = 0.0, seed: int = 0) -> str:
