@@ -22,9 +22,9 @@ code { background: var(--panel); padding: 0 .2rem; } a { color: inherit; }
 
 def described(schema: Mapping[str, Any]) -> str:
     """The page of an OpenAPI schema."""
-    info, types = schema["info"], schema.get("components", {}).get("schemas", {})
+    info, types = schema["info"], schema["components"]["schemas"]
     asked = "".join(
-        _operation(path, word, operation)
+        _operation(path, word, operation, types)
         for path, item in schema["paths"].items()
         for word, operation in item.items()
     )
@@ -37,16 +37,16 @@ def described(schema: Mapping[str, Any]) -> str:
     )
 
 
-def _operation(path: str, word: str, operation: Mapping[str, Any]) -> str:
+def _operation(path: str, word: str, operation: Mapping[str, Any], types: Mapping[str, Any]) -> str:
     rows = "".join(
         f"<tr><th><code>{_text(one['name'])}</code></th><td>{_text(one['in'])}</td>"
-        f"<td>{_text(_kind(one['schema']))}</td><td>{_text(one.get('description', ''))}</td></tr>"
+        f"<td>{_text(_kind(one['schema'], types))}</td><td>{_text(one.get('description', ''))}</td></tr>"
         for one in operation.get("parameters", [])
     )
-    answer = ", ".join(
-        f"{_text(kind)} {_text(_kind(content.get('schema', {})))}"
-        for kind, content in operation["responses"]["200"].get("content", {}).items()
-    )
+    ((kind, content),) = operation["responses"]["200"]["content"].items()
+    answer = _text(_kind(content["schema"]))
+    if kind != "application/json":
+        answer = _text(f"{kind}: {operation['responses']['200']['description']}")
     return (
         f"<h2>{_text(word.upper())} {_text(path)}</h2><p>{_text(operation.get('description', ''))} "
         f"→ {answer}</p><table>{rows}</table>"
@@ -62,12 +62,13 @@ def _type(name: str, schema: Mapping[str, Any]) -> str:
     return f"<h2>{_text(name)}</h2><p>{_text(schema.get('description', ''))}</p><table>{rows}</table>"
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
-    """A type in words: `integer`, `[Score]`, `number or null`, `train, validation or test`."""
+def _kind(schema: Mapping[str, Any], types: Mapping[str, Any] | None = None) -> str:
+    """A type in words, such as `[Score]` or `number or null`; one of `types` by what it holds."""
     if "$ref" in schema:
-        return str(schema["$ref"]).rsplit("/", 1)[-1]
+        name = str(schema["$ref"]).rsplit("/", 1)[-1]
+        return name if types is None else _kind(types[name])
     if "anyOf" in schema:
-        return " or ".join(map(_kind, schema["anyOf"]))
+        return " or ".join(_kind(one, types) for one in schema["anyOf"])
     if schema.get("type") == "array":
         return f"[{_kind(schema['items'])}]"
     if "enum" in schema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from importlib.util import find_spec
 from ipaddress import ip_address
@@ -44,14 +45,18 @@ def serve(
 
     from core.api import LOOPBACK, Snapshots, api
 
-    snapshots = Snapshots(settings.workspace)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"http://{shown}:{port} answers for {settings.workspace}, read only", file=sys.stderr, flush=True)
-    try:
-        app = api(snapshots, settings, LOOPBACK if is_loopback(host) else ("*",))
-        uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
-    finally:
-        snapshots.close()
+    with _listening(host, port) as listening:
+        snapshots = Snapshots(settings.workspace)
+        shown = f"[{host}]" if ":" in host else host
+        print(
+            f"http://{shown}:{port} answers for {settings.workspace}, read only", file=sys.stderr, flush=True
+        )
+        try:
+            app = api(snapshots, settings, LOOPBACK if is_loopback(host) else ("*",))
+            config = uvicorn.Config(app, log_level="warning", server_header=False)
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            snapshots.close()
 
 
 def is_loopback(host: str) -> bool:
@@ -60,6 +65,14 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there; raises SettingsError where none can."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
 
 
 def _require_token(host: str, settings: Settings) -> None:

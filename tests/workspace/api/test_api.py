@@ -161,6 +161,8 @@ def test_the_page_describes_every_path_without_a_script(client: TestClient) -> N
     page = client.get("/").text
     for path in client.get("/openapi.json").json()["paths"]:
         assert path in page
+    assert "train | validation | test" in page
+    assert "Little-endian float16" in page
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
 
