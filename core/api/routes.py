@@ -131,9 +131,12 @@ def scores(
 
 
 @of_model.get("/audits")
-def audits(study: Reader) -> list[answers.Standing]:
-    """Where each audited program stands on the ladder."""
-    return _rows(answers.Standing, study.audits())
+def audits(
+    study: Reader,
+    resolved: Annotated[bool, Query(description="with programs in the place of the heads looked at")] = False,
+) -> list[answers.Standing]:
+    """Where each audited program stands on the ladder, given the heads that it looks at or resolved."""
+    return _rows(answers.Standing, study.audits(resolved))
 
 
 @of_model.get("/verdicts")

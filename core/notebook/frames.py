@@ -45,9 +45,13 @@ def verdicts(found: Iterable[Verdict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(VERDICTS))
 
 
-def standings(workspace: Workspace, model: ModelInfo) -> pd.DataFrame:
-    """Where each audited program stands on the ladder, with its figures; columns STANDINGS."""
-    found = workspace.findings.standings(model.id)
+def standings(workspace: Workspace, model: ModelInfo, resolved: bool = False) -> pd.DataFrame:
+    """Where each audited program stands on the ladder, with its figures; columns STANDINGS.
+
+    Given the heads that it looks at, or `resolved`, with their programs in their place.
+    """
+    chains = workspace.library.best_chains(model.id) if resolved else None
+    found = workspace.findings.standings(model.id, chains)
     return pd.DataFrame([_standing(card, one) for card, one in found.items()], columns=list(STANDINGS))
 
 

@@ -108,9 +108,12 @@ class WorkspaceReader:
         """Every reviewer's word on each program of a head that stands, the oldest first."""
         return frames.verdicts(self.workspace.verdicts.opinions(self.model.id))
 
-    def audits(self) -> pd.DataFrame:
-        """Where each audited program stands on the ladder, and its figures."""
-        return frames.standings(self.workspace, self.model)
+    def audits(self, resolved: bool = False) -> pd.DataFrame:
+        """Where each audited program stands on the ladder, and its figures.
+
+        Given the heads that it looks at, or `resolved`, with their programs in their place.
+        """
+        return frames.standings(self.workspace, self.model, resolved)
 
     def hybrids(self) -> pd.DataFrame:
         """Every hybrid, the newest first, one row an evaluation."""

@@ -22,6 +22,7 @@ from core.store import Workspace
 from core.store.attention import from_bytes
 from core.types import Action, Split
 from tests import tiny
+from tests.audited import add_first_audits
 
 TOKEN = "a token of many letters"
 HEADS = tiny.LAYERS * tiny.HEADS
@@ -39,7 +40,7 @@ def asking(folder: Path, token: str | None = None, fresh: float = 60.0) -> Itera
 
 @pytest.fixture(scope="module")
 def folder(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with one decision."""
+    """A workspace with one decision, on an audited program."""
     copy = Path(shutil.copytree(built, tmp_path_factory.mktemp("api") / "workspace"))
     decide(copy)
     return copy
@@ -58,6 +59,7 @@ def decide(folder: Path) -> None:
     model = workspace.models.all()[0].id
     head, program = workspace.library.best_programs(model)[0]
     workspace.verdicts.record(model, head, program, Action.ACCEPT, "ada", note="<b>fine</b>")
+    add_first_audits(workspace, model, (head, program), foresight=0.4)
     workspace.close()
 
 
@@ -83,7 +85,12 @@ def test_lists_hold_what_the_workspace_holds(client: TestClient) -> None:
     assert client.get(f"{at}/programs/{one['program_id']}").json()["source"].startswith("def attend")
     (verdict,) = client.get(f"{at}/verdicts").json()
     assert (verdict["reviewer"], verdict["note"]) == ("ada", "<b>fine</b>")
-    assert client.get(f"{at}/audits").json() == []
+    (standing,) = client.get(f"{at}/audits").json()
+    assert (standing["program_id"], standing["rung"]) == (verdict["program_id"], "explains")
+    assert standing["promise"] is None  # that audit was not run
+    assert client.get(f"{at}/audits", params={"resolved": True}).json() == []
+    audited = client.get(f"{at}/heads/L{standing['layer']}H{standing['head']}").json()["audits"]
+    assert {figure["audit"] for figure in audited} == {"twin", "written", "foresight"}
     assert client.get("/state").json()["models"] == 1
 
 

@@ -16,8 +16,9 @@ from core.errors import HybridError, ModelError, WorkspaceBusy, WorkspaceError
 from core.maps import iou_of
 from core.notebook import WorkspaceReader, open_workspace
 from core.store import Workspace
-from core.types import Action, HeadId, Split
+from core.types import Action, CardId, HeadId, Split
 from tests import tiny
+from tests.audited import add_first_audits
 
 HOLD = """
 import sys
@@ -38,12 +39,20 @@ def held(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     model = workspace.models.all()[0].id
     program = dict(workspace.library.best_programs(model))[DECIDED]
     workspace.verdicts.record(model, DECIDED, program, Action.ACCEPT, "ada", note="reads well")
+    card, chain = looking(workspace, model)
+    add_first_audits(workspace, model, card, foresight=0.4)
+    add_first_audits(workspace, model, card, foresight=0.0, chain=chain)
     workspace.close()
     command = [sys.executable, "-c", HOLD, str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "open\n"
         yield folder
         process.stdin.close()
+
+
+def looking(workspace: Workspace, model: str) -> tuple[CardId, str]:
+    """A head's best program that looks at other heads, and what it rests on."""
+    return next((card, chain) for card, chain in workspace.library.best_chains(model).items() if chain)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +83,6 @@ def test_frames_hold_what_the_workspace_holds(study: WorkspaceReader) -> None:
     programs = study.programs()
     assert set(test.program_id) == set(programs.program_id[programs.best.notna()])
     assert programs.source.str.startswith("def attend(q, k):").all()
-    assert list(study.audits().columns)[:5] == ["layer", "head", "program_id", "rung", "why"]
     assert len(study.sentences()) == 32
     assert list(study.models().layers) == [tiny.LAYERS]
     assert study.hybrids().empty
@@ -99,6 +107,19 @@ def test_a_head_shows_its_attention_and_its_programs(study: WorkspaceReader, tmp
     assert (first.drawn.program[:, 0] == 1).all()
     assert head.scores().validation.iloc[0] == head.scores().validation.max()
     assert head.audits().empty
+
+
+def test_audits_are_given_the_heads_or_resolved(study: WorkspaceReader) -> None:
+    (head, program), _ = looking(study.workspace, study.model.id)
+    rungs = []
+    for resolved in (False, True):
+        (row,) = study.audits(resolved).itertuples()
+        assert (row.layer, row.head, row.program_id) == (head.layer, head.head, program)
+        rungs.append(row.rung)
+    assert rungs == ["explains", "fits, does not foresee"]
+    figures = study.head(head).audits().set_index("audit")
+    assert list(figures.index) == ["foresight", "twin", "written"]
+    assert figures.loc["foresight"][["value", "low", "high"]].tolist() == pytest.approx([0.4, 0.35, 0.45])
 
 
 def test_a_hybrid_is_the_model_with_these_heads_replaced_until_the_block_ends(study: WorkspaceReader) -> None:
