@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import Annotated
@@ -54,7 +56,9 @@ def serve(
         try:
             app = api(snapshots, settings, LOOPBACK if is_loopback(host) else ("*",))
             config = uvicorn.Config(app, log_level="warning", server_header=False)
-            uvicorn.Server(config).run(sockets=[listening])
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end, it removes its copy too
+            with suppress(KeyboardInterrupt):
+                uvicorn.Server(config).run(sockets=[listening])
         finally:
             snapshots.close()
 

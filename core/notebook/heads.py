@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from core.display import counted
 from core.errors import WorkspaceError
 from core.files import disk_errors, write_whole
-from core.language import ParsedProgram, parse
+from core.language import parse
 from core.notebook import frames
 from core.scoring import Example
 from core.sharing.snippet import Drawn, page, snippet
@@ -28,6 +29,9 @@ class Picture:
     """A drawing that Jupyter shows, and that can be kept as a page of its own."""
 
     drawn: Drawn
+
+    def __repr__(self) -> str:
+        return f"<{self.drawn.title}: {self.drawn.caption}>"
 
     def _repr_html_(self) -> str:
         return snippet(self.drawn)
@@ -86,12 +90,14 @@ class Head:
         model = self._reader.model
         shown = tokens[:first]
         part = f"first {len(shown)} of {len(tokens)}" if len(shown) < len(tokens) else f"{len(tokens)}"
+        looks = len(parse(source).looks)
+        given = f", given {counted(looks, 'head')} that it looks at" if looks else ""
         drawn = Drawn(
             f"{model.title} {self.id}",
             shown,
             example.head[:first, :first],
             example.program[:first, :first],
-            f"{example.sentence.split} passage, {part} tokens; IoU {example.iou:.2f} on the passage. "
+            f"{example.sentence.split} passage, {part} tokens; IoU {example.iou:.2f} on the passage{given}. "
             "Rows are queries, columns keys. Made by Headscript.",
             source,
             model.is_causal,
@@ -106,8 +112,7 @@ class Head:
         if source is None:
             raise WorkspaceError(f"{self.id} has no program yet; give the source of one")
         examiner = self._reader.examiner(None if sentence is None else self._reader.sentence(sentence))
-        parsed: ParsedProgram = parse(source)
-        (example,) = examiner.compare(self.id, parsed, worst=0).examples
+        (example,) = examiner.compare(self.id, parse(source), worst=0).examples
         if example.failure is not None:
             raise WorkspaceError(f"the program fails on this passage: {example.failure.detail}")
         return example, examiner.tokens(example.sentence), source

@@ -39,7 +39,7 @@ def held(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     model = workspace.models.all()[0].id
     program = dict(workspace.library.best_programs(model))[DECIDED]
     workspace.verdicts.record(model, DECIDED, program, Action.ACCEPT, "ada", note="reads well")
-    card, chain = looking(workspace, model)
+    card, chain = audited(workspace, model)
     add_first_audits(workspace, model, card, foresight=0.4)
     add_first_audits(workspace, model, card, foresight=0.0, chain=chain)
     workspace.close()
@@ -50,9 +50,9 @@ def held(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         process.stdin.close()
 
 
-def looking(workspace: Workspace, model: str) -> tuple[CardId, str]:
-    """A head's best program that looks at other heads, and what it rests on."""
-    return next((card, chain) for card, chain in workspace.library.best_chains(model).items() if chain)
+def audited(workspace: Workspace, model: str) -> tuple[CardId, str]:
+    """The first head's best program, and what it rests on."""
+    return next(iter(workspace.library.best_chains(model).items()))
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +105,14 @@ def test_a_head_shows_its_attention_and_its_programs(study: WorkspaceReader, tmp
     assert (tmp_path / "head.html").read_text().startswith("<!doctype html>")
     first = head.show(program="def attend(q, k):\n    return 1.0 if k.is_first else 0.0\n")
     assert (first.drawn.program[:, 0] == 1).all()
+    looks = head.show(program='def attend(q, k):\n    return look("L0H1", q, k)\n')
+    assert "given 1 head that it looks at" in repr(looks)
     assert head.scores().validation.iloc[0] == head.scores().validation.max()
     assert head.audits().empty
 
 
 def test_audits_are_given_the_heads_or_resolved(study: WorkspaceReader) -> None:
-    (head, program), _ = looking(study.workspace, study.model.id)
+    (head, program), _ = audited(study.workspace, study.model.id)
     rungs = []
     for resolved in (False, True):
         (row,) = study.audits(resolved).itertuples()
