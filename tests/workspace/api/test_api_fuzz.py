@@ -57,7 +57,7 @@ def asked_of(operation: Any, mode: Any, known: dict[str, str], examples: int) ->
     return len(cases)
 
 
-@pytest.mark.parametrize("examples", [6, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [4, pytest.param(100, marks=pytest.mark.slow)])
 def test_answers_are_as_described(built: Path, application: Any, examples: int) -> None:
     known = there(built)
     schema = schemathesis.openapi.from_asgi("/openapi.json", application, headers=BRINGING)
