@@ -38,8 +38,8 @@ def open_workspace(folder: str | Path | None = None, model: str | None = None) -
     there is none, ModelError if it has no such model.
     """
     settings = Settings.read(os.environ)
-    if folder is not None:
-        settings = replace(settings, workspace=Path(folder))
+    place = settings.workspace if folder is None else Path(folder)
+    settings = replace(settings, workspace=place.resolve())  # wherever the notebook goes from here
     load_plugins(settings)
     snapshot = Snapshot(settings.workspace)
     try:
