@@ -40,5 +40,10 @@ def _run(given: list[str]) -> int:
     return main(given)
 
 
+def headscript() -> None:
+    """The command that an installed package brings."""
+    sys.exit(run(sys.argv[1:]))
+
+
 if __name__ == "__main__":
     sys.exit(run(sys.argv[1:]))

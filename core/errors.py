@@ -9,6 +9,7 @@ HeadscriptError            2  anything the user can put right; the message says 
 ├── AuditError             2  an audit that does not go with what it was asked about
 ├── PluginError            2  an entry that is not there, or an installed package that brings a wrong one
 ├── WireError              2  a file that does not spell the value it should
+├── SettingsError          2  environment variables that contradict each other, or lack one
 ├── DecisionsError         2  a file of decisions that is not one, or does not fit the workspace
 ├── WorkspaceError         2  a workspace folder that cannot be opened or written
 │   ├── WorkspaceBusy      3  another process holds the database
@@ -54,6 +55,10 @@ class PluginError(HeadscriptError):
 
 class WireError(HeadscriptError):
     """Text that does not spell a value of the type it should; names the place."""
+
+
+class SettingsError(HeadscriptError):
+    """Environment variables that do not make sense together."""
 
 
 class DecisionsError(HeadscriptError):

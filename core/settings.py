@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
-from core.errors import ProposerError
+from core.errors import ProposerError, SettingsError
 
 CLAUDE_MODEL = "claude-sonnet-5-5"
 RETRIES = 4  # of a call that is not billed
@@ -57,6 +58,36 @@ class Patience:
 
 
 @dataclass(frozen=True)
+class Accounts:
+    """OpenID Connect for the app's reviewers, under Streamlit's names for it."""
+
+    NAMES: ClassVar[dict[str, str]] = {
+        "redirect_uri": "HEADSCRIPT_OIDC_REDIRECT_URI",
+        "cookie_secret": "HEADSCRIPT_OIDC_COOKIE_SECRET",
+        "client_id": "HEADSCRIPT_OIDC_CLIENT_ID",
+        "client_secret": "HEADSCRIPT_OIDC_CLIENT_SECRET",
+        "server_metadata_url": "HEADSCRIPT_OIDC_METADATA_URL",
+    }  # field -> environment variable
+
+    redirect_uri: str
+    cookie_secret: str = field(repr=False)
+    client_id: str
+    client_secret: str = field(repr=False)
+    server_metadata_url: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Accounts | None:
+        """From environment variables; None where none is set. Raises SettingsError if some are missing."""
+        found = {name: environ.get(variable, "").strip() for name, variable in cls.NAMES.items()}
+        missing = [cls.NAMES[name] for name, value in found.items() if not value]
+        if len(missing) == len(found):
+            return None
+        if missing:
+            raise SettingsError(f"accounts need {', '.join(missing)} as well; set all of them or none")
+        return cls(**found)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where things are and what they run on."""
 
@@ -74,6 +105,7 @@ class Settings:
     plugins: str = "all"  # or "none": what installed packages add stays out
     runner: str = "local"  # where jobs run; a name in core.jobs.runners.RUNNERS
     fork_server: Path | None = None  # the socket of one that runs already, for the runner `forked`
+    token: str | None = field(default=None, repr=False)  # what the API asks for; never written anywhere
     spacy_pipeline: str | None = None  # a spaCy model's package, or "none"; the bundled one if None
 
     @property
@@ -120,6 +152,7 @@ class Settings:
             plugins=environ.get("HEADSCRIPT_PLUGINS") or cls.plugins,
             runner=environ.get("HEADSCRIPT_RUNNER") or cls.runner,
             fork_server=_path(environ, "HEADSCRIPT_FORK_SERVER"),
+            token=environ.get("HEADSCRIPT_TOKEN", "").strip() or None,
             spacy_pipeline=environ.get("HEADSCRIPT_SPACY", "").strip() or None,
         )
 

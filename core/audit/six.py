@@ -153,5 +153,5 @@ SIX = Audit(
         "passages are chosen where it matters most and in unlike ways, two at random show what is "
         "usual. Shaded: how much of a token's row the program gives elsewhere."
     ),
-    sources=("Highlights: Summarizing Agent Behavior to People (2018)",),
+    sources=("HIGHLIGHTS: Summarizing Agent Behavior to People (2018)",),
 )

@@ -162,5 +162,8 @@ UNTRAINED = Audit(
         "search runs on the same passages of both models, looking at no other head. A lift that heads of "
         "drawn weights reach too says nothing of what the model learned. About a minute a layer."
     ),
-    sources=("Attention is not not Explanation (2019)",),
+    sources=(
+        "Attention is not not Explanation (2019)",
+        "Sparse Autoencoders Can Interpret Randomly Initialized Transformers (2025)",
+    ),
 )

@@ -1,5 +1,6 @@
-"""The command line: `python -m core COMMAND`. Progress goes to stderr, results to stdout.
+"""The command line: `python -m core COMMAND`, `headscript COMMAND` where it is installed.
 
+Progress goes to stderr, results to stdout.
 Exit codes: 0 done, 2 bad usage or input, 3 workspace busy, 4 job failed, 130 interrupted.
 """
 
@@ -18,12 +19,13 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 from rich.text import Text
 
 from core import __version__
-from core.cli import audits, exchange, figures, hybrids, programs
+from core.cli import audits, browser, exchange, figures, hybrids, programs, serve
 from core.cli.exits import exit_code
 from core.cli.session import session
 from core.cli.terminal import console, show_answer
 from core.settings import Settings
 
+_IN_A_CHECKOUT, _INSTALLED = "python -m core", "headscript"
 _EVERY_COMMAND = Group("Options of every command, before its name or after it", sort_key=9)
 Workspace = Annotated[
     Path | None,
@@ -71,7 +73,7 @@ def _explain(error: CycloptsError, app: App) -> None:
     """What was wrong with how a command was called, and where to read how it is."""
     if isinstance(error, UnknownOptionError):  # it may have been one of every command
         error.argument_collection.extend(app.meta.assemble_argument_collection())
-    command = " ".join(["python -m core", *(error.command_chain or ())])
+    command = " ".join([_own_name(), *(error.command_chain or ())])
     see = f"\nsee `{command} --help`"
     console(sys.stderr).print(Text.assemble("headscript: ", error.__rich__(), see))
 
@@ -79,7 +81,7 @@ def _explain(error: CycloptsError, app: App) -> None:
 def _app() -> App:
     """All commands, each a function whose parameters are its arguments and options."""
     app = App(
-        name="python -m core",
+        name=_own_name(),
         help="Attention heads as short programs.\n\n"
         "Start with `demo`; `best` then shows every head's program, `hybrid` what replacing heads costs.",
         version=__version__,
@@ -105,10 +107,15 @@ def _app() -> App:
         as_json: AsJson = False,
     ) -> int:
         command, bound, ignored = app.parse_args(tokens)
+        if "settings" in ignored:
+            bound.arguments["settings"] = _settings(workspace, device)
         if "now" not in ignored:
-            return int(command(*bound.args, **bound.kwargs) or 0)
-        with session(_settings(workspace, device)) as now:
-            answer = command(*bound.args, **bound.kwargs, now=now)
+            answer = command(*bound.args, **bound.kwargs)
+        else:
+            with session(_settings(workspace, device)) as now:
+                answer = command(*bound.args, **bound.kwargs, now=now)
+        if not isinstance(answer, dict):
+            return int(answer or 0)
         if as_json:
             print(json.dumps(answer))
         else:
@@ -118,9 +125,15 @@ def _app() -> App:
     return app
 
 
+def _own_name() -> str:
+    """What the command line was started as."""
+    return _INSTALLED if Path(sys.argv[0]).stem == _INSTALLED else _IN_A_CHECKOUT
+
+
 def _unwrapped(command: Callable[..., object]) -> str:
     """A command's docstring, each paragraph a line: the terminal's width decides where it breaks."""
-    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    text = (inspect.getdoc(command) or "").replace(_IN_A_CHECKOUT, _own_name())
+    paragraphs = text.split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
@@ -143,6 +156,7 @@ def _worker(job_dir: Annotated[Path, Parameter(help="the job's folder")], /) -> 
 
 
 _COMMANDS: tuple[Callable[..., object], ...] = (
+    browser.app,
     programs.demo,
     programs.extract,
     programs.synthesize,
@@ -155,5 +169,7 @@ _COMMANDS: tuple[Callable[..., object], ...] = (
     figures.figure,
     exchange.export,
     exchange.import_,
+    exchange.snapshot,
+    serve.serve,
     _worker,
 )  # in the order of `--help`

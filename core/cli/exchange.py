@@ -1,4 +1,4 @@
-"""The commands `export` and `import`: decisions, reports and hybrids leave and enter a workspace as files."""
+"""The commands `export`, `import` and `snapshot`: what leaves and enters a workspace as files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from core.cli.hybrids import StoredHybrid, export_hybrid, import_hybrid
-from core.cli.session import Model, Now, Session
+from core.cli.session import Given, Model, Now, Session
 from core.errors import DecisionsError, WorkspaceError
 from core.types import Json
 
@@ -63,6 +63,23 @@ def import_(
     """
     is_hybrid = path.is_dir() or (path.is_file() and zipfile.is_zipfile(path))
     return import_hybrid(now, path) if is_hybrid else import_library(now, path)
+
+
+def snapshot(
+    folder: Annotated[Path, Parameter(help="the folder to write, which becomes a workspace")],
+    /,
+    *,
+    settings: Given,
+) -> Json:
+    """Write the workspace as it is now as a workspace of its own, also while the app runs.
+
+    Jobs and downloaded models are left out. On the same disk attention takes no further room.
+
+    Example: python -m core snapshot monday
+    """
+    from core.store import export_snapshot
+
+    return {"folder": str(folder), "bytes": export_snapshot(settings.workspace, folder)}
 
 
 def export_library(now: Session, path: Path) -> Json:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from core.cli.terminal import Terminal
-from core.display import distinct
 from core.errors import ModelError
+from core.models.names import model_named
 from core.settings import Settings
 from core.types import ModelInfo
 
@@ -60,26 +59,8 @@ class Session:
         return model_named(name, models)
 
 
-def model_named(name: str, models: Sequence[ModelInfo]) -> ModelInfo:
-    """The model of that id, else of that path or hub id, else of that title; ModelError unless it is one."""
-    paths = {name, str(Path(name).resolve())}
-    meant = (
-        [model for model in models if model.id == name]
-        or [model for model in models if model.name in paths]
-        or [model for model in models if model.title == name]
-    )
-    if len(meant) > 1:
-        told = ", ".join(f"{model.id} ({model.name})" for model in meant)
-        raise ModelError(
-            f"{len(meant)} models of the workspace are called {name!r}; give the id of one: {told}"
-        )
-    if not meant:
-        titles = ", ".join(distinct({model.id: model.title for model in models}).values())
-        raise ModelError(f"the workspace holds no model {name!r}; it has {titles}")
-    return meant[0]
-
-
-Now = Annotated[Session, Parameter(parse=False)]
+Now = Annotated[Session, Parameter(parse=False)]  # a command that needs the workspace to itself
+Given = Annotated[Settings, Parameter(parse=False)]  # one that only needs to know what was given
 Model = Annotated[
     str | None, Parameter(help="a model of the workspace; the latest unless given", metavar="M")
 ]

@@ -15,6 +15,17 @@ _COLOURS = ("#35608d", "#e08214", "#5aae9c", "#8073ac", "#c7b25c", "#9aa3b2", "#
 _HIGHEST = 3.0  # of the increases drawn: +300 %; what is above runs off the top
 
 
+_NOT_SHOWN = (
+    "",
+    "## What this does not show",
+    "",
+    "Costs are of the passages that were measured; other texts and longer ones may cost more. A program says "
+    "where a head looked, not what it wrote or why. That it costs little in a hybrid is no proof that it "
+    "explains its head: many heads do little, and later layers make up for what is lost. Headscript's "
+    "`docs/not-shown.md` says more.",
+)
+
+
 def model_card(
     info: ModelInfo,
     spec: HybridSpec,
@@ -37,7 +48,8 @@ def model_card(
     lines = [
         f"# {info.title} with {len(spec.programs)} of {total} attention heads as programs",
         "",
-        f"Base model: {_cell(info.name)} ({_cell(info.id)}). Made with Headscript; method: arXiv 2606.19317.",
+        f"Base model: {_cell(info.name)} ({_cell(info.id)}). Made with Headscript, whose method follows "
+        "*Explaining Attention with Program Synthesis* (Hayes, Li, Andreas 2026, arXiv 2606.19317).",
         "The programs are in `programs/`, one short Python function a head. Load the hybrid with "
         '`core.hybrid.load_hybrid("this folder")`, or `load_hybrid("this folder", model="...")` where the '
         "model has another name or lies in a folder.",
@@ -66,7 +78,7 @@ def model_card(
         f"| {_cell(said.get(str(head), 'not audited'))} |"
         for head, found in described
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_NOT_SHOWN]) + "\n"
 
 
 def _curve_lines(curve: Mapping[str, Any]) -> list[str]:

@@ -1,12 +1,18 @@
-"""What a model's name means: the demo model, a GGUF file, a folder, or a model of the hub at a revision."""
+"""What a model's name means: the demo model, a GGUF file, a folder, or a model of the hub at a revision.
+
+And, among the models of a workspace, one of them.
+"""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.display import distinct
 from core.errors import ModelError, is_out_of_memory
+from core.types import ModelInfo
 
 DEMO = "demo"
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".onnx", ".ckpt")
@@ -137,3 +143,22 @@ def explained(name: str, error: Exception) -> str:
     if "is not a local folder" in text or "Repository Not Found" in text or "404" in text:
         return f"there is no model {name}: not a folder here, and not on the Hugging Face hub"
     return f"cannot load {name}: {first}"
+
+
+def model_named(name: str, models: Sequence[ModelInfo]) -> ModelInfo:
+    """The model of that id, else of that path or hub id, else of that title; ModelError unless it is one."""
+    paths = {name, str(Path(name).resolve())}
+    meant = (
+        [model for model in models if model.id == name]
+        or [model for model in models if model.name in paths]
+        or [model for model in models if model.title == name]
+    )
+    if len(meant) > 1:
+        told = ", ".join(f"{model.id} ({model.name})" for model in meant)
+        raise ModelError(
+            f"{len(meant)} models of the workspace are called {name!r}; give the id of one: {told}"
+        )
+    if not meant:
+        titles = ", ".join(distinct({model.id: model.title for model in models}).values())
+        raise ModelError(f"the workspace holds no model {name!r}; it has {titles}")
+    return meant[0]

@@ -1,15 +1,18 @@
 """The workspace on disk: the only code that holds SQL, and the Parquet reader and writer.
 
 Workspace.open(folder)       .models .library .cards .verdicts .hybrids .jobs ...: one class a subject
+Snapshot(folder).workspace   the same as it is now, also while another process holds it
 add_...(cursor, ...)         what a job found, within a transaction of `workspace.database`
 """
 
 from core.store.attention import AttentionReader, AttentionWriter
+from core.store.findings import StoredFinding
 from core.store.gains import HeadGain, add_gains, best_fits
 from core.store.jobs import CANCELLED, JobRecord
 from core.store.library import Library, add_program, add_proposals
 from core.store.models import ModelTable, add_model, add_sentences
 from core.store.scores import add_scores
+from core.store.snapshot import Snapshot, export_snapshot
 from core.store.tokens import TokenStore
 from core.store.verdicts import VerdictLog
 from core.store.workspace import Workspace, attention_folder
@@ -22,6 +25,8 @@ __all__ = [
     "JobRecord",
     "Library",
     "ModelTable",
+    "Snapshot",
+    "StoredFinding",
     "TokenStore",
     "VerdictLog",
     "Workspace",
@@ -33,4 +38,5 @@ __all__ = [
     "add_sentences",
     "attention_folder",
     "best_fits",
+    "export_snapshot",
 ]

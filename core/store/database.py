@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Condition, RLock
 from typing import Any
+from weakref import WeakSet
 
 import duckdb
 import pandas as pd
@@ -32,6 +33,9 @@ _FULL = re.compile("No space left|could not write", re.IGNORECASE)
 _DAMAGED = re.compile("corrupt|checksum|not read enough bytes|database has been invalidated", re.IGNORECASE)
 
 
+_held: WeakSet[Database] = WeakSet()
+
+
 class Database:
     """A connection that every table's code shares; safe to use from several threads."""
 
@@ -42,6 +46,7 @@ class Database:
         self._writing = RLock()  # two transactions at once could neither see nor survive each other
         self._free = Condition()  # guards the connection; told when a cursor is done
         self._cursors = 0
+        _held.add(self)
 
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -97,6 +102,7 @@ class Database:
         with self._free:
             self._free.wait_for(lambda: self._cursors == 0, timeout=_CLOSE_PATIENCE)
             self._connection.close()
+        _held.discard(self)
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -119,6 +125,11 @@ class Database:
             with self._free:
                 self._cursors -= 1
                 self._free.notify_all()
+
+
+def is_held_here(path: Path) -> bool:
+    """Whether this process has the database open."""
+    return any(database.path.resolve() == path.resolve() for database in list(_held))
 
 
 def insert(

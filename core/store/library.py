@@ -204,6 +204,36 @@ class Library:
             [model, head.layer, head.head],
         )
 
+    def scores(
+        self,
+        model: str,
+        split: Split | None = None,
+        head: HeadId | None = None,
+        program: str | None = None,
+        rows: tuple[int, int] | None = None,
+    ) -> pd.DataFrame:
+        """Scores by head, program and split: layer, head, program_id, split, iou, low, high, and so on.
+
+        Of one split, head or program where it is named; `rows` are where to begin and how many to give.
+        """
+        first, count = rows or (0, None)
+        return self._database.frame(
+            "SELECT layer, head, program_id, split, iou, low, high, js_distance, sentences, failures "
+            "FROM scores WHERE model_id = $model AND split = coalesce($split, split) "
+            "AND layer = coalesce($layer, layer) AND head = coalesce($head, head) "
+            "AND program_id = coalesce($program, program_id) "
+            "ORDER BY layer, head, program_id, split LIMIT $count OFFSET $first",
+            {
+                "model": model,
+                "split": None if split is None else str(split),
+                "layer": None if head is None else head.layer,
+                "head": None if head is None else head.head,
+                "program": program,
+                "first": first,
+                "count": count,
+            },
+        )
+
     def heads_fitted(self, model: str, program: str, at_least: float) -> list[tuple[HeadId, float]]:
         """The heads that a program fits on validation with at least this IoU, best first."""
         rows = self._database.rows(

@@ -241,7 +241,7 @@ def test_answers_are_readable_without_json(built: Path) -> None:
         (["hybrid", "--budget", "nan"], "nan is not a number from 0"),
         (["hybrid", "--share", "0.5", "--seed", "-1"], "-1 is below 0"),
         (["synthesize", "--least-gain", "-1"], "-1 is not a number from 0"),
-        (["zzz"], 'Unknown command "zzz". Available commands: demo, extract'),
+        (["zzz"], 'Unknown command "zzz". Available commands: app, demo'),
     ],
 )
 def test_bad_usage_exits_with_2(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -375,6 +375,7 @@ def test_an_unknown_hub_model_fails_with_advice(tmp_path: Path) -> None:
 
 
 COMMANDS = {
+    "app": ["--port", "--no-browser"],
     "demo": [],
     "extract": ["--model", "--corpus", "--limit"],
     "synthesize": [
@@ -395,6 +396,8 @@ COMMANDS = {
     ],
     "export": ["WHAT", "PATH", "--model", "--hybrid"],
     "import": ["PATH"],
+    "snapshot": ["FOLDER"],
+    "serve": ["--port", "--host"],
     "worker": ["JOB_DIR"],
 }
 

@@ -19,6 +19,8 @@ FLOORS = (  # a room may import the floors before its own; ground files may impo
     {"store", "review"},
     {"sharing", "jobs"},
     {"plugins"},
+    {"notebook"},
+    {"api"},
     {"cli", "ui"},
     {"pages", "app", "__main__"},
 )

@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.cli.session import model_named
 from core.display import distinct
 from core.errors import ModelError
+from core.models.names import model_named
 from core.types import ModelInfo
 
 

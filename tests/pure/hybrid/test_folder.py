@@ -67,6 +67,8 @@ def test_the_folder_holds_sources_versions_card_and_loader(shipped: Path) -> Non
     assert written["heads"] == ["L0H1", "L2H3"]
     assert {"headscript", "torch", "transformers"} <= set(written["versions"])
     card = (shipped / "README.md").read_text()
+    assert "(Hayes, Li, Andreas 2026, arXiv 2606.19317)" in card
+    assert "## What this does not show\n\nCosts are of the passages" in card
     assert "| increase | +4.2% |" in card
     assert "| [L0H1](programs/L0H1.py) | Looks near. | abc |" in card
     assert "best programs, before any calibration: 9 passages, 300 tokens, test." in card
