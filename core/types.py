@@ -250,8 +250,19 @@ class SentenceAttention:
 class Failure:
     """A program's failure on one sentence: data to be counted and shown, not an exception."""
 
-    kind: str  # "division", "domain", "non-finite", "budget", "unavailable"
+    kind: (
+        str  # "division", "domain", "non-finite", "budget", "unavailable"; of plain Python also "exception",
+    )
+    # "import", "memory", "refused", "shape", "timeout", "crash", "protocol"
     detail: str
+
+
+PLAIN_MARK = "# plain Python: "  # then its function's name: how the text of such a program begins
+
+
+def is_plain(source: str) -> bool:
+    """Whether a program's text is plain Python for the sandbox, not the closed language."""
+    return source.startswith(PLAIN_MARK)
 
 
 @dataclass(frozen=True)
