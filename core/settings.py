@@ -11,6 +11,7 @@ from pathlib import Path
 from core.errors import ProposerError
 
 CLAUDE_MODEL = "claude-sonnet-5-5"
+TRUST = "HEADSCRIPT_TRUST"  # set to "programs", plain Python runs without a lock
 RETRIES = 4  # of a call that is not billed
 
 NO_KEY = (
@@ -122,6 +123,16 @@ class Settings:
             fork_server=_path(environ, "HEADSCRIPT_FORK_SERVER"),
             spacy_pipeline=environ.get("HEADSCRIPT_SPACY", "").strip() or None,
         )
+
+
+def trusts_programs() -> bool:
+    """Whether a person asked, with all that follows, to run plain Python without the sandbox's locks."""
+    return os.environ.get(TRUST, "").strip() == "programs"
+
+
+def trust_programs() -> None:
+    """Ask for it, for this process and the workers that it starts."""
+    os.environ[TRUST] = "programs"
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

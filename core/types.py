@@ -257,7 +257,20 @@ class Failure:
     detail: str
 
 
+@dataclass(frozen=True)
+class FailedPassages:
+    """On how many passages of a model a program failed in one way, and what it said on one of them."""
+
+    program: str  # Program.id
+    kind: str  # of the Failure
+    detail: str
+    passages: int
+
+
 PLAIN_MARK = "# plain Python: "  # then its function's name: how the text of such a program begins
+
+
+PLAIN_ORIGIN = "plain Python, from "  # then the file's name: where it comes from
 
 
 def is_plain(source: str) -> bool:
@@ -321,7 +334,7 @@ class Card:
     summary: str  # one plain-English sentence
     lookahead: bool
     nodes: int
-    origin: str  # baseline, search, claude, person
+    origin: str  # baseline, search, claude, person; "plain Python, from FILE"
     parent: str | None  # Program.id that a person edited
     fits: Mapping[Split, Estimate]  # mean IoU
     baselines: Mapping[Split, float]  # IoU of the head's best baseline

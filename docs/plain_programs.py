@@ -1,11 +1,11 @@
 """Twenty attention programs in plain Python, in the shape that other people publish theirs in.
 
-Each takes a sentence and the model's tokenizer and returns a name and a matrix, [query, key]. Take them in with
+Each takes a sentence and the model's tokenizer, and gives a name and a matrix [query, key]. Take them in with
 
     python -m core import docs/plain_programs.py
 
-and they are scored on every head, in a process that can do no harm (docs/limits.md). Weights below 0 count as 0,
-those of later tokens are dropped where the model reads from left to right, and rows are made to sum to 1.
+and they are scored on every head, in a process that can do no harm (docs/limits.md). Weights below 0 count as
+0, those of later tokens are dropped where the model reads from left to right, and rows are made to sum to 1.
 """
 
 from __future__ import annotations

@@ -50,17 +50,30 @@ def export(
 
 
 def import_(
-    path: Annotated[Path, Parameter(help="a file of decisions, or a hybrid's folder or zip file")],
+    path: Annotated[
+        Path,
+        Parameter(help="a file of decisions, a hybrid's folder or zip file, or a .py file of programs"),
+    ],
     /,
     *,
     now: Now,
+    model: Model = None,
+    trust: Annotated[
+        bool, Parameter(help="run the .py file's programs without the sandbox, with all that you may do")
+    ] = False,
 ) -> Json:
-    """Take in what `export library` or `export hybrid` wrote, here or elsewhere.
+    """Take in what `export library` or `export hybrid` wrote, or programs of other people in plain Python.
 
-    Twice changes nothing; a file that contradicts what is here is refused as a whole.
+    Twice changes nothing; a file that contradicts what is here is refused as a whole. Programs are functions
+    of a sentence and a tokenizer that give (name, matrix). They run in a process that can do no harm, and are
+    scored on every head; --model says on whose.
 
     Example: python -m core import decisions.jsonl
+
+    Example: python -m core import docs/plain_programs.py
     """
+    if path.suffix == ".py" and path.is_file():
+        return import_plain_python(now, path, model, trust)
     is_hybrid = path.is_dir() or (path.is_file() and zipfile.is_zipfile(path))
     return import_hybrid(now, path) if is_hybrid else import_library(now, path)
 
@@ -93,6 +106,22 @@ def export_programs(now: Session, model: str | None, folder: Path) -> Json:
         now.terminal.say(f"{head} was left out: {reason}")
     written = len(standalone.best_sources(now.workspace, info)) - len(refused)
     return {"folder": str(folder), "programs": written, "left_out": sorted(map(str, refused))}
+
+
+def import_plain_python(now: Session, path: Path, model: str | None = None, trust: bool = False) -> Json:
+    """Score the programs of a file on every head of a model, and say what came of each."""
+    from core.sandbox import read_programs
+    from core.settings import trust_programs
+    from core.sharing.plain_python import import_report, origin_of, usable
+
+    info, programs = now.model(model), read_programs(path)
+    if trust:
+        trust_programs()
+        now.terminal.say("these programs run without a lock, with all that you may do yourself")
+    if sources := usable(programs):
+        now.follow(now.runner.start_scoring(info, sources, origin_of(path)))
+        now.resolve(info)
+    return {"file": str(path), **import_report(now.workspace, info, programs)}
 
 
 def import_library(now: Session, path: Path) -> Json:

@@ -28,14 +28,16 @@ from core.jobs.tasks import (
     ResolveTask,
     ScoreTask,
 )
-from core.language import parse
 from core.models.names import is_path
 from core.proposers import ClaudeLimits, LanguageModel, Proposer, SearchLimits, check_limits
 from core.proposers.llm.entry import CLAUDE
 from core.proposers.search.entry import SEARCH
+from core.sandbox import require_sandbox
+from core.scoring import program_of
+from core.settings import trusts_programs
 from core.store.jobs import JobRecord
 from core.store.passages import keep_passages
-from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Sentence, Split
+from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Sentence, Split, is_plain
 
 SHARES = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 
@@ -96,7 +98,11 @@ class Jobs(JobQueue):
         best = {b.score.head: b for b in self._workspace.library.best(task.info.id, Split.VALIDATION)}
         known = {head: best[head] for head in chosen if head in best}
         worst_first = sorted(chosen, key=lambda head: known[head].score.iou.value if head in known else -1.0)
-        sources = {head: program.program.source for head, program in known.items()}
+        sources = {
+            head: program.program.source
+            for head, program in known.items()
+            if not is_plain(program.program.source)  # nothing of it can be gone on with
+        }
         return replace(task, known=sources, order=tuple(worst_first))
 
     def start_search(
@@ -116,9 +122,14 @@ class Jobs(JobQueue):
         secrets = {"ANTHROPIC_API_KEY": api_key} if api_key else None
         return self.start_proposals(info, CLAUDE, heads, limits, secrets)
 
-    def start_scoring(self, info: ModelInfo, sources: list[str]) -> str:
-        """Score programs on every head of a model."""
-        return self._start(ScoreTask(info, self._passages(info), tuple(sources)))
+    def start_scoring(self, info: ModelInfo, sources: list[str], origin: str = "person") -> str:
+        """Score programs on every head of a model; `origin` is that of new ones.
+
+        Raises SandboxError if one is plain Python and this machine runs none.
+        """
+        if any(map(is_plain, sources)):
+            require_sandbox(trusts_programs())
+        return self._start(ScoreTask(info, self._passages(info), tuple(sources), origin))
 
     def start_resolving(self, info: ModelInfo) -> str | None:
         """Resolve what the best programs look at; None where no program's resolved score is missing."""
@@ -318,7 +329,7 @@ class Jobs(JobQueue):
         fits = {program.score.head: program.score.iou.value for program in best}
         costs = self._workspace.hybrids.costs(info.id)
         return tuple(
-            Candidate(head, source, fits.get(head, 0.0), costs.get((head, parse(source).id)))
+            Candidate(head, source, fits.get(head, 0.0), costs.get((head, program_of(source).id)))
             for head, source in sorted(sources.items())
         )
 

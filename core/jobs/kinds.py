@@ -84,7 +84,7 @@ def _score(job: Job[ScoreTask]) -> None:
     from core.jobs.work.search import score_programs
 
     passages = read_passages(job.place.workspace, job.task.passages)
-    score_programs(job, job.task.info, passages, job.task.programs, "person")
+    score_programs(job, job.task.info, passages, job.task.programs, job.task.origin)
 
 
 def _resolve(job: Job[ResolveTask]) -> None:

@@ -12,6 +12,7 @@ from core.types import (
     Curve,
     Evaluation,
     EvaluationDetails,
+    FailedPassages,
     Failure,
     HeadId,
     MadeHybrid,
@@ -43,6 +44,7 @@ class NewProgram:
 
     source: str
     origin: str
+    parent: str | None = None  # Program.id that it was made of
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class ProgramsFound:
     proposals: tuple[CardId, ...] = ()
     scores: str | None = None  # the Parquet file of their scores, beside this result
     talk: Talk | None = None
+    failures: tuple[FailedPassages, ...] = ()  # of programs on all passages
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ class ScoreTask(Task):
     info: ModelInfo
     passages: str
     programs: tuple[str, ...]  # sources
+    origin: str = "person"  # of those that are new
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ Headscript. `zygote.py` starts it and has it fork guests, `guests.py` talks with
 what it says, `pool.py` puts many to work.
 """
 
+from core.sandbox.documents import document_of
 from core.sandbox.lockdown import why_not
-from core.sandbox.pool import Passage, Sandbox, shared
+from core.sandbox.pool import Passage, Sandbox, require_sandbox, shared
 from core.sandbox.programs import PlainSource, programs_in, read_plain, read_programs
 from core.sandbox.zygote import Limits
 
@@ -18,9 +19,11 @@ __all__ = [
     "Passage",
     "PlainSource",
     "Sandbox",
+    "document_of",
     "programs_in",
     "read_plain",
     "read_programs",
+    "require_sandbox",
     "shared",
     "why_not",
 ]

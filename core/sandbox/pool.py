@@ -59,6 +59,12 @@ class Passage:
     document: Mapping[str, Any] | None = None  # spaCy's, where the program asks for it (documents.py)
 
 
+def require_sandbox(trust: bool = False) -> None:
+    """Raises SandboxError where this machine cannot lock a process in, and nobody asked to do without."""
+    if not trust and (reason := lockdown.why_not()):
+        raise SandboxError(_NOWHERE.format(reason))
+
+
 class Sandbox:
     """Runs programs of plain Python over a model's tokenizer. Several threads may use it.
 
@@ -69,8 +75,7 @@ class Sandbox:
     def __init__(
         self, tokenizer: Mapping[str, Any], limits: Limits | None = None, trust: bool = False
     ) -> None:
-        if not trust and (reason := lockdown.why_not()):
-            raise SandboxError(_NOWHERE.format(reason))
+        require_sandbox(trust)
         self._tokenizer = tokenizer
         self._limits = limits or Limits()
         self._trust = trust

@@ -29,9 +29,7 @@ _MAX_FILE = 2**24  # bytes; 1,664 published programs are about 4 MB
 _MAX_PROGRAM = 2**17  # bytes of one program with its helpers
 _NAMES_ONLY = frozenset({"transformers", "torch"})  # libraries of which annotations may use the names
 _STAND_INS = frozenset({"spacy"}) | _NAMES_ONLY
-_THERE = (
-    frozenset(name.partition(".")[0] for name in PRELOADED) | _STAND_INS | {"__future__", "os", "sys", "io"}
-)
+_THERE = frozenset(name.partition(".")[0] for name in PRELOADED) | _STAND_INS | {"os", "sys", "io"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,16 @@ class PlainSource:
         return tuple(name for name in self.needs if name not in _THERE)
 
     @property
+    def unseen(self) -> str:
+        """Where its text holds a character that nobody sees; empty where it holds none."""
+        for number, line in enumerate(self.source.split("\n"), start=1):
+            for character in line:
+                if not (character.isprintable() or character == "\t"):
+                    shown = f"U+{ord(character):04X}"
+                    return f"line {number} holds {shown}, which cannot be seen; write it as an escape"
+        return ""
+
+    @property
     def asks_spacy(self) -> bool:
         """Whether it reads spaCy's document."""
         return "spacy" in self.needs
@@ -76,7 +84,12 @@ def programs_in(text: str) -> list[PlainSource]:
     """Every program of a file's text; raises SandboxError if it is no Python or holds none."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     module = _tree(text)
-    functions = [one for one in module.body if isinstance(one, ast.FunctionDef) and _is_program(one)]
+    named = [name for statement in module.body for name in _named(statement)]
+    functions = [
+        one
+        for one in module.body
+        if isinstance(one, ast.FunctionDef) and _is_called_so(one) and _gives_pairs(one, one.name in named)
+    ]
     if not functions:
         raise SandboxError("it holds no program: no function of a sentence and a tokenizer at the top level")
     file = _File(text, module)
@@ -94,7 +107,10 @@ def read_plain(source: str) -> PlainSource:
         raise SandboxError(f"there is no function `{name}` in this plain Python")
     if len(source.encode("utf-8", "surrogatepass")) > _MAX_PROGRAM:
         raise SandboxError(f"`{name}` with its helpers is longer than {_MAX_PROGRAM // 1024} KB")
-    return _described(name, source, functions[-1], module.body)
+    plain = _described(name, source, functions[-1], module.body)
+    if plain.unseen:
+        raise SandboxError(plain.unseen)
+    return plain
 
 
 class _File:
@@ -146,7 +162,7 @@ def _described(
     return PlainSource(name, source, docstring, len(nodes), tuple(sorted(set(_libraries(nodes)))))
 
 
-def _is_program(function: ast.FunctionDef) -> bool:
+def _is_called_so(function: ast.FunctionDef) -> bool:
     """Whether it is called with a sentence and a tokenizer."""
     arguments = [*function.args.posonlyargs, *function.args.args]
     needed = len(arguments) - len(function.args.defaults)
@@ -155,6 +171,23 @@ def _is_program(function: ast.FunctionDef) -> bool:
     annotation = arguments[1].annotation
     said = "" if annotation is None else ast.unparse(annotation)
     return "tokenizer" in arguments[1].arg.lower() or "Tokenizer" in said
+
+
+def _gives_pairs(function: ast.FunctionDef, is_used: bool) -> bool:
+    """Whether it may return (name, matrix): a pair, or, unless others use it, what cannot be told."""
+    own = [node for node in _own(function) if isinstance(node, ast.Return)]
+    returned = [one.value for one in own]
+    if any(isinstance(one, ast.Tuple) and len(one.elts) == 2 for one in returned):
+        return True
+    return not is_used and any(isinstance(one, ast.Name | ast.Call) for one in returned)
+
+
+def _own(node: ast.AST) -> Iterator[ast.AST]:
+    """What is in a function, but not in a function within."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            yield from _own(child)
 
 
 def _is_for_all(statement: ast.ImportFrom) -> bool:
@@ -166,7 +199,7 @@ def _libraries(nodes: Iterable[ast.AST]) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
             yield "." if node.level else (node.module or "").partition(".")[0]
 
 

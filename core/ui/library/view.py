@@ -11,8 +11,7 @@ import streamlit as st
 
 from core.display import RUNG_MARKS
 from core.errors import HeadscriptError
-from core.language import parse
-from core.scoring import FITS, Evidence
+from core.scoring import FITS, Evidence, program_of
 from core.types import HeadId, ModelInfo, Split
 from core.ui.library.behaviour import behaviours
 from core.ui.parts import charts, frame, state
@@ -192,7 +191,7 @@ def draw_comparison(model: ModelInfo, first: pd.Series, second: pd.Series) -> No
 
 def _draw_maps(model: ModelInfo, head: HeadId, first: pd.Series, second: pd.Series) -> None:
     found = examiner(model, Split.VALIDATION)
-    programs = [parse(row.source) for row in (first, second)]
+    programs = [program_of(row.source) for row in (first, second)]
     evidence: list[Evidence] = [found.compare(head, program, worst=0) for program in programs]
     change = evidence[1].ious - evidence[0].ious
     st.markdown(
