@@ -35,6 +35,13 @@ class ReadNow:
         return describe_tokenizer(self.read_by)
 
 
+def both(old: Reading | None, new: Reading | None) -> Reading | None:
+    """The reading of the passages of two; None where they were not read alike."""
+    if isinstance(old, ReadNow) and isinstance(new, ReadNow) and old.read_by is new.read_by:
+        return ReadNow({**old.texts_of, **new.texts_of}, old.read_by)
+    return old if old == new else None
+
+
 def describe_tokenizer(tokenizer: Any) -> dict[str, Any]:
     """A fast transformers tokenizer as plain values, of which another process can make one that reads alike.
 

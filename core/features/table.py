@@ -10,7 +10,7 @@ import numpy as np
 from core.errors import ModelError
 from core.features.kinds import ATTRIBUTES, DTYPES, Value
 from core.features.pipelines import BUNDLED, NO_PIPELINE
-from core.features.reading import Reading
+from core.features.reading import Reading, both
 
 LEAST_TOKENS = 2  # of a passage: with one alone, every program does what every head does
 
@@ -202,6 +202,7 @@ def merge(old: Features, new: Features) -> Features:
         vector_rows=vector_rows,
         truncated=old.truncated + new.truncated,
         pipeline=old.pipeline,
+        reading=both(old.reading, new.reading),
     )
 
 

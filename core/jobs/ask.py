@@ -11,6 +11,7 @@ from core import wire
 from core.audit import AUDITS, Of, checked
 from core.audit.piqa import read_questions
 from core.corpus import CORPORA, is_dataset, load_corpus, require_splits, there
+from core.display import counted
 from core.errors import AuditError, HybridError
 from core.jobs.kinds import KINDS
 from core.jobs.queue import JobQueue
@@ -39,6 +40,7 @@ from core.store.jobs import JobRecord
 from core.store.passages import keep_passages
 from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Sentence, Split, is_plain
 
+_NOT_AUDITED = "plain Python, which is run and not read, so no audit takes it; `convert` finds one to audit"
 SHARES = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 
 
@@ -159,6 +161,11 @@ class Jobs(JobQueue):
         """
         _require_candidates(info, sources)
         _require_replaceable(info, request.strict)
+        if request.calibrate and (plain := sum(map(is_plain, sources.values()))):
+            raise HybridError(
+                f"{counted(plain, 'program')} to choose among: plain Python, which has no constants to fit; "
+                "leave out --calibrate, or `convert` them first"
+            )
         if request.count is not None and request.count > len(sources):
             raise HybridError(
                 f"{request.count} heads were asked for, but only {len(sources)} have a program to choose "
@@ -256,13 +263,16 @@ class Jobs(JobQueue):
         """Run audits, each name with its limits, of the program that each head is given.
 
         Programs that look read what heads attend to; or, resolved, what the best programs of those say.
-        Raises AuditError if there is no program, or an audit is not of programs or lacks something;
+        Those of plain Python are left out. Raises AuditError if there is no other, or an audit is not of programs or lacks something;
         PluginError if there is no such audit.
         """
         if not programs:
             raise AuditError("no head has a program to audit yet; find programs first with `synthesize`")
-        behind = self._behind(info, audits, programs) if is_resolved else {}
-        return self._audit(info, "program", audits, tuple(sorted(programs.items())), behind=behind)
+        read = {head: source for head, source in sorted(programs.items()) if not is_plain(source)}
+        if not read:
+            raise AuditError(f"{counted(len(programs), 'program')} to audit, {_NOT_AUDITED}")
+        behind, left_out = self._behind(info, audits, read) if is_resolved else {}, len(programs) - len(read)
+        return self._audit(info, "program", audits, tuple(read.items()), behind=behind, left_out=left_out)
 
     def _behind(
         self, info: ModelInfo, audits: Mapping[str, object], programs: Mapping[HeadId, str]
@@ -276,7 +286,7 @@ class Jobs(JobQueue):
             for one in self._workspace.library.best(info.id, Split.VALIDATION)
         }
         found: dict[HeadId, str] = {}
-        left = [looked for source in programs.values() for looked in parse(source).looks]
+        left = [looked for source in programs.values() for looked in program_of(source).looks]
         while left:
             head = left.pop()
             if head in found:
@@ -284,7 +294,7 @@ class Jobs(JobQueue):
             if head not in best:
                 raise AuditError(f"{head} is looked at, but has no program yet; find one with `synthesize`")
             found[head] = best[head]
-            left += parse(best[head]).looks
+            left += program_of(best[head]).looks
         if not found:
             raise AuditError("none of these programs looks at a head: leave out --resolved")
         return found
@@ -299,6 +309,8 @@ class Jobs(JobQueue):
         spec = self._workspace.hybrids.spec(hybrid)
         if spec is None:
             raise HybridError(f"the workspace holds no hybrid {hybrid}")
+        if plain := sum(is_plain(source) for _, source in spec.programs):
+            raise AuditError(f"{counted(plain, 'program')} of this hybrid: {_NOT_AUDITED}")
         return self._audit(info, "hybrid", audits, spec.programs, hybrid)
 
     def _audit(
@@ -309,6 +321,7 @@ class Jobs(JobQueue):
         programs: tuple[tuple[HeadId, str], ...],
         hybrid: str = "",
         behind: Mapping[HeadId, str] | None = None,
+        left_out: int = 0,
     ) -> str:
         if not self._workspace.models.sentences(info.id, Split.TEST):
             raise AuditError("the corpus has no test passage to audit on; extract more passages first")
@@ -321,7 +334,9 @@ class Jobs(JobQueue):
             AskedAudit(name, wire.plain(checked(name, limits, of))) for name, limits in audits.items()
         )
         placed, title = tuple(sorted((behind or {}).items())), ", ".join(audits)
-        return self._start(AuditTask(info, self._passages(info), asked, programs, title, hybrid, placed))
+        return self._start(
+            AuditTask(info, self._passages(info), asked, programs, title, hybrid, placed, left_out)
+        )
 
     def _candidates(self, info: ModelInfo, sources: Mapping[HeadId, str]) -> tuple[Candidate, ...]:
         """The programs to choose among, with what is known of each."""

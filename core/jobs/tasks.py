@@ -158,6 +158,7 @@ class AuditTask(Task):
     title: str
     hybrid: str = ""  # its id
     behind: tuple[tuple[HeadId, str], ...] = ()  # sources in the place of heads that programs look at
+    left_out: int = field(default=0, metadata=_PASSING)  # programs of plain Python
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import PurePath
 
 from core.sandbox import PlainSource
 from core.store import Workspace
@@ -12,7 +12,7 @@ from core.types import PLAIN_ORIGIN, FailedPassages, Json, ModelInfo
 _LONGEST_NAME = 80  # characters of a file's name that are kept
 
 
-def origin_of(path: Path) -> str:
+def origin_of(path: PurePath) -> str:
     """Where the programs of a file are said to come from."""
     name = "".join(one if one.isprintable() else "?" for one in path.name)
     return f"{PLAIN_ORIGIN}{name[-_LONGEST_NAME:]}"

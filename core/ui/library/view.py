@@ -14,6 +14,7 @@ from core.errors import HeadscriptError
 from core.scoring import FITS, Evidence, program_of
 from core.types import HeadId, ModelInfo, Split
 from core.ui.library.behaviour import behaviours
+from core.ui.library.plain import draw_plain
 from core.ui.parts import charts, frame, state
 from core.ui.parts.reviewer import in_address
 from core.ui.parts.thumbnails import Group, Map, draw_thumbnails
@@ -138,7 +139,9 @@ def draw_program(model: ModelInfo, row: pd.Series) -> None:
     st.subheader(frame.as_text(row.summary), anchor=False)
     st.caption(frame.as_text(" · ".join(marks)))
     code, heads = st.columns([1, 1.2], gap="medium")
-    code.code(row.source, language="python", wrap_lines=True)
+    with code:
+        st.code(row.source, language="python", wrap_lines=True)
+        draw_plain(model, row)
     with heads:
         if not ious:
             st.info("It has no score yet; `python -m core score` scores the library.", icon=":material/info:")

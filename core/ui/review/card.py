@@ -15,7 +15,7 @@ from core.errors import HeadscriptError
 from core.language import without_docstring
 from core.review import DECISIONS, Desk, Pile
 from core.scoring import FITS, Evidence, Example, histogram, program_of
-from core.types import Card, HeadId, Split, Verdict
+from core.types import Card, HeadId, Split, Verdict, is_plain
 from core.ui.parts import frame, state
 from core.ui.parts.program_code import draw_program_code
 from core.ui.parts.references import draw_references
@@ -94,6 +94,8 @@ def draw_card(desk: Desk, card: Card) -> None:
 def shown_source(card: Card) -> str:
     """The program as the card shows it: its docstring stands above it already, unless it says more."""
     source = card.program.source.rstrip("\n")
+    if is_plain(source):
+        return source
     return without_docstring(source) if program_of(source).docstring == card.summary else source
 
 

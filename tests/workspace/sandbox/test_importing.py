@@ -10,12 +10,19 @@ from typing import Any
 
 import pytest
 
-from core.errors import ProgramError
+from core.audit.table import ready
+from core.errors import AuditError, DecisionsError, HybridError, ProgramError
+from core.hybrid import load_hybrid
+from core.jobs import Jobs
 from core.language import parse
 from core.sandbox import programs_in
 from core.scoring import BASELINES
+from core.settings import Settings
+from core.sharing.accepted import curated_report
+from core.sharing.decisions import export_lines, import_lines
+from core.sharing.hybrid_folder import export_hybrid
 from core.store import Workspace
-from core.types import HeadId, Split
+from core.types import Action, HeadId, HybridRequest, Split, is_plain
 from tests.conftest import call_core
 from tests.sandboxed import needs_locks
 
@@ -177,3 +184,65 @@ def test_where_no_sandbox_is_nothing_runs_until_a_person_says_so(
     assert "run without a lock" in trusted.stderr
     (row,) = json.loads(trusted.stdout)["rows"]
     assert (row["program"], row["failed"]) == ("first_token", 0)
+
+
+def test_a_hybrid_of_them_costs_what_the_same_of_the_language_costs(
+    imported: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(imported[0], tmp_path / "workspace"))
+    workspace = Workspace.open(folder)
+    runner = Jobs(workspace, Settings(folder, device="cpu", runner="inline"))
+    (model,) = workspace.models.all()
+    held_out = workspace.models.sentences(model.id, Split.TEST)
+    heads = [HeadId(0, 1), HeadId(1, 2)]
+    sources = {one.id: one.source for one in workspace.library.programs()}
+    names = ("first_token", "previous_token")
+    theirs = dict(zip(heads, (sources[id_of(workspace, name)] for name in names), strict=True))
+    ours = dict(zip(heads, (BASELINES[name] for name in ("first token", "previous token")), strict=True))
+    measured = {}
+    for title, programs in (("theirs", theirs), ("ours", ours)):
+        request = HybridRequest(title, "iou", 2, strict=True)
+        runner.wait(runner.start_hybrid(model, programs, held_out, "test", request))
+        measured[title] = workspace.hybrids.frame(model.id).set_index("title").loc[title]
+    assert measured["theirs"].increase == pytest.approx(measured["ours"].increase, rel=1e-4)
+    assert measured["theirs"].kl == pytest.approx(measured["ours"].kl, rel=1e-3)
+    assert measured["theirs"].kept == 0
+
+    with pytest.raises(HybridError, match="2 programs to choose among: plain Python, which has no constants"):
+        runner.start_hybrid(
+            model, theirs, held_out, "test", HybridRequest("calibrated", "iou", 2, calibrate=True)
+        )
+    with pytest.raises(AuditError, match="plain Python, which is run and not read"):
+        runner.start_program_audits(model, ready("program"), theirs)
+    with pytest.raises(AuditError, match="2 programs of this hybrid: plain Python"):
+        runner.start_hybrid_audits(model, ready("hybrid"), str(measured["theirs"].hybrid_id))
+
+    runner.wait(runner.start_curve(model, theirs, held_out[:2], "test", "few", ["iou"], [0.5]))
+    curve = workspace.hybrids.curve(model.id)
+    assert curve is not None
+    assert {row.heads for row in curve.rows} == {2}
+
+    shipped = tmp_path / "shipped"
+    export_hybrid(workspace, model, str(measured["theirs"].hybrid_id), shipped)
+    assert "2 of the programs are plain Python of other people" in (shipped / "README.md").read_text()
+    assert load_hybrid(shipped, model=model.name).spec.programs == tuple(sorted(theirs.items()))
+    workspace.close()
+
+
+def test_what_leaves_the_workspace_says_what_it_is(
+    workspace: Workspace, imported: tuple[Path, dict[str, Any]], built: Path, tmp_path: Path
+) -> None:
+    (model,) = workspace.models.all()
+    head, plain = HeadId(0, 1), id_of(workspace, "first_token")
+    workspace.verdicts.record(model.id, head, plain, Action.ACCEPT, "ada")
+    lines = list(export_lines(workspace))
+    other = Workspace.open(Path(shutil.copytree(built, tmp_path / "other")))
+    assert import_lines(other, lines).programs >= 1
+    taken = other.library.program(plain)
+    assert taken is not None
+    assert is_plain(taken.source)
+    forged = [line.replace("plain Python, from others.py", "search") for line in lines]
+    with pytest.raises(DecisionsError, match="the origin of plain Python is 'search'"):
+        import_lines(other, forged)
+    other.close()
+    assert "plain Python" in curated_report(workspace, model)
