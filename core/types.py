@@ -325,6 +325,27 @@ class BestProgram:
 
 
 @dataclass(frozen=True)
+class Conversion:
+    """A program of the language that was found for what one of plain Python does."""
+
+    plain: str  # Program.id
+    program: str | None  # Program.id; None where none was found
+    iou: Estimate  # between both, on the test passages that the plain one runs on; nan where none was found
+    passages: int  # of those
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class LibraryBest:
+    """A head's best program of one library, chosen on validation."""
+
+    program: str  # Program.id
+    source: str
+    validation: float  # IoU
+    test: float
+
+
+@dataclass(frozen=True)
 class Card:
     """A program on a head as a reviewer sees it."""
 

@@ -18,7 +18,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 from rich.text import Text
 
 from core import __version__
-from core.cli import audits, exchange, figures, hybrids, programs
+from core.cli import audits, exchange, figures, hybrids, plain_python, programs
 from core.cli.exits import exit_code
 from core.cli.session import session
 from core.cli.terminal import console, show_answer
@@ -155,5 +155,7 @@ _COMMANDS: tuple[Callable[..., object], ...] = (
     figures.figure,
     exchange.export,
     exchange.import_,
+    plain_python.convert,
+    plain_python.compare,
     _worker,
 )  # in the order of `--help`

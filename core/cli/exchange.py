@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from core.cli.hybrids import StoredHybrid, export_hybrid, import_hybrid
+from core.cli.plain_python import Trust, import_plain_python
 from core.cli.session import Model, Now, Session
 from core.errors import DecisionsError, WorkspaceError
 from core.types import Json
@@ -58,9 +59,7 @@ def import_(
     *,
     now: Now,
     model: Model = None,
-    trust: Annotated[
-        bool, Parameter(help="run the .py file's programs without the sandbox, with all that you may do")
-    ] = False,
+    trust: Trust = False,
 ) -> Json:
     """Take in what `export library` or `export hybrid` wrote, or programs of other people in plain Python.
 
@@ -106,22 +105,6 @@ def export_programs(now: Session, model: str | None, folder: Path) -> Json:
         now.terminal.say(f"{head} was left out: {reason}")
     written = len(standalone.best_sources(now.workspace, info)) - len(refused)
     return {"folder": str(folder), "programs": written, "left_out": sorted(map(str, refused))}
-
-
-def import_plain_python(now: Session, path: Path, model: str | None = None, trust: bool = False) -> Json:
-    """Score the programs of a file on every head of a model, and say what came of each."""
-    from core.sandbox import read_programs
-    from core.settings import trust_programs
-    from core.sharing.plain_python import import_report, origin_of, usable
-
-    info, programs = now.model(model), read_programs(path)
-    if trust:
-        trust_programs()
-        now.terminal.say("these programs run without a lock, with all that you may do yourself")
-    if sources := usable(programs):
-        now.follow(now.runner.start_scoring(info, sources, origin_of(path)))
-        now.resolve(info)
-    return {"file": str(path), **import_report(now.workspace, info, programs)}
 
 
 def import_library(now: Session, path: Path) -> Json:

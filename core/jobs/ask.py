@@ -20,6 +20,7 @@ from core.jobs.tasks import (
     AuditTask,
     BuildTask,
     Candidate,
+    ConvertTask,
     CurveTask,
     DownstreamTask,
     ExtractTask,
@@ -132,6 +133,27 @@ class Jobs(JobQueue):
         if any(map(is_plain, sources)):
             require_sandbox(trusts_programs())
         return self._start(ScoreTask(info, self._passages(info), tuple(sources), origin))
+
+    def start_conversion(
+        self,
+        info: ModelInfo,
+        sources: Sequence[str],
+        proposer: Proposer = SEARCH,
+        limits: Any = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> str:
+        """Find programs of the language for what these plain ones do.
+
+        Raises SandboxError where none may be run, ProposerError and CorpusError as `start_proposals` does.
+        """
+        require_sandbox(trusts_programs())
+        limits = proposer.default_limits(self._settings) if limits is None else limits
+        check_limits(limits)
+        if isinstance(proposer.way, LanguageModel):
+            proposer.way.check(limits, self._settings.with_secrets(secrets or {}))
+            proposer.way.terms(limits)
+        passages = self._passages(info, needs_splits=True)
+        return self._start(ConvertTask(info, passages, tuple(sources), limits, proposer.name), secrets)
 
     def start_resolving(self, info: ModelInfo) -> str | None:
         """Resolve what the best programs look at; None where no program's resolved score is missing."""

@@ -10,6 +10,7 @@ import duckdb
 from core.jobs.folder import JobFolder
 from core.jobs.results import (
     AuditsFound,
+    ConversionsFound,
     CostsEstimated,
     HybridMeasured,
     ProgramsFound,
@@ -17,6 +18,7 @@ from core.jobs.results import (
     SentencesRead,
     WeightsRead,
 )
+from core.store.conversions import add_conversions
 from core.store.failures import add_failures
 from core.store.findings import add_finding
 from core.store.gains import add_gains, best_fits
@@ -58,6 +60,8 @@ class Intake:
                 add_sentences(cursor, result.model, result.corpus, passages)
             case ProgramsFound():
                 self._take_in_programs(cursor, number, result)
+            case ConversionsFound():
+                add_conversions(cursor, result.model, result.conversions)
             case ResolvedFound():
                 scores = scores_in(self.folder.scores(result.scores))
                 add_resolved(cursor, result.model, scores, result.chains)

@@ -9,6 +9,7 @@ from typing import Any
 from core.store.findings import StoredFinding
 from core.types import (
     CardId,
+    Conversion,
     Curve,
     Evaluation,
     EvaluationDetails,
@@ -69,6 +70,14 @@ class ProgramsFound:
 
 
 @dataclass(frozen=True)
+class ConversionsFound:
+    """What came of converting plain Python."""
+
+    model: str
+    conversions: tuple[Conversion, ...]
+
+
+@dataclass(frozen=True)
 class ResolvedFound:
     """What best programs that look reach with the programs of the heads they look at."""
 
@@ -120,6 +129,7 @@ RESULTS: Mapping[str, type[Any]] = {
     "weights": WeightsRead,
     "sentences": SentencesRead,
     "programs": ProgramsFound,
+    "conversions": ConversionsFound,
     "resolved": ResolvedFound,
     "costs": CostsEstimated,
     "hybrid": MadeHybrid,  # stored with its evaluation; until then a resumed job need not choose again

@@ -81,6 +81,17 @@ class ScoreTask(Task):
 
 
 @dataclass(frozen=True)
+class ConvertTask(Task, Generic[Limits]):
+    """Programs of the language for what plain Python does."""
+
+    info: ModelInfo
+    passages: str
+    programs: tuple[str, ...]  # sources
+    limits: Limits  # of the proposer's own type
+    proposer: str = field(default="", metadata=_PASSING)  # its name, which the kind of the job says too
+
+
+@dataclass(frozen=True)
 class ResolveTask(Task):
     """Every head's best program, with what it looks at replaced by those heads' own."""
 

@@ -10,3 +10,15 @@ CREATE TABLE program_failures (
     passages INTEGER NOT NULL,
     PRIMARY KEY (model_id, program_id, kind)
 );
+
+-- Programs of the language that were found for what plain Python does, and how much both share on test passages.
+CREATE TABLE conversions (
+    model_id TEXT NOT NULL,
+    plain_id TEXT NOT NULL,
+    program_id TEXT NOT NULL,
+    iou REAL NOT NULL,
+    low REAL NOT NULL,
+    high REAL NOT NULL,
+    passages INTEGER NOT NULL,
+    PRIMARY KEY (model_id, plain_id, program_id)
+);
