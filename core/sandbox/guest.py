@@ -132,12 +132,12 @@ def main() -> None:
     orders = json.loads(_frame(control.recv))
     lockdown = runpy.run_path(str(HERE / "lockdown.py"))
     is_trusted = bool(orders["trust"])
-    has_namespaces = not is_trusted and bool(lockdown["own_namespaces"]())
     os.environ.clear()
     stand_ins = runpy.run_path(str(HERE / "stand_ins.py"))
     with contextlib.suppress(ImportError):
         _import_all()
     world = stand_ins["World"](orders["tokenizer"])
+    has_namespaces = not is_trusted and bool(lockdown["own_namespaces"]())
     gc.collect()
     gc.freeze()  # pages that guests share stay shared
     control.sendall(json.dumps({"namespaces": has_namespaces}).encode() + b"\n")

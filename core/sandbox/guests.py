@@ -54,7 +54,8 @@ class Guest:
             self._wait()
         with contextlib.suppress(ProcessLookupError):  # not waited for yet, so the number is still its own
             os.kill(self._process, signal.SIGKILL)
-        self.status = self._zygote.reap(self._process)
+        with contextlib.suppress(OSError):  # it has gone with the process that it was forked from
+            self.status = self._zygote.reap(self._process)
 
     def matrix(self, passage: Mapping[str, Any]) -> np.ndarray | Failure:
         """What the program gives for a passage: float64 [query, key].

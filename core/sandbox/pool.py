@@ -138,7 +138,7 @@ class Sandbox:
                 told = f"not tried: it ran out of time on {overdue} passages before"
                 found += [Failure("timeout", told)] * left
                 break
-            guest = Guest(self._zygote, self._limits, {"source": source, "name": name})
+            guest = self._guest({"source": source, "name": name})
             try:
                 with guest:
                     for at in range(len(found), len(passages)):
@@ -151,6 +151,21 @@ class Sandbox:
             except Forged as error:
                 found.append(Failure("protocol", str(error)))
         return found
+
+    def _guest(self, program: Mapping[str, str]) -> Guest:
+        """A guest, of a new process to fork from where the old one is gone; raises SandboxError."""
+        zygote = self._zygote
+        try:
+            return Guest(zygote, self._limits, program)
+        except OSError:
+            with self._lock:
+                if self._zygote is zygote:
+                    zygote.close()
+                    self._zygote = self._begin()
+        try:
+            return Guest(self._zygote, self._limits, program)
+        except OSError as error:
+            raise SandboxError(f"no process can be had to run plain Python in: {error}") from error
 
     def _keep(self, results: Mapping[tuple[str, ...], np.ndarray | Failure]) -> None:
         """Remember results, but for what may end otherwise another time."""

@@ -29,10 +29,11 @@ def keep_reading(job: Job[Any], info: ModelInfo, passages: list[Sentence]) -> No
     for row, passage in enumerate(passages):
         text, tokens = read_text(passage.text, tokenizer)
         ids = features.token_ids[features.span(row)].tolist()
-        if list(tokens.cut(len(ids)).ids) != ids:
+        tokens = tokens.cut(len(ids))
+        if list(tokens.ids) != ids:
             raise ModelError(
                 f"the tokenizer of {info.name} reads {passage.text[:40]!r} otherwise than when its attention "
                 "was extracted; put that model back, or extract again"
             )
-        texts[passage.id] = text
+        texts[passage.id] = text[: tokens.end]
     store.reading.add(ReadNow(texts, tokenizer), list(texts))

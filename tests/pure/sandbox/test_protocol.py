@@ -87,3 +87,13 @@ def test_a_reply_that_never_ends_is_overdue(box: Sandbox) -> None:
     )
     assert ended == Failure("timeout", "0.3 s")
     assert PASSAGE.text
+
+
+@needs_locks
+def test_a_sandbox_whose_process_was_killed_begins_anew() -> None:
+    made = sandbox()
+    made._zygote._process.kill()
+    made._zygote._process.wait()
+    (after,) = ran(made, "killed = 1")
+    assert isinstance(after, np.ndarray)
+    made.close()
