@@ -132,11 +132,11 @@ def main() -> None:
     orders = json.loads(_frame(control.recv))
     lockdown = runpy.run_path(str(HERE / "lockdown.py"))
     is_trusted = bool(orders["trust"])
-    os.environ.clear()
     stand_ins = runpy.run_path(str(HERE / "stand_ins.py"))
     with contextlib.suppress(ImportError):
         _import_all()
     world = stand_ins["World"](orders["tokenizer"])
+    os.environ.clear()  # what libraries read there, such as how many threads to start, they have read
     has_namespaces = not is_trusted and bool(lockdown["own_namespaces"]())
     gc.collect()
     gc.freeze()  # pages that guests share stay shared

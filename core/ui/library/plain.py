@@ -13,6 +13,7 @@ from core.sandbox import PlainSource, programs_in
 from core.sharing.plain_python import origin_of, usable, why
 from core.types import ModelInfo, is_plain
 from core.ui.parts import frame, state
+from core.ui.parts.reviewer import in_address
 
 _ABOUT = (
     "Plain Python of other people: it runs in a process that can do no harm, and nothing of it is read. It "
@@ -49,7 +50,8 @@ def _listed(programs: list[PlainSource]) -> pd.DataFrame:
 
 
 def draw_plain(model: ModelInfo, row: pd.Series) -> None:
-    """What a program of plain Python cannot do, and on how many passages it failed; nothing of others."""
+    """What plain Python cannot do, where it failed, and what a program was converted into or from."""
+    _draw_conversions(model, row)
     if not is_plain(row.source):
         return
     st.caption(_ABOUT)
@@ -58,3 +60,16 @@ def draw_plain(model: ModelInfo, row: pd.Series) -> None:
     if failures:
         passages = len(state.sentences(model.id, state.version()))
         st.warning(f"It fails: {frame.as_text(why(failures, passages))}", icon=":material/warning:")
+
+
+def _draw_conversions(model: ModelInfo, row: pd.Series) -> None:
+    plain = is_plain(row.source)
+    for found in state.owner().workspace.conversions.of(model.id, row.program_id):
+        other = found.program if plain else found.plain
+        words = "Converted into the language" if plain else "Converted from plain Python"
+        st.page_link(
+            "pages/library.py",
+            label=f"{words}: {str(other)[:6]}, IoU {found.iou.value:.2f} on {found.passages} passages",
+            icon=":material/swap_horiz:",
+            query_params={"program": str(other)} | in_address(),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -213,6 +214,13 @@ def box() -> Iterator[Sandbox]:
 
 def test_there_are_at_least_sixty_probes() -> None:
     assert len(PROBES) >= 60
+
+
+def test_guests_have_namespaces_of_their_own_where_the_kernel_gives_them(box: Sandbox) -> None:
+    given = (
+        subprocess.run(["unshare", "--user", "--net", "--ipc", "--uts", "true"], check=False).returncode == 0
+    )
+    assert box.has_namespaces == given
 
 
 @pytest.mark.parametrize("tried", PROBES)
