@@ -285,8 +285,8 @@ class Jobs(JobQueue):
         """Run audits, each name with its limits, of the program that each head is given.
 
         Programs that look read what heads attend to; or, resolved, what the best programs of those say.
-        Those of plain Python are left out. Raises AuditError if there is no other, or an audit is not of programs or lacks something;
-        PluginError if there is no such audit.
+        Those of plain Python are left out. Raises AuditError if there is no other, or an audit is not of
+        programs or lacks something; PluginError if there is no such audit.
         """
         if not programs:
             raise AuditError("no head has a program to audit yet; find programs first with `synthesize`")

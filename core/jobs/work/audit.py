@@ -17,8 +17,7 @@ from core.jobs.folder import Job
 from core.jobs.results import AuditsFound
 from core.jobs.tasks import AskedAudit, AuditTask
 from core.language import parse
-from core.scoring import program_of
-from core.scoring import chains
+from core.scoring import chains, program_of
 from core.store.attention import AttentionReader
 from core.store.findings import StoredFinding
 from core.store.passages import read_passages
