@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 _LONGEST = 2**30  # tokenizers without a limit report an absurd one
@@ -42,6 +43,7 @@ def both(old: Reading | None, new: Reading | None) -> Reading | None:
     return old if old == new else None
 
 
+@lru_cache(maxsize=4)
 def describe_tokenizer(tokenizer: Any) -> dict[str, Any]:
     """A fast transformers tokenizer as plain values, of which another process can make one that reads alike.
 

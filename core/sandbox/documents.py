@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from core.features import load_pipeline
 from core.sandbox.stand_ins import WORD
 
 _KEPT = 4096  # passages
+_READING = Lock()  # a pipeline reads one text at a time
 
 
 @lru_cache(maxsize=_KEPT)
@@ -17,7 +19,8 @@ def document_of(text: str, pipeline: str) -> dict[str, Any] | None:
     parser = load_pipeline(pipeline)
     if parser is None:
         return None
-    document = parser(text)
+    with _READING:
+        document = parser(text)
     chunks = document.has_annotation("DEP")
     return {
         "text": text,

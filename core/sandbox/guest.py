@@ -8,17 +8,18 @@ judged at the other end (`protocol.py`); what is laid down here keeps honest pro
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import json
 import os
 import random
-import resource
 import runpy
 import signal
 import socket
 import struct
 import sys
 import traceback
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,8 @@ def _become_guest(
     world: Any,
 ) -> None:
     """Run one program on passages until the pipe closes; never returns."""
+    import resource  # not on every system that imports this file
+
     try:
         control.close()
         for place, descriptor in enumerate(descriptors):
@@ -222,7 +225,7 @@ def _matrix(program: dict[str, str], passage: dict[str, Any], world: Any) -> tup
     np.random.seed(0)
     sentence, tokenizer = world.of(passage)
     names: dict[str, Any] = {"__name__": "program"}
-    exec(compile(program["source"], "<program>", "exec"), names)
+    exec(_compiled(program["source"]), names)
     returned = names[program["name"]](sentence, tokenizer)
     if not (isinstance(returned, tuple) and len(returned) == 2):
         raise NoMatrix(f"it returned a {type(returned).__name__}, not (name, matrix)")
@@ -235,6 +238,11 @@ def _matrix(program: dict[str, str], passage: dict[str, Any], world: Any) -> tup
         raise NoMatrix(f"its matrix is {shape}; the passage has {n} tokens")
     content = np.ascontiguousarray(matrix, "<f8")
     return n, n, content.tobytes()
+
+
+@functools.cache
+def _compiled(source: str) -> types.CodeType:
+    return compile(source, "<program>", "exec")
 
 
 def _told(error: BaseException) -> bytes:

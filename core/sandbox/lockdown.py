@@ -11,7 +11,6 @@ import contextlib
 import ctypes
 import os
 import platform
-import resource
 import struct
 import sys
 from pathlib import Path
@@ -116,6 +115,8 @@ def own_namespaces() -> bool:
 
 def limit(cpu_seconds: int, memory: int) -> None:
     """Bound what is used from here on: seconds of the processor, and bytes beside those held already."""
+    import resource  # not on every system that imports this file
+
     held = 0
     with contextlib.suppress(OSError):
         held = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -61,6 +61,8 @@ class Passage:
 
 def require_sandbox(trust: bool = False) -> None:
     """Raises SandboxError where this machine cannot lock a process in, and nobody asked to do without."""
+    if not hasattr(os, "fork"):
+        raise SandboxError("plain Python of other people is run in forked processes, which this system lacks")
     if not trust and (reason := lockdown.why_not()):
         raise SandboxError(_NOWHERE.format(reason))
 
@@ -82,6 +84,7 @@ class Sandbox:
         self._lock = Lock()
         self._kept: OrderedDict[tuple[str, ...], np.ndarray | Failure] = OrderedDict()
         self._bytes = 0
+        self._overdue = Counter[tuple[str, str]]()  # passages by program, as far as this process has seen
         self._zygote = self._begin()
         self._guests = ThreadPoolExecutor(_GUESTS, thread_name_prefix="guest")
 
@@ -131,11 +134,10 @@ class Sandbox:
     def _run(self, source: str, name: str, passages: Sequence[Passage]) -> list[np.ndarray | Failure]:
         """One part of the passages, with a new guest wherever the last one is of no more use."""
         found: list[np.ndarray | Failure] = []
-        overdue = 0
         while len(found) < len(passages):
-            if overdue >= self._limits.timeouts:
+            if self._overdue[name, source] >= self._limits.timeouts:
                 left = len(passages) - len(found)
-                told = f"not tried: it ran out of time on {overdue} passages before"
+                told = f"not tried: it ran out of time on {self._limits.timeouts} passages before"
                 found += [Failure("timeout", told)] * left
                 break
             guest = self._guest({"source": source, "name": name})
@@ -144,7 +146,7 @@ class Sandbox:
                     for at in range(len(found), len(passages)):
                         found.append(guest.matrix(_shown(at, passages[at])))
             except Overdue:
-                overdue += 1
+                self._overdue[name, source] += 1
                 found.append(Failure("timeout", f"{self._limits.seconds:g} s"))
             except Gone:
                 found.append(Failure("crash", in_words(guest.status)))
@@ -171,7 +173,8 @@ class Sandbox:
         """Remember results, but for what may end otherwise another time."""
         with self._lock:
             for key, result in results.items():
-                if not isinstance(result, Failure) or result.kind != "timeout":
+                is_sure = not isinstance(result, Failure) or result.kind not in ("timeout", "crash")
+                if is_sure and key not in self._kept:
                     self._kept[key] = result
                     self._bytes += _size(result)
             while self._bytes > _KEPT and self._kept:
@@ -182,24 +185,26 @@ _NOWHERE = (
     "plain Python of other people is not run on this machine: {}. With --trust (or HEADSCRIPT_TRUST=programs "
     "in the environment) it runs without any lock, with all that you may do yourself"
 )
-_shared: dict[tuple[int, str, bool], Sandbox] = {}
+_shared: list[tuple[int, Mapping[str, Any], bool, Sandbox]] = []  # by process, tokenizer and trust
 _sharing = Lock()
 
 
 def shared(tokenizer: Mapping[str, Any], trust: bool = False) -> Sandbox:
     """This process's sandbox over a tokenizer, begun where there is none; it ends with the process."""
-    digest = hashlib.sha256(json.dumps(dict(tokenizer), sort_keys=True).encode()).hexdigest()
     with _sharing:
-        key = os.getpid(), digest, trust
-        if key not in _shared:
-            _shared[key] = Sandbox(tokenizer, trust=trust)
-        return _shared[key]
+        for process, known, trusts, sandbox in _shared:
+            is_same = known is tokenizer or known == tokenizer
+            if process == os.getpid() and trusts == trust and is_same:
+                return sandbox
+        sandbox = Sandbox(tokenizer, trust=trust)
+        _shared.append((os.getpid(), tokenizer, trust, sandbox))
+        return sandbox
 
 
 @atexit.register
 def _close_shared() -> None:
     with _sharing:
-        for (process, _, _), sandbox in _shared.items():
+        for process, *_, sandbox in _shared:
             if process == os.getpid():
                 with contextlib.suppress(OSError):
                     sandbox.close()

@@ -63,6 +63,7 @@ class World:
         for name in ("transformers", "torch"):
             _library(name, __getattr__=_names_only(name))
         self._document: dict[str, Any] | None = None
+        np.random.default_rng = _seeded
 
     def of(self, passage: dict[str, Any]) -> tuple[str, Tokenizer]:
         """A passage's text and the tokenizer that reads it as the model did."""
@@ -80,6 +81,14 @@ class World:
         if text != self._document["text"]:
             raise NotThere("the sandbox's spaCy has read the passage as it is, and no other text")
         return Doc(self._document)
+
+
+_default_rng = np.random.default_rng
+
+
+def _seeded(seed: Any = None) -> np.random.Generator:
+    """numpy's generator; without a seed the same every time."""
+    return _default_rng(0 if seed is None else seed)
 
 
 def _library(name: str, **members: Any) -> ModuleType:

@@ -37,7 +37,7 @@ class Limits:
     seconds: float = 2.0  # of the processor, for one passage
     patience: float = 10.0  # seconds that may pass meanwhile, for one passage
     memory: int = 2**29  # bytes beside what Python and numpy take
-    timeouts: int = 3  # passages on which it may run out of time before the rest is not tried
+    timeouts: int = 5  # passages on which it may run out of time before the rest is not tried
     total: int = 600  # seconds of the processor for all passages that a guest is given
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -40,6 +41,7 @@ Item = TypeVar("Item")
 
 FITS = 0.5  # IoU on validation from which a program is said to fit a head: half of what both weigh is shared
 MAX_CELLS = 2**27  # float32 cells that are held at once, of programs and of heads: 512 MB each
+_AHEAD = 2 * (os.cpu_count() or 1)  # programs of plain Python that run, or whose weights wait to be packed
 _BATCH_TOKENS = 2048  # padded tokens that are evaluated together
 
 
@@ -108,11 +110,15 @@ def program_maps(
 
 def _results(evaluator: Evaluator, programs: Sequence[ParsedProgram]) -> Iterator[Evaluated]:
     """What each program gives; those of plain Python, which other processes run, beside one another."""
-    plain = [program for program in programs if isinstance(program, PlainProgram)]
+    plain = (program for program in programs if isinstance(program, PlainProgram))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        ahead = pool.map(evaluator.run, plain)
+        ahead = deque(pool.submit(evaluator.run, program) for program in islice(plain, _AHEAD))
         for program in programs:
-            yield next(ahead) if isinstance(program, PlainProgram) else evaluator.run(program)
+            if isinstance(program, PlainProgram):
+                yield ahead.popleft().result()
+                ahead.extend(pool.submit(evaluator.run, other) for other in islice(plain, 1))
+            else:
+                yield evaluator.run(program)
 
 
 def in_blocks(items: Sequence[Item], cells: int) -> list[Sequence[Item]]:

@@ -280,7 +280,8 @@ def test_nothing_is_kept_from_one_program_to_the_next_or_one_passage_to_the_next
     assert isinstance(found, np.ndarray)
     counted = (
         "globals().setdefault('seen', []).append(1)\nif len(seen) > 1: return 0\n"
-        "if np.random.rand() != 0.5488135039273248: return 1"
+        "if np.random.rand() != 0.5488135039273248: return 1\n"
+        "if np.random.default_rng().random() != np.random.default_rng(0).random(): return 2"
     )
     assert all(isinstance(one, np.ndarray) for one in ran(box, counted, (PASSAGE,) * 3))
 
