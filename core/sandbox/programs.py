@@ -17,7 +17,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import SandboxError
@@ -26,7 +26,7 @@ from core.sandbox.guest import PRELOADED
 from core.types import PLAIN_MARK, is_plain
 
 _MAX_FILE = 2**24  # bytes; 1,664 published programs are about 4 MB
-_MAX_PROGRAM = 2**17  # bytes of one program with its helpers
+_MAX_PROGRAM = 2**16  # bytes of one program with its helpers, as of any in a hybrid's folder
 _NAMES_ONLY = frozenset({"transformers", "torch"})  # libraries of which annotations may use the names
 _STAND_INS = frozenset({"spacy"}) | _NAMES_ONLY
 _THERE = frozenset(name.partition(".")[0] for name in PRELOADED) | _STAND_INS | {"os", "sys", "io"}
@@ -41,6 +41,7 @@ class PlainSource:
     docstring: str
     nodes: int  # of its syntax tree
     needs: tuple[str, ...]  # the libraries it imports
+    refused: str = ""  # why it may not be kept or run; empty if it may
 
     @property
     def id(self) -> str:
@@ -51,16 +52,6 @@ class PlainSource:
     def missing(self) -> tuple[str, ...]:
         """Libraries it imports that the sandbox does not have."""
         return tuple(name for name in self.needs if name not in _THERE)
-
-    @property
-    def unseen(self) -> str:
-        """Where its text holds a character that nobody sees; empty where it holds none."""
-        for number, line in enumerate(self.source.split("\n"), start=1):
-            for character in line:
-                if not (character.isprintable() or character == "\t"):
-                    shown = f"U+{ord(character):04X}"
-                    return f"line {number} holds {shown}, which cannot be seen; write it as an escape"
-        return ""
 
     @property
     def asks_spacy(self) -> bool:
@@ -91,26 +82,38 @@ def programs_in(text: str) -> list[PlainSource]:
         if isinstance(one, ast.FunctionDef) and _is_called_so(one) and _gives_pairs(one, one.name in named)
     ]
     if not functions:
-        raise SandboxError("it holds no program: no function of a sentence and a tokenizer at the top level")
+        raise SandboxError(
+            "it holds no program: no function of a sentence and a tokenizer at the top level; one of the "
+            "language, attend(q, k), is scored by `score --program`"
+        )
     file = _File(text, module)
     last = {function.name: function for function in functions}  # of two of a name, the one that counts
     return [file.program(function) for function in functions if last[function.name] is function]
 
 
 def read_plain(source: str) -> PlainSource:
-    """A program from its stored text; raises SandboxError if it is none."""
+    """A program from its stored text; raises SandboxError if it is none, or may not be kept."""
     first, _, rest = source.partition("\n")
     name = first.removeprefix(PLAIN_MARK).strip()
+    if refused := _why_refused(source):
+        raise SandboxError(refused)
     module = _tree(rest)
     functions = [one for one in module.body if isinstance(one, ast.FunctionDef) and one.name == name]
     if not is_plain(source) or not functions:
         raise SandboxError(f"there is no function `{name}` in this plain Python")
+    return _described(name, source, functions[-1], module.body)
+
+
+def _why_refused(source: str) -> str:
+    """Why a program's text is not taken in: its length, or a character in it that nobody sees."""
     if len(source.encode("utf-8", "surrogatepass")) > _MAX_PROGRAM:
-        raise SandboxError(f"`{name}` with its helpers is longer than {_MAX_PROGRAM // 1024} KB")
-    plain = _described(name, source, functions[-1], module.body)
-    if plain.unseen:
-        raise SandboxError(plain.unseen)
-    return plain
+        return f"it is longer than {_MAX_PROGRAM // 1024} KB with its helpers"
+    for number, line in enumerate(source.split("\n"), start=1):
+        for character in line:
+            if not (character.isprintable() or character == "\t"):
+                shown = f"U+{ord(character):04X}"
+                return f"line {number} holds {shown}, which cannot be seen; write it as an escape"
+    return ""
 
 
 class _File:
@@ -138,7 +141,11 @@ class _File:
                 left += (other for name in _named(self._body[at]) for other in self._binding.get(name, ()))
         statements = [self._body[at] for at in sorted(chosen)]
         source = f"{PLAIN_MARK}{function.name}\n{self._text(statements)}\n"
-        return _described(function.name, source, function, statements)
+        found = _described(function.name, source, function, statements)
+        try:
+            return read_plain(source)
+        except SandboxError as error:
+            return replace(found, refused=str(error))
 
     def _text(self, statements: Sequence[ast.stmt]) -> str:
         parts, taken = list[str](), 0

@@ -20,7 +20,7 @@ def origin_of(path: PurePath) -> str:
 
 def usable(programs: Sequence[PlainSource]) -> list[str]:
     """The texts of those that may be kept and run."""
-    return [program.source for program in programs if not program.unseen]
+    return [program.source for program in programs if not program.refused]
 
 
 def import_report(workspace: Workspace, info: ModelInfo, programs: Sequence[PlainSource]) -> Json:
@@ -40,13 +40,13 @@ def import_report(workspace: Workspace, info: ModelInfo, programs: Sequence[Plai
                 "best_head": str(ious[0][0]) if ious else None,
                 "iou": ious[0][1] if ious else None,
                 "failed": counts[one.id],
-                "why": one.unseen or why(failures[one.id], passages),
+                "why": one.refused or why(failures[one.id], passages),
             }
         )
     return {
         "model": info.title,
         "programs": len(programs),
-        "refused": sum(bool(one.unseen) for one in programs),
+        "refused": sum(bool(one.refused) for one in programs),
         "failed_somewhere": sum(0 < counts[one.id] < passages for one in programs),
         "failed_everywhere": sum(counts[one.id] >= passages for one in programs),
         "best_of_heads": len({one.id for one in programs} & best),

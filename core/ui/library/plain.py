@@ -42,7 +42,7 @@ def _listed(programs: list[PlainSource]) -> pd.DataFrame:
                 "program": one.name,
                 "needs": ", ".join(one.needs),
                 "not in the sandbox": ", ".join(one.missing),
-                "refused": one.unseen,
+                "refused": one.refused,
             }
             for one in programs
         ]

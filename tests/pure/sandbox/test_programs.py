@@ -86,9 +86,15 @@ def test_a_file_that_holds_none_is_refused_in_words(tmp_path: Path) -> None:
 
 def test_what_cannot_be_seen_is_not_taken_in() -> None:
     (hidden,) = programs_in("def f(sentence, tokenizer):\n    return 'a\u202e', 1\n")
-    assert hidden.unseen == "line 3 holds U+202E, which cannot be seen; write it as an escape"
+    assert hidden.refused == "line 3 holds U+202E, which cannot be seen; write it as an escape"
     with pytest.raises(SandboxError, match=r"U\+202E"):
         read_plain(hidden.source)
+    long, shared_line = programs_in(
+        f"def f(sentence, tokenizer):\n    return 'a', '{'9' * 2**16}'\n\n"
+        'TEXT = """\n"""; NUMBER = 1\n\ndef g(sentence, tokenizer):\n    return "g", NUMBER\n'
+    )
+    assert long.refused == "it is longer than 64 KB with its helpers"
+    assert "Python cannot read this" in shared_line.refused
 
 
 def test_a_stored_program_is_told_from_one_of_the_language_and_refuses_what_it_cannot_do() -> None:
@@ -107,4 +113,4 @@ def test_a_stored_program_is_told_from_one_of_the_language_and_refuses_what_it_c
 def test_the_tutorial_holds_twenty_and_no_more() -> None:
     programs = read_programs(TUTORIAL)
     assert len(programs) == 20
-    assert not any(one.missing or one.unseen for one in programs)
+    assert not any(one.missing or one.refused for one in programs)
