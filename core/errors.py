@@ -6,6 +6,7 @@ HeadscriptError            2  anything the user can put right; the message says 
 ├── ProgramError           2  source that is not in the program language; holds every problem
 ├── ProposerError          2  no API key, a refused one, or a model without a price
 ├── HybridError            2  a hybrid that cannot be built or measured
+├── SandboxError           2  plain Python that cannot be run here, or a file of it that cannot be read
 ├── AuditError             2  an audit that does not go with what it was asked about
 ├── PluginError            2  an entry that is not there, or an installed package that brings a wrong one
 ├── WireError              2  a file that does not spell the value it should
@@ -39,6 +40,10 @@ class CorpusError(HeadscriptError):
 
 class HybridError(HeadscriptError):
     """The hybrid asked for cannot be built or measured."""
+
+
+class SandboxError(HeadscriptError):
+    """This machine cannot lock a stranger's program in, or a file of programs cannot be read."""
 
 
 class AuditError(HeadscriptError):

@@ -72,11 +72,12 @@ def add_to(tables: Tables, points: list[EntryPoint]) -> None:
 
 def _give_kinds(proposers: Door[Any]) -> None:
     """Every proposer has a kind of job; those that were here already had theirs when `kinds` was imported."""
-    from core.jobs.kinds import KINDS, kind_of_proposer
+    from core.jobs.kinds import KINDS, kind_of_conversion, kind_of_proposer
 
     for proposer in proposers.values():
         if proposer.job_kind not in KINDS:
             KINDS.add(kind_of_proposer(proposer))
+            KINDS.add(kind_of_conversion(proposer))
 
 
 def _tables() -> Tables:

@@ -12,6 +12,7 @@ from typing import ClassVar
 from core.errors import ProposerError, SettingsError
 
 CLAUDE_MODEL = "claude-sonnet-5-5"
+TRUST = "HEADSCRIPT_TRUST"  # set to "programs", plain Python runs without a lock
 RETRIES = 4  # of a call that is not billed
 
 NO_KEY = (
@@ -155,6 +156,16 @@ class Settings:
             token=environ.get("HEADSCRIPT_TOKEN", "").strip() or None,
             spacy_pipeline=environ.get("HEADSCRIPT_SPACY", "").strip() or None,
         )
+
+
+def trusts_programs() -> bool:
+    """Whether a person asked, with all that follows, to run plain Python without the sandbox's locks."""
+    return os.environ.get(TRUST, "").strip() == "programs"
+
+
+def trust_programs() -> None:
+    """Ask for it, for this process and the workers that it starts."""
+    os.environ[TRUST] = "programs"
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

@@ -250,8 +250,32 @@ class SentenceAttention:
 class Failure:
     """A program's failure on one sentence: data to be counted and shown, not an exception."""
 
-    kind: str  # "division", "domain", "non-finite", "budget", "unavailable"
+    kind: (
+        str  # "division", "domain", "non-finite", "budget", "unavailable"; of plain Python also "exception",
+    )
+    # "import", "memory", "refused", "shape", "timeout", "crash", "protocol"
     detail: str
+
+
+@dataclass(frozen=True)
+class FailedPassages:
+    """On how many passages of a model a program failed in one way, and what it said on one of them."""
+
+    program: str  # Program.id
+    kind: str  # of the Failure
+    detail: str
+    passages: int
+
+
+PLAIN_MARK = "# plain Python: "  # then its function's name: how the text of such a program begins
+
+
+PLAIN_ORIGIN = "plain Python, from "  # then the file's name: where it comes from
+
+
+def is_plain(source: str) -> bool:
+    """Whether a program's text is plain Python for the sandbox, not the closed language."""
+    return source.startswith(PLAIN_MARK)
 
 
 @dataclass(frozen=True)
@@ -301,6 +325,27 @@ class BestProgram:
 
 
 @dataclass(frozen=True)
+class Conversion:
+    """A program of the language that was found for what one of plain Python does."""
+
+    plain: str  # Program.id
+    program: str | None  # Program.id; None where none was found
+    iou: Estimate  # between both, on the test passages that the plain one runs on; nan where none was found
+    passages: int  # of those
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class LibraryBest:
+    """A head's best program of one library, chosen on validation."""
+
+    program: str  # Program.id
+    source: str
+    validation: float  # IoU
+    test: float
+
+
+@dataclass(frozen=True)
 class Card:
     """A program on a head as a reviewer sees it."""
 
@@ -310,7 +355,7 @@ class Card:
     summary: str  # one plain-English sentence
     lookahead: bool
     nodes: int
-    origin: str  # baseline, search, claude, person
+    origin: str  # baseline, search, claude, person; "plain Python, from FILE"
     parent: str | None  # Program.id that a person edited
     fits: Mapping[Split, Estimate]  # mean IoU
     baselines: Mapping[Split, float]  # IoU of the head's best baseline

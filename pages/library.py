@@ -13,6 +13,7 @@ from core.sharing.archive import unzipped
 from core.sharing.decisions import export_lines, import_lines
 from core.types import ModelInfo
 from core.ui.library import view
+from core.ui.library.plain import take_in_plain
 from core.ui.parts import frame, state
 from core.ui.parts.reviewer import in_address
 
@@ -79,11 +80,15 @@ def draw_exchange(model: ModelInfo) -> None:
             )
         with right:
             given = st.file_uploader(
-                "Decisions of another workspace, or a hybrid", type=["jsonl", "zip"], key="decisions-file"
+                "Decisions of another workspace, a hybrid, or programs in plain Python",
+                type=["jsonl", "zip", "py"],
+                key="decisions-file",
             )
             if given is not None and st.button("Take them in", key="import-decisions"):
                 if given.name.endswith(".zip"):
                     take_in_hybrid(given.getvalue())
+                elif given.name.endswith(".py"):
+                    take_in_plain(model, given.name, given.getvalue())
                 else:
                     take_in(model, given.getvalue())
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.audit import known
 from core.audit.contract import Audit, AuditVerdict, Cell, Figure, Finding, ProgramSubject
-from core.types import Bounds, Estimate, HeadId, Told, option
+from core.types import Bounds, Estimate, HeadId, Told, is_plain, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,6 +48,8 @@ def rules_of(source: str) -> tuple[Rule, ...]:
     from core.errors import ProgramError
     from core.language import parse
 
+    if is_plain(source):
+        return ()
     lines = source.split("\n")
     function = ast.parse(source).body[0]
     assert isinstance(function, ast.FunctionDef)

@@ -19,7 +19,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 from rich.text import Text
 
 from core import __version__
-from core.cli import audits, browser, exchange, figures, hybrids, programs, serve
+from core.cli import audits, browser, exchange, figures, hybrids, plain_python, programs, serve
 from core.cli.exits import exit_code
 from core.cli.session import session
 from core.cli.terminal import console, show_answer
@@ -171,5 +171,7 @@ _COMMANDS: tuple[Callable[..., object], ...] = (
     exchange.import_,
     exchange.snapshot,
     serve.serve,
+    plain_python.convert,
+    plain_python.compare,
     _worker,
 )  # in the order of `--help`

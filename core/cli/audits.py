@@ -115,10 +115,10 @@ def _of_programs(
     now: Session, info: ModelInfo, programs: dict[HeadId, str], chains: Mapping[CardId, str] | None
 ) -> list[StoredFinding]:
     """What is known of these programs, given the heads or resolved."""
-    from core.language import parse
+    from core.scoring import program_of
 
     found = now.workspace.findings.of_programs(info.id, chains)
-    cards = [(head, parse(source).id) for head, source in sorted(programs.items())]
+    cards = [(head, program_of(source).id) for head, source in sorted(programs.items())]
     return [stored for card in cards for stored in found.get(card, {}).values()]
 
 
@@ -141,9 +141,9 @@ def _ladder(
     programs: dict[HeadId, str],
 ) -> Json:
     """Where the programs stand, in the form of design §6."""
-    from core.language import parse
+    from core.scoring import program_of
 
-    cards = [(head, parse(source).id) for head, source in sorted(programs.items())]
+    cards = [(head, program_of(source).id) for head, source in sorted(programs.items())]
     there = {card: known[card] for card in cards if card in known}
     rungs = Counter(standing.rung for standing in there.values())
     counts = {n: dict(Counter(s.finding.verdict for s in findings if s.audit == n)) for n in audits}

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from core.cli.hybrids import StoredHybrid, export_hybrid, import_hybrid
+from core.cli.plain_python import Trust, import_plain_python
 from core.cli.session import Given, Model, Now, Session
 from core.errors import DecisionsError, WorkspaceError
 from core.types import Json
@@ -50,17 +51,28 @@ def export(
 
 
 def import_(
-    path: Annotated[Path, Parameter(help="a file of decisions, or a hybrid's folder or zip file")],
+    path: Annotated[
+        Path,
+        Parameter(help="a file of decisions, a hybrid's folder or zip file, or a .py file of programs"),
+    ],
     /,
     *,
     now: Now,
+    model: Model = None,
+    trust: Trust = False,
 ) -> Json:
-    """Take in what `export library` or `export hybrid` wrote, here or elsewhere.
+    """Take in what `export library` or `export hybrid` wrote, or programs of other people in plain Python.
 
-    Twice changes nothing; a file that contradicts what is here is refused as a whole.
+    Twice changes nothing; a file that contradicts what is here is refused as a whole. Programs are functions
+    of a sentence and a tokenizer that give (name, matrix). They run in a process that can do no harm, and are
+    scored on every head; --model says on whose.
 
     Example: python -m core import decisions.jsonl
+
+    Example: python -m core import docs/plain_programs.py
     """
+    if path.suffix == ".py" and path.is_file():
+        return import_plain_python(now, path, model, trust)
     is_hybrid = path.is_dir() or (path.is_file() and zipfile.is_zipfile(path))
     return import_hybrid(now, path) if is_hybrid else import_library(now, path)
 

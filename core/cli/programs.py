@@ -97,7 +97,7 @@ def synthesize(
     Example: python -m core synthesize --proposer claude --heads L7H* --budget 2
     """
     entry = PROPOSERS.named(proposer)
-    limits = _limits(now, entry, options)
+    limits = limits_of(now, entry, options)
     if isinstance(entry.way, LanguageModel):
         return synthesize_with(now, model, heads, entry, limits)
     info = now.model(model)
@@ -106,7 +106,7 @@ def synthesize(
     return summary(now, info)
 
 
-def _limits(now: Session, proposer: Proposer, options: Any) -> Any:
+def limits_of(now: Session, proposer: Proposer, options: Any) -> Any:
     """What was asked of a proposer; what was not is its own default."""
     asked = given(options)
     rest = {name: value for name, value in proposer.settings(now.settings).items() if name not in asked}

@@ -11,6 +11,7 @@ from core.features.attributes import ATTRIBUTES
 from core.features.kinds import Aspect, Attribute, Kind, Value, attribute, missing_value
 from core.features.occurrence import Occurrence
 from core.features.pipelines import BUNDLED, NO_PIPELINE, chosen_pipeline, load_pipeline
+from core.features.reading import Reading, ReadNow, describe_tokenizer
 from core.features.spans import without_closing
 from core.features.table import LEAST_TOKENS, FeatureBuilder, Features, Token, merge, unit_rows
 
@@ -25,6 +26,8 @@ __all__ = [
     "Features",
     "Kind",
     "Occurrence",
+    "ReadNow",
+    "Reading",
     "Token",
     "Value",
     "annotate",
@@ -32,6 +35,7 @@ __all__ = [
     "annotate_prefixes",
     "attribute",
     "chosen_pipeline",
+    "describe_tokenizer",
     "load_pipeline",
     "merge",
     "missing_value",

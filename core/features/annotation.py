@@ -11,6 +11,7 @@ from core.features.kinds import ATTRIBUTES, Value
 from core.features.left_context import LeftContext
 from core.features.occurrence import Occurrence, is_of_word
 from core.features.pipelines import chosen_pipeline, load_pipeline
+from core.features.reading import ReadNow
 from core.features.spans import PassageTokens, read_ids, read_text, require_offsets, surfaces_of
 from core.features.table import FeatureBuilder, Features
 from core.types import Sentence
@@ -51,7 +52,8 @@ def annotate(
     documents: Any = [None] * len(texts) if parser is None else parser.pipe(texts)
     for sentence, text, tokens, document in zip(kept, texts, read, documents, strict=True):
         _add(builder, sentence.id, text, tokens, document)
-    return builder.build(embeddings, truncated, pipeline)
+    reading = ReadNow({one.id: text for one, text in zip(kept, texts, strict=True)}, tokenizer)
+    return builder.build(embeddings, truncated, pipeline, reading)
 
 
 def annotate_prefixes(
@@ -74,9 +76,11 @@ def annotate_prefixes(
     texts = [text[: tokens.first(count).end] for count in counts]
     documents: Any = [None] * len(texts) if parser is None else parser.pipe(texts)
     builder = FeatureBuilder()
-    for count, text, document in zip(counts, texts, documents, strict=True):
-        _add(builder, f"{sentence.id}:{count}", text, tokens.first(count), document)
-    return builder.build(embeddings, pipeline=pipeline)
+    names = [f"{sentence.id}:{count}" for count in counts]
+    for name, count, text, document in zip(names, counts, texts, documents, strict=True):
+        _add(builder, name, text, tokens.first(count), document)
+    reading = ReadNow(dict(zip(names, texts, strict=True)), tokenizer)
+    return builder.build(embeddings, pipeline=pipeline, reading=reading)
 
 
 def annotate_ids(
@@ -97,7 +101,7 @@ def annotate_ids(
     spelt, tokens = read_ids(ids, tokenizer, text)
     builder = FeatureBuilder()
     _add(builder, "", spelt, tokens, None if parser is None else parser(spelt))
-    return builder.build(embeddings, pipeline=pipeline)
+    return builder.build(embeddings, pipeline=pipeline, reading=ReadNow({"": spelt}, tokenizer))
 
 
 def _add(builder: FeatureBuilder, name: str, text: str, tokens: PassageTokens, document: Any | None) -> None:

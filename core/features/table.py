@@ -10,6 +10,7 @@ import numpy as np
 from core.errors import ModelError
 from core.features.kinds import ATTRIBUTES, DTYPES, Value
 from core.features.pipelines import BUNDLED, NO_PIPELINE
+from core.features.reading import Reading, both
 
 LEAST_TOKENS = 2  # of a passage: with one alone, every program does what every head does
 
@@ -41,6 +42,7 @@ class Features:
     truncated: int = 0  # sentences that were longer than the model's context and were cut
     pipeline: str = BUNDLED  # the spaCy package that read the syntax, or NO_PIPELINE
     hidden: np.ndarray | None = None  # int32 [token]: the token id behind a mask, -1 where there is none
+    reading: Reading | None = field(default=None, compare=False)  # their texts, where those are at hand
     _row_of: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -82,6 +84,7 @@ class Features:
             truncated=self.truncated,
             pipeline=self.pipeline,
             hidden=None if self.hidden is None else self.hidden[tokens],
+            reading=self.reading,
         )
 
     def tokens(self, row: int) -> list[Token]:
@@ -129,7 +132,11 @@ class FeatureBuilder:
             self._values[name].extend(values)
 
     def build(
-        self, embeddings: np.ndarray | None = None, truncated: int = 0, pipeline: str = BUNDLED
+        self,
+        embeddings: np.ndarray | None = None,
+        truncated: int = 0,
+        pipeline: str = BUNDLED,
+        reading: Reading | None = None,
     ) -> Features:
         """The Features of all sentences added; `embeddings` is the model's [vocabulary, dimension]."""
         token_ids = np.array(self._token_ids, np.int32)
@@ -152,6 +159,7 @@ class FeatureBuilder:
             vector_rows=vector_rows,
             truncated=truncated,
             pipeline=pipeline,
+            reading=reading,
         )
 
 
@@ -194,6 +202,7 @@ def merge(old: Features, new: Features) -> Features:
         vector_rows=vector_rows,
         truncated=old.truncated + new.truncated,
         pipeline=old.pipeline,
+        reading=both(old.reading, new.reading),
     )
 
 

@@ -7,7 +7,8 @@ from html import escape
 from typing import Any
 
 from core.display import COSTS, CostWords, capitalised
-from core.language import describe, parse
+from core.language import PlainProgram, describe
+from core.scoring import program_of
 from core.types import HybridSpec, ModelInfo
 
 _WIDTH, _HEIGHT, _MARGIN = 560, 300, 48
@@ -41,7 +42,7 @@ def model_card(
     """
     fitted, said = parents or {}, audited or {}
     total = len(info.head_ids())
-    parsed = [(head, parse(source)) for head, source in spec.programs]
+    parsed = [(head, program_of(source)) for head, source in spec.programs]
     described = [(head, describe(program)) for head, program in parsed]
     lookahead = sum(found.lookahead for _, found in described)
     looking = sum(bool(program.looks) for _, program in parsed)
@@ -68,6 +69,12 @@ def model_card(
         lines += [
             f"{looking} of the programs look at other heads: each reads that head's program where the hybrid "
             "replaces it, and the model's own attention where it does not.",
+            "",
+        ]
+    if plain := sum(isinstance(program, PlainProgram) for _, program in parsed):
+        lines += [
+            f"{plain} of the programs are plain Python of other people: the hybrid runs only on machines "
+            "whose kernel locks them in (Linux with Landlock and seccomp).",
             "",
         ]
     if curve:

@@ -31,8 +31,8 @@ from core.features import annotate
 from core.files import read_text
 from core.hybrid.card import curve_svg, model_card
 from core.hybrid.patched import Hybrid, hybrid
-from core.language import parse
 from core.models.pretrained import LoadedModel, load
+from core.scoring import program_of
 from core.types import ORDERS, HeadId, HybridSpec, ModelInfo, Sentence, Split
 
 FORMAT = 1
@@ -241,7 +241,7 @@ def _source(folder: Path, head: HeadId) -> str:
     path = folder / "programs" / f"{head}.py"
     try:
         source = read_text(path, _MAX_PROGRAM, folder)
-        parse(source)
+        program_of(source)
     except (OSError, UnicodeDecodeError) as error:
         raise HybridError(f"cannot read {path}: {error}") from error
     except ProgramError as error:

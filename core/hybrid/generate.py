@@ -17,8 +17,9 @@ from torch import Tensor
 from core.errors import HybridError
 from core.features import Features, annotate_ids, without_closing
 from core.hybrid import HeadMaps, Hybrid, ProgramPatterns, parsed, replaced
-from core.language import describe, parse
+from core.language import describe
 from core.models.pretrained import LoadedModel
+from core.scoring import program_of
 from core.types import HeadId, HybridSpec
 
 
@@ -82,7 +83,7 @@ def _read(loaded: LoadedModel, ids: list[int], embeddings: np.ndarray | None, pr
 
 def looks_ahead(spec: HybridSpec) -> list[HeadId]:
     """Heads whose program reads text to the right of a token, which a growing text does not have."""
-    return [head for head, source in spec.programs if describe(parse(source)).lookahead]
+    return [head for head, source in spec.programs if describe(program_of(source)).lookahead]
 
 
 def _step(

@@ -13,10 +13,13 @@ from core.errors import HybridError
 from core.features import Features
 from core.hybrid.passes import Pass
 from core.hybrid.sources import NO_MAPS, HeadMaps, PatternSource, ProgramPatterns, refuse_circles
-from core.language import ParsedProgram, parse
+from core.language import ParsedProgram, PlainProgram
 from core.models import patching
 from core.models.attention import padded_ids, without_cache
 from core.models.pretrained import LoadedModel
+from core.sandbox import require_sandbox
+from core.scoring import program_of
+from core.settings import trusts_programs
 from core.types import HeadId, HybridSpec, ModelInfo
 
 
@@ -98,7 +101,7 @@ def hybrid(loaded: LoadedModel, spec: HybridSpec) -> Iterator[Hybrid]:
     """`loaded` with the heads of `spec` replaced; restored when the block ends, also by an exception.
 
     Raises HybridError before any work if the spec does not fit the model, ProgramError if a program
-    does not parse.
+    does not parse, SandboxError if one is plain Python and this machine runs none.
     """
     programs = parsed(loaded.info, spec)
     with replaced(loaded, ProgramPatterns(programs, loaded.info.is_causal, loaded.device)) as patched:
@@ -132,8 +135,10 @@ def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:
             )
         if heads.count(head) > 1:
             raise HybridError(f"{head} is replaced twice; name each head once")
-    read = {source: parse(source) for source in {source for _, source in spec.programs}}
-    programs = {head: read[source] for head, source in spec.programs}
+    known = {source: program_of(source) for source in {source for _, source in spec.programs}}
+    if any(isinstance(program, PlainProgram) for program in known.values()):
+        require_sandbox(trusts_programs())
+    programs = {head: known[source] for head, source in spec.programs}
     refuse_circles(programs)
     for head, program in sorted(programs.items()):
         if missing := sorted(program.looks - set(info.head_ids())):

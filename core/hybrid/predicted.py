@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.errors import HybridError
-from core.features import Features, annotate_ids, merge
+from core.features import Features, ReadNow, annotate_ids, merge
 from core.models.pretrained import LoadedModel
 from core.types import Measure
 
@@ -61,7 +61,10 @@ def _masked(loaded: LoadedModel, features: Features, row: int) -> tuple[Features
     hidden[places] = ids[places]
     shown = np.where(hidden < 0, ids, loaded.tokenizer.mask_token_id)
     read = annotate_ids(shown.tolist(), loaded.tokenizer, loaded.embeddings(), features.pipeline)
-    return replace(read, sentences=(features.sentences[row],)), hidden
+    name = features.sentences[row]
+    text = read.reading.texts(read.sentences)[0] if read.reading else None
+    reading = ReadNow({} if text is None else {name: text}, loaded.tokenizer)
+    return replace(read, sentences=(name,), reading=reading), hidden
 
 
 def predictions(loaded: LoadedModel, features: Features) -> np.ndarray:

@@ -11,6 +11,7 @@ from core import wire
 from core.audit import AUDITS, Of, checked
 from core.audit.piqa import read_questions
 from core.corpus import CORPORA, is_dataset, load_corpus, require_splits, there
+from core.display import counted
 from core.errors import AuditError, HybridError
 from core.jobs.kinds import KINDS
 from core.jobs.queue import JobQueue
@@ -19,6 +20,7 @@ from core.jobs.tasks import (
     AuditTask,
     BuildTask,
     Candidate,
+    ConvertTask,
     CurveTask,
     DownstreamTask,
     ExtractTask,
@@ -28,15 +30,18 @@ from core.jobs.tasks import (
     ResolveTask,
     ScoreTask,
 )
-from core.language import parse
 from core.models.names import is_path
 from core.proposers import ClaudeLimits, LanguageModel, Proposer, SearchLimits, check_limits
 from core.proposers.llm.entry import CLAUDE
 from core.proposers.search.entry import SEARCH
+from core.sandbox import require_sandbox
+from core.scoring import program_of
+from core.settings import trusts_programs
 from core.store.jobs import JobRecord
 from core.store.passages import keep_passages
-from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Sentence, Split
+from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Sentence, Split, is_plain
 
+_NOT_AUDITED = "plain Python, which is run and not read, so no audit takes it; `convert` finds one to audit"
 SHARES = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 
 
@@ -96,7 +101,11 @@ class Jobs(JobQueue):
         best = {b.score.head: b for b in self._workspace.library.best(task.info.id, Split.VALIDATION)}
         known = {head: best[head] for head in chosen if head in best}
         worst_first = sorted(chosen, key=lambda head: known[head].score.iou.value if head in known else -1.0)
-        sources = {head: program.program.source for head, program in known.items()}
+        sources = {
+            head: program.program.source
+            for head, program in known.items()
+            if not is_plain(program.program.source)  # nothing of it can be gone on with
+        }
         return replace(task, known=sources, order=tuple(worst_first))
 
     def start_search(
@@ -116,9 +125,35 @@ class Jobs(JobQueue):
         secrets = {"ANTHROPIC_API_KEY": api_key} if api_key else None
         return self.start_proposals(info, CLAUDE, heads, limits, secrets)
 
-    def start_scoring(self, info: ModelInfo, sources: list[str]) -> str:
-        """Score programs on every head of a model."""
-        return self._start(ScoreTask(info, self._passages(info), tuple(sources)))
+    def start_scoring(self, info: ModelInfo, sources: list[str], origin: str = "person") -> str:
+        """Score programs on every head of a model; `origin` is that of new ones.
+
+        Raises SandboxError if one is plain Python and this machine runs none.
+        """
+        if any(map(is_plain, sources)):
+            require_sandbox(trusts_programs())
+        return self._start(ScoreTask(info, self._passages(info), tuple(sources), origin))
+
+    def start_conversion(
+        self,
+        info: ModelInfo,
+        sources: Sequence[str],
+        proposer: Proposer = SEARCH,
+        limits: Any = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> str:
+        """Find programs of the language for what these plain ones do.
+
+        Raises SandboxError where none may be run, ProposerError and CorpusError as `start_proposals` does.
+        """
+        require_sandbox(trusts_programs())
+        limits = proposer.default_limits(self._settings) if limits is None else limits
+        check_limits(limits)
+        if isinstance(proposer.way, LanguageModel):
+            proposer.way.check(limits, self._settings.with_secrets(secrets or {}))
+            proposer.way.terms(limits)
+        passages = self._passages(info, needs_splits=True)
+        return self._start(ConvertTask(info, passages, tuple(sources), limits, proposer.name), secrets)
 
     def start_resolving(self, info: ModelInfo) -> str | None:
         """Resolve what the best programs look at; None where no program's resolved score is missing."""
@@ -148,6 +183,11 @@ class Jobs(JobQueue):
         """
         _require_candidates(info, sources)
         _require_replaceable(info, request.strict)
+        if request.calibrate and (plain := sum(map(is_plain, sources.values()))):
+            raise HybridError(
+                f"{counted(plain, 'program')} to choose among: plain Python, which has no constants to fit; "
+                "leave out --calibrate, or `convert` them first"
+            )
         if request.count is not None and request.count > len(sources):
             raise HybridError(
                 f"{request.count} heads were asked for, but only {len(sources)} have a program to choose "
@@ -245,13 +285,16 @@ class Jobs(JobQueue):
         """Run audits, each name with its limits, of the program that each head is given.
 
         Programs that look read what heads attend to; or, resolved, what the best programs of those say.
-        Raises AuditError if there is no program, or an audit is not of programs or lacks something;
-        PluginError if there is no such audit.
+        Those of plain Python are left out. Raises AuditError if there is no other, or an audit is not of
+        programs or lacks something; PluginError if there is no such audit.
         """
         if not programs:
             raise AuditError("no head has a program to audit yet; find programs first with `synthesize`")
-        behind = self._behind(info, audits, programs) if is_resolved else {}
-        return self._audit(info, "program", audits, tuple(sorted(programs.items())), behind=behind)
+        read = {head: source for head, source in sorted(programs.items()) if not is_plain(source)}
+        if not read:
+            raise AuditError(f"{counted(len(programs), 'program')} to audit, {_NOT_AUDITED}")
+        behind, left_out = self._behind(info, audits, read) if is_resolved else {}, len(programs) - len(read)
+        return self._audit(info, "program", audits, tuple(read.items()), behind=behind, left_out=left_out)
 
     def _behind(
         self, info: ModelInfo, audits: Mapping[str, object], programs: Mapping[HeadId, str]
@@ -265,7 +308,7 @@ class Jobs(JobQueue):
             for one in self._workspace.library.best(info.id, Split.VALIDATION)
         }
         found: dict[HeadId, str] = {}
-        left = [looked for source in programs.values() for looked in parse(source).looks]
+        left = [looked for source in programs.values() for looked in program_of(source).looks]
         while left:
             head = left.pop()
             if head in found:
@@ -273,7 +316,7 @@ class Jobs(JobQueue):
             if head not in best:
                 raise AuditError(f"{head} is looked at, but has no program yet; find one with `synthesize`")
             found[head] = best[head]
-            left += parse(best[head]).looks
+            left += program_of(best[head]).looks
         if not found:
             raise AuditError("none of these programs looks at a head: leave out --resolved")
         return found
@@ -288,6 +331,8 @@ class Jobs(JobQueue):
         spec = self._workspace.hybrids.spec(hybrid)
         if spec is None:
             raise HybridError(f"the workspace holds no hybrid {hybrid}")
+        if plain := sum(is_plain(source) for _, source in spec.programs):
+            raise AuditError(f"{counted(plain, 'program')} of this hybrid: {_NOT_AUDITED}")
         return self._audit(info, "hybrid", audits, spec.programs, hybrid)
 
     def _audit(
@@ -298,6 +343,7 @@ class Jobs(JobQueue):
         programs: tuple[tuple[HeadId, str], ...],
         hybrid: str = "",
         behind: Mapping[HeadId, str] | None = None,
+        left_out: int = 0,
     ) -> str:
         if not self._workspace.models.sentences(info.id, Split.TEST):
             raise AuditError("the corpus has no test passage to audit on; extract more passages first")
@@ -310,7 +356,9 @@ class Jobs(JobQueue):
             AskedAudit(name, wire.plain(checked(name, limits, of))) for name, limits in audits.items()
         )
         placed, title = tuple(sorted((behind or {}).items())), ", ".join(audits)
-        return self._start(AuditTask(info, self._passages(info), asked, programs, title, hybrid, placed))
+        return self._start(
+            AuditTask(info, self._passages(info), asked, programs, title, hybrid, placed, left_out)
+        )
 
     def _candidates(self, info: ModelInfo, sources: Mapping[HeadId, str]) -> tuple[Candidate, ...]:
         """The programs to choose among, with what is known of each."""
@@ -318,7 +366,7 @@ class Jobs(JobQueue):
         fits = {program.score.head: program.score.iou.value for program in best}
         costs = self._workspace.hybrids.costs(info.id)
         return tuple(
-            Candidate(head, source, fits.get(head, 0.0), costs.get((head, parse(source).id)))
+            Candidate(head, source, fits.get(head, 0.0), costs.get((head, program_of(source).id)))
             for head, source in sorted(sources.items())
         )
 

@@ -10,6 +10,7 @@ import duckdb
 from core.jobs.folder import JobFolder
 from core.jobs.results import (
     AuditsFound,
+    ConversionsFound,
     CostsEstimated,
     HybridMeasured,
     ProgramsFound,
@@ -17,6 +18,8 @@ from core.jobs.results import (
     SentencesRead,
     WeightsRead,
 )
+from core.store.conversions import add_conversions
+from core.store.failures import add_failures
 from core.store.findings import add_finding
 from core.store.gains import add_gains, best_fits
 from core.store.hybrids import add_costs, add_curve, add_downstream, add_evaluation, add_hybrid, add_weights
@@ -57,6 +60,8 @@ class Intake:
                 add_sentences(cursor, result.model, result.corpus, passages)
             case ProgramsFound():
                 self._take_in_programs(cursor, number, result)
+            case ConversionsFound():
+                add_conversions(cursor, result.model, result.conversions)
             case ResolvedFound():
                 scores = scores_in(self.folder.scores(result.scores))
                 add_resolved(cursor, result.model, scores, result.chains)
@@ -77,8 +82,9 @@ class Intake:
     def _take_in_programs(self, cursor: duckdb.DuckDBPyConnection, number: int, found: ProgramsFound) -> None:
         heads = sorted({head for head, _ in found.proposals})
         before = best_fits(cursor, found.model, {head.layer for head in heads})
-        add_programs(cursor, [(program.source, program.origin, None) for program in found.programs])
+        add_programs(cursor, [(one.source, one.origin, one.parent) for one in found.programs])
         if found.scores is not None:
             read_scores(cursor, found.model, self.folder.scores(found.scores))
+        add_failures(cursor, found.model, found.failures)
         add_proposals(cursor, found.model, found.proposals)
         add_gains(cursor, self.folder.id, number, found.model, heads, before)

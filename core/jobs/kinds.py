@@ -19,6 +19,7 @@ from core.jobs.folder import Job
 from core.jobs.tasks import (
     AuditTask,
     BuildTask,
+    ConvertTask,
     CurveTask,
     DownstreamTask,
     ExtractTask,
@@ -84,7 +85,13 @@ def _score(job: Job[ScoreTask]) -> None:
     from core.jobs.work.search import score_programs
 
     passages = read_passages(job.place.workspace, job.task.passages)
-    score_programs(job, job.task.info, passages, job.task.programs, "person")
+    score_programs(job, job.task.info, passages, job.task.programs, job.task.origin)
+
+
+def _convert(proposer: Proposer, job: Job[ConvertTask[Any]]) -> None:
+    from core.jobs.work.convert import convert_programs
+
+    convert_programs(job, proposer)
 
 
 def _resolve(job: Job[ResolveTask]) -> None:
@@ -130,6 +137,15 @@ def kind_of_proposer(proposer: Proposer) -> JobKind:
     return JobKind(proposer.job_kind, proposer.job, task, run, proposer.needs_device, True, proposer)
 
 
+def kind_of_conversion(proposer: Proposer) -> JobKind:
+    """The kind of job in which a proposer converts plain Python."""
+    task = ConvertTask.__class_getitem__(proposer.limits)  # type: ignore[attr-defined]
+    run = partial(_convert, proposer)
+    return JobKind(
+        f"convert-{proposer.name}", "Convert plain Python", task, run, proposer.needs_device, True, proposer
+    )
+
+
 KINDS = Door(
     "kind of job",
     JobKind("build", "Build a workspace", BuildTask, _build, finds_programs=True),
@@ -146,10 +162,13 @@ KINDS = Door(
 
 for _proposer in PROPOSERS.values():
     KINDS.add(kind_of_proposer(_proposer))
+    KINDS.add(kind_of_conversion(_proposer))
 
 
 def kind_of(task: Task) -> JobKind:
     """The kind of job that is asked this."""
+    if isinstance(task, ConvertTask):
+        return KINDS[f"convert-{PROPOSERS.named(task.proposer).name}"]
     if isinstance(task, ProposeTask):
         return KINDS[PROPOSERS.named(task.proposer).job_kind]
     return next(kind for kind in KINDS.values() if kind.task is type(task))

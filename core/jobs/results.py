@@ -9,9 +9,11 @@ from typing import Any
 from core.store.findings import StoredFinding
 from core.types import (
     CardId,
+    Conversion,
     Curve,
     Evaluation,
     EvaluationDetails,
+    FailedPassages,
     Failure,
     HeadId,
     MadeHybrid,
@@ -43,6 +45,7 @@ class NewProgram:
 
     source: str
     origin: str
+    parent: str | None = None  # Program.id that it was made of
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,15 @@ class ProgramsFound:
     proposals: tuple[CardId, ...] = ()
     scores: str | None = None  # the Parquet file of their scores, beside this result
     talk: Talk | None = None
+    failures: tuple[FailedPassages, ...] = ()  # of programs on all passages
+
+
+@dataclass(frozen=True)
+class ConversionsFound:
+    """What came of converting plain Python."""
+
+    model: str
+    conversions: tuple[Conversion, ...]
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,7 @@ RESULTS: Mapping[str, type[Any]] = {
     "weights": WeightsRead,
     "sentences": SentencesRead,
     "programs": ProgramsFound,
+    "conversions": ConversionsFound,
     "resolved": ResolvedFound,
     "costs": CostsEstimated,
     "hybrid": MadeHybrid,  # stored with its evaluation; until then a resumed job need not choose again

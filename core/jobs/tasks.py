@@ -77,6 +77,18 @@ class ScoreTask(Task):
     info: ModelInfo
     passages: str
     programs: tuple[str, ...]  # sources
+    origin: str = "person"  # of those that are new
+
+
+@dataclass(frozen=True)
+class ConvertTask(Task, Generic[Limits]):
+    """Programs of the language for what plain Python does."""
+
+    info: ModelInfo
+    passages: str
+    programs: tuple[str, ...]  # sources
+    limits: Limits  # of the proposer's own type
+    proposer: str = field(default="", metadata=_PASSING)  # its name, which the kind of the job says too
 
 
 @dataclass(frozen=True)
@@ -157,6 +169,7 @@ class AuditTask(Task):
     title: str
     hybrid: str = ""  # its id
     behind: tuple[tuple[HeadId, str], ...] = ()  # sources in the place of heads that programs look at
+    left_out: int = field(default=0, metadata=_PASSING)  # programs of plain Python
 
 
 @dataclass(frozen=True)

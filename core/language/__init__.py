@@ -18,6 +18,7 @@ export. Other rooms import from this face, from `core.language.tune` and from `c
 
 from core.language.describe import Description, describe
 from core.language.functions import FUNCTIONS, Function, ScalarCall, TensorCall
+from core.language.plain import PlainProgram
 from core.language.reading.hidden import escape, is_hidden
 from core.language.reading.program import ParsedProgram, parse, without_docstring
 from core.language.references import Reference, references
@@ -48,6 +49,7 @@ __all__ = [
     "Looks",
     "Observation",
     "ParsedProgram",
+    "PlainProgram",
     "Reference",
     "Scalar",
     "ScalarCall",

@@ -14,6 +14,8 @@ without any such, it is the first of these that applies:
     first token   asks whether `k` is the first: `k.is_first`, or `k.index` compared with a number
     syntactic     reads any other attribute of `k`: its characters, its place in a sentence or quotation
     uniform       tells no key from another
+
+What is plain Python is not read; that is its category.
 """
 
 from __future__ import annotations
@@ -25,11 +27,19 @@ from typing import Literal
 from core.features import ATTRIBUTES, Aspect
 from core.language import nodes as n
 from core.language.functions import FUNCTIONS
+from core.language.plain import PlainProgram
 from core.language.reading.program import ParsedProgram
 from core.language.walk import children, expressions, parts, statements
 
 Category = Literal[
-    "other heads", "first token", "final token", "sequential", "coreference", "syntactic", "uniform"
+    "other heads",
+    "first token",
+    "final token",
+    "sequential",
+    "coreference",
+    "syntactic",
+    "uniform",
+    "plain Python",  # not read, so not sorted
 ]
 Read = tuple[str, str]  # "q" or "k", and the attribute or function read from it
 
@@ -45,6 +55,7 @@ _SENTENCES: Mapping[Category, str] = {
     "final token": "Looks at the final token",
     "first token": "Looks at the first token",
     "uniform": "Looks at all tokens alike",
+    "plain Python": "Plain Python that is run and not read",
 }
 
 
@@ -74,6 +85,8 @@ def describe(program: ParsedProgram) -> Description:
 
 def categorise(program: ParsedProgram) -> Category:
     """The category of the first statement that tells the head from others; see above."""
+    if isinstance(program, PlainProgram):
+        return "plain Python"
     survey = _Survey(program.body)
     for statement in filter(_changes_a_weight, program.body):
         category = _category(_Survey((statement,), survey))

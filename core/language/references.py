@@ -31,6 +31,8 @@ def references(program: ParsedProgram) -> tuple[Reference, ...]:
     `look(...)` or `look(...) + c` is; divided by, it has the other sign. It is None where the head stands
     otherwise: in a condition, a sum, or the argument of a function. Of several places the strongest counts.
     """
+    if not program.looks:
+        return ()
     found: dict[HeadId, Reference] = {}
     weights = _returned(program)
     for statement in statements(program.body):

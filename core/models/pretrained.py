@@ -77,6 +77,25 @@ def load(
     return loaded
 
 
+def load_tokenizer(name: str, models: Path, tell: Tell = lambda text: None) -> Any:
+    """The tokenizer alone of the model called `name`, as `load` gives it; raises ModelError."""
+    place = placed(name)
+    where: dict[str, Any] = {"trust_remote_code": False}
+    source = place.source
+    if place.kind == "demo":
+        source = str(demo.demo_folder(models, _unpack_gguf, tell))
+    elif place.kind == "gguf":
+        source, where["gguf_file"] = str(Path(place.source).parent), Path(place.source).name
+    elif place.kind != "folder":
+        where["revision"] = place.revision or "main"
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **where)
+    except Exception as error:
+        raise ModelError(explained(name, error)) from error
+    _require_vocabulary(name, tokenizer)
+    return tokenizer
+
+
 def _load(name: str, models: Path, device: str, tell: Tell) -> LoadedModel:
     chosen, place = pick_device(device), placed(name)
     match place.kind:

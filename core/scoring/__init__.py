@@ -8,6 +8,7 @@ fresh.rescore(loaded, best, sentences)                   the same on passages ou
 
 from core.scoring.baselines import BASELINES
 from core.scoring.examiner import Evidence, Examiner, Example, HeadReader, histogram
+from core.scoring.reading import program_of
 from core.scoring.resolved import Resolved, chains
 from core.scoring.scores import FITS, ProgramMaps, in_blocks, program_maps, score, sentence_ious
 from core.scoring.similar_heads import head_ious
@@ -26,6 +27,7 @@ __all__ = [
     "histogram",
     "in_blocks",
     "program_maps",
+    "program_of",
     "score",
     "sentence_ious",
 ]

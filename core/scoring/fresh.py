@@ -15,6 +15,7 @@ from core.models.attention import extract
 from core.models.pretrained import LoadedModel
 from core.scoring.baselines import BASELINES
 from core.scoring.intervals import mean_estimate
+from core.scoring.reading import program_of
 from core.scoring.resolved import Resolved
 from core.scoring.scores import ProgramMaps, program_maps, sentence_ious, summarise
 from core.types import BestProgram, Failure, HeadId, Sentence, SentenceAttention, Split
@@ -39,7 +40,7 @@ def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Se
             f"no passage has {LEAST_TOKENS} tokens, so there is nothing to score; give longer text"
         )
     baselines = [parse(source) for source in BASELINES.values()]
-    own = {found.score.head: parse(found.program.source) for found in best}
+    own = {found.score.head: program_of(found.program.source) for found in best}
     chosen = {program.id: program for program in own.values()}
     programs = [*baselines, *(p for name, p in chosen.items() if name not in {b.id for b in baselines})]
     layers = info.attention_layers

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 import torch
 
 from core.features import Features
-from core.language import Evaluator, Looks, ParsedProgram, SomeLooks
+from core.language import Evaluated, Evaluator, Looks, ParsedProgram, PlainProgram, SomeLooks
 from core.maps import (
     batches,
     cell_count,
@@ -40,6 +41,7 @@ Item = TypeVar("Item")
 
 FITS = 0.5  # IoU on validation from which a program is said to fit a head: half of what both weigh is shared
 MAX_CELLS = 2**27  # float32 cells that are held at once, of programs and of heads: 512 MB each
+_AHEAD = 2 * (os.cpu_count() or 1)  # programs of plain Python that run, or whose weights wait to be packed
 _BATCH_TOKENS = 2048  # padded tokens that are evaluated together
 
 
@@ -96,8 +98,7 @@ def program_maps(
         evaluator = Evaluator(features.select(rows), is_causal, device, looks=seen)
         lengths = [int(features.lengths[row]) for row in rows]
         batch = [torch.zeros(len(programs), cell_count(n, is_causal), device=device) for n in lengths]
-        for at, program in enumerate(programs):
-            result = evaluator.run(program)
+        for at, result in enumerate(_results(evaluator, programs)):
             for position, n in enumerate(lengths):
                 batch[position][at] = pack_tensor(result.weights[position, :n, :n], is_causal)
             failures.update({(at, rows[row]): failure for row, failure in result.failures.items()})
@@ -105,6 +106,19 @@ def program_maps(
     return ProgramMaps(
         tuple(program.id for program in programs), features.sentences, tuple(cells), failures, is_causal
     )
+
+
+def _results(evaluator: Evaluator, programs: Sequence[ParsedProgram]) -> Iterator[Evaluated]:
+    """What each program gives; those of plain Python, which other processes run, beside one another."""
+    plain = (program for program in programs if isinstance(program, PlainProgram))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        ahead = deque(pool.submit(evaluator.run, program) for program in islice(plain, _AHEAD))
+        for program in programs:
+            if isinstance(program, PlainProgram):
+                yield ahead.popleft().result()
+                ahead.extend(pool.submit(evaluator.run, other) for other in islice(plain, 1))
+            else:
+                yield evaluator.run(program)
 
 
 def in_blocks(items: Sequence[Item], cells: int) -> list[Sequence[Item]]:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from core.audit import RUNGS
 from core.display import counted
-from core.language import parse
 from core.review import Opinions
+from core.scoring import program_of
 from core.sharing.report import Entry, report
 from core.store import Workspace
 from core.types import Action, ModelInfo, Split
@@ -34,7 +34,7 @@ def curated(workspace: Workspace, model: ModelInfo) -> list[Entry]:
         Entry(
             card,
             accepted[card.head, card.program.id],
-            examiner.compare(card.head, parse(card.program.source), worst=1),
+            examiner.compare(card.head, program_of(card.program.source), worst=1),
             standings.get(card.id),
             opinions.in_words(card.id) if card.id in opinions.disputed else "",
         )

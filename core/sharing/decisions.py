@@ -31,15 +31,15 @@ from typing import Any
 
 from core.display import LONGEST_NAME, one_spelling
 from core.errors import DecisionsError, ProgramError
-from core.language import parse
-from core.scoring import BASELINES
+from core.scoring import BASELINES, program_of
 from core.store import Workspace
-from core.types import Action, ModelInfo
+from core.types import PLAIN_ORIGIN, Action, ModelInfo, is_plain
 
 Row = dict[str, Any]
 _HEADER = {"kind": "headscript decisions", "version": 1}
 _TEXTS = ("uid", "model", "program", "action", "reviewer", "reason", "note", "made_at")
 _FIELDS = (*_TEXTS, "layer", "head", "undoes", "batch")
+_LONGEST_ORIGIN = 200  # characters
 _ORIGINS = ("search", "claude", "person")
 _MOST = 100_000  # layers of a model, or heads of a layer
 _MAX_NOTE = 10_000
@@ -133,7 +133,7 @@ def _program(row: Row, where: str) -> Row:
     if not isinstance(source, str) or not isinstance(origin, str) or not isinstance(parent, str | None):
         raise DecisionsError(f"{where}: a program has a source, an origin and a parent or null")
     try:
-        found = parse(source).id
+        found = program_of(source).id
     except ProgramError as error:
         raise DecisionsError(f"{where}: the program cannot be read: {error.problems[0]}") from error
     if found != row.get("id"):
@@ -142,6 +142,9 @@ def _program(row: Row, where: str) -> Row:
         )
     if found in _baselines():
         origin = "baseline"
+    elif is_plain(source):
+        if not (origin.startswith(PLAIN_ORIGIN) and origin.isprintable() and len(origin) <= _LONGEST_ORIGIN):
+            raise DecisionsError(f"{where}: the origin of plain Python is {origin!r}, not {PLAIN_ORIGIN}FILE")
     elif origin not in _ORIGINS:
         raise DecisionsError(f"{where}: the origin is {origin!r}, not one of {', '.join(_ORIGINS)}")
     return {"id": found, "source": source, "origin": origin, "parent": parent}
@@ -149,7 +152,7 @@ def _program(row: Row, where: str) -> Row:
 
 @cache
 def _baselines() -> frozenset[str]:
-    return frozenset(parse(source).id for source in BASELINES.values())
+    return frozenset(program_of(source).id for source in BASELINES.values())
 
 
 def _event(row: Row, where: str) -> Row:

@@ -14,7 +14,7 @@ from core.corpus import whole_characters
 from core.errors import HybridError
 from core.hybrid import read_spec, ship
 from core.hybrid.patched import parsed
-from core.language import parse
+from core.scoring import program_of
 from core.store.hybrids import add_hybrid, hybrid_id
 from core.store.workspace import Workspace
 from core.types import COUNTS, FIGURES, Calibration, HeadId, HybridProgram, HybridSpec, MadeHybrid, ModelInfo
@@ -43,7 +43,7 @@ def export_hybrid(workspace: Workspace, info: ModelInfo, hybrid: str, folder: Pa
         _curve(
             workspace,
             info,
-            {head: parents.get(str(head), parse(source).id) for head, source in spec.programs},
+            {head: parents.get(str(head), program_of(source).id) for head, source in spec.programs},
         ),
         workspace.hybrids.weights(info.id),
         {
@@ -60,7 +60,7 @@ def _parents(made: MadeHybrid) -> dict[str, str]:
     return {
         str(program.head): program.parent
         for program in made.programs
-        if program.parent and program.parent != parse(program.source).id
+        if program.parent and program.parent != program_of(program.source).id
     }
 
 
@@ -71,7 +71,7 @@ def _audited(
     standings = workspace.findings.standings(info.id)
     said: dict[str, str] = {}
     for head, source in spec.programs:
-        names = (parse(source).id, parents.get(str(head), ""))
+        names = (program_of(source).id, parents.get(str(head), ""))
         found = next((standings[head, name] for name in names if (head, name) in standings), None)
         if found is not None:
             said[str(head)] = found.rung
@@ -123,7 +123,7 @@ def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:
     )
     made = MadeHybrid(
         tuple(
-            HybridProgram(head, source, parents.get(str(head), parse(source).id))
+            HybridProgram(head, source, parents.get(str(head), program_of(source).id))
             for head, source in spec.programs
         ),
         whole_characters(str(shipped.figures.get("title", folder.name)))[:200],

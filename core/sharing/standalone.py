@@ -7,8 +7,9 @@ from pathlib import Path
 
 from core.errors import ProgramError, WorkspaceError
 from core.files import disk_errors, replacing
-from core.language import ParsedProgram, parse
+from core.language import ParsedProgram, PlainProgram
 from core.language.export import export
+from core.scoring import program_of
 from core.store import Workspace
 from core.types import HeadId, ModelInfo, Split
 
@@ -26,7 +27,7 @@ def looked_at(program: ParsedProgram, sources: Mapping[HeadId, str]) -> dict[Hea
     while wanted:
         head = wanted.pop()
         if head in sources and head not in found:
-            found[head] = parse(sources[head])
+            found[head] = program_of(sources[head])
             wanted |= found[head].looks
     return found
 
@@ -43,7 +44,10 @@ def export_programs(workspace: Workspace, model: ModelInfo, folder: Path) -> dic
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for head, source in sources.items():
-            program = parse(source)
+            program = program_of(source)
+            if isinstance(program, PlainProgram):
+                refused[head] = "its best program is plain Python, which only the sandbox runs"
+                continue
             try:
                 text = export(program, looked_at(program, sources))
             except ProgramError as error:

@@ -11,12 +11,12 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from core.language import Description, ParsedProgram, describe, parse
-from core.scoring import chains
+from core.language import Description, ParsedProgram, describe
+from core.scoring import chains, program_of
 from core.store.database import Database, insert
 from core.store.resolved import ResolvedTable
 from core.store.scores import add_scores
-from core.types import BestProgram, CardId, Estimate, HeadId, Program, Score, Split
+from core.types import BestProgram, CardId, Estimate, HeadId, Program, Score, Split, is_plain
 
 _PROGRAMS = pa.schema(
     [
@@ -28,6 +28,7 @@ _PROGRAMS = pa.schema(
         ("lookahead", pa.bool_()),
         ("nodes", pa.int32()),
         ("parent", pa.string()),
+        ("kind", pa.string()),
     ]
 )
 
@@ -298,6 +299,7 @@ def add_programs(
             told.lookahead,
             told.nodes,
             parent,
+            "plain" if is_plain(source) else "language",
         )
         for program, told, source, origin, parent in reversed(read)  # of two that say the same, the first
     }
@@ -308,7 +310,7 @@ def add_programs(
 @lru_cache(maxsize=4096)
 def _read(source: str) -> tuple[ParsedProgram, Description]:
     """A program and its description; a job names the same programs with every layer's scores."""
-    program = parse(source)
+    program = program_of(source)
     return program, describe(program)
 
 

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from core.features import ATTRIBUTES, BUNDLED, NO_PIPELINE, Attribute, Features, merge
 from core.files import disk_errors, replacing
 from core.store.parquet import damage_told, open_parquet
+from core.store.readings import StoredReading
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,13 @@ class TokenStore:
 
     def add(self, features: Features) -> None:
         """Store these sentences beside those already there."""
+        reading, new = features.reading, features.sentences
         if self.path.is_file():
             features = merge(self.read(), features)
         with disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+            if reading is not None:
+                self.reading.add(reading, new)
             if features.vectors is not None and features.vector_rows is not None:
                 self._write_vectors(features.token_ids, features.vectors, features.vector_rows)
             else:
@@ -63,10 +67,15 @@ class TokenStore:
             table = open_parquet(self.path).read()
             table.validate(full=True)  # lengths and places that a damaged file only claims
             _require_types(table)
-            features = _from_table(table, self._vectors_path)
+            features = _from_table(table, self._vectors_path, self.reading)
         if sentences is None:
             return features
         return features.select([features.row(sentence) for sentence in sentences])
+
+    @property
+    def reading(self) -> StoredReading:
+        """What the sentences were read from."""
+        return StoredReading(self.folder)
 
     @property
     def _vectors_path(self) -> Path:
@@ -116,7 +125,7 @@ def _require_types(table: pa.Table) -> None:
                 raise TypeError(f"the column {name} holds {column.type}, {column.null_count} of it nothing")
 
 
-def _from_table(table: pa.Table, vectors_path: Path) -> Features:
+def _from_table(table: pa.Table, vectors_path: Path, reading: StoredReading) -> Features:
     sentence = np.array(table["sentence_id"].to_pylist(), object)
     starts = np.flatnonzero(table["position"].to_numpy() == 0)
     interned: dict[str, int] = {"": 0}
@@ -147,6 +156,7 @@ def _from_table(table: pa.Table, vectors_path: Path) -> Features:
         vector_rows=vector_rows,
         truncated=int(metadata.get(b"truncated", b"0")),
         pipeline=_pipeline(metadata),
+        reading=reading,
     )
 
 

@@ -9,7 +9,9 @@ from core.scoring import Examiner
 from core.store.attention import AttentionReader
 from core.store.cards import CardTable
 from core.store.catalogue import Catalogue
+from core.store.conversions import ConversionTable
 from core.store.database import Database, open_database
+from core.store.failures import FailureTable
 from core.store.findings import FindingTable
 from core.store.gains import Gains
 from core.store.hybrids import HybridTable
@@ -38,6 +40,8 @@ class Workspace:
         self.verdict_rows = VerdictRows(database)
         self.reviewers = ReviewerTable(database)
         self.hybrids = HybridTable(database)
+        self.failures = FailureTable(database)
+        self.conversions = ConversionTable(database)
         self.jobs = JobTable(database)
         self.gains = Gains(database)
 

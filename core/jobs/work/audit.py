@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from core import wire
 from core.audit import AUDITS, Audit, Finding, HybridSubject, Passages, ProgramSubject, probe_of
 from core.audit.shared import Shared
+from core.display import counted
 from core.jobs.folder import Job
 from core.jobs.results import AuditsFound
 from core.jobs.tasks import AskedAudit, AuditTask
 from core.language import parse
-from core.scoring import chains
+from core.scoring import chains, program_of
 from core.store.attention import AttentionReader
 from core.store.findings import StoredFinding
 from core.store.passages import read_passages
@@ -62,6 +63,8 @@ def splits_of(workspace: Path, info: ModelInfo, sentences: Iterable[Sentence]) -
 
 def _audit_programs(job: Job[AuditTask], splits: Splits) -> None:
     task, events = job.task, job.events
+    if task.left_out:
+        events.note(f"{counted(task.left_out, 'program')} left out: plain Python is run and not read")
 
     @cache
     def load() -> LoadedModel:
@@ -69,7 +72,7 @@ def _audit_programs(job: Job[AuditTask], splits: Splits) -> None:
 
     programs = {head: parse(source) for head, source in task.programs}
     probes = {asked.name: probe for asked in task.audits if (probe := probe_of(*known(asked))) is not None}
-    behind = {head: parse(source) for head, source in task.behind}
+    behind = {head: program_of(source) for head, source in task.behind}
     names = {h: chains(behind | {h: program})[h] for h, program in programs.items()} if behind else {}
     shared = Shared(task.info, programs, splits, load, events, probes, behind)
     subjects = [

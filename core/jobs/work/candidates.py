@@ -9,8 +9,8 @@ from core.hybrid.choose import Chooser, CostEstimate
 from core.jobs.folder import EventWriter
 from core.jobs.results import CostsEstimated, HeadCost
 from core.jobs.tasks import Candidate
-from core.language import parse
 from core.models.pretrained import LoadedModel
+from core.scoring import program_of
 
 
 def chooser_of(
@@ -21,7 +21,7 @@ def chooser_of(
     seed: int,
 ) -> Chooser:
     """The candidates to choose among on these passages; costs that were not known become a result."""
-    parsed = {source: parse(source) for source in {candidate.source for candidate in candidates}}
+    parsed = {source: program_of(source) for source in {candidate.source for candidate in candidates}}
     programs = {candidate.head: parsed[candidate.source] for candidate in candidates}
 
     def announce(costs: CostEstimate) -> None:

@@ -13,7 +13,7 @@ from core.jobs.results import ProgramsFound, Talk
 from core.jobs.work.search import new_programs
 from core.language import ParsedProgram, parse
 from core.proposers import LanguageModel
-from core.proposers.llm.budget import Budget
+from core.proposers.llm.budget import Budget, Terms
 from core.proposers.llm.calls import BUDGET
 from core.proposers.llm.conversation import Outcome
 from core.scoring import BASELINES, program_maps, score
@@ -31,6 +31,19 @@ BASELINE_PROGRAMS: Mapping[str, ParsedProgram] = {name: parse(source) for name, 
 def result_name(head: HeadId) -> str:
     """The name of a head's result, which is in the file `<name>.json`."""
     return f"head-{head.layer:03}-{head.head:03}"
+
+
+def tell_paid(events: EventWriter, terms: Terms, budget: Budget) -> None:
+    """What was spent so far."""
+    used = budget.usage
+    events.cost(
+        budget.spent if terms.in_dollars else 0.0,
+        **{"lost" if terms.in_dollars else "lost_tokens": budget.lost},
+        calls=used.calls,
+        input=used.input + used.cache_write,
+        cached=used.cache_read,
+        output=used.output,
+    )
 
 
 class Teller:
@@ -105,17 +118,8 @@ class Teller:
 
     def paid(self, budget: Budget) -> None:
         """What was spent so far."""
-        used = budget.usage
         with self._lock:
-            lost = {"lost" if self.terms.in_dollars else "lost_tokens": budget.lost}
-            self._events.cost(
-                budget.spent if self.terms.in_dollars else 0.0,
-                **lost,
-                calls=used.calls,
-                input=used.input + used.cache_write,
-                cached=used.cache_read,
-                output=used.output,
-            )
+            tell_paid(self._events, self.terms, budget)
 
     def conclude(self, budget: Budget) -> None:
         """The bill, and what is missing."""

@@ -6,8 +6,7 @@ from core.jobs.folder import Job
 from core.jobs.results import ResolvedFound
 from core.jobs.tasks import ResolveTask
 from core.jobs.work.search import device_of, split_features
-from core.language import parse
-from core.scoring import Resolved, chains, score
+from core.scoring import Resolved, chains, program_of, score
 from core.store.attention import AttentionReader
 from core.store.passages import read_passages
 from core.store.workspace import attention_folder
@@ -22,7 +21,7 @@ def resolve_programs(job: Job[ResolveTask]) -> None:
     place = attention_folder(job.place.workspace, task.info.id)
     passages = read_passages(job.place.workspace, task.passages)
     attention, device = AttentionReader(place), device_of(job.place)
-    programs = {head: parse(source) for head, source in task.programs}
+    programs = {head: program_of(source) for head, source in task.programs}
     looking = [head for head in sorted(programs) if programs[head].looks]
     names = chains(programs)
     for at, split in enumerate(_SPLITS):

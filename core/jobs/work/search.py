@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,17 @@ from core.features import Features
 from core.jobs.folder import EventWriter, Job, Place
 from core.jobs.results import NewProgram, ProgramsFound
 from core.jobs.tasks import ProposeTask
+from core.jobs.work.readings import keep_reading
 from core.jobs.work.sizes import SizesWritten
-from core.language import ParsedProgram, parse
+from core.language import ParsedProgram, PlainProgram, parse
 from core.maps import cell_sum
 from core.models.device import Halving, pick_device
 from core.proposers import LayerByLayer, Layers, Material, Proposer
-from core.scoring import BASELINES, in_blocks, program_maps, score
+from core.scoring import BASELINES, ProgramMaps, in_blocks, program_maps, program_of, score
 from core.store.attention import AttentionReader
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
-from core.types import HeadId, ModelInfo, Score, Sentence, Split
+from core.types import FailedPassages, HeadId, ModelInfo, Score, Sentence, Split
 
 
 def find_programs(
@@ -112,7 +114,9 @@ def score_programs(
     held = {split: split_features(place, passages, split) for split in Split}
     features = {split: found for split, found in held.items() if len(found)}
     cells = sum(cell_sum(found.lengths, info.is_causal) for found in features.values())
-    parsed = [parse(source) for source in sources]
+    parsed = [program_of(source) for source in sources]
+    if any(isinstance(program, PlainProgram) for program in parsed):
+        keep_reading(job, info, passages)
     halving = Halving(events.note)
     looking = {program.id: program for program in parsed if program.looks}
 
@@ -131,6 +135,8 @@ def score_programs(
             split: program_maps(programs, found, info.is_causal, device, attention.looks(found.sentences))
             for split, found in features.items()
         }
+        if f"{first}-failures.json" not in finished and (failures := failed_passages(produced.values())):
+            events.result(f"{first}-failures", ProgramsFound(info.id, failures=failures))
         for at, (layer, name) in enumerate(names.items()):
             if f"{name}.json" not in finished:
                 scores: list[Score] = []
@@ -150,6 +156,17 @@ def score_programs(
     for block in in_blocks(range(len(parsed)), cells):
         for _ in halving.run(block, score_part):
             pass
+
+
+def failed_passages(produced: Iterable[ProgramMaps]) -> tuple[FailedPassages, ...]:
+    """How often programs failed in each way, on the passages of all splits together."""
+    counts, details = Counter[tuple[str, str]](), dict[tuple[str, str], str]()
+    for maps in produced:
+        for (program, _), failure in maps.failures.items():
+            way = maps.programs[program], failure.kind
+            counts[way] += 1
+            details.setdefault(way, failure.detail)
+    return tuple(FailedPassages(*way, details[way], count) for way, count in counts.items())
 
 
 def _layer_name(layer: int) -> str:

@@ -6,6 +6,7 @@ import ast
 import hashlib
 from dataclasses import dataclass
 
+from core.errors import Problem, ProgramError
 from core.language.functions import needs_lookahead
 from core.language.nodes import Block
 from core.language.reading.lexical import check_text, check_tokens, refuse_long
@@ -14,8 +15,12 @@ from core.language.reading.refusals import refuse_statement
 from core.language.reading.statements import StatementReader
 from core.language.render import render
 from core.language.vocabulary import PARAMETERS, PROGRAM_NAME
-from core.types import HeadId
+from core.types import HeadId, is_plain
 
+NOT_READ = (
+    "this is plain Python, which the sandbox runs and nothing here can read: it cannot be edited, fitted, "
+    "calibrated, traced, audited or exported; `convert` finds a program of the language that does the same"
+)
 _HEADER = f"def {PROGRAM_NAME}({', '.join(PARAMETERS)}):"
 
 
@@ -55,6 +60,8 @@ def parse(source: str) -> ParsedProgram:
     Raises ProgramError with every problem in source order; lines and columns count from 1, columns in
     characters.
     """
+    if is_plain(source):
+        raise ProgramError([Problem(1, 1, NOT_READ)])
     refuse_long(source)
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     problems = Problems(source)

@@ -11,6 +11,7 @@ from torch import Tensor
 from core.features import Features
 from core.language import failures
 from core.language.nodes import Block
+from core.language.plain import PlainProgram
 from core.language.reading.program import ParsedProgram
 from core.language.tensor.expressions import Position
 from core.language.tensor.statements import Interpreter
@@ -79,6 +80,8 @@ class Evaluator:
         """
         shape = (len(self.features), self.length, self.length)
         weights = torch.zeros(shape, dtype=torch.float32, device=self.device)
+        if isinstance(program, PlainProgram):
+            return self._plain(program, weights)
         failed: dict[int, Failure] = {
             row: failures.budget(1, "attend", int(self.features.lengths[row]) ** 2) for row in self.too_long
         }
@@ -88,6 +91,21 @@ class Evaluator:
                 part[list(found)] = 0
             failed |= {batch.rows[at]: failure for at, failure in found.items()}
             weights[batch.rows, : batch.length, : batch.length] = part
+        return Evaluated(weights, dict(sorted(failed.items())))
+
+    def _plain(self, program: PlainProgram, weights: Tensor) -> Evaluated:
+        """What plain Python gives, written into `weights`, which are 0."""
+        failed = {
+            row: failures.budget(1, "the passage", int(self.features.lengths[row]) ** 2)
+            for row in self.too_long
+        }
+        rows = [row for row in range(len(self.features)) if row not in failed]
+        produced = program.produce(self.features.select(rows), self.causal)
+        for row, found in zip(rows, produced, strict=True):
+            if isinstance(found, Failure):
+                failed[row] = found
+            else:
+                weights[row, : len(found), : len(found)] = torch.from_numpy(found)
         return Evaluated(weights, dict(sorted(failed.items())))
 
     def values(

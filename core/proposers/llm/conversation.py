@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from core.language import ParsedProgram
 from core.language.tune import tune
 from core.proposers.llm.limits import TalkLimits
-from core.proposers.llm.prompt import behaviour, task
+from core.proposers.llm.prompt import behaviour, of_plain_python, task
 from core.proposers.llm.provider import Request
 from core.proposers.llm.replies import read_reply, repair
 from core.proposers.llm.shown import HeadData, extremes
@@ -49,10 +49,16 @@ def converse(
     limits: TalkLimits,
     baselines: Mapping[str, ParsedProgram],
     known: ParsedProgram | None = None,
+    plain: str = "",
 ) -> Conversation:
-    """Ask for programs for one head, starting from the best `known` one or the best baseline."""
+    """Ask for programs for one head, starting from the best `known` one or the best baseline.
+
+    `plain` is the text of the program in plain Python that stands in the place of the head, if one does.
+    """
     starts = _scored(data, list(baselines.values()))
     evidence = behaviour(data, {name: one.train for name, one in zip(baselines, starts, strict=True)})
+    if plain:
+        evidence += f"\n\n{of_plain_python(plain)}"
     best = max([*starts, *_scored(data, [known] if known else [])], key=lambda one: one.validation)
     outcome = Outcome()
     for number in range(1 + limits.rounds):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.errors import HeadscriptError, WorkspaceError
+from core.errors import HeadscriptError, SandboxError, WorkspaceError
 from core.features import ATTRIBUTES
 from core.language import ParsedProgram
 from core.types import HeadId, ModelInfo, Sentence
@@ -33,7 +33,7 @@ def ious_or_stop(
     """IoU on each sentence; stops the page where there is no attention to compare with."""
     try:
         ious = state.ious_by_sentence(model, head, source, tuple(sentence.id for sentence in sentences))
-    except WorkspaceError as error:
+    except (WorkspaceError, SandboxError) as error:
         st.error(frame.as_text(str(error)), icon=":material/error:")
         st.stop()
     if not ious:

@@ -12,8 +12,9 @@ import streamlit as st
 
 from core.errors import CorpusError, WorkspaceError
 from core.features import Features, annotate
-from core.language import Evaluator, ParsedProgram, parse
+from core.language import Evaluator, ParsedProgram
 from core.maps import confined, iou_of, pooled
+from core.scoring import program_of
 from core.types import Failure, HeadId, ModelInfo, Sentence, Split
 from core.ui.parts import state
 from core.ui.parts.live import live_model
@@ -47,7 +48,7 @@ class OwnText:
 @lru_cache(maxsize=256)
 def parsed(source: str) -> ParsedProgram:
     """A program, read once; a page asks for the same one several times."""
-    return parse(source)
+    return program_of(source)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)

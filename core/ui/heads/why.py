@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from core.features import Kind
-from core.language import Contribution, ParsedProgram, Scalar, Trace, row_total, trace
+from core.language import Contribution, ParsedProgram, PlainProgram, Scalar, Trace, row_total, trace
 from core.types import HeadId
 from core.ui.heads.passages import Passage
 from core.ui.parts.attention_view import Pins
@@ -22,6 +22,7 @@ _view = st.components.v2.component(
     css=(_CANVAS / "heads_why.css").read_text(),
     js=(_CANVAS / "maps.js").read_text() + (_CANVAS / "heads_why.js").read_text(),
 )
+_NOT_READ = "This is plain Python, which is run and not read: which of its lines gave this is not known."
 _SYMBOLS = {"*": "×", "/": "÷", "-": "−"}
 
 
@@ -42,14 +43,20 @@ def draw_why(
         _view(key=key, data={"pair": None})
         return
     query, key_token = pins.cell
-    found = trace(program, passage.features.tokens(0), query, key_token, looks)
-    looked = {head: weights[None] for head, weights in looks.items()}
-    total = row_total(program, passage.features, query, is_causal, looked)
-    content = {
+    pinned = {
         "pair": [compared.tokens[query], compared.tokens[key_token]],
         "positions": [query, key_token],
         "head": float(compared.head[query, key_token]),
         "program": float(compared.program[query, key_token]),
+    }
+    if isinstance(program, PlainProgram):
+        _view(key=key, data={**pinned, "lines": [], "conclusion": _NOT_READ})
+        return
+    found = trace(program, passage.features.tokens(0), query, key_token, looks)
+    looked = {head: weights[None] for head, weights in looks.items()}
+    total = row_total(program, passage.features, query, is_causal, looked)
+    content = {
+        **pinned,
         "lines": lines_of(found, compared.tokens),
         "conclusion": conclusion(found, total),
     }

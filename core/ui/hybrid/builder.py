@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from core.display import counted
-from core.language import parse
 from core.review import heads_in_share
+from core.scoring import program_of
 from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Split
 from core.ui.parts import jobs, state
 from core.ui.review.shelf import current_opinions
@@ -88,7 +88,7 @@ def _candidates(model: ModelInfo, which: str) -> Candidates:
     else:
         sources = {found.score.head: found.program.source for found in best}
     known = workspace.hybrids.costs(model.id)
-    ids = {source: parse(source).id for source in set(sources.values())}
+    ids = {source: program_of(source).id for source in set(sources.values())}
     agreement = workspace.hybrids.agreement(model.id, {head: ids[source] for head, source in sources.items()})
     costs = {
         head: known[head, ids[source]] for head, source in sources.items() if (head, ids[source]) in known

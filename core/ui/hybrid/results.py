@@ -10,7 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from core.display import COSTS, CostWords, capitalised, counted
-from core.language import describe, parse
+from core.language import describe
+from core.scoring import program_of
 from core.types import EvaluationDetails, HybridProgram
 from core.ui.parts import state
 
@@ -99,5 +100,5 @@ def _program_row(replaced: HybridProgram) -> dict[str, str]:
 @lru_cache(maxsize=4096)
 def _told(source: str) -> tuple[str, str]:
     """A program's id, and what it does in a sentence; a hybrid has one for each head."""
-    program = parse(source)
+    program = program_of(source)
     return program.id, describe(program).sentence

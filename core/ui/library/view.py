@@ -11,10 +11,10 @@ import streamlit as st
 
 from core.display import RUNG_MARKS
 from core.errors import HeadscriptError
-from core.language import parse
-from core.scoring import FITS, Evidence
+from core.scoring import FITS, Evidence, program_of
 from core.types import HeadId, ModelInfo, Split
 from core.ui.library.behaviour import behaviours
+from core.ui.library.plain import draw_plain
 from core.ui.parts import charts, frame, state
 from core.ui.parts.reviewer import in_address
 from core.ui.parts.thumbnails import Group, Map, draw_thumbnails
@@ -139,7 +139,9 @@ def draw_program(model: ModelInfo, row: pd.Series) -> None:
     st.subheader(frame.as_text(row.summary), anchor=False)
     st.caption(frame.as_text(" · ".join(marks)))
     code, heads = st.columns([1, 1.2], gap="medium")
-    code.code(row.source, language="python", wrap_lines=True)
+    with code:
+        st.code(row.source, language="python", wrap_lines=True)
+        draw_plain(model, row)
     with heads:
         if not ious:
             st.info("It has no score yet; `python -m core score` scores the library.", icon=":material/info:")
@@ -192,7 +194,7 @@ def draw_comparison(model: ModelInfo, first: pd.Series, second: pd.Series) -> No
 
 def _draw_maps(model: ModelInfo, head: HeadId, first: pd.Series, second: pd.Series) -> None:
     found = examiner(model, Split.VALIDATION)
-    programs = [parse(row.source) for row in (first, second)]
+    programs = [program_of(row.source) for row in (first, second)]
     evidence: list[Evidence] = [found.compare(head, program, worst=0) for program in programs]
     change = evidence[1].ious - evidence[0].ious
     st.markdown(

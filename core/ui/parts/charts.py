@@ -16,6 +16,7 @@ CATEGORY_COLOURS = {
     "syntactic": "#5aae9c",
     "final token": "#c7b25c",
     "uniform": "#9aa3b2",
+    "plain Python": "#5b6472",
 }
 # Published best-of-library mean IoU, arXiv 2606.19317; picked and reported on the same sentences.
 PUBLISHED_IOU = {"BERT": 0.340, "GPT-2": 0.691, "TinyLlama": 0.742, "Llama-3.2-3B": 0.794}

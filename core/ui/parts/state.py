@@ -16,10 +16,9 @@ from core.audit import Standing
 from core.features import Features
 from core.jobs import Jobs, Watch
 from core.jobs.kinds import KINDS
-from core.language import parse
 from core.plugins import load_plugins
 from core.proposers import Proposer
-from core.scoring import program_maps, sentence_ious
+from core.scoring import program_maps, program_of, sentence_ious
 from core.settings import Settings
 from core.store import JobRecord, Workspace
 from core.types import CardId, Failure, HeadId, ModelInfo, Sentence, Split
@@ -144,7 +143,7 @@ def ious_by_sentence(model: ModelInfo, head: HeadId, source: str, names: tuple[s
     if not present:
         return {}
     read = features(model.id, tuple(present))
-    program = parse(source)
+    program = program_of(source)
     looks = reader.looks(read.sentences) if program.may_stand_for(head) else None
     produced = program_maps([program], read, model.is_causal, looks=looks)
     ious = sentence_ious(produced.within(model.window(head.layer)), maps)[0, 0]

@@ -12,10 +12,10 @@ import streamlit as st
 from core.audit import Standing
 from core.display import RUNG_MARKS, counted
 from core.errors import HeadscriptError
-from core.language import parse, without_docstring
+from core.language import without_docstring
 from core.review import DECISIONS, Desk, Pile
-from core.scoring import FITS, Evidence, Example, histogram
-from core.types import Card, HeadId, Split, Verdict
+from core.scoring import FITS, Evidence, Example, histogram, program_of
+from core.types import Card, HeadId, Split, Verdict, is_plain
 from core.ui.parts import frame, state
 from core.ui.parts.program_code import draw_program_code
 from core.ui.parts.references import draw_references
@@ -94,7 +94,9 @@ def draw_card(desk: Desk, card: Card) -> None:
 def shown_source(card: Card) -> str:
     """The program as the card shows it: its docstring stands above it already, unless it says more."""
     source = card.program.source.rstrip("\n")
-    return without_docstring(source) if parse(source).docstring == card.summary else source
+    if is_plain(source):
+        return source
+    return without_docstring(source) if program_of(source).docstring == card.summary else source
 
 
 def _figures(desk: Desk, card: Card, hidden: bool) -> str:
@@ -186,7 +188,7 @@ def draw_evidence(desk: Desk, card: Card, hidden: bool, draft: Assessment | None
 
 def draw_looks(desk: Desk, card: Card) -> None:
     """The heads that the program looks at, on the sentences of the evidence."""
-    program = parse(card.program.source)
+    program = program_of(card.program.source)
     if not program.looks:
         return
 

@@ -11,9 +11,8 @@ from threading import Lock
 import streamlit as st
 
 from core.errors import HeadscriptError
-from core.language import parse
 from core.review import Opinions, Shelf
-from core.scoring import Evidence, Examiner
+from core.scoring import Evidence, Examiner, program_of
 from core.types import Card, HeadId, ModelInfo, Split
 from core.ui.parts import state
 
@@ -68,7 +67,7 @@ class EvidenceShelf:
         with self._lock:
             held = self._held.get(name)
         if held is None:
-            held = found.compare(card.head, parse(card.program.source))
+            held = found.compare(card.head, program_of(card.program.source))
             with self._lock:
                 self._held[name] = held
                 while len(self._held) > 1 and self._bytes() > _EVIDENCE_BYTES_HELD:
