@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from core.canvas import script, style
 from core.display import CIVIDIS, VERDICTS, between
 from core.review import VERDICTS as NODE_VERDICTS
 from core.review import Circuit, Node
 from core.types import HeadId, ModelInfo
 from core.ui.parts.charts import CATEGORY_COLOURS
 
-_CANVAS = Path(__file__).parents[1] / "canvas"
 _view = st.components.v2.component(
     "headscript_circuit",
-    css=(_CANVAS / "circuit.css").read_text(),
-    js=(_CANVAS / "circuit.js").read_text(),
+    css=style("circuit"),
+    js=script("circuit"),
 )
 _MARKS = {"accepted": "✓", "rejected": "✕"}
 _OTHER = "#9aa3b2"

@@ -5,22 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
+from core.canvas import payload, script, style
 from core.display import CIVIDIS, PUOR, PUOR_DARK
-from core.ui.parts.packing import payload
 from core.ui.parts.state import SideBySide
 
-_CANVAS = Path(__file__).parents[1] / "canvas"
 _view = st.components.v2.component(
     "headscript_attention",
-    css=(_CANVAS / "attention_view.css").read_text(),
-    js="".join(
-        (_CANVAS / f"{name}.js").read_text() for name in ("maps", "attention_panel", "attention_view")
-    ),
+    css=style("attention_view"),
+    js=script("maps", "attention_panel", "attention_view"),
 )
 
 
