@@ -25,6 +25,17 @@ PUOR_DARK = (
 )  # fmt: skip
 VERDICTS = {"accepted": "#3d7fb8", "disputed": "#8c4f9e", "undecided": "#9aa3b2", "rejected": "#c0702a"}
 
+VERDICT_MARKS = {"accepted": "✓", "disputed": "≠", "rejected": "✕", "undecided": ""}
+CATEGORY_COLOURS = {
+    "first token": "#35608d",
+    "sequential": "#e08214",
+    "other heads": "#0b7a75",
+    "coreference": "#8073ac",
+    "syntactic": "#5aae9c",
+    "final token": "#c7b25c",
+    "uniform": "#9aa3b2",
+}
+
 RUNGS = {  # of the ladder of audits, from the bottom
     "explains": "#1f4e9c",
     "fits, does not foresee": "#86aee0",

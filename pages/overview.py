@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import streamlit as st
 
-from core.display import RUNGS, counted
+from core.display import RUNGS, VERDICT_MARKS, counted
 from core.review import progress
 from core.types import Action, HeadId, ModelInfo, Verdict
 from core.ui.parts import charts, frame, jobs, state
@@ -24,7 +24,6 @@ _BAR = (
     '<div style="height:100%;border-radius:.2rem;width:{share};background:#4a6ed0"></div></div>'
 )
 Decided = dict[HeadId, Verdict]
-_MARKS = {"accepted": "✓", "disputed": "≠", "rejected": "✕", "undecided": ""}
 
 
 def draw_welcome() -> None:
@@ -88,7 +87,7 @@ def heads_table(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> pd.D
     return heads.assign(
         name=list(map(str, names)),
         verdict=verdicts,
-        mark=[_MARKS[verdict] for verdict in verdicts],
+        mark=[VERDICT_MARKS[verdict] for verdict in verdicts],
         rung=["not audited" if one is None else one.rung for one in audited],
         over_twin=heads.validation - [twins.get(name, math.nan) for name in names],
     )

@@ -6,17 +6,18 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.display import CIVIDIS, COSTS, PUOR, RUNGS, VERDICTS, CostWords, are_light, between
+from core.display import (
+    CATEGORY_COLOURS,
+    CIVIDIS,
+    COSTS,
+    PUOR,
+    RUNGS,
+    VERDICTS,
+    CostWords,
+    are_light,
+    between,
+)
 
-CATEGORY_COLOURS = {
-    "first token": "#35608d",
-    "sequential": "#e08214",
-    "other heads": "#0b7a75",
-    "coreference": "#8073ac",
-    "syntactic": "#5aae9c",
-    "final token": "#c7b25c",
-    "uniform": "#9aa3b2",
-}
 # Published best-of-library mean IoU, arXiv 2606.19317; picked and reported on the same sentences.
 PUBLISHED_IOU = {"BERT": 0.340, "GPT-2": 0.691, "TinyLlama": 0.742, "Llama-3.2-3B": 0.794}
 PUBLISHED_INCREASE = {"GPT-2": 0.051, "TinyLlama": 0.112, "Llama-3.2-3B": 0.192}  # at 25 % of heads
