@@ -432,6 +432,16 @@ Measure = Literal["next tokens", "masked tokens", "final states"]  # what hybrid
 
 
 @dataclass(frozen=True)
+class SiteOptions:
+    """What a site shows."""
+
+    programs: Literal["all", "accepted"] = option("all", "every head's program, or only accepted ones")
+    names: bool = option(True, "reviewers by their names and with their notes; else by numbers")
+    passages: int = option(12, "test passages whose attention is shown", Bounds(1, 40))
+    licence: str = option("", "under which the site's texts and figures may be used, in a few words")
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What a hybrid costs on the same tokens as the unmodified model; intervals are over passages.
 

@@ -25,4 +25,4 @@ def classic(*names: str) -> str:
     """
     text = script(*names)
     assert text.count(_FACE) == 1, f"{names[-1]}.js exports one function"
-    return f"(() => {{\n{text.replace(_FACE, 'return function')}\n}})()"
+    return f"(() => {{\n{text.replace(_FACE, 'function face')}\nreturn face;\n}})()"

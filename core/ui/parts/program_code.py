@@ -9,7 +9,7 @@ from core.canvas import script, style
 _code = st.components.v2.component(
     "headscript_program_code",
     css=style("program_code"),
-    js=script("program_code"),
+    js=script("code_words", "program_code"),
 )
 
 
