@@ -228,7 +228,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   }
 
   function drawList() {
-    element("h4", "", list, "Most read heads");
+    element("h2", "", list, "Most read heads");
     if (!ranked.length) element("p", "hint", list, "No arrow passes the filter.");
     const items = element("ol", "", list);
     for (const at of ranked) {

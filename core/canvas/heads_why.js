@@ -4,7 +4,7 @@ export default function ({ data, parentElement }) {
   parentElement.querySelector(".why")?.remove();
   const root = element("section", "why", parentElement);
   root.setAttribute("aria-live", "polite");
-  element("h4", "", root, "why this weight");
+  element("h2", "", root, "why this weight");
   if (!data.pair) {
     element("p", "hint", root, "Click a cell, or a token, to see the lines of the program that fired for it.");
     return;

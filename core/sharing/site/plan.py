@@ -14,9 +14,9 @@ from core.types import Action, Card, HeadId, ModelInfo, Sentence, SiteOptions, S
 
 _LONGEST = 96  # tokens of a passage whose map can be read on a page
 # Bytes of the files, as measured on sites of the demo and of tiny models.
-_FIXED = 400_000
-_A_HEAD = 24_000
-_A_CELL = 1.5  # of a head's map, its program's, and what its lines did, compressed, in base64
+_FIXED = 150_000
+_A_HEAD = 14_000  # its page, and its lines in lists
+_A_CELL = 2.4  # of a head's map, its program's, and what its lines did, compressed, in base64
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def plan_site(workspace: Workspace, model: ModelInfo, options: SiteOptions) -> S
     """What a site of the model would hold; raises WorkspaceError if there is no program to show."""
     cards = tuple(workspace.cards.cards(model.id, _shown(workspace, model, options)))
     if not cards:
-        which = "accepted program" if options.programs == "accepted" else "program"
-        raise WorkspaceError(f"no head of {model.title} has a {which} yet")
+        which = "an accepted program" if options.programs == "accepted" else "a program"
+        raise WorkspaceError(f"no head of {model.title} has {which} yet")
     shown = {card.head for card in cards}
     looks = {head for card in cards for head in parse(card.program.source).looks}
     passages, lengths = _passages(workspace, model, options.passages)

@@ -110,43 +110,61 @@ const headscript = (() => {
 
   const tokenNamed = (tokens, at) => (at < 0 ? "no token" : `“${tokens[at].trim() || "␣"}” at ${at}`);
 
-  // The lines that fired for a pair, as heads_why.js tells them.
-  async function lines(data, at, query, key) {
-    const { tokens, attributes } = passages[at];
-    const place = starts()[at] + cellOf(tokens.length, query, key);
+  const OPERATIONS = { "=": (_, b) => b, "+": (a, b) => a + b, "-": (a, b) => a - b, "*": (a, b) => a * b, "/": (a, b) => a / b,
+    "//": (a, b) => Math.floor(a / b), "%": (a, b) => a - b * Math.floor(a / b), "**": (a, b) => a ** b };
+
+  // The steps that a pair comes through, each with its operand.
+  async function fired(data, at, query, key) {
+    const place = starts()[at] + cellOf(passages[at].tokens.length, query, key);
     const total = starts().at(-1);
-    const locals = new Set(data.steps.filter((step) => step.kind === "number" && step.name).map((step) => step.name));
     const found = [];
     let block = 0;
     for (const step of data.steps) {
       const number = step.told ? data.cells[total * block++ + place] : 1;
       if (!number) continue;
-      let operand = step.values[number - 1];
-      if (step.look) {
+      if (!step.look) found.push({ ...step, operand: step.values[number - 1] });
+      else {
         const [head, plus, power] = step.look;
-        operand = ((await unpacked(head)).maps[place] / 255) ** 2;
-        operand = (operand + plus) ** power;
+        const weight = ((await unpacked(head)).maps[place] / 255) ** 2;
+        found.push({ ...step, operand: (weight + plus) ** power });
       }
-      const value = step.kind === "token" ? tokenNamed(tokens, operand) : step.kind === "boolean" ? shown(Boolean(operand)) : step.kind === "number" ? short(operand) : shown(operand);
-      const effect = `${SIGNS[step.operator] ?? step.operator} ${value}`;
-      found.push({
-        line: step.line,
-        effect: (step.name && locals.size > 1) || step.kind !== "number" ? `${step.name || "return"} ${effect}` : effect,
-        because: step.because.join(" and "),
-        readings: step.reads.filter((read) => !step.because.includes(read))
-          .map((read) => [read, reading(read, attributes, query, key)])
-          .filter(([, value]) => value !== undefined).map(([read, value]) => `${read}: ${shown(value)}`).join(" · "),
-      });
     }
     return found;
   }
 
-  function conclusion(data, at, query, share) {
+  // What heads_why.js is told of these steps.
+  function lines(steps, at, query, key) {
+    const { tokens, attributes } = passages[at];
+    const locals = new Set(steps.filter((step) => step.kind === "number" && step.name).map((step) => step.name));
+    const valueOf = { number: short, token: (one) => tokenNamed(tokens, one), boolean: (one) => shown(Boolean(one)), text: shown };
+    return steps.map(({ line, name, operator, kind, because, reads, operand }) => {
+      const effect = `${SIGNS[operator] ?? operator} ${valueOf[kind](operand)}`;
+      return {
+        line,
+        effect: locals.size > 1 || kind !== "number" ? `${name || "return"} ${effect}` : effect,
+        because: because.join(" and "),
+        readings: reads.map((read) => [read, reading(read, attributes, query, key)])
+          .filter(([, value]) => value !== undefined).map(([read, value]) => `${read}: ${shown(value)}`).join(" · "),
+      };
+    });
+  }
+
+  // The weight before its row is divided, as the steps replay to it; null where they do not say which local it is.
+  function weightOf(steps) {
+    const locals = {};
+    for (const { name, operator, operand } of steps) locals[name] = OPERATIONS[operator](locals[name], operand);
+    const names = Object.keys(locals);
+    if ("" in locals) return Math.max(0, locals[""]);
+    return names.length === 1 ? Math.max(0, locals[names[0]]) : null;
+  }
+
+  function conclusion(data, at, query, steps, share) {
     if (data.failures[at]) return `Here the program fails: ${data.failures[at]}`;
     const before = passages.slice(0, at).reduce((sum, one) => sum + one.tokens.length, 0);
     const total = data.totals[before + query];
     if (!total) return "Every weight of this row is 0, so the query attends to the first token.";
-    return `${short(share * total)} of the row's ${short(total)} is ${share.toFixed(3)}`;
+    const weight = weightOf(steps) ?? share * total;
+    return `${short(weight)} of the row's ${short(total)} is ${short(weight / total)}`;
   }
 
   async function showHead() {
@@ -204,16 +222,17 @@ const headscript = (() => {
       remember(`#/${at + 1}${cell ? `/${cell.join(".")}` : ""}`);
       byId("link").href = `../index.html#/${name}/${at + 1}${cell ? `/${cell.join(".")}` : ""}`;
       explain.asked = asked;
-      const fired = cell ? await lines(data, at, ...cell) : [];
+      const steps = cell ? await fired(data, at, ...cell) : [];
       if (explain.asked !== asked) return; // pinned something else meanwhile
       for (const line of document.querySelectorAll("#program .line"))
-        line.classList.toggle("fired", fired.some((one) => one.line === Number(line.dataset.line)));
+        line.classList.toggle("fired", steps.some((one) => one.line === Number(line.dataset.line)));
       if (!cell) return drawWhy({ pair: null });
       const [q, k] = cell;
       const { tokens } = passages[at];
       const place = cellOf(tokens.length, q, k);
       const [head, program] = [slice(data.maps)[place], slice(data.program)[place]].map((byte) => (byte / 255) ** 2);
-      drawWhy({ pair: [tokens[q], tokens[k]], positions: cell, head, program, digits: 3, lines: fired, conclusion: conclusion(data, at, q, program) });
+      drawWhy({ pair: [tokens[q], tokens[k]], positions: cell, head, program, digits: 3, lines: lines(steps, at, q, k),
+        conclusion: conclusion(data, at, q, steps, program) });
     }
 
     select.onchange = () => {
