@@ -409,6 +409,7 @@ class MadeHybrid:
         return HybridSpec.of(model, ((program.head, program.source) for program in self.programs))
 
 
+MapColour = Literal["iou", "resolved", "lift", "twin", "category", "verdict", "audits"]  # of a map of heads
 HeadOrder = Literal["cost", "greedy", "measured", "iou", "random"]
 ORDERS: tuple[HeadOrder, ...] = get_args(HeadOrder)
 

@@ -1,4 +1,4 @@
-"""A head beside its program on one passage, as a piece of HTML that needs nothing else: for notebooks, posts."""
+"""A head beside its program on one passage, as a piece of HTML that needs nothing else, for notebooks."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ class Content:
                 name, {"id": name, "title": row["title"], "heads": int(row["heads"]), "share": row["share"],
                        "rows": []}
             )  # fmt: skip
-            if not math.isnan(row["increase"]):
+            if not math.isnan(row["kl"]):
                 hybrid["rows"].append(row | {"passages_from": Path(str(row["passages_from"])).name})
         return list(found.values())
 

@@ -17,8 +17,8 @@ def write_hybrids(workspace: Workspace, content: Content, pages: Pages, folder: 
     from core.sharing.hybrid_folder import card_of
 
     rows = [] if curve is None else list(curve.rows)
-    if rows:
-        folder.write("assets/curve.svg", curve_svg([vars(row) for row in rows]))
+    if curve is not None and rows:
+        folder.write("assets/curve.svg", curve_svg([vars(row) for row in rows], curve.measure))
     folder.write("hybrids.html", pages.page("hybrids", hybrids=content.hybrids, curve=curve, rows=rows))
     for hybrid in content.hybrids:
         made = workspace.hybrids.made(hybrid["id"])

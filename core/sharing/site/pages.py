@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,7 +13,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core import __version__
-from core.display import CATEGORY_COLOURS, CIVIDIS, RUNGS, VERDICT_MARKS, VERDICTS, are_light, between
+from core.display import CATEGORY_COLOURS, CIVIDIS, COSTS, RUNGS, VERDICT_MARKS, VERDICTS, are_light, between
 from core.glossary import Term
 from core.language import describe, parse
 from core.scoring.examiner import histogram
@@ -20,6 +21,14 @@ from core.sharing.site.content import Content, HeadEntry
 from core.types import HeadId
 
 _TEMPLATES = Path(__file__).parent / "templates"
+
+
+def _figure(number: float | None, digits: int = 3) -> str:
+    return "–" if number is None or math.isnan(number) else f"{number:.{digits}f}"
+
+
+def _percent(number: float, digits: int = 1) -> str:
+    return "–" if math.isnan(number) else f"{number:+.{digits}%}"
 
 
 @lru_cache(maxsize=1)
@@ -33,8 +42,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["signed"] = lambda number, digits=3: f"{number:+.{digits}f}"
-    made.filters["figure"] = lambda number, digits=3: "–" if number is None else f"{number:.{digits}f}"
-    made.filters["percent"] = lambda number, digits=1: f"{number:+.{digits}%}"
+    made.filters["figure"] = _figure
+    made.filters["percent"] = _percent
     made.filters["share"] = lambda number: f"{number:.0%}"
     made.filters["summary"] = lambda source: describe(parse(source)).sentence if source else ""
     return made
@@ -52,6 +61,7 @@ class Pages:
             "version": __version__,
             "marks": VERDICT_MARKS,
             "has_hybrids": bool(content.hybrids),
+            "words": COSTS,
             "root": "",
         }
 

@@ -13,7 +13,7 @@ from core.store import Workspace
 from core.types import Action, Card, HeadId, ModelInfo, Sentence, SiteOptions, Split
 
 _LONGEST = 96  # tokens of a passage whose map can be read on a page
-# Bytes of the files, as measured on sites of the demo and of tiny models.
+# Bytes of the files, as measured on the demo's site; that of short programs comes out smaller.
 _FIXED = 150_000
 _A_HEAD = 14_000  # its page, and its lines in lists
 _A_CELL = 2.4  # of a head's map, its program's, and what its lines did, compressed, in base64

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import WorkspaceError
+from core.sharing.figures.made import SUBJECTS, of_workspace
 from core.sharing.site import plan_site, write_site
 from core.store import Workspace
 from core.types import Action, HeadId, ModelInfo, SiteOptions
@@ -125,7 +126,7 @@ def test_names_and_notes_can_be_left_out(held: Workspace, tmp_path: Path) -> Non
 def test_the_size_that_is_told_before_is_about_that_of_the_files(held: Workspace, site: Path) -> None:
     plan = plan_site(held, info(held), SiteOptions())
     written = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
-    assert 0.5 < plan.bytes / written < 2
+    assert 0.7 < plan.bytes / written < 3  # baselines, which these heads have, pack better than programs
     assert plan.in_words.startswith(f"12 heads, {len(plan.passages)} passages, about ")
 
 
@@ -181,3 +182,26 @@ def test_an_undone_decision_is_not_on_the_site(held: Workspace, tmp_path: Path) 
     held.verdicts.undo(model.id, "Bo")
     write_site(held, plan_site(held, model, SiteOptions(passages=1)), tmp_path / "site")
     assert "Bo" not in Page(tmp_path / "site/decisions.html").text.split()
+
+
+def test_figures_of_a_workspace_are_written_or_what_they_lack_is_said(
+    held: Workspace, workspace_copy: Path, tmp_path: Path
+) -> None:
+    model = info(held)
+    for subject in SUBJECTS:
+        assert list(of_workspace(held, model, subject).numbers()[1]), subject
+    values = {row[0]: row[3] for row in of_workspace(held, model, "map", "verdict").numbers()[1]}
+    assert values[str(HEAD)] == "accepted"
+    with pytest.raises(WorkspaceError, match="twin, validation of llama is not known yet; run `audit`"):
+        of_workspace(held, model, "map", "twin")
+
+    out = tmp_path / "map.csv"
+    assert call_core("figure", "map", "--out", str(out), workspace=workspace_copy).returncode == 0
+    assert len(out.read_text().splitlines()) == 13
+    page = tmp_path / "head.html"
+    assert call_core("figure", "L1H1", "--out", str(page), workspace=workspace_copy).returncode == 0
+    assert "def attend" in page.read_text()
+    wrong = call_core("figure", "map", "--out", str(page), workspace=workspace_copy)
+    assert "'head.html': a figure is written as .pdf, .svg, .png, .csv" in wrong.stderr
+    none = call_core("figure", "curve", "--out", str(out), workspace=workspace_copy)
+    assert "llama has no curve yet; run `curve`" in none.stderr
