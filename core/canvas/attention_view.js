@@ -74,7 +74,8 @@ class View {
 
   buildMaps(header) {
     this.row = element("div", "maps", this.root);
-    this.panels = PANELS.map(({ key, title, signed }, i) => {
+    const shown = PANELS.filter(({ key }) => header.panels?.includes(key) ?? true);
+    this.panels = shown.map(({ key, title, signed }, i) => {
       const panel = new Panel(this.row, { title: title ?? `head ${header.title}`, signed }, header);
       panel.key = key;
       panel.canvas.tabIndex = i ? -1 : 0; // one stop for the tab key; the arrow keys move in all three
