@@ -454,6 +454,7 @@ class MadeHybrid:
         return HybridSpec.of(model, ((program.head, program.source) for program in self.programs))
 
 
+MapColour = Literal["iou", "resolved", "lift", "twin", "category", "verdict", "audits"]  # of a map of heads
 HeadOrder = Literal["cost", "greedy", "measured", "iou", "random"]
 ORDERS: tuple[HeadOrder, ...] = get_args(HeadOrder)
 
@@ -474,6 +475,16 @@ class HybridRequest:
 
 
 Measure = Literal["next tokens", "masked tokens", "final states"]  # what hybrid and model are compared on
+
+
+@dataclass(frozen=True)
+class SiteOptions:
+    """What a site shows."""
+
+    programs: Literal["all", "accepted"] = option("all", "every head's program, or only accepted ones")
+    names: bool = option(True, "reviewers by their names and with their notes; else by numbers")
+    passages: int = option(12, "test passages whose attention is shown", Bounds(1, 40))
+    licence: str = option("", "under which the site's texts and figures may be used, in a few words")
 
 
 @dataclass(frozen=True)

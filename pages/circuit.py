@@ -4,12 +4,14 @@ import streamlit as st
 
 from core.display import counted
 from core.review import Circuit
+from core.sharing.figures import made
 from core.types import ModelInfo
 from core.ui.circuit import address
 from core.ui.circuit.controls import choose_arrows
 from core.ui.circuit.graph import current_circuit
 from core.ui.circuit.view import draw_circuit
 from core.ui.parts import frame
+from core.ui.parts.figure import draw_figure_button
 
 
 def draw_empty() -> None:
@@ -40,7 +42,11 @@ def in_words(found: Circuit) -> str:
 def draw_graph(model: ModelInfo, found: Circuit) -> None:
     kept, colour = choose_arrows(model)
     shown = found.kept(kept)
-    st.caption(in_words(shown))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(in_words(shown), width="content")
+        if shown.edges:
+            figure = {"circuit": lambda: made.graph(model, shown)}
+            draw_figure_button(figure, f"circuit-{model.title}", "circuit-figure")
     selected, stamp = address.follow_address(model)
     opened = draw_circuit(
         model, shown, colour, selected, stamp, address.VIEW, lambda: address.write_address(model)

@@ -8,15 +8,20 @@ from core.display import RUNG_MARKS
 from core.errors import ProgramError
 from core.language import parse
 from core.language.export import export
+from core.sharing.figures import Comparison
+from core.sharing.snippet import Drawn, page
 from core.sharing.standalone import best_sources, looked_at
 from core.types import HeadId, ModelInfo, Program, Sentence, Split
 from core.ui.heads import address, controls, evidence, notices, passages, steps, why
 from core.ui.heads.passages import OWN, Passage
 from core.ui.parts import frame, state
 from core.ui.parts.attention_view import Pins, draw_attention
+from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.head_sprites import draw_head_sprites
 from core.ui.parts.references import draw_references
 from core.ui.parts.state import SideBySide
+
+FIGURE_TOKENS = 32  # of a passage, whose names can be read on paper
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -132,6 +137,25 @@ def draw_program(model: ModelInfo, row: pd.Series, head: HeadId) -> None:
     )
 
 
+def draw_figure(model: ModelInfo, head: HeadId, passage: Passage, compared: SideBySide, source: str) -> None:
+    """What the maps show, for a paper or a post."""
+    n = len(compared.tokens)
+    shown = min(n, FIGURE_TOKENS)
+    part = f"the first {shown} of {n} tokens" if shown < n else f"{n} tokens"
+    found = Comparison(
+        f"{model.title} {head}",
+        tuple(compared.tokens[:shown]),
+        compared.head[:shown, :shown],
+        compared.program[:shown, :shown],
+        f"{passage.genre}, {part}; IoU {passages.iou(compared):.2f} on the passage. "
+        "Rows are queries, columns keys; square-root scale.",
+    )
+    told = found.title, found.tokens, found.head, found.program, found.caption, source, model.is_causal
+    draw_figure_button(
+        {"maps": lambda: found}, f"{model.title}-{head}", "heads-figure", {"html": lambda: page(Drawn(*told))}
+    )
+
+
 def draw_evidence(
     model: ModelInfo, head: HeadId, scores: pd.DataFrame, row: pd.Series, ious: dict[str, float],
     compared: SideBySide, pins: Pins,
@@ -181,6 +205,8 @@ def draw_touchable(
     program, tabs = st.columns([1, 1.15], gap="medium")
     with program:
         draw_program(model, row, head)
+        if compared.failure is None:
+            draw_figure(model, head, passage, compared, source)
         draw_references(
             model,
             passages.parsed(row.source),

@@ -107,4 +107,4 @@ draw_curve_button(model, candidates)
 draw_curve(model)
 if not frame_of_hybrids.empty:
     st.subheader("All hybrids")
-    draw_comparison(frame_of_hybrids)
+    draw_comparison(model, frame_of_hybrids)

@@ -14,6 +14,7 @@ from core.sharing.decisions import export_lines, import_lines
 from core.types import ModelInfo
 from core.ui.library import view
 from core.ui.library.plain import take_in_plain
+from core.ui.library.site import draw_site
 from core.ui.parts import frame, state
 from core.ui.parts.reviewer import in_address
 
@@ -78,6 +79,7 @@ def draw_exchange(model: ModelInfo) -> None:
                 on_click="ignore",
                 help="One file with code, figures and maps; opens without a network",
             )
+            draw_site(model)
         with right:
             given = st.file_uploader(
                 "Decisions of another workspace, a hybrid, or programs in plain Python",

@@ -5,10 +5,12 @@ import math
 import pandas as pd
 import streamlit as st
 
-from core.display import RUNGS, counted
+from core.display import RUNGS, VERDICT_MARKS, counted
 from core.review import progress
-from core.types import Action, HeadId, ModelInfo, Verdict
+from core.sharing.figures import made
+from core.types import Action, HeadId, MapColour, ModelInfo, Verdict
 from core.ui.parts import charts, frame, jobs, state
+from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.reviewer import in_address
 from core.ui.review.shelf import current_opinions
 
@@ -23,8 +25,11 @@ _BAR = (
     '<div title="{title}" style="height:.35rem;border-radius:.2rem;background:#8886">'
     '<div style="height:100%;border-radius:.2rem;width:{share};background:#4a6ed0"></div></div>'
 )
+_FIGURES: dict[str, MapColour] = {
+    "IoU": "iou", "Resolved": "resolved", "Lift": "lift", "Over the twin": "twin", "Audits": "audits",
+    "Category": "category", "Verdict": "verdict",
+}  # fmt: skip
 Decided = dict[HeadId, Verdict]
-_MARKS = {"accepted": "✓", "disputed": "≠", "rejected": "✕", "undecided": ""}
 
 
 def draw_welcome() -> None:
@@ -88,7 +93,7 @@ def heads_table(model: ModelInfo, heads: pd.DataFrame, decided: Decided) -> pd.D
     return heads.assign(
         name=list(map(str, names)),
         verdict=verdicts,
-        mark=[_MARKS[verdict] for verdict in verdicts],
+        mark=[VERDICT_MARKS[verdict] for verdict in verdicts],
         rung=["not audited" if one is None else one.rung for one in audited],
         over_twin=heads.validation - [twins.get(name, math.nan) for name in names],
     )
@@ -113,6 +118,18 @@ def draw_map(model: ModelInfo, heads: pd.DataFrame, decided: Decided, live: bool
             rungs = [rung for rung in RUNGS if rung in set(table.rung)]
             kept = st.multiselect("Only", rungs, key="rungs", placeholder="all heads", width=340)
             table = table[table.rung.isin(kept)] if kept else table
+        if not live:
+            workspace = state.owner().workspace
+            shown = _FIGURES[colour or "IoU"]
+            draw_figure_button(
+                {
+                    "map": lambda: made.head_map(workspace, model, shown),
+                    "histogram": lambda: made.histogram(workspace, model),
+                    "table": lambda: made.head_table(workspace, model),
+                },
+                f"headscript-{model.title}",
+                "overview-figure",
+            )
     _open_named(model, named)
     chart = charts.head_map(table, colour or "IoU", model.layers, model.heads)
     if live:

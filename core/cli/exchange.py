@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from core.cli.hybrids import StoredHybrid, export_hybrid, import_hybrid
+from core.cli.options import given, made_of, options_of
 from core.cli.plain_python import Trust, import_plain_python
 from core.cli.session import Given, Model, Now, Session
 from core.errors import DecisionsError, WorkspaceError
-from core.types import Json
+from core.types import Json, SiteOptions
 
+if TYPE_CHECKING:
+    SiteChoice = Any
+else:
+    SiteChoice = options_of({Group("What a site shows", sort_key=2): SiteOptions})
 _MAX_DECISIONS = 2**28  # bytes of a file of decisions: about 800,000 of them
 
 
 def export(
     what: Annotated[
-        Literal["library", "report", "hybrid", "programs"],
+        Literal["library", "report", "site", "hybrid", "programs"],
         Parameter(
             help="library: every decision and the programs they are about, as JSON lines; report: the "
-            "accepted programs as one HTML page; hybrid: a folder with its programs, figures and model card; "
+            "accepted programs as one HTML page; site: a folder of pages that any host serves and a browser "
+            "opens from disk; hybrid: a folder with its programs, figures and model card; "
             "programs: a folder with each head's best program as a Python file that needs nothing else"
         ),
     ],
@@ -32,14 +38,21 @@ def export(
     now: Now,
     model: Model = None,
     hybrid_id: StoredHybrid = None,
+    site: SiteChoice = None,
 ) -> Json:
-    """Write decisions, a report, a hybrid or programs as files.
+    """Write decisions, a report, a site, a hybrid or programs as files.
 
     Example: python -m core export library decisions.jsonl
 
+    Example: python -m core export site folder --programs accepted
+
     Example: python -m core export hybrid folder
     """
+    if site is not None and what != "site":
+        raise WorkspaceError(f"options of a site were given, but what is exported is {what}")
     match what:
+        case "site":
+            return export_site(now, model, path, site)
         case "hybrid":
             return export_hybrid(now, model, hybrid_id, path)
         case "report":
@@ -110,6 +123,17 @@ def export_report(now: Session, model: str | None, path: Path) -> Json:
     page = curated_report(now.workspace, now.model(model))
     hand_out(path, page.encode())
     return {"file": str(path), "characters": len(page)}
+
+
+def export_site(now: Session, model: str | None, folder: Path, options: Any) -> Json:
+    """Write a model's programs as a static site; how large it will be is said first."""
+    from core.sharing.site import plan_site, write_site
+
+    info = now.model(model)
+    plan = plan_site(now.workspace, info, made_of(SiteOptions, given(options), "export site"))
+    now.terminal.say(f"The site: {plan.in_words}")
+    written = write_site(now.workspace, plan, folder)
+    return {"folder": str(folder), "heads": len(plan.cards), "files": written.files, "bytes": written.bytes}
 
 
 def export_programs(now: Session, model: str | None, folder: Path) -> Json:

@@ -1,4 +1,4 @@
-"""The command `figure`: a head beside its program on a passage, as a file for paper."""
+"""The command `figure`: a head beside its program, or all heads of a model, as a file for paper."""
 
 from __future__ import annotations
 
@@ -11,57 +11,119 @@ from core.cli.exchange import hand_out
 from core.cli.options import number, whole_number
 from core.cli.session import Model, Now, Session
 from core.errors import WorkspaceError
-from core.types import Bounds, HeadId, Json, ModelInfo, Split
+from core.types import Bounds, HeadId, Json, MapColour, ModelInfo, Split
 
 if TYPE_CHECKING:
     from core.language import ParsedProgram
     from core.scoring import Examiner
-    from core.sharing.figure import Comparison
+    from core.sharing.figures import Comparison
+    from core.sharing.figures.made import Subject
 
 
 def figure(
-    head: Annotated[str, Parameter(help="such as L7H3")],
+    what: Annotated[
+        str,
+        Parameter(
+            help="a head such as L7H3; or map (all heads), histogram (of IoU), circuit (who looks at whom), "
+            "curve (cost against share of heads), table (every head's program), hybrids"
+        ),
+    ],
     /,
     *,
     now: Now,
-    out: Annotated[Path, Parameter(help="the file to write: .pdf, .svg, .png or .csv", metavar="FILE")],
+    out: Annotated[
+        Path,
+        Parameter(help="the file to write: .pdf, .svg, .png, .csv, of a head also .html", metavar="FILE"),
+    ],
     sentence: Annotated[
         str | None,
         Parameter(
-            help="the first passage that contains this text; a typical one unless given", metavar="TEXT"
+            help="of a head: the first passage that contains this text; a typical one unless given",
+            metavar="TEXT",
         ),
     ] = None,
     program: Annotated[
-        Path | None, Parameter(help="a program's file; the head's best unless given", metavar="FILE")
+        Path | None,
+        Parameter(help="of a head: a program's file; the head's best unless given", metavar="FILE"),
     ] = None,
-    first: Annotated[int, whole_number("tokens of the passage that are shown", Bounds(above=1))] = 24,
+    first: Annotated[
+        int, whole_number("of a head: tokens of the passage that are shown", Bounds(above=1))
+    ] = 24,
+    colour: Annotated[
+        MapColour, Parameter(help="of a map: what its colours tell of a head's program")
+    ] = "iou",
+    lit: Annotated[
+        str | None, Parameter(help="of a circuit: only the arrows of this head", metavar="HEAD")
+    ] = None,
     width: Annotated[float, number("inches; 3.25 is a column, 6.75 a page", Bounds(least=1, most=40))] = 6.75,
     font: Annotated[float, number("size of the letters, in points", Bounds(least=2, most=40))] = 8,
     model: Model = None,
 ) -> Json:
-    """Draw a head, its program and their difference on a passage, at paper size.
+    """Draw a head beside its program, or all heads, at paper size.
 
-    Colours are on a square-root scale, as in the app. A .csv file holds the numbers instead.
+    A head's maps are on a square-root scale, as in the app. A .csv file holds the numbers instead, an .html
+    file a head to be walked through in a browser, which needs nothing else.
 
     Example: python -m core figure L7H3 --out figure.pdf
 
     Example: python -m core figure L7H3 --sentence "the cat" --first 16 --out figure.svg
-    """
-    from core.sharing.figure import figure_bytes, form_of
 
+    Example: python -m core figure map --colour lift --width 3.25 --out map.pdf
+    """
+    from core.sharing.figures import figure_bytes, form_of
+    from core.sharing.figures.made import SUBJECTS
+
+    info, subject = now.model(model), what.lower()
+    size = width, font
     try:
-        form, at = form_of(out), HeadId.parse(head)
+        if subject in SUBJECTS:
+            lit_head = HeadId.parse(lit) if lit else None
+            return _of_workspace(now, info, subject, colour, lit_head, out, size)
+        form, at = form_of(out, ("html",)), HeadId.parse(what)
     except ValueError as error:
         raise WorkspaceError(str(error)) from None
-    info = now.model(model)
     if at not in info.head_ids():
         raise WorkspaceError(f"{info.title} has no head {at}; it has {info.layers} x {info.heads}")
-    found = _comparison(now, info, at, _program(now, info, at, program), sentence, first)
-    held, told = figure_bytes(found, form, width, font)
+    chosen = _program(now, info, at, program)
+    found = _comparison(now, info, at, chosen, sentence, first)
+    if form == "html":
+        hand_out(out, _page(found, chosen.source, info.is_causal))
+    else:
+        _hand_out(now, out, *figure_bytes(found, form, *size))
+    return {"file": str(out), "head": str(at), "tokens": len(found.tokens), "caption": found.caption}
+
+
+def _of_workspace(
+    now: Session,
+    info: ModelInfo,
+    subject: Subject,
+    colour: MapColour,
+    lit: HeadId | None,
+    out: Path,
+    size: tuple[float, float],
+) -> Json:
+    """A figure of all heads, width and letters as in `size`; raises ValueError for a form that is none."""
+    from core.sharing.figures import figure_bytes, form_of
+    from core.sharing.figures.made import of_workspace
+
+    form = form_of(out)
+    found = of_workspace(now.workspace, info, subject, colour, lit)
+    _hand_out(now, out, *figure_bytes(found, form, *size))
+    return {"file": str(out), "of": subject, "lines": sum(1 for _ in found.numbers()[1])}
+
+
+def _hand_out(now: Session, out: Path, held: bytes, told: str) -> None:
     hand_out(out, held)
     if told:
         now.terminal.say(told)
-    return {"file": str(out), "head": str(at), "tokens": len(found.tokens), "caption": found.caption}
+
+
+def _page(found: Comparison, source: str, is_causal: bool) -> bytes:
+    """A head as a page that needs nothing else."""
+    from core.sharing.snippet import Drawn, page
+
+    drawn = Drawn(found.title, found.tokens, found.head, found.program, found.caption, source, is_causal)
+    return page(drawn).encode()
 
 
 def _program(now: Session, info: ModelInfo, head: HeadId, given: Path | None) -> ParsedProgram:
@@ -86,7 +148,7 @@ def _comparison(
     first: int,
 ) -> Comparison:
     """Head and program on the passage that is asked for; raises WorkspaceError where there is none."""
-    from core.sharing.figure import Comparison
+    from core.sharing.figures import Comparison
 
     examiner = _examiner(now, info, text)
     (example,) = examiner.compare(head, program, worst=0).examples  # the typical one

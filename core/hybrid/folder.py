@@ -144,6 +144,15 @@ def _move_into(folder: Path, scratch: Path) -> None:
         (scratch / name).replace(folder / name)
 
 
+def _is_local(info: ModelInfo) -> bool:
+    return Path(info.name).is_absolute() or info.name.startswith((".", "~"))
+
+
+def without_place(info: ModelInfo) -> ModelInfo:
+    """A model as it is called elsewhere: without the folders that it lies in here."""
+    return replace(info, name=Path(info.name).name) if _is_local(info) else info
+
+
 def _write(
     folder: Path,
     info: ModelInfo,
@@ -153,8 +162,8 @@ def _write(
     weights: str,
     made: Mapping[str, Any],
 ) -> None:
-    is_local = Path(info.name).is_absolute() or info.name.startswith((".", "~"))
-    info = replace(info, name=Path(info.name).name) if is_local else info
+    is_local = _is_local(info)
+    info = without_place(info)
     written = {
         "format": FORMAT,
         "model": {

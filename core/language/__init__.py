@@ -5,6 +5,7 @@ weights = evaluate(program, features)      float32 [sentence, query, key]
 Evaluator(features).run(program)           the same for many programs, with failures
 reference(program, tokens)                 one sentence, pair by pair: slow, the definition
 trace(program, tokens, query, key)         why one pair has its weight
+traced(program, features)                  the same for all pairs of some sentences
 without_docstring(source)                  the text of a program that was read, without its docstring
 describe(program)                          features, lookahead, category, one sentence
 is_hidden(character), escape(character)    what a program may hold as an escape only, and that
@@ -25,6 +26,7 @@ from core.language.references import Reference, references
 from core.language.scalar.reference import reference
 from core.language.scalar.trace import RETURNED, Contribution, Observation, Trace, row_total, trace
 from core.language.tensor.evaluator import Evaluated, Evaluator, evaluate
+from core.language.tensor.tracing import LookPower, Step, TracedBatch, traced
 from core.language.values.batch import Batch
 from core.language.values.looks import Looks, SomeLooks
 from core.language.values.scalars import Scalar
@@ -46,6 +48,7 @@ __all__ = [
     "Evaluator",
     "Form",
     "Function",
+    "LookPower",
     "Looks",
     "Observation",
     "ParsedProgram",
@@ -54,8 +57,10 @@ __all__ = [
     "Scalar",
     "ScalarCall",
     "SomeLooks",
+    "Step",
     "TensorCall",
     "Trace",
+    "TracedBatch",
     "Value",
     "describe",
     "escape",
@@ -66,5 +71,6 @@ __all__ = [
     "references",
     "row_total",
     "trace",
+    "traced",
     "without_docstring",
 ]

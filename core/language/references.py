@@ -79,7 +79,7 @@ def _followed(node: n.Expression) -> Iterator[tuple[int, float]]:
     for factor, sign in _factors(node):
         base, exponent = factor, 1.0
         if isinstance(factor, n.Arithmetic) and factor.steps[-1].operator == "**":
-            found = _number(factor.steps[-1].operand)
+            found = number_of(factor.steps[-1].operand)
             if found is None:
                 continue
             rest = factor.steps[:-1]
@@ -102,7 +102,8 @@ def _look(node: n.Expression) -> n.Look | None:
     return None
 
 
-def _number(node: n.Expression) -> float | None:
+def number_of(node: n.Expression) -> float | None:
+    """A literal's value, perhaps with a sign; None for anything else."""
     match node:
         case n.Number(value=value):
             return value

@@ -13,6 +13,8 @@ from core import wire
 from core.corpus import whole_characters
 from core.errors import HybridError
 from core.hybrid import read_spec, ship
+from core.hybrid.card import model_card
+from core.hybrid.folder import without_place
 from core.hybrid.patched import parsed
 from core.scoring import program_of
 from core.store.hybrids import add_hybrid, hybrid_id
@@ -53,6 +55,18 @@ def export_hybrid(workspace: Workspace, info: ModelInfo, hybrid: str, folder: Pa
         },
     )
     return len(spec.programs)
+
+
+def card_of(workspace: Workspace, info: ModelInfo, hybrid: str) -> str:
+    """The model card of a hybrid of the workspace, in Markdown."""
+    spec, made = workspace.hybrids.spec(hybrid), workspace.hybrids.made(hybrid)
+    assert spec is not None
+    assert made is not None
+    rows = workspace.hybrids.frame(info.id)
+    figures, parents = _figures(rows[rows.hybrid_id == hybrid].iloc[0]), _parents(made)
+    return model_card(
+        without_place(info), spec, figures, None, parents, _audited(workspace, info, spec, parents)
+    )
 
 
 def _parents(made: MadeHybrid) -> dict[str, str]:

@@ -39,13 +39,14 @@ def sheet(
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1><p>{rung}</p>"
         f"<pre><code>{escape(source)}</code></pre>"
-        + "".join(_section(name, finding) for name, finding in findings.items())
+        + "".join(finding_html(name, finding) for name, finding in findings.items())
         + f'<p class="small">Made by Headscript, {escape(made_at)}. Figures are of test passages, which '
         "chose nothing, with 95 % intervals over passages.</p></body></html>\n"
     )
 
 
-def _section(name: str, finding: Finding) -> str:
+def finding_html(name: str, finding: Finding) -> str:
+    """What an audit of this name found, as a section; all of its text is escaped."""
     audit = AUDITS.get(name)
     title, question = (audit.title, audit.question) if audit else (name, "")
     given = f" Given {finding.given}, which it looks at." if finding.given else ""

@@ -80,3 +80,25 @@ def test_what_goes_to_the_browser_is_compressed(address: str) -> None:
     connection.close()
     assert answer.status == 101
     assert "permessage-deflate" in answer.headers["Sec-WebSocket-Extensions"]
+
+
+def test_one_key_steps_through_the_stage_and_another_back(address: str, open_page: OpenPage) -> None:
+    page = open_page(f"{address}/?stage=1&head=L2H1", 1280, 720)
+    title = page.get_by_role("heading", level=1)
+    expect(title).to_have_text("L2H1: what does it look at?")
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    page.keyboard.press("Space")
+    expect(title).to_have_text("L2H1: its program")
+    page.keyboard.press("PageDown")
+    expect(title).to_contain_text("Why does")
+    assert "scene=3" in page.url
+    page.keyboard.press("PageUp")
+    expect(title).to_have_text("L2H1: its program")
+    page.keyboard.press("5")
+    expect(title).to_contain_text("the model still writes")
+    last = page.get_by_role("button", name="5 A hybrid that writes")
+    expect(last).to_have_attribute("aria-current", "step")
+    assert page.evaluate(FAINT) == []
+    assert page.evaluate(FITS)
+    page.reload()
+    expect(title).to_contain_text("the model still writes")

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-GROUND = frozenset({"types", "errors", "doors", "settings", "files", "maps", "display", "wire"})
+GROUND = frozenset(
+    {"types", "errors", "doors", "settings", "files", "maps", "display", "wire", "canvas", "glossary"}
+)
 FLOORS = (  # a room may import the floors before its own; ground files may import one another
     GROUND,
     {"corpus", "features"},

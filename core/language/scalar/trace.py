@@ -93,6 +93,12 @@ def row_total(
     return 0.0
 
 
+def as_written(test: n.Expression, lines: Sequence[str]) -> str:
+    """A condition as a program of these lines spells it, if it stands on one of them."""
+    found = _CONDITION.fullmatch(lines[test.line - 1])
+    return found[1] if found else render_expression(test)
+
+
 class _TracedPair(Pair):
     """The reference interpreter, taking notes."""
 
@@ -168,7 +174,7 @@ class _TracedPair(Pair):
     def _if(self, statement: n.If) -> float | None:
         refused: list[str] = []
         for test, block in statement.branches:
-            source = self._as_written(test)
+            source = as_written(test, self._lines)
             if self.value(test):
                 with self._under((source,)):
                     return self.block(block)
@@ -176,11 +182,6 @@ class _TracedPair(Pair):
             refused.append(f"not ({source})")
         with self._under(tuple(refused)):
             return self.block(statement.otherwise)
-
-    def _as_written(self, test: n.Expression) -> str:
-        """A condition as the program spells it, if it stands on one line."""
-        found = _CONDITION.fullmatch(self._lines[test.line - 1])
-        return found[1] if found else render_expression(test)
 
     @contextmanager
     def _under(self, conditions: tuple[str, ...]) -> Iterator[None]:

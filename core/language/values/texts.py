@@ -32,6 +32,11 @@ class Texts:
         """Whether the literals of programs have become so many that they should be forgotten."""
         return len(self._words) - self._own > _MAX_LITERALS
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the numbers stand for."""
+        return tuple(self._words)
+
     def forget(self) -> None:
         """Give up the numbers of all texts but the sentences' own; nothing may hold one of them any more."""
         for word in self._words[self._own :]:

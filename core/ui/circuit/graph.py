@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.language import references
-from core.review import Circuit, Node, circuit
-from core.types import Action, HeadId, ModelInfo, Split
+from core.review import Circuit
+from core.sharing.circuit import best_circuit
+from core.types import ModelInfo
 from core.ui.parts import state
-
-_WORDS = {Action.ACCEPT: "accepted", Action.REJECT: "rejected"}
 
 
 def current_circuit(model: ModelInfo) -> Circuit:
@@ -20,13 +18,4 @@ def current_circuit(model: ModelInfo) -> Circuit:
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _circuit(model: ModelInfo, library: int, verdicts: int) -> Circuit:
     """Asked for are the revisions of both."""
-    workspace = state.owner().workspace
-    decided = workspace.verdicts.decided(model.id)
-    nodes = []
-    for row in workspace.library.best_frame(model.id, Split.TEST).to_dict("records"):
-        head = HeadId(int(row["layer"]), int(row["head"]))
-        verdict = _WORDS[decided[head].action] if head in decided else "undecided"
-        figures = float(row["iou"]), float(row["resolved"])
-        nodes.append(Node(head, *figures, str(row["category"]), verdict, str(row["summary"])))
-    programs = workspace.library.parsed_best(model.id)
-    return circuit(nodes, {head: references(program) for head, program in programs.items()})
+    return best_circuit(state.owner().workspace, model)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from core.canvas import script, style
 from core.features import Kind
 from core.language import Contribution, ParsedProgram, PlainProgram, Scalar, Trace, row_total, trace
 from core.types import HeadId
@@ -16,11 +16,10 @@ from core.ui.heads.passages import Passage
 from core.ui.parts.attention_view import Pins
 from core.ui.parts.state import SideBySide
 
-_CANVAS = Path(__file__).parents[1] / "canvas"
 _view = st.components.v2.component(
     "headscript_why",
-    css=(_CANVAS / "heads_why.css").read_text(),
-    js=(_CANVAS / "maps.js").read_text() + (_CANVAS / "heads_why.js").read_text(),
+    css=style("heads_why"),
+    js=script("maps", "heads_why"),
 )
 _NOT_READ = "This is plain Python, which is run and not read: which of its lines gave this is not known."
 _SYMBOLS = {"*": "×", "/": "÷", "-": "−"}

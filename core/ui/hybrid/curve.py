@@ -9,9 +9,11 @@ import streamlit as st
 
 from core.audit.cheap_controls import cheap_controls
 from core.display import COSTS
+from core.sharing.figures import made
 from core.types import ModelInfo
 from core.ui.hybrid.results import KEPT, distance_column
 from core.ui.parts import charts, state
+from core.ui.parts.figure import draw_figure_button
 
 _CHANGES = ["increase", "low", "high"]
 
@@ -35,6 +37,10 @@ def draw_curve(model: ModelInfo) -> None:
         "Controls (dashed) stand in the place of the heads that go first by cost. "
         f"The vertical scale is logarithmic above {'10 %' if words.perplexity else '0.1'}."
     )
+    workspace = state.owner().workspace
+    draw_figure_button(
+        {"curve": lambda: made.curve(workspace, model)}, f"curve-{model.title}", "curve-figure"
+    )
     for name, shares in cheap_controls(rows).items():
         st.warning(
             f"**{name}** in the place of the same heads costs no more {words.short} than the programs at "
@@ -53,7 +59,7 @@ def draw_curve(model: ModelInfo) -> None:
         )
 
 
-def draw_comparison(hybrids: pd.DataFrame) -> None:
+def draw_comparison(model: ModelInfo, hybrids: pd.DataFrame) -> None:
     """Every hybrid, beside the published points where the measure is theirs."""
     measured = hybrids[hybrids.kl.notna()]
     measure = measured.measure.iloc[0] if len(measured) else "next tokens"
@@ -82,6 +88,13 @@ def draw_comparison(hybrids: pd.DataFrame) -> None:
             "passages_from": "passages",
         },
     )
+    if len(measured):
+        workspace = state.owner().workspace
+        draw_figure_button(
+            {"table": lambda: made.hybrid_table(workspace, model)},
+            f"hybrids-{model.title}",
+            "hybrids-figure",
+        )
 
 
 def _file_name(passages_from: str) -> str:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
+from core.canvas import payload, script, style
 from core.display import CIVIDIS, PUOR, PUOR_DARK
-from core.ui.parts.packing import payload
 from core.ui.parts.state import SideBySide
 
-_CANVAS = Path(__file__).parents[1] / "canvas"
 _view = st.components.v2.component(
     "headscript_attention",
-    css=(_CANVAS / "attention_view.css").read_text(),
-    js="".join(
-        (_CANVAS / f"{name}.js").read_text() for name in ("maps", "attention_panel", "attention_view")
-    ),
+    css=style("attention_view"),
+    js=script("maps", "attention_panel", "attention_view"),
 )
+PANELS = ("head", "program", "difference")
 
 
 @dataclass(frozen=True)
@@ -40,19 +37,23 @@ def draw_attention(
     stamp: int,
     key: str,
     on_pin: Callable[[], None],
+    panels: Sequence[str] = PANELS,
 ) -> None:
-    """Head, program and head − program at one scale, below the token text.
+    """Head, program and head − program at one scale, or some of these, below the token text.
 
     `pins` are shown when the maps are new or `stamp` is; after that the view keeps its own, and calls
     `on_pin` when they change: `pins_of(key)` then gives them.
     """
     maps = np.stack([compared.head, compared.program])
     header = {
-        "id": hashlib.sha256(maps.tobytes() + repr((title, compared.tokens)).encode()).hexdigest()[:16],
+        "id": hashlib.sha256(
+            maps.tobytes() + repr((title, compared.tokens, tuple(panels))).encode()
+        ).hexdigest()[:16],
         "stamp": stamp,
         "tokens": compared.tokens,
         "title": title,
         "pins": asdict(pins),
+        "panels": list(panels),
         "sequential": CIVIDIS,
         "diverging": PUOR,
         "divergingDark": PUOR_DARK,

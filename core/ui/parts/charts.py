@@ -6,21 +6,21 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.display import CIVIDIS, COSTS, PUOR, RUNGS, VERDICTS, CostWords, are_light, between
+from core.display import (
+    CATEGORY_COLOURS,
+    CIVIDIS,
+    COSTS,
+    LINES,
+    PUBLISHED_INCREASE,
+    PUBLISHED_IOU,
+    PUOR,
+    RUNGS,
+    VERDICTS,
+    CostWords,
+    are_light,
+    between,
+)
 
-CATEGORY_COLOURS = {
-    "first token": "#35608d",
-    "sequential": "#e08214",
-    "other heads": "#0b7a75",
-    "coreference": "#8073ac",
-    "syntactic": "#5aae9c",
-    "final token": "#c7b25c",
-    "uniform": "#9aa3b2",
-    "plain Python": "#5b6472",
-}
-# Published best-of-library mean IoU, arXiv 2606.19317; picked and reported on the same sentences.
-PUBLISHED_IOU = {"BERT": 0.340, "GPT-2": 0.691, "TinyLlama": 0.742, "Llama-3.2-3B": 0.794}
-PUBLISHED_INCREASE = {"GPT-2": 0.051, "TinyLlama": 0.112, "Llama-3.2-3B": 0.192}  # at 25 % of heads
 SELECTION = "head"
 
 
@@ -194,7 +194,7 @@ def curve_chart(rows: pd.DataFrame, words: CostWords) -> alt.LayerChart | alt.Fa
     base = alt.Chart(shown).encode(
         x=alt.X("share:Q", title="share of heads replaced", axis=alt.Axis(format="%")),
         color=alt.Color(
-            "order:N", title=None, scale=alt.Scale(domain=names, range=_LINES[: len(names)]), sort=names
+            "order:N", title=None, scale=alt.Scale(domain=names, range=list(LINES[: len(names)])), sort=names
         ),
     )
     scale = alt.Scale(type="symlog", constant=0.1)
@@ -232,21 +232,6 @@ def curve_chart(rows: pd.DataFrame, words: CostWords) -> alt.LayerChart | alt.Fa
         .encode(x="share:Q", y="increase:Q", tooltip=["title:N", alt.Tooltip("increase:Q", format="+.1%")])
     )
     return alt.layer(lines, points, reference).properties(height=380)
-
-
-_LINES = [
-    "#35608d",
-    "#5aae9c",
-    "#9aa3b2",
-    "#b35806",
-    "#8073ac",
-    "#c7b25c",
-    "#c51b7d",
-    "#7f3b08",
-    "#01665e",
-    "#4d4d4d",
-    "#b2abd2",
-]
 
 
 def increase_chart(hybrids: pd.DataFrame, words: CostWords) -> alt.LayerChart | alt.FacetChart:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from core.canvas import FOLDER, script
 from core.display import distinct
 from core.errors import HeadscriptError
 from core.types import HeadId, ModelInfo
 from core.ui.parts import state
 from core.ui.parts.reviewer import draw_reviewer, in_address
 
-_CANVAS = Path(__file__).parents[1] / "canvas"
-_page = st.components.v2.component("headscript_page", js=(_CANVAS / "page.js").read_text())
+_page = st.components.v2.component("headscript_page", js=script("page"))
 _INSIDE_APP = "inside-app"
 _STYLE = """
 <style>
@@ -90,7 +89,7 @@ def through_app() -> None:
 def configure() -> None:
     """Page configuration; then stop with a message if the workspace cannot be opened."""
     # An icon by its name would be fetched from a font server.
-    st.set_page_config("Headscript", _CANVAS / "icon.svg", layout="wide")
+    st.set_page_config("Headscript", FOLDER / "icon.svg", layout="wide")
     st.session_state[_INSIDE_APP] = True
     st.html(_STYLE)
     with st.container(key="told-to-the-browser"):

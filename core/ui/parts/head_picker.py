@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 import streamlit as st
 
+from core.canvas import script, style
 from core.display import CIVIDIS
 from core.types import HeadId, ModelInfo
 
-_CANVAS = Path(__file__).parents[1] / "canvas"
 _picker = st.components.v2.component(
     "headscript_head_picker",
-    css=(_CANVAS / "head_picker.css").read_text(),
-    js=(_CANVAS / "head_picker.js").read_text(),
+    css=style("head_picker"),
+    js=script("head_picker"),
 )
 
 

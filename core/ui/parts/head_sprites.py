@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
+from core.canvas import payload, script, style
 from core.display import CIVIDIS
 from core.types import HeadId, ModelInfo
-from core.ui.parts.packing import payload
 
-_CANVAS = Path(__file__).parents[1] / "canvas"
 _view = st.components.v2.component(
     "headscript_head_sprites",
-    css=(_CANVAS / "head_sprites.css").read_text(),
-    js=(_CANVAS / "maps.js").read_text() + (_CANVAS / "head_sprites.js").read_text(),
+    css=style("head_sprites"),
+    js=script("maps", "head_sprites"),
 )
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
-_CANVAS = Path(__file__).parents[1] / "canvas"
+from core.canvas import script, style
+
 _code = st.components.v2.component(
     "headscript_program_code",
-    css=(_CANVAS / "program_code.css").read_text(),
-    js=(_CANVAS / "program_code.js").read_text(),
+    css=style("program_code"),
+    js=script("code_words", "program_code"),
 )
 
 

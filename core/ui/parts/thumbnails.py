@@ -5,19 +5,18 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
+from core.canvas import script, style
 from core.display import CIVIDIS, PUOR, PUOR_DARK
 from core.maps import pack
 
-_CANVAS = Path(__file__).parents[1] / "canvas"
 _groups = st.components.v2.component(
     "headscript_thumbnails",
-    css=(_CANVAS / "thumbnails.css").read_text(),
-    js=(_CANVAS / "maps.js").read_text() + (_CANVAS / "thumbnails.js").read_text(),
+    css=style("thumbnails"),
+    js=script("maps", "thumbnails"),
 )
 
 

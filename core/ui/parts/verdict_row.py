@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import streamlit as st
 
+from core.canvas import script, style
 from core.review import REASONS
 from core.types import Action
 
-_CANVAS = Path(__file__).parents[1] / "canvas"
 _row = st.components.v2.component(
     "headscript_verdict_row",
-    css=(_CANVAS / "verdict_row.css").read_text(),
-    js=(_CANVAS / "verdict_row.js").read_text(),
+    css=style("verdict_row"),
+    js=script("verdict_row"),
 )
 KEY = "verdict-row"
 WORDS = {

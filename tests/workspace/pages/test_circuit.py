@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.sharing.circuit import drawn
 from core.store import Workspace, add_program, add_proposals, add_scores
 from core.types import Action, Estimate, HeadId, ModelInfo, Score, Split
 from core.ui.circuit.graph import current_circuit
-from core.ui.circuit.view import drawn
 from tests.workspace.pages.test_heads import at
 from tests.workspace.pages.test_pages import OpenApp, go, open_app, text_of
 

@@ -1,9 +1,11 @@
 """Pages in Streamlit's own test harness: empty, busy, half-built, built, reviewed, locked."""
 
 import contextlib
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -205,6 +207,20 @@ def test_the_library_finds_programs_by_every_word(open_app: OpenApp, workspace_c
     assert app.dataframe[0].value["program"].tolist() == ["Everything rests on the first token."]
     app.text_input(key="search").set_value("no such word anywhere").run()
     assert "No program holds all these words" in text_of(app)
+
+
+def test_the_library_says_how_large_a_site_will_be_and_hands_it_over(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    app = go(open_app(workspace_copy), "library")
+    assert "12 heads" in text_of(app)
+    app.button(key="site-prepare").click().run()
+    assert not app.exception
+    _, packed = app.session_state["site-packed"]
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        assert {"site/index.html", "site/heads/L2H1.html", "site/data/L2H1.js"} <= set(archive.namelist())
+    app.button_group(key="site-programs").set_value("accepted").run()
+    assert "no head of llama has an accepted program yet" in text_of(app)
 
 
 def test_the_library_finds_programs_by_head_and_by_behaviour(open_app: OpenApp, workspace_copy: Path) -> None:

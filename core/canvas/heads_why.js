@@ -4,7 +4,7 @@ export default function ({ data, parentElement }) {
   parentElement.querySelector(".why")?.remove();
   const root = element("section", "why", parentElement);
   root.setAttribute("aria-live", "polite");
-  element("h4", "", root, "why this weight");
+  element("h2", "", root, "why this weight");
   if (!data.pair) {
     element("p", "hint", root, "Click a cell, or a token, to see the lines of the program that fired for it.");
     return;
@@ -15,8 +15,8 @@ export default function ({ data, parentElement }) {
   element("b", "", pair, named(data.pair[1]));
   element("span", "hint", pair, `  tokens ${data.positions[0]} and ${data.positions[1]}`);
   const weights = element("p", "weights", root);
-  element("span", "", weights, `head ${data.head.toFixed(4)}`);
-  element("span", "", weights, `program ${data.program.toFixed(4)}`);
+  element("span", "", weights, `head ${data.head.toFixed(data.digits ?? 4)}`);
+  element("span", "", weights, `program ${data.program.toFixed(data.digits ?? 4)}`);
   const list = element("ol", "", root);
   for (const line of data.lines) {
     const item = element("li", "", list);

@@ -209,7 +209,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   // A link that another tab can follow; here it opens the head in this session.
   function link(parent, at, text) {
     const made = element("a", "", parent, text);
-    made.href = `heads?layer=${Math.floor(at / heads)}&head=${at % heads}`;
+    made.href = data.links?.replace("{name}", name(at)) ?? `heads?layer=${Math.floor(at / heads)}&head=${at % heads}`;
     made.title = said(at);
     made.onclick = (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -228,7 +228,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   }
 
   function drawList() {
-    element("h4", "", list, "Most read heads");
+    element("h2", "", list, "Most read heads");
     if (!ranked.length) element("p", "hint", list, "No arrow passes the filter.");
     const items = element("ol", "", list);
     for (const at of ranked) {

@@ -9,7 +9,7 @@ class Panel {
     this.table = colours(stops);
     this.image = document.createElement("canvas");
     const holder = element("div", "map", row);
-    element("h4", "", holder, title);
+    element("h2", "", holder, title);
     this.canvas = element("canvas", "", holder);
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-label", `${title}: rows are queries, columns are keys. Arrow keys walk, Enter pins, Escape lets go; the table of weights says the same`);

@@ -30,7 +30,7 @@ export default function ({ data, parentElement, setStateValue }) {
 
 class View {
   constructor(header, maps, parent, tell) {
-    Object.assign(this, { id: header.id, n: header.n, tokens: header.tokens, tell });
+    Object.assign(this, { id: header.id, n: header.n, tokens: header.tokens, digits: header.digits ?? 3, tell });
     const [head, program] = maps;
     this.maps = { head, program, difference: head.map((weight, i) => weight - program[i]) };
     this.at = [null, null]; // hovered or walked to: query, key
@@ -74,7 +74,8 @@ class View {
 
   buildMaps(header) {
     this.row = element("div", "maps", this.root);
-    this.panels = PANELS.map(({ key, title, signed }, i) => {
+    const shown = PANELS.filter(({ key }) => header.panels?.includes(key) ?? true);
+    this.panels = shown.map(({ key, title, signed }, i) => {
       const panel = new Panel(this.row, { title: title ?? `head ${header.title}`, signed }, header);
       panel.key = key;
       panel.canvas.tabIndex = i ? -1 : 0; // one stop for the tab key; the arrow keys move in all three
@@ -199,7 +200,7 @@ class View {
     (this.at[1] !== null ? [cell[1]] : this.top(queries)).forEach((k, i) => {
       element("span", "", this.readout, i ? " · " : "");
       element("b", "", this.readout, named(this.tokens[k]));
-      element("span", "", this.readout, ` head ${this.head[k].toFixed(3)} program ${this.program[k].toFixed(3)}`);
+      element("span", "", this.readout, ` head ${this.head[k].toFixed(this.digits)} program ${this.program[k].toFixed(this.digits)}`);
     });
   }
 }

@@ -1,0 +1,9 @@
+"""What draws in a browser: JavaScript and CSS that know nothing of Streamlit, and maps as bytes for them.
+
+The app hands the scripts to Streamlit's components; sites and snippets carry them as they are.
+"""
+
+from core.canvas.packing import payload
+from core.canvas.scripts import FOLDER, classic, script, style
+
+__all__ = ["FOLDER", "classic", "payload", "script", "style"]

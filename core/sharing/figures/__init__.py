@@ -1,0 +1,27 @@
+"""Figures for paper: PDF, SVG and PNG at the size of a column, and the numbers behind each as CSV.
+
+figure_bytes(Comparison(...), "pdf", width, font)    any kind of figure as a file
+made.head_map(workspace, model, "IoU")               the figures of a workspace
+
+A kind of figure is a frozen dataclass with `drawn` and `numbers`, see `paper.Drawable`.
+"""
+
+from core.sharing.figures.comparison import Comparison
+from core.sharing.figures.graph import GraphFigure
+from core.sharing.figures.lines import CurveFigure, Histogram
+from core.sharing.figures.maps import HeadMap
+from core.sharing.figures.paper import FORMATS, Drawable, figure_bytes, form_of
+from core.sharing.figures.tables import TableFigure
+
+__all__ = [
+    "FORMATS",
+    "Comparison",
+    "CurveFigure",
+    "Drawable",
+    "GraphFigure",
+    "HeadMap",
+    "Histogram",
+    "TableFigure",
+    "figure_bytes",
+    "form_of",
+]

@@ -1,0 +1,84 @@
+"""A head, its program and their difference on a passage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, Normalize, PowerNorm
+from matplotlib.figure import Figure
+
+from core.sharing.figures.paper import DIVERGING, SEQUENTIAL, Row, entitle
+
+_LINE = 1.15  # font sizes from a token to the next
+_PANEL = 0.28  # of the width
+_SMALLEST = 4.0  # points; where tokens would have to be smaller, they are numbered
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A head and a program on the first tokens of a passage."""
+
+    title: str
+    tokens: tuple[str, ...]  # as the model reads them, [token]
+    head: np.ndarray  # float [query, key]
+    program: np.ndarray  # float [query, key]
+    caption: str
+
+    def drawn(self, width: float, font: float) -> Figure:
+        """The three maps; colours are on a square-root scale, on which small weights show."""
+        return _drawn(self, width, font)
+
+    def numbers(self) -> tuple[Row, Iterable[Row]]:
+        """A line a pair of tokens that has any weight."""
+        pairs = np.argwhere((self.head > 0) | (self.program > 0)).tolist()
+        return ("query", "key", "query token", "key token", "head", "program"), (
+            (q, k, self.tokens[q], self.tokens[k], float(self.head[q, k]), float(self.program[q, k]))
+            for q, k in pairs
+        )
+
+
+def _drawn(found: Comparison, width: float, font: float) -> Figure:
+    n = len(found.tokens)
+    figure = Figure(figsize=(width, width * 0.47), layout="constrained")
+    panels = figure.subplots(1, 3, sharey=True)
+    most = float(np.abs(found.head - found.program).max()) or 1.0
+    weights, apart = PowerNorm(0.5, 0, 1), Normalize(-most, most)
+    shown: list[tuple[str, np.ndarray, Colormap, Normalize]] = [
+        ("head", found.head, SEQUENTIAL, weights),
+        ("program", found.program, SEQUENTIAL, weights),
+        ("head − program", found.head - found.program, DIVERGING, apart),
+    ]
+    size = min(font * 0.75, width * _PANEL * 72 / n / _LINE)
+    for panel, (name, cells, colours, norm) in zip(panels, shown, strict=True):
+        image = panel.imshow(
+            np.where(np.tri(n, dtype=bool) | cells.astype(bool), cells, np.nan), cmap=colours, norm=norm
+        )
+        panel.set_title(name, fontsize=font)
+        panel.spines[:].set_linewidth(0.4)
+        _name_tokens(panel, found.tokens, size, font * 0.75, panel is panels[0])
+        bar = figure.colorbar(image, ax=panel, location="bottom", fraction=0.05, pad=0.02)
+        bar.ax.tick_params(labelsize=font * 0.75, width=0.4, length=2)
+        bar.outline.set_linewidth(0.4)
+    panels[0].set_ylabel("query")
+    entitle(figure, found.title, found.caption, font)
+    return figure
+
+
+def _name_tokens(
+    panel: Axes, tokens: tuple[str, ...], size: float, of_numbers: float, is_first: bool
+) -> None:
+    """Tokens at both axes, in letters of a size; numbers where they would be too small to read."""
+    panel.tick_params(width=0.4, length=1.5, labelsize=of_numbers, labelleft=is_first)
+    if size < _SMALLEST:
+        return
+    names = [_visible(token) for token in tokens]
+    panel.set_xticks(range(len(tokens)), names, rotation=90, fontsize=size)
+    panel.set_yticks(range(len(tokens)), names, fontsize=size)
+
+
+def _visible(token: str) -> str:
+    """A token with its white space as signs."""
+    return token.replace("\n", "↵").replace("\t", "→").replace(" ", "·") or "∅"

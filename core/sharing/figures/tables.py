@@ -1,0 +1,62 @@
+"""A table on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from core.sharing.figures.paper import Row, entitle
+
+_GAP = 3  # letters between columns
+_ROW = 1.7  # sizes of letters from a row to the next
+_LONGEST = 64  # letters of a cell that are drawn
+
+
+@dataclass(frozen=True)
+class TableFigure:
+    """Rows under their names; the first `most` are drawn, all are in the numbers."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    caption: str
+    most: int = 30
+
+    def drawn(self, width: float, font: float) -> Figure:
+        """The table with a rule below its head, in smaller letters where it would be too wide."""
+        cells = [[_shown(cell) for cell in row] for row in self.rows[: self.most]]
+        widths = [max(len(name), *(len(row[at]) for row in cells), 1) if cells else len(name)
+                  for at, name in enumerate(self.columns)]  # fmt: skip
+        letters = sum(widths) + _GAP * len(widths)
+        size = min(font, width * 72 / (0.56 * letters))
+        height = (len(cells) + 1) * _ROW * size / 72
+        figure = Figure(figsize=(width, height + 5 * font / 72), layout="constrained")
+        panel = figure.subplots()
+        panel.set(xlim=(0, letters), ylim=(len(cells) + 0.5, -0.7))
+        panel.axis("off")
+        left = 0
+        for at, name in enumerate(self.columns):
+            is_number = bool(cells) and all(isinstance(row[at], int | float | None) for row in self.rows)
+            place, side = (left + widths[at], "right") if is_number else (left, "left")
+            panel.text(place, 0, name, ha=side, va="center", fontsize=size, weight="bold")
+            for row, line in enumerate(cells, 1):
+                panel.text(place, row, line[at], ha=side, va="center", fontsize=size)
+            left += widths[at] + _GAP
+        panel.axhline(0.5, color="#1b2130", linewidth=0.6)
+        left_out = len(self.rows) - len(cells)
+        note = f" {left_out} more rows are in the CSV." if left_out else ""
+        entitle(figure, self.title, self.caption + note, font)
+        return figure
+
+    def numbers(self) -> tuple[Row, Iterable[Row]]:
+        """The table."""
+        return self.columns, self.rows
+
+
+def _shown(cell: str | int | float | None) -> str:
+    if cell is None:
+        return "–"
+    text = f"{cell:.3f}" if isinstance(cell, float) else " ".join(str(cell).split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,210 @@
+"""What the scenes show, worked out before the first one: a head, an edit, and what a hybrid writes."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from core.errors import HeadscriptError
+from core.types import Card, HeadId, HybridSpec, ModelInfo, Sentence, Split
+from core.ui.heads import passages
+from core.ui.heads.passages import Passage
+from core.ui.parts import state
+from core.ui.parts.attention_view import Pins
+from core.ui.parts.live import live_model
+from core.ui.parts.state import SideBySide
+
+if TYPE_CHECKING:
+    from core.audit.edits import Edit
+
+PROMPT = "Once upon a time, there was a little girl who"
+_TOKENS = 48  # that are written
+_SHARE = 0.25  # of the heads, where no hybrid is there
+_MOST_LINES = 24  # of a program that is read from the back of a room
+_SHORT = (14, 34)  # tokens of a passage whose map is
+_TRIED = 6  # passages
+_EDITS = 8  # that are tried
+_MOVES = 0.3  # of the squared change of the edit that moves the head most
+
+
+@dataclass(frozen=True)
+class Edited:
+    """One token of the passage swapped, and how that changes the attention of head and program."""
+
+    tokens: tuple[str, ...]
+    place: int
+    before: str
+    head: np.ndarray  # float32 [query, key], after less before
+    program: np.ndarray  # the same
+    foresight: float
+    tried: int  # swaps of which this is one
+    overall: float  # their foresight, all together
+
+
+@dataclass(frozen=True)
+class Written:
+    """A prompt, and how model and hybrid go on."""
+
+    prompt: str
+    model: str
+    hybrid: str
+    heads: int
+    cost: str  # in words, where it was measured
+
+
+@dataclass(frozen=True)
+class Show:
+    """Everything that the scenes show; a text where something cannot be had says why."""
+
+    card: Card
+    passage: Passage
+    looks: dict[HeadId, np.ndarray]
+    compared: SideBySide
+    pins: Pins
+    edited: Edited | str
+    written: Written | str
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def prepared(model: ModelInfo, head: HeadId | None, library: int) -> Show:
+    """The show about a head, or about the one that its text explains best; `library` is its revision."""
+    card = _chosen(model, head)
+    passage, looks, compared = _passage(model, card)
+    at = worth_pinning(compared)
+    try:
+        edited: Edited | str = _edited(model, card, passage)
+    except HeadscriptError as error:
+        edited = str(error)
+    try:
+        written: Written | str = _written(model)
+    except HeadscriptError as error:
+        written = str(error)
+    return Show(card, passage, looks, compared, Pins((at[0],), at), edited, written)
+
+
+def _chosen(model: ModelInfo, head: HeadId | None) -> Card:
+    """The best program of a head, else of all the short ones that of which most is left down to text."""
+    workspace = state.owner().workspace
+    cards = workspace.cards.cards(model.id, workspace.library.best_programs(model.id))
+    named = [card for card in cards if card.head == head]
+    if named:
+        return named[0]
+    short = [card for card in cards if card.program.source.count("\n") <= _MOST_LINES] or cards
+    return max(short, key=_left_down_to_text)
+
+
+def _left_down_to_text(card: Card) -> float:
+    resolved = card.resolved_iou(Split.VALIDATION)
+    return (0.0 if np.isnan(resolved) else resolved) - card.baselines.get(Split.VALIDATION, 0.0)
+
+
+def _passage(model: ModelInfo, card: Card) -> tuple[Passage, dict[HeadId, np.ndarray], SideBySide]:
+    """A short test passage on which the program does as well as it usually does."""
+    sentences = state.of_splits(model, [Split.TEST])
+    lengths = state.owner().workspace.tokens(model.id).read([one.id for one in sentences]).lengths
+    low, high = _SHORT
+    short = [one for one, n in zip(sentences, lengths, strict=True) if low <= n <= high]
+    short = sorted(short, key=_letters, reverse=True) or [sentences[int(lengths.argmin())]]
+    found = [_compared(model, card, passages.stored(model, one)) for one in short[:_TRIED]]
+    usual = card.iou(Split.TEST)
+    return min(found, key=lambda one: abs(passages.iou(one[2]) - usual))
+
+
+def _letters(sentence: Sentence) -> float:
+    """The share of letters: prose before code."""
+    return sum(map(str.isalpha, sentence.text)) / max(1, len(sentence.text))
+
+
+def _compared(
+    model: ModelInfo, card: Card, passage: Passage
+) -> tuple[Passage, dict[HeadId, np.ndarray], SideBySide]:
+    looks = passages.looked_at(passages.parsed(card.program.source), card.head, passage)
+    return passage, looks, passages.compare(model, card.head, card.program.source, passage, looks)
+
+
+def worth_pinning(compared: SideBySide) -> tuple[int, int]:
+    """The query and key that head and program both weigh most, apart from the first token and the query."""
+    both = np.minimum(compared.head, compared.program)
+    both[:, 0] = 0
+    np.fill_diagonal(both, 0)
+    query, key = np.unravel_index(int(both.argmax()), both.shape)
+    return int(query), int(key)
+
+
+def _edited(model: ModelInfo, card: Card, passage: Passage) -> Edited | str:
+    """Of some swaps of a token by one of its kind, the best foreseen among those that move the head."""
+    edits = _swaps(model, passage)
+    if not edits:
+        return "No token of this passage can be swapped without changing how it is cut into tokens."
+    before = _compared(model, card, passages.own(model, passage.text))[2]
+    found = []
+    for edit in edits:
+        after = _compared(model, card, passages.own(model, edit.sentence.text))[2]
+        head, program = after.head - before.head, after.program - before.program
+        tokens, foresight = tuple(after.tokens), _foreseen(head, program)
+        found.append(Edited(tokens, edit.place, edit.before, head, program, foresight, 1, foresight))
+    moved = [float((one.head**2).sum()) for one in found]
+    overall = _foreseen(*(np.stack([getattr(one, of) for one in found]) for of in ("head", "program")))
+    moving = [one for one, by in zip(found, moved, strict=True) if by >= _MOVES * max(moved)]
+    return replace(max(moving, key=lambda one: one.foresight), tried=len(found), overall=overall)
+
+
+def _swaps(model: ModelInfo, passage: Passage) -> list[Edit]:
+    """Swaps of a token, of words where there are some."""
+    from core.audit.contract import Passages
+    from core.audit.edits import swaps  # brings transformers with the model
+
+    workspace = state.owner().workspace
+    reader, loaded = workspace.attention(model.id), live_model(model).loaded
+    donors = state.of_splits(model, [Split.TRAIN])
+    features = workspace.tokens(model.id).read([one.id for one in donors])
+    own = Sentence(passage.id, passage.text, passage.genre, Split.TEST)
+    edits = swaps(
+        loaded,
+        Passages((own,), passage.features, reader, model.is_causal),
+        Passages(tuple(donors), features, reader, model.is_causal),
+        _EDITS,
+    )
+    return [edit for edit in edits if (edit.before + edit.after).replace(" ", "").isalpha()] or edits
+
+
+def _foreseen(head: np.ndarray, program: np.ndarray) -> float:
+    """1 where the program foretells every change, 0 where it is no better than "nothing changes"."""
+    return 1 - float(((head - program) ** 2).sum() / max(1e-12, (head**2).sum()))
+
+
+def _written(model: ModelInfo) -> Written | str:
+    """How the model and the newest hybrid go on; where there is none, one of a quarter of the heads."""
+    from core.hybrid.generate import generate
+
+    spec, live = _hybrid(model), live_model(model)
+    texts = []
+    for chosen in (HybridSpec.of(model.id, []), spec):
+        with live.lock, closing(generate(live.loaded, chosen, PROMPT, _TOKENS)) as pieces:
+            texts.append("".join(pieces))
+    return Written(PROMPT, texts[0], texts[1], len(spec.programs), _cost(model))
+
+
+def _cost(model: ModelInfo) -> str:
+    """What the newest hybrid was measured to cost."""
+    frame = state.owner().workspace.hybrids.frame(model.id)
+    if frame.empty or np.isnan(frame.iloc[0].increase):
+        return ""
+    row = frame.iloc[0]
+    return f"Perplexity {row.increase:+.1%} [{row.low:+.1%}, {row.high:+.1%}] on {int(row.tokens):,} tokens."
+
+
+def _hybrid(model: ModelInfo) -> HybridSpec:
+    workspace = state.owner().workspace
+    frame = workspace.hybrids.frame(model.id)
+    if len(frame):
+        spec = workspace.hybrids.spec(str(frame.iloc[0].hybrid_id))
+        assert spec is not None
+        return spec
+    best = sorted(workspace.library.best(model.id, Split.VALIDATION), key=lambda one: -one.score.iou.value)
+    count = round(_SHARE * len(model.head_ids()))
+    return HybridSpec.of(model.id, [(one.score.head, one.program.source) for one in best[:count]])
