@@ -2,12 +2,16 @@
 
 import streamlit as st
 
-from core.ui.parts import frame, jobs
+from core.ui.heads.passages import warm
+from core.ui.parts import frame, jobs, state
 from core.ui.parts.reviewer import keep_in_address
+from core.ui.parts.warming import warming
 
 frame.configure()
 page = st.navigation(frame.pages())
 frame.draw_sidebar()
 jobs.draw_panel()
+if (ahead := warming(warm)) is not None:
+    ahead.note(state.chosen_model())
 page.run()
 keep_in_address()

@@ -74,6 +74,7 @@ class Settings:
     plugins: str = "all"  # or "none": what installed packages add stays out
     runner: str = "local"  # where jobs run; a name in core.jobs.runners.RUNNERS
     fork_server: Path | None = None  # the socket of one that runs already, for the runner `forked`
+    warms: bool = True  # whether the app loads the model ahead of time, when nothing else is to be done
     spacy_pipeline: str | None = None  # a spaCy model's package, or "none"; the bundled one if None
 
     @property
@@ -120,6 +121,7 @@ class Settings:
             plugins=environ.get("HEADSCRIPT_PLUGINS") or cls.plugins,
             runner=environ.get("HEADSCRIPT_RUNNER") or cls.runner,
             fork_server=_path(environ, "HEADSCRIPT_FORK_SERVER"),
+            warms=environ.get("HEADSCRIPT_WARM", "").strip().lower() not in ("0", "no", "none", "off"),
             spacy_pipeline=environ.get("HEADSCRIPT_SPACY", "").strip() or None,
         )
 

@@ -42,6 +42,7 @@ def draw_graph(model: ModelInfo, found: Circuit) -> None:
     shown = found.kept(kept)
     st.caption(in_words(shown))
     selected, stamp = address.follow_address(model)
+    frame.warn_if_missing("head", not address.is_missing())
     opened = draw_circuit(
         model, shown, colour, selected, stamp, address.VIEW, lambda: address.write_address(model)
     )

@@ -14,6 +14,7 @@ from core.corpus import CORPORA, is_dataset, load_corpus, require_splits, there
 from core.errors import AuditError, HybridError
 from core.jobs.kinds import KINDS
 from core.jobs.queue import JobQueue
+from core.jobs.shares import ORDERS, SHARES
 from core.jobs.tasks import (
     AskedAudit,
     AuditTask,
@@ -36,8 +37,6 @@ from core.proposers.search.entry import SEARCH
 from core.store.jobs import JobRecord
 from core.store.passages import keep_passages
 from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Sentence, Split
-
-SHARES = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 
 
 class Jobs(JobQueue):
@@ -183,7 +182,7 @@ class Jobs(JobQueue):
         passages: Sequence[Sentence],
         passages_from: str,
         title: str,
-        orders: Sequence[HeadOrder] = ("cost", "iou", "random"),
+        orders: Sequence[HeadOrder] = ORDERS,
         shares: Sequence[float] = SHARES,
         seed: int = 0,
     ) -> str:

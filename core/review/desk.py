@@ -12,6 +12,7 @@ from core.review.queue import Filter, Pile, View, review_queue, successor
 from core.review.records import Records
 from core.types import Action, Card, CardId, ModelInfo, Verdict
 
+DRAFTS = 20  # changed programs that are kept; the oldest go first
 HISTORY = 50  # decided cards that the left arrow walks back through
 
 _EMPTY = {
@@ -55,7 +56,7 @@ class Desk:
 
     def queue(self, view: View | None = None) -> list[Card]:
         """The cards that wait, in order; of another view than the reviewer's if one is given."""
-        view = replace(view or self.view, card=None, is_blind=False)
+        view = (view or self.view).sorts
         if view not in self._queues:
             second: Sequence[Card] = ()
             if view.pile == Pile.SECOND:
@@ -108,6 +109,21 @@ class Desk:
         """Take other settings, and keep them for the next session; another card ends editing this one."""
         self.ticket = uuid.uuid4().hex
         self.is_editing = self.is_editing and view.card == self.view.card
+        if view != self.view:
+            self.view = view
+            self.records.keep(self.reviewer, view)
+
+    def draft(self, card: CardId) -> str | None:
+        """A changed program of the card that is not saved yet."""
+        return dict(self.view.drafts).get(card)
+
+    def keep_draft(self, card: CardId, source: str | None) -> None:
+        """Hold on to a changed program, also for the next session; None throws the change away."""
+        drafts = dict(self.view.drafts)
+        drafts.pop(card, None)
+        if source is not None:
+            drafts[card] = source
+        view = replace(self.view, drafts=tuple(drafts.items())[-DRAFTS:])
         if view != self.view:
             self.view = view
             self.records.keep(self.reviewer, view)

@@ -66,6 +66,12 @@ class View:
     kept: Filter = field(default_factory=Filter)
     is_blind: bool = False
     card: CardId | None = None
+    drafts: tuple[tuple[CardId, str], ...] = ()  # changed programs that are not saved yet, by their card
+
+    @property
+    def sorts(self) -> View:
+        """The same without what does not tell which cards wait, and in which order."""
+        return replace(self, card=None, is_blind=False, drafts=())
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -73,13 +79,13 @@ class View:
             "categories": sorted(self.kept.categories),
             "origins": sorted(self.kept.origins),
         }
-        card = None if self.card is None else {"head": str(self.card[0]), "program": self.card[1]}
         return {
             "pile": str(self.pile),
             "order": str(self.order),
             "kept": kept,
             "is_blind": self.is_blind,
-            "card": card,
+            "card": None if self.card is None else _card_to_json(self.card),
+            "drafts": [_card_to_json(card) | {"source": source} for card, source in self.drafts],
         }
 
     @classmethod
@@ -97,8 +103,17 @@ class View:
                 layers=None if layers is None else (layers[0], layers[1]),
             ),
             is_blind=found["is_blind"],
-            card=None if card is None else (HeadId.parse(card["head"]), card["program"]),
+            card=None if card is None else _card_from_json(card),
+            drafts=tuple((_card_from_json(one), one["source"]) for one in found.get("drafts", ())),
         )
+
+
+def _card_to_json(card: CardId) -> dict[str, str]:
+    return {"head": str(card[0]), "program": card[1]}
+
+
+def _card_from_json(found: Mapping[str, str]) -> CardId:
+    return HeadId.parse(found["head"]), found["program"]
 
 
 def review_queue(

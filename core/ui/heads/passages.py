@@ -16,7 +16,7 @@ from core.language import Evaluator, ParsedProgram, parse
 from core.maps import confined, iou_of, pooled
 from core.types import Failure, HeadId, ModelInfo, Sentence, Split
 from core.ui.parts import state
-from core.ui.parts.live import live_model
+from core.ui.parts.live import LiveModel, live_model, loaded_model
 from core.ui.parts.state import SideBySide
 
 OWN = "own"  # the id of the text of one's own
@@ -89,9 +89,17 @@ def own(model: ModelInfo, text: str) -> Passage:
 
 @st.cache_resource(show_spinner="The model is reading your text", max_entries=2)
 def _read(model: ModelInfo, text: str) -> OwnText:
+    return _read_by(live_model(model), model, text)
+
+
+def warm(model: ModelInfo) -> None:
+    """Do ahead of time what the first text would wait for: the model, the parser, a pass through both."""
+    _read_by(loaded_model(model), model, "A word.")
+
+
+def _read_by(live: LiveModel, model: ModelInfo, text: str) -> OwnText:
     from core.models.attention import extract
 
-    live = live_model(model)
     loaded = live.loaded
     limit = min(MAX_OWN_TOKENS, model.longest)
     sentence = Sentence(OWN, text, "own text", Split.TEST)

@@ -21,7 +21,7 @@ from core.ui.parts.program_code import draw_program_code
 from core.ui.parts.references import draw_references
 from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails
 from core.ui.parts.verdict_row import WORDS
-from core.ui.review.editor import Assessment, drafts, draw_editor
+from core.ui.review.editor import Assessment, draw_editor
 from core.ui.review.shelf import evidence_shelf, examiner
 
 _SHORT = {Split.TEST: "test", Split.VALIDATION: "val", Split.TRAIN: "train"}
@@ -143,7 +143,7 @@ def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
         marks.insert(0, f"disputed: {desk.opinions.in_words(card.id)}")
     elif others:
         marks.append(f"seen by {', '.join(sorted(others))}")
-    if card.id in drafts(desk.model) and not desk.is_editing:
+    if desk.draft(card.id) is not None and not desk.is_editing:
         marks.append("unsaved edit, e goes on with it")
     if word is not None:
         marks.append(f"yours: {WORDS[word.action]}")

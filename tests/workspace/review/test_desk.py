@@ -134,7 +134,9 @@ def test_an_unsaved_edit_outlasts_every_control(open_app: OpenApp, workspace_cop
     select(app, "Queue", Pile.ALL)
     assert not app.text_area
     app = go(go(app, "overview"), "review")
-    app.session_state["desk"].go_to(app.session_state["drafts-" + state.models()[0].id].copy().popitem()[0])
+    ((card, kept),) = app.session_state["desk"].view.drafts
+    assert kept == WEAK
+    app.session_state["desk"].go_to(card)
     app.run()
     assert app.title[0].value == title
     assert any("unsaved edit" in block.proto.body for block in app.get("html"))
@@ -142,7 +144,16 @@ def test_an_unsaved_edit_outlasts_every_control(open_app: OpenApp, workspace_cop
     app.run()
     assert app.text_area[0].value == WEAK
     next(found for found in app.button if found.key == "cancel-draft").click().run()
-    assert not app.session_state["drafts-" + state.models()[0].id]
+    assert not app.session_state["desk"].view.drafts
+
+
+def test_an_unsaved_edit_outlasts_its_session(open_app: OpenApp, workspace_copy: Path) -> None:
+    edit(go(open_app(workspace_copy), "review"), WEAK)
+    close_app()
+    app = go(open_app(workspace_copy), "review")
+    assert any("unsaved edit" in block.proto.body for block in app.get("html"))
+    app.session_state["desk"].is_editing = True
+    assert app.run().text_area[0].value == WEAK
 
 
 def test_in_blind_mode_neither_editor_nor_failures_say_a_number(
