@@ -22,7 +22,13 @@ class Pile(StrEnum):
     SECOND = "second opinion"  # programs that others judged and this reviewer did not
     DISPUTED = "disputed"  # programs that one accepted and another rejected; a decision here is final
     FLAGGED = "flagged"  # by anyone, and not decided since
+    MINE = "mine"  # what this reviewer decided
+    ACCEPTED = "accepted"  # the latest decision on the program stands, whoever made it
+    REJECTED = "rejected"
     ALL = "all heads"
+
+
+DECIDED = (Pile.MINE, Pile.ACCEPTED, Pile.REJECTED)
 
 
 class QueueOrder(StrEnum):
@@ -121,20 +127,20 @@ def review_queue(
 ) -> list[Card]:
     """The cards of a view in order; heads that the reviewer skipped or flagged come last, in that order.
 
-    `best` holds every head's best program, `second` the cards of `opinions.judged_by_others(reviewer)` or of
-    `opinions.disputed`.
+    `best` holds every head's best program, `second` the cards of `opinions.judged_by_others(reviewer)`, of
+    `opinions.disputed` or of `opinions.pile`.
     """
     match view.pile:
         case Pile.NEW:
             waiting = [card for card in best if not opinions.is_decided(card.head)]
-        case Pile.SECOND | Pile.DISPUTED:
+        case Pile.SECOND | Pile.DISPUTED | Pile.MINE | Pile.ACCEPTED | Pile.REJECTED:
             waiting = list(second)
         case Pile.FLAGGED:
             waiting = [card for card in best if card.id in opinions.flagged]
         case Pile.ALL:
             waiting = list(best)
     kept = sorted((card for card in waiting if view.kept.keeps(card)), key=_KEYS[view.order])
-    if view.pile in (Pile.ALL, Pile.FLAGGED) or not opinions.of:
+    if view.pile in (Pile.ALL, Pile.FLAGGED, *DECIDED) or not opinions.of:
         return kept
     return sorted(kept, key=lambda card: opinions.put_off(reviewer, card.head))
 

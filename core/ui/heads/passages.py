@@ -17,6 +17,7 @@ from core.maps import confined, iou_of, pooled
 from core.types import Failure, HeadId, ModelInfo, Sentence, Split
 from core.ui.parts import state
 from core.ui.parts.live import LiveModel, live_model, loaded_model
+from core.ui.parts.resting import resting_keys
 from core.ui.parts.state import SideBySide
 
 OWN = "own"  # the id of the text of one's own
@@ -139,6 +140,14 @@ def compare(
         weights.numpy(),
         Failure("unavailable", why_not) if why_not else result.failures.get(0),
     )
+
+
+def resting_places(passage: Passage, layer: int, is_causal: bool) -> list[int]:
+    """The keys at which a layer rests on a passage; the first alone where its attention was not extracted."""
+    try:
+        return resting_keys(passage.layer(layer), is_causal)
+    except (KeyError, IndexError, WorkspaceError):
+        return [0]
 
 
 def iou(compared: SideBySide) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -40,8 +40,11 @@ def draw_attention(
     stamp: int,
     key: str,
     on_pin: Callable[[], None],
+    rests: Collection[int] = (0,),
 ) -> None:
     """Head, program and head − program at one scale, below the token text.
+
+    `rests` are the keys that the switch *without resting places* leaves out.
 
     `pins` are shown when the maps are new or `stamp` is; after that the view keeps its own, and calls
     `on_pin` when they change: `pins_of(key)` then gives them.
@@ -53,6 +56,7 @@ def draw_attention(
         "tokens": compared.tokens,
         "title": title,
         "pins": asdict(pins),
+        "rests": sorted(rests),
         "sequential": CIVIDIS,
         "diverging": PUOR,
         "divergingDark": PUOR_DARK,

@@ -19,10 +19,12 @@ from core.types import Card, HeadId, Split, Verdict
 from core.ui.parts import frame, state
 from core.ui.parts.program_code import draw_program_code
 from core.ui.parts.references import draw_references
-from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails
+from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails, opened
 from core.ui.parts.verdict_row import WORDS
 from core.ui.review.editor import Assessment, draw_editor
+from core.ui.review.place import ask_for_heads
 from core.ui.review.shelf import evidence_shelf, examiner
+from core.ui.review.strongest import Looked, strongest_queries
 
 _SHORT = {Split.TEST: "test", Split.VALIDATION: "val", Split.TRAIN: "train"}
 _RESOLVED = (
@@ -53,6 +55,8 @@ STYLE = """
     [data-testid=stLayoutWrapper]:has(> .st-key-evidence-panel) { position: static; width: auto; }
   }
   .st-key-verdicts { padding: .2rem 0 0; }
+  .st-key-recent [data-testid=stPopover] button { min-height: 1.6rem; padding: 0 .5rem; font-size: .8rem; }
+  .st-key-recent > :first-child { flex: 1; min-width: 0; }
   .st-key-verdicts [data-testid=stCaptionContainer] p { white-space: nowrap; overflow: hidden;
     text-overflow: ellipsis; }
   .st-key-card-title h1 { padding: 0 !important; line-height: 2.2rem; white-space: nowrap; }
@@ -85,7 +89,7 @@ def draw_card(desk: Desk, card: Card) -> None:
             if desk.is_editing:
                 draft = draw_editor(desk, card, hidden)
             else:
-                draw_program_code(shown_source(card), desk.ticket, "card-program")
+                draw_program_code(shown_source(card), desk.ticket, "card-program", scrolled_by="j")
                 draw_looks(desk, card)
         with st.container(key="evidence-panel"):
             draw_evidence(desk, card, hidden, draft)
@@ -146,7 +150,8 @@ def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
     if desk.draft(card.id) is not None and not desk.is_editing:
         marks.append("unsaved edit, e goes on with it")
     if word is not None:
-        marks.append(f"yours: {WORDS[word.action]}")
+        note = f" “{word.note}”" if word.note else ""
+        marks.append(f"yours: {WORDS[word.action]}{note}")
     if not hidden and (standing := desk.standing_of(card.id)) is not None:
         marks.insert(
             0, f"audited: {RUNG_MARKS[standing.rung]} {standing.rung} ({_over_twin(card, standing)})"
@@ -179,8 +184,27 @@ def draw_evidence(desk: Desk, card: Card, hidden: bool, draft: Assessment | None
             f"The program fails on {count} validation sentences: {frame.as_text(detail)}",
             icon=":material/warning:",
         )
-    groups = [_group(example, hidden) for example in found.examples]
-    draw_thumbnails(groups, desk.model.is_causal, "evidence", None if hidden else _bars(found))
+    model, reader = desk.model, state.owner().workspace.attention(desk.model.id)
+    examined = examiner(model, Split.VALIDATION)
+    seen = [
+        evidence_shelf().looked(model, examined, reader, card.head, example) for example in found.examples
+    ]
+    groups = [_group(*pair, hidden) for pair in zip(found.examples, seen, strict=True)]
+    program = card.program.id
+
+    def open_cell() -> None:
+        at, query, key = opened("evidence")
+        ask_for_heads(card.head, program, found.examples[at].sentence.id, (query, key))
+
+    draw_thumbnails(
+        groups,
+        desk.model.is_causal,
+        "evidence",
+        None if hidden else _bars(found),
+        queries=strongest_queries(seen),
+        on_open=None if draft is not None else open_cell,
+        is_blind=hidden,
+    )
     st.caption(_neighbours(desk, card, hidden))
 
 
@@ -201,12 +225,14 @@ def draw_looks(desk: Desk, card: Card) -> None:
     draw_references(desk.model, program, maps_of, where, f"card-{card.head}")
 
 
-def _group(example: Example, hidden: bool) -> Group:
+def _group(example: Example, seen: Looked, hidden: bool) -> Group:
     figure = "" if hidden else f" {example.iou:.2f}"
     return Group(
         f"{example.word}{figure} · {example.sentence.genre}",
         example.sentence.text,
         (Map("head", example.head), Map("program", example.program)),
+        tuple(seen.tokens),
+        tuple(seen.rests),
     )
 
 
@@ -217,7 +243,7 @@ def _bars(found: Evidence) -> Bars:
 
 def _neighbours(desk: Desk, card: Card, hidden: bool) -> str:
     """Baselines and the other heads the program fits."""
-    legend = "Head left, program right, 0 to 1 in cividis."
+    legend = "Head left, program right; in the text head above, program below. A click opens Heads there."
     if hidden:
         return legend
     shelf = desk.shelf

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pandas as pd
 import streamlit as st
 
-from core.review import REASONS, Agreement, Desk, Filter, Pile, QueueOrder, agreements
+from core.review import (
+    DECISIONS,
+    REASONS,
+    Agreement,
+    Desk,
+    Filter,
+    Opinions,
+    Pile,
+    QueueOrder,
+    agreements,
+)
 from core.types import Action, Card, Verdict
 from core.ui.parts.frame import as_text
 
@@ -103,10 +114,41 @@ def draw_agreement(desk: Desk) -> None:
             icon=":material/group:",
         )
     for one in found:
-        kappa = "undefined: both decided the same throughout" if one.kappa is None else f"{one.kappa:.2f}"
+        kappa = "undefined: both decided the same throughout"
+        if one.kappa is not None:
+            kappa = f"{one.kappa.value:.2f} (95 %: {one.kappa.low:.2f} to {one.kappa.high:.2f})"
         st.markdown(f"**{as_text(one.first)}** and **{as_text(one.second)}**: Cohen’s κ {kappa}")
         st.caption(f"{one.same} of {one.both} programs decided alike")
+        st.dataframe(_two_by_two(one), width="content")
         _draw_disagreements(desk, one)
+    if found:
+        st.download_button(
+            "Decisions side by side (CSV)",
+            lambda: decisions_csv(desk.opinions),
+            file_name=f"decisions-{desk.model.title}.csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _two_by_two(one: Agreement) -> pd.DataFrame:
+    """Counts of programs; rows are the first reviewer's words, columns the second's."""
+    return pd.DataFrame(
+        one.table,
+        index=[f"{one.first} accepts", f"{one.first} rejects"],
+        columns=[f"{one.second} accepts", f"{one.second} rejects"],
+    )
+
+
+def decisions_csv(opinions: Opinions) -> str:
+    """A row a program of a head that anybody decided, a column a reviewer: accept, reject or nothing."""
+    rows = [
+        {"head": str(head), "program": program}
+        | {name: str(word.action) for name, word in words.items() if word.action in DECISIONS}
+        for (head, program), words in sorted(opinions.of.items())
+    ]
+    decided = [row for row in rows if len(row) > 2]
+    return str(pd.DataFrame(decided).to_csv(index=False))
 
 
 def _draw_disagreements(desk: Desk, one: Agreement) -> None:

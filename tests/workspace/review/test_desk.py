@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.language import parse
 from core.review import Desk, Pile, QueueOrder, View
+from core.review.queue import DECIDED
 from core.scoring import BASELINES
 from core.store import Workspace
 from core.types import Action, Card, Estimate, HeadId, Score, Split
@@ -102,6 +103,61 @@ def test_in_blind_mode_the_order_of_candidates_tells_nothing(desk: Desk) -> None
     names = [card.program.id for card in desk.candidates(on_screen(desk))]
     desk.change(replace(desk.view, is_blind=True))
     assert [card.program.id for card in desk.candidates(on_screen(desk))] == sorted(names)
+
+
+def test_what_undo_took_back_is_decided_again_with_its_reason_and_its_words(desk: Desk) -> None:
+    card = on_screen(desk)
+    desk.write_note(card, "  only before a comma ")
+    desk.press("reject", desk.ticket, "wrong here")
+    (word,) = desk.recent(9)
+    assert (word.reason, word.note) == ("wrong here", "only before a comma")
+    assert on_screen(desk) != card
+    assert desk.note == ""  # the words were for the other card
+    desk.press("undo", desk.ticket)
+    assert desk.recent(9) == []
+    assert desk.can_redo
+    desk.press("redo", desk.ticket)
+    (again,) = desk.recent(9)
+    assert (again.head, again.action, again.reason, again.note) == (
+        card.head, Action.REJECT, "wrong here", "only before a comma",
+    )  # fmt: skip
+    assert not desk.can_redo
+    desk.press("redo", desk.ticket)
+    assert desk.notice == "There is nothing to do again."
+
+
+def test_all_decided_at_once_are_decided_again_at_once(desk: Desk) -> None:
+    count = len(desk.queue())
+    desk.decide_all(Action.REJECT, "trivial")
+    desk.undo()
+    desk.redo()
+    assert len(desk.recent(99)) == count
+    desk.undo()
+    assert desk.recent(99) == []
+    desk.decide(Action.ACCEPT, "")
+    assert not desk.can_redo  # a new decision ends what can be done again
+
+
+def test_words_on_what_is_decided_stay_with_the_decision_that_stands(desk: Desk) -> None:
+    card = on_screen(desk)
+    desk.decide_on(card, Action.ACCEPT)
+    desk.write_note(card, "holds on code, too")
+    word = desk.own_word(card)
+    assert word is not None
+    assert (word.action, word.note) == (Action.ACCEPT, "holds on code, too")
+
+
+def test_piles_hold_what_is_mine_accepted_and_rejected(desk: Desk) -> None:
+    first, second, third = desk.queue()[:3]
+    desk.decide_on(first, Action.ACCEPT)
+    desk.decide_on(second, Action.REJECT, "trivial")
+    desk.records.verdicts.record(desk.model.id, *third.id, Action.ACCEPT, "bob")
+    desk.records.verdicts.record(desk.model.id, *second.id, Action.ACCEPT, "bob")
+    desk.refresh()
+    piles = {pile: {card.head for card in desk.queue(View(pile=pile))} for pile in DECIDED}
+    assert piles[Pile.MINE] == {first.head, second.head}
+    assert piles[Pile.ACCEPTED] == {first.head, second.head, third.head}  # the latest word stands
+    assert piles[Pile.REJECTED] == set()
 
 
 def test_fifty_decisions_are_taken_back_one_by_one(desk: Desk) -> None:
