@@ -14,6 +14,7 @@ from core.language.export import export
 from core.sharing.standalone import best_sources, looked_at
 from core.types import HeadId, ModelInfo, Program, Sentence, Split
 from core.ui.heads import address, controls, evidence, notices, passages, steps, verdict, why
+from core.ui.heads.everywhere import draw_everywhere
 from core.ui.heads.passages import OWN, Passage
 from core.ui.parts import frame, state
 from core.ui.parts.attention_view import Pins, draw_attention
@@ -153,17 +154,20 @@ def draw_download(model: ModelInfo, row: pd.Series, head: HeadId) -> None:
 
 def draw_evidence(
     model: ModelInfo, head: HeadId, scores: pd.DataFrame, row: pd.Series, ious: dict[str, float],
-    compared: SideBySide, pins: Pins,
+    compared: SideBySide, pins: Pins, passage: Passage,
 ) -> None:  # fmt: skip
     """Only the tab that is open is worked out."""
-    programs, similar, distribution, audits, weights = st.tabs(
-        ["Programs", "Similar", "Sentences", "Audits", "Weights"],
+    programs, everywhere, similar, distribution, audits, weights = st.tabs(
+        ["Programs", "All heads here", "Similar", "Sentences", "Audits", "Weights"],
         on_change="rerun",
         key="evidence",
     )
     if programs.open:
         with programs:
             evidence.draw_programs(scores, str(row.program_id), model, head)
+    if everywhere.open:
+        with everywhere:
+            draw_everywhere(model, passage, head, pins)
     if similar.open:
         with similar:
             evidence.draw_similar(model, head, str(row.program_id))
@@ -212,7 +216,7 @@ def draw_touchable(
             "heads",
         )
     with tabs:
-        draw_evidence(model, head, scores, row, ious, compared, pins)
+        draw_evidence(model, head, scores, row, ious, compared, pins, passage)
     address.write_address(head, passage.id, str(row.program_id), pins)
 
 

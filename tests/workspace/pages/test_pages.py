@@ -465,3 +465,31 @@ def test_the_climb_is_the_mean_over_the_runs_heads_and_never_falls() -> None:
     ]
     rows = climb(steps).to_numpy().tolist()
     assert rows == [pytest.approx(row) for row in [[1, 1, 0.3, 0.4], [2, 2, 0.3, 0.45], [3, 2, 0.3, 0.55]]]
+
+
+def test_the_library_tells_and_filters_what_was_decided_by_whom(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0].id
+    cards = list(
+        {program: (head, program) for head, program in workspace.library.best_programs(model)}.values()
+    )
+    first, second = cards[:2]
+    workspace.verdicts.record(model, *first, Action.ACCEPT, "ada")
+    workspace.verdicts.record(model, *second, Action.ACCEPT, "ada")
+    workspace.verdicts.record(model, *second, Action.REJECT, "bob", "too weak")
+    workspace.close()
+    app = go(open_app(workspace_copy), "library")
+
+    def listed() -> dict[str, str]:
+        table = app.dataframe[0].value
+        return dict(zip(table.reviewers, table.verdict, strict=True))
+
+    assert {"ada": "✓ accepted", "ada, bob": "≠ disputed", "": ""}.items() <= listed().items()
+    next(box for box in app.multiselect if box.label == "Verdict").set_value(["disputed"]).run()
+    assert listed() == {"ada, bob": "≠ disputed"}
+    next(box for box in app.multiselect if box.label == "Verdict").set_value([]).run()
+    next(box for box in app.multiselect if box.label == "Reviewer").set_value(["bob"]).run()
+    assert listed() == {"ada, bob": "≠ disputed"}
+    assert not app.exception
