@@ -25,9 +25,13 @@ def draw_search(programs: pd.DataFrame) -> pd.DataFrame:
     names = sorted({name for said in programs.reviewers for name in said})
     found = view.matching(
         programs,
-        words.text_input("Search code, words, a head or a behaviour", key="search", bind="query-params"),
-        categories.multiselect("Category", sorted(programs.category.unique()), key="library-categories"),
-        origins.multiselect("Origin", sorted(programs.origin.unique()), key="library-origins"),
+        words.text_input("Search code, words, head, behaviour", key="search", bind="query-params"),
+        categories.multiselect(
+            "Category", sorted(programs.category.unique()), key="library-categories", placeholder="all"
+        ),
+        origins.multiselect(
+            "Origin", sorted(programs.origin.unique()), key="library-origins", placeholder="all"
+        ),
         verdicts.multiselect("Verdict", view.VERDICT_NAMES, key="library-verdicts", placeholder="any"),
         st.multiselect("Reviewer", names, key="library-reviewers", width=300) if names else [],
     )

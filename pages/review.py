@@ -6,7 +6,7 @@ from html import escape
 import streamlit as st
 
 from core.review import DECISIONS, FINAL, HISTORY, LONGEST_NOTE, Desk, Filter, Pile
-from core.types import Card
+from core.types import Card, Verdict
 from core.ui.parts import frame
 from core.ui.parts.jobs import duration
 from core.ui.parts.reviewer import account, has_accounts
@@ -64,14 +64,18 @@ def draw_recent(desk: Desk, card: Card | None) -> None:
 def draw_history(desk: Desk) -> None:
     with st.popover("History", icon=":material/history:", key="history"):
         words = desk.recent(HISTORY)
-        if not words:
-            st.caption("Nothing is decided yet.")
-        for word in words:
-            told = " · ".join(part for part in (word.reason, word.note) if part)
-            label = f"{word.head} {WORDS[word.action]}" + f" · {frame.as_text(told)}" * bool(told)
-            if st.button(label, key=f"return-{word.event}", type="tertiary"):
-                desk.go_to((word.head, word.program))
-                st.rerun()
+        st.caption("Click a decision to return to its card." if words else "Nothing is decided yet.")
+        with st.container(gap=None, height=320 if len(words) > 8 else "content", border=False):
+            for word in words:
+                draw_return(desk, word)
+
+
+def draw_return(desk: Desk, word: Verdict) -> None:
+    told = " · ".join(part for part in (word.reason, word.note) if part)
+    label = f"{word.head} {WORDS[word.action]}" + f" · {frame.as_text(told)}" * bool(told)
+    if st.button(label, key=f"return-{word.event}", type="tertiary"):
+        desk.go_to((word.head, word.program))
+        st.rerun()
 
 
 def draw_note(desk: Desk, card: Card) -> None:

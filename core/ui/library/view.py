@@ -68,8 +68,8 @@ def catalogue(model: ModelInfo) -> pd.DataFrame:
     names = list(programs.program_id)
     return programs.assign(
         verdict=[said[name].verdict if name in said else UNDECIDED for name in names],
-        reviewers=[said[name].reviewers if name in said else () for name in names],
-        decided=pd.to_datetime([said[name].at if name in said else None for name in names]),
+        reviewers=pd.Series([said[name].reviewers if name in said else () for name in names], dtype=object),
+        decided=pd.to_datetime(pd.Series([said[name].at if name in said else None for name in names])),
     )
 
 
