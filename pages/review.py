@@ -6,11 +6,12 @@ from html import escape
 import streamlit as st
 
 from core.review import DECISIONS, FINAL, HISTORY, LONGEST_NOTE, Desk, Filter, Pile
-from core.types import Card, Verdict
+from core.types import Action, Card, Verdict
 from core.ui.parts import frame
 from core.ui.parts.jobs import duration
 from core.ui.parts.reviewer import account, has_accounts
 from core.ui.parts.verdict_row import WORDS, Painted, draw_verdict_row
+from core.ui.review.alike import LEAST, alike_shelf, heads_in_words
 from core.ui.review.card import STYLE, draw_card, shown_source
 from core.ui.review.controls import draw_controls
 from core.ui.review.desk import act, open_desk
@@ -58,7 +59,27 @@ def draw_recent(desk: Desk, card: Card | None) -> None:
         draw_last(desk)
         draw_history(desk)
         if card is not None:
+            draw_alike(desk, card)
             draw_note(desk, card)
+
+
+def draw_alike(desk: Desk, card: Card) -> None:
+    """Programs of other heads that produce nearly the same, to be decided at once."""
+    alike = alike_shelf().get(desk.model)
+    found = alike.of(card.id) if alike is not None else []
+    waiting = [other for other, _ in found if not desk.opinions.is_decided(other[0])]
+    if not waiting:
+        return
+    with st.popover(f"Alike · {len(waiting)}", icon=":material/stacks:", key="alike"):
+        names = heads_in_words([head for head, _ in waiting])
+        st.caption(
+            f"The best programs of {names} produce nearly what this one does: their maps have an IoU of {LEAST}"
+            " or more. One undo takes all decisions back."
+        )
+        group = [card.id, *waiting]
+        for words, action in (("✓ Accept", Action.ACCEPT), ("✕ Reject", Action.REJECT)):
+            label, key = f"{words} all {len(group)}", f"alike-{action}"
+            st.button(label, key=key, on_click=desk.decide_group, args=(group, action))
 
 
 def draw_history(desk: Desk) -> None:

@@ -211,6 +211,17 @@ class Desk:
         self.notice = f"{len(pairs)} programs: {action}. One undo takes all of them back."
         self.go_to(None)
 
+    def decide_group(self, cards: Sequence[CardId], action: Action) -> None:
+        """Record the same verdict on programs that are alike; one undo takes them back."""
+        before = self.queue()
+        card = self.card(before)
+        self.records.verdicts.record_all(self.model.id, list(cards), action, self.reviewer)
+        self._undone.clear()
+        self.refresh()
+        self.notice = f"{len(cards)} programs: {action}. One undo takes all of them back."
+        following = None if card is None else successor(before, self.queue(), card.head)
+        self.go_to(following.id if following else None)
+
     def undo(self) -> None:
         """Take back the latest decision and return to its card."""
         taken_back = self.records.verdicts.undo(self.model.id, self.reviewer)

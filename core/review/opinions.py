@@ -52,6 +52,11 @@ class Opinions:
         """The reviewer's own word on a card."""
         return self.of.get(card.id, {}).get(reviewer)
 
+    def by_reviewer(self, reviewer: str, card: CardId) -> Verdict | None:
+        """The reviewer's own decision on a program of a head."""
+        word = self.of.get(card, {}).get(reviewer)
+        return word if word is not None and word.action in DECISIONS else None
+
     def in_words(self, card: CardId) -> str:
         """What each reviewer decided on a card: `Ada ✓ · Bob ✕ (too weak)`."""
         words = [word for word in self.of.get(card, {}).values() if word.action in DECISIONS]

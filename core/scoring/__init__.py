@@ -10,7 +10,7 @@ from core.scoring.baselines import BASELINES
 from core.scoring.examiner import Evidence, Examiner, Example, HeadReader, histogram
 from core.scoring.resolved import Resolved, chains
 from core.scoring.scores import FITS, ProgramMaps, in_blocks, program_maps, score, sentence_ious
-from core.scoring.similar_heads import head_ious
+from core.scoring.similar_heads import head_ious, program_ious
 
 __all__ = [
     "BASELINES",
@@ -25,6 +25,7 @@ __all__ = [
     "head_ious",
     "histogram",
     "in_blocks",
+    "program_ious",
     "program_maps",
     "score",
     "sentence_ious",

@@ -289,6 +289,6 @@ def _draw_maps(model: ModelInfo, head: HeadId, first: pd.Series, second: pd.Seri
         )
     draw_thumbnails(groups, model.is_causal, "comparison", wide=True)
     st.caption(
-        "Head, first program, second program (0 to 1 in cividis), first − second (−1 to 1, orange: the first "
+        "Head, first program, second program (0 to 1), first − second (−1 to 1, orange: the first "
         "weighs more); the sentences on which they differ most."
     )

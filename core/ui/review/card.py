@@ -21,6 +21,7 @@ from core.ui.parts.program_code import draw_program_code
 from core.ui.parts.references import draw_references
 from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails, opened
 from core.ui.parts.verdict_row import WORDS
+from core.ui.review.alike import alike_shelf, differences
 from core.ui.review.editor import Assessment, draw_editor
 from core.ui.review.place import ask_for_heads
 from core.ui.review.shelf import evidence_shelf, examiner
@@ -159,7 +160,35 @@ def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
         marks.append(standing.why)
     kind = html.escape(" · ".join(marks))
     summary = html.escape(card.summary)
-    return f'<div class="card-line">{summary}</div><div class="card-mark">{kind}</div>'
+    like = _like(desk, card, hidden)
+    shown = f'<div class="card-mark card-like">{html.escape(like)}</div>' if like else ""
+    return f'<div class="card-line">{summary}</div><div class="card-mark">{kind}</div>{shown}'
+
+
+def _like(desk: Desk, card: Card, hidden: bool) -> str:
+    """Which other head has nearly the same program, decided ones first, and in what they differ."""
+    alike = alike_shelf().get(desk.model)
+    found = alike.of(card.id) if alike is not None else []
+    if not found:
+        return ""
+    said = [(other, desk.opinions.by_reviewer(desk.reviewer, other[0])) for other in found]
+    (other, iou), word = next((one for one in said if one[1] is not None), said[0])
+    figure = "" if hidden else f" (IoU {iou:.2f})"
+    told = f"like {other[0]}’s{figure}"
+    if word is not None:
+        told += f", which you {WORDS[word.action].split(' ', 1)[1]}"
+    if other[1] == card.program.id:
+        return f"{told}: the same program"
+    (theirs,) = desk.shelf.cards([other])
+    own, others = differences(card.program.source, theirs.program.source)
+    parts = [f"here {_first(own)}", f"there {_first(others)}"]
+    return f"{told}; differs in: {', '.join(part for part in parts if not part.endswith(' '))}"
+
+
+def _first(lines: list[str]) -> str:
+    """One line, and how many more there are."""
+    more = f" and {counted(len(lines) - 1, 'line')} more" if len(lines) > 1 else ""
+    return "".join(lines[:1]) + more
 
 
 def _over_twin(card: Card, standing: Standing) -> str:

@@ -12,9 +12,10 @@ from core.language import parse
 from core.review import Desk, Pile, QueueOrder, View
 from core.review.queue import DECIDED
 from core.scoring import BASELINES
-from core.store import Workspace
+from core.store import Workspace, add_proposals, add_scores
 from core.types import Action, Card, Estimate, HeadId, Score, Split
 from core.ui.parts import state
+from core.ui.review.alike import alike_shelf
 from core.ui.review.desk import OpenRecords
 from tests.workspace.pages.test_pages import OpenApp, close_app, go, keep_one_head, open_app, select, text_of
 
@@ -299,3 +300,36 @@ def test_a_baseline_that_fits_best_is_flipped_back_to(desk: Desk) -> None:
     desk.flip()
     card = on_screen(desk)
     assert name in {one.program.id for one in desk.candidates(card)}
+
+
+def test_programs_that_are_alike_are_decided_at_once_and_taken_back_at_once(desk: Desk) -> None:
+    desk.change(View(pile=Pile.NEW))
+    first, second, third, *_ = desk.queue()
+    desk.show(first)
+    desk.decide_group([first.id, third.id], Action.REJECT)
+    assert {word.head for word in desk.recent(9)} == {first.head, third.head}
+    assert on_screen(desk) == second
+    desk.undo()
+    assert desk.recent(9) == []
+
+
+def test_a_card_names_the_head_whose_program_is_alike_and_what_you_decided_on_it(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0].id
+    (first, program), (second, _) = workspace.library.best_programs(model)[:2]
+    scores = [Score(program, second, split, Estimate(0.99, 0.98, 1), 0.1, 8, 0) for split in Split]
+    with workspace.database.transaction() as cursor:
+        add_scores(cursor, model, scores)
+        add_proposals(cursor, model, [(second, program)])
+    workspace.verdicts.record(model, second, program, Action.REJECT, "ada")
+    workspace.close()
+    app = open_app(workspace_copy)
+    app.session_state["reviewer"] = "ada"
+    assert alike_shelf().get(state.models()[0], wait=True) is not None
+    app = go(app, "review")
+    app.session_state["desk"].go_to((first, program))
+    app.run()
+    shown = "".join(block.proto.body for block in app.get("html"))
+    assert f"like {second}’s (IoU 1.00), which you rejected: the same program" in shown
