@@ -73,8 +73,8 @@ def draw_alike(desk: Desk, card: Card) -> None:
     with st.popover(f"Alike · {len(waiting)}", icon=":material/stacks:", key="alike"):
         names = heads_in_words([head for head, _ in waiting])
         st.caption(
-            f"The best programs of {names} produce nearly what this one does: their maps have an IoU of {LEAST}"
-            " or more. One undo takes all decisions back."
+            f"The best programs of {names} produce nearly what this one does: their maps’ IoU is {LEAST} "
+            "or more. One undo takes all decisions back."
         )
         group = [card.id, *waiting]
         for words, action in (("✓ Accept", Action.ACCEPT), ("✕ Reject", Action.REJECT)):
