@@ -70,6 +70,7 @@ STYLE = """
   .card-figures small { opacity: .8; font-size: .8rem; }
   .card-line { line-height: 1.4rem; font-weight: 600; }
   .card-mark { font-weight: normal; opacity: .8; font-size: .82rem; line-height: 1.2rem; }
+  .card-like { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 </style>
 """
 
@@ -161,7 +162,8 @@ def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
     kind = html.escape(" · ".join(marks))
     summary = html.escape(card.summary)
     like = _like(desk, card, hidden)
-    shown = f'<div class="card-mark card-like">{html.escape(like)}</div>' if like else ""
+    told = html.escape(like)
+    shown = f'<div class="card-mark card-like" title="{told}">{told}</div>' if like else ""
     return f'<div class="card-line">{summary}</div><div class="card-mark">{kind}</div>{shown}'
 
 
