@@ -51,12 +51,14 @@ class Filter:
     layers: tuple[int, int] | None = None  # first and last
     least_iou: float = 0.0  # on validation
     without_lookahead: bool = False
+    heads: frozenset[HeadId] = frozenset()
 
     def keeps(self, card: Card) -> bool:
         """Whether a card passes."""
         return (
             (not self.categories or card.category in self.categories)
             and (not self.origins or card.origin in self.origins)
+            and (not self.heads or card.head in self.heads)
             and (self.layers is None or self.layers[0] <= card.head.layer <= self.layers[1])
             and card.iou(Split.VALIDATION) >= self.least_iou
             and not (self.without_lookahead and card.lookahead)
@@ -84,6 +86,7 @@ class View:
         kept = asdict(self.kept) | {
             "categories": sorted(self.kept.categories),
             "origins": sorted(self.kept.origins),
+            "heads": [str(head) for head in sorted(self.kept.heads)],
         }
         return {
             "pile": str(self.pile),
@@ -106,6 +109,7 @@ class View:
                 Filter(**kept),
                 categories=frozenset(kept["categories"]),
                 origins=frozenset(kept["origins"]),
+                heads=frozenset(map(HeadId.parse, kept.get("heads", ()))),
                 layers=None if layers is None else (layers[0], layers[1]),
             ),
             is_blind=found["is_blind"],

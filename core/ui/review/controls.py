@@ -19,7 +19,7 @@ from core.review import (
     QueueOrder,
     agreements,
 )
-from core.types import Action, Card, Verdict
+from core.types import Action, Card, HeadId, Verdict
 from core.ui.parts.frame import as_text
 
 
@@ -57,7 +57,7 @@ _BLIND = "Hide every number on the card until you have decided"
 def _filter_label(kept: Filter) -> str:
     active = sum(
         [bool(kept.categories), bool(kept.origins), kept.layers is not None, kept.least_iou > 0,
-         kept.without_lookahead]
+         kept.without_lookahead, bool(kept.heads)]
     )  # fmt: skip
     return f"Filter · {active}" if active else "Filter"
 
@@ -70,14 +70,19 @@ def _draw_filter(desk: Desk) -> Filter:
     last = desk.model.layers - 1
     chosen = st.multiselect("Category", categories, sorted(kept.categories), key=f"categories-{name}")
     made_by = st.multiselect("Origin", origins, sorted(kept.origins), key=f"origins-{name}")
+    names = [str(head) for head in desk.model.head_ids()]
+    heads = st.multiselect(
+        "Heads", names, sorted(map(str, kept.heads), key=names.index), key=f"heads-{name}", placeholder="all"
+    )
     layers = (0, last)
     if last > 0:
         layers = st.slider("Layers", 0, last, kept.layers or (0, last), key=f"layers-{name}")
     least = st.slider("Least IoU on validation", 0.0, 1.0, kept.least_iou, 0.05, key=f"least-{name}")
     strict = st.checkbox("Without lookahead", kept.without_lookahead, key=f"lookahead-{name}")
     return Filter(
-        frozenset(chosen), frozenset(made_by), None if layers == (0, last) else layers, least, strict
-    )
+        frozenset(chosen), frozenset(made_by), None if layers == (0, last) else layers, least, strict,
+        frozenset(map(HeadId.parse, heads)),
+    )  # fmt: skip
 
 
 def _draw_bulk(desk: Desk, count: int) -> None:

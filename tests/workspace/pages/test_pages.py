@@ -493,3 +493,21 @@ def test_the_library_tells_and_filters_what_was_decided_by_whom(
     next(box for box in app.multiselect if box.label == "Reviewer").set_value(["bob"]).run()
     assert listed() == {"ada, bob": "≠ disputed"}
     assert not app.exception
+
+
+def test_a_finished_run_lists_its_heads_and_hands_them_to_review(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    app = go(open_app(workspace_copy), "synthesize")
+    model = state.models()[0]
+    listed = next(one.value for one in app.dataframe if "best program now" in one.value)
+    assert set(listed["head"]) == {str(head) for head in model.head_ids()}
+    assert (listed.after >= listed.before).all()
+    assert "–" not in set(listed["best program now"])
+    review = next(one for one in app.button if one.label.startswith("Review these"))
+    assert review.label == f"Review these {len(model.head_ids())} heads"
+    review.click().run()
+    app = go(app, "review")
+    desk = app.session_state["desk"]
+    assert (desk.view.pile, desk.view.kept.heads) == ("all heads", frozenset(model.head_ids()))
+    assert not app.exception
