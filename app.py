@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from core.ui.parts import frame, jobs
+from core.ui.heads.passages import warm
+from core.ui.parts import frame, jobs, state
 from core.ui.parts.reviewer import keep_in_address
+from core.ui.parts.warming import warming
 from core.ui.stage.view import draw_stage, is_asked
 
 frame.configure()
@@ -14,5 +16,7 @@ if is_asked():
 page = st.navigation(frame.pages())
 frame.draw_sidebar()
 jobs.draw_panel()
+if (ahead := warming(warm)) is not None:
+    ahead.note(state.chosen_model())
 page.run()
 keep_in_address()

@@ -107,6 +107,7 @@ class Settings:
     runner: str = "local"  # where jobs run; a name in core.jobs.runners.RUNNERS
     fork_server: Path | None = None  # the socket of one that runs already, for the runner `forked`
     token: str | None = field(default=None, repr=False)  # what the API asks for; never written anywhere
+    warms: bool = True  # whether the app loads the model ahead of time, when nothing else is to be done
     spacy_pipeline: str | None = None  # a spaCy model's package, or "none"; the bundled one if None
 
     @property
@@ -154,6 +155,7 @@ class Settings:
             runner=environ.get("HEADSCRIPT_RUNNER") or cls.runner,
             fork_server=_path(environ, "HEADSCRIPT_FORK_SERVER"),
             token=environ.get("HEADSCRIPT_TOKEN", "").strip() or None,
+            warms=environ.get("HEADSCRIPT_WARM", "").strip().lower() not in ("0", "no", "none", "off"),
             spacy_pipeline=environ.get("HEADSCRIPT_SPACY", "").strip() or None,
         )
 

@@ -36,6 +36,9 @@ found = {card: {name: one.finding for name, one in findings.items()} for card, f
 picked = view.draw_table(found, standings)
 view.draw_exports(model, found, standings)
 card, opened = picked or (asked(stored), "")
+frame.warn_if_missing(
+    "head with an audit", card is not None or not st.query_params.keys() & {"layer", "head"}
+)
 if card is not None:
     st.query_params.update(layer=str(card[0].layer), head=str(card[0].head))
     view.draw_sheet(model, card, stored[card], standings.get(card), opened)

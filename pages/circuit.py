@@ -48,6 +48,7 @@ def draw_graph(model: ModelInfo, found: Circuit) -> None:
             figure = {"circuit": lambda: made.graph(model, shown)}
             draw_figure_button(figure, f"circuit-{model.title}", "circuit-figure")
     selected, stamp = address.follow_address(model)
+    frame.warn_if_missing("head", not address.is_missing())
     opened = draw_circuit(
         model, shown, colour, selected, stamp, address.VIEW, lambda: address.write_address(model)
     )

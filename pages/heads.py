@@ -1,9 +1,12 @@
 """Heads: one head and one program side by side on one sentence, and why they differ."""
 
+from html import escape
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.audit.rules import Rule
 from core.display import RUNG_MARKS
 from core.errors import ProgramError
 from core.language import parse
@@ -12,12 +15,14 @@ from core.sharing.figures import Comparison
 from core.sharing.snippet import Drawn, page
 from core.sharing.standalone import best_sources, looked_at
 from core.types import HeadId, ModelInfo, Program, Sentence, Split
-from core.ui.heads import address, controls, evidence, notices, passages, steps, why
+from core.ui.heads import address, controls, evidence, notices, passages, steps, verdict, why
+from core.ui.heads.everywhere import draw_everywhere
 from core.ui.heads.passages import OWN, Passage
 from core.ui.parts import frame, state
 from core.ui.parts.attention_view import Pins, draw_attention
 from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.head_sprites import draw_head_sprites
+from core.ui.parts.program_code import draw_program_code
 from core.ui.parts.references import draw_references
 from core.ui.parts.state import SideBySide
 
@@ -122,10 +127,25 @@ def looked_by(model: ModelInfo, source: str) -> dict[str, str]:
     return {str(head): sources[head] for head in looked_at(program, sources)}
 
 
-def draw_program(model: ModelInfo, row: pd.Series, head: HeadId) -> None:
+def draw_program(row: pd.Series, fired: dict[int, str], off: Rule | None) -> None:
+    """The program beside the maps: the lines that fired marked, that which is left out struck through."""
     marks = f"{row.category}{' · lookahead' if row.lookahead else ''} · {row.origin}"
-    st.markdown(f"**Program** · {frame.as_text(marks)}")
-    st.code(row.source, language="python", line_numbers=True, wrap_lines=True)
+    st.html(f'<div class="heads-mark"><b>Program</b> · {escape(marks)}</div>')
+    lines = range(off.line, off.last + 1) if off else range(0)
+    if off:  # the lines after it are further down in the whole program
+        fired = {line + len(lines) * (line >= off.line): effect for line, effect in fired.items()}
+    with st.container(key="heads-program"):
+        draw_program_code(
+            row.source.rstrip("\n"),
+            str(row.program_id),
+            "program-code",
+            fired=fired,
+            off=lines,
+            is_numbered=True,
+        )
+
+
+def draw_download(model: ModelInfo, row: pd.Series, head: HeadId) -> None:
     st.download_button(
         "Standalone Python file",
         standalone(row.source, looked_by(model, row.source)),
@@ -158,17 +178,20 @@ def draw_figure(model: ModelInfo, head: HeadId, passage: Passage, compared: Side
 
 def draw_evidence(
     model: ModelInfo, head: HeadId, scores: pd.DataFrame, row: pd.Series, ious: dict[str, float],
-    compared: SideBySide, pins: Pins,
+    compared: SideBySide, pins: Pins, passage: Passage,
 ) -> None:  # fmt: skip
     """Only the tab that is open is worked out."""
-    programs, similar, distribution, audits, weights = st.tabs(
-        ["Programs", "Similar", "Sentences", "Audits", "Weights"],
+    programs, everywhere, similar, distribution, audits, weights = st.tabs(
+        ["Programs", "All heads here", "Similar", "Sentences", "Audits", "Weights"],
         on_change="rerun",
         key="evidence",
     )
     if programs.open:
         with programs:
             evidence.draw_programs(scores, str(row.program_id), model, head)
+    if everywhere.open:
+        with everywhere:
+            draw_everywhere(model, passage, head, pins)
     if similar.open:
         with similar:
             evidence.draw_similar(model, head, str(row.program_id))
@@ -186,27 +209,31 @@ def draw_evidence(
 @st.fragment
 def draw_touchable(
     model: ModelInfo, head: HeadId, scores: pd.DataFrame, row: pd.Series, passage: Passage,
-    looks: dict[HeadId, np.ndarray], compared: SideBySide, ious: dict[str, float], source: str,
+    looks: dict[HeadId, np.ndarray], compared: SideBySide, ious: dict[str, float], off: Rule | None,
 ) -> None:  # fmt: skip
     """Everything that answers to a pin: the maps, the reasons, the tables.
 
-    `source` is what the maps are of: the program of the row, or that without a line.
+    The maps are of the program of the row, or of that without the rule that is `off`.
     """
     if address.is_left():
         st.rerun()
     pins = address.pins_on(passage.id, len(compared.tokens), model.is_causal)
-    maps, reasons = st.columns([2.7, 1], gap="medium")
+    shown = passages.parsed(off.without.source if off else row.source)
+    reasons = why.reasons_for(shown, passage, looks, compared, model.is_causal, pins)
+    maps, program = st.columns([1.3, 1], gap="medium")
     with maps:
         draw_attention(
-            compared, str(head), model.is_causal, pins, address.stamp(), address.VIEW, address.remember_pins
-        )
-    with reasons:
-        why.draw_why(passages.parsed(source), passage, looks, compared, model.is_causal, pins, key="why")
-    program, tabs = st.columns([1, 1.15], gap="medium")
+            compared, str(head), model.is_causal, pins, address.stamp(), address.VIEW, address.remember_pins,
+            passages.resting_places(passage, head.layer, model.is_causal),
+        )  # fmt: skip
+        why.draw_why(reasons, key="why")
     with program:
-        draw_program(model, row, head)
+        draw_program(row, why.fired_lines(reasons), off)
+    references, tabs = st.columns([1, 2], gap="medium")
+    with references:
+        draw_download(model, row, head)
         if compared.failure is None:
-            draw_figure(model, head, passage, compared, source)
+            draw_figure(model, head, passage, compared, off.without.source if off else row.source)
         draw_references(
             model,
             passages.parsed(row.source),
@@ -215,11 +242,22 @@ def draw_touchable(
             "heads",
         )
     with tabs:
-        draw_evidence(model, head, scores, row, ious, compared, pins)
+        draw_evidence(model, head, scores, row, ious, compared, pins, passage)
     address.write_address(head, passage.id, str(row.program_id), pins)
 
 
+STYLE = """
+<style>
+  /* The program stands beside the maps, as high as the window lets it. */
+  [data-testid=stMainBlockContainer] > [data-testid=stVerticalBlock] { gap: .5rem; }
+  .st-key-heads-program { max-height: max(260px, calc(100vh - 15.5rem)); overflow-y: auto; }
+  .heads-mark { font-size: .85rem; line-height: 1.3rem; }
+  @media (max-width: 1000px) { .st-key-heads-program { max-height: none; } }
+</style>
+"""
+
 frame.through_app()
+st.html(STYLE)
 model = frame.model_or_stop("Heads")
 address.follow_address(model)
 top = st.container()
@@ -235,11 +273,14 @@ with chosen_program:
 with top:
     draw_title(model, head, row)
 with buttons:
+    verdict.draw_way_back()
     step_buttons = st.container(horizontal=True, gap="xsmall", width="content")
     sentences, listed = choose_sentences(state.of_splits(model, list(Split)))
     steps.draw_own_text()
-    source = controls.leave_out(str(row.program_id), row.source)
+    off = controls.leave_out(str(row.program_id), row.source)
     sees_all = st.button("All heads", icon=":material/apps:", shortcut="M", key="see-all-heads")
+    verdict.draw_verdict(model, head, str(row.program_id))
+source = off.without.source if off else row.source
 ious = notices.ious_or_stop(model, head, source, sentences)
 if source != row.source:
     top.caption(without_a_line(ious, notices.ious_or_stop(model, head, row.source, sentences)))
@@ -262,4 +303,4 @@ if chosen == OWN:
     top.caption(f"On your text of {len(compared.tokens)} tokens: IoU **{passages.iou(compared):.3f}**")
 steps.pin_if_asked(compared, passage.id)
 notices.warn_of_shortcomings(passages.parsed(source), passage, compared)
-draw_touchable(model, head, scores, row, passage, looks, compared, ious, source)
+draw_touchable(model, head, scores, row, passage, looks, compared, ious, off)

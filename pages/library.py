@@ -21,12 +21,21 @@ from core.ui.parts.reviewer import in_address
 
 def draw_search(programs: pd.DataFrame) -> pd.DataFrame:
     """The programs that the controls leave, in their order."""
-    words, categories, origins, order = st.columns([2.2, 1.5, 1.1, 1.2], vertical_alignment="bottom")
+    words, categories, origins, verdicts, order = st.columns(
+        [2, 1.2, 1, 1.1, 1.2], vertical_alignment="bottom"
+    )
+    names = sorted({name for said in programs.reviewers for name in said})
     found = view.matching(
         programs,
-        words.text_input("Search code, words, a head or a behaviour", key="search", bind="query-params"),
-        categories.multiselect("Category", sorted(programs.category.unique()), key="library-categories"),
-        origins.multiselect("Origin", sorted(programs.origin.unique()), key="library-origins"),
+        words.text_input("Search code, words, head, behaviour", key="search", bind="query-params"),
+        categories.multiselect(
+            "Category", sorted(programs.category.unique()), key="library-categories", placeholder="all"
+        ),
+        origins.multiselect(
+            "Origin", sorted(programs.origin.unique()), key="library-origins", placeholder="all"
+        ),
+        verdicts.multiselect("Verdict", view.VERDICT_NAMES, key="library-verdicts", placeholder="any"),
+        st.multiselect("Reviewer", names, key="library-reviewers", width=300) if names else [],
     )
     columns, ascending = view.SORTS[order.selectbox("Order", list(view.SORTS), key="library-order")]
     return found.sort_values(columns, ascending=ascending, kind="stable")

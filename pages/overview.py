@@ -1,6 +1,7 @@
 """Overview: where the work stands, the map of all heads, and what to do next."""
 
 import math
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,6 +12,7 @@ from core.sharing.figures import made
 from core.types import Action, HeadId, MapColour, ModelInfo, Verdict
 from core.ui.parts import charts, frame, jobs, state
 from core.ui.parts.figure import draw_figure_button
+from core.ui.parts.map_keys import draw_map_keys
 from core.ui.parts.reviewer import in_address
 from core.ui.review.shelf import current_opinions
 
@@ -136,11 +138,23 @@ def draw_map(model: ModelInfo, heads: pd.DataFrame, decided: Decided, live: bool
         st.altair_chart(chart, key="live-map")
         return
     event = st.altair_chart(chart, on_select="rerun", key="map")
-    st.caption("A cell is a head: its best program, chosen on validation, scored on test. Click to open it.")
+    draw_map_keys(
+        "map",
+        model,
+        {HeadId(row.layer, row.head): _in_words(row) for row in table.itertuples()},
+        "A cell is a head: its best program, chosen on validation, scored on test. A click opens it; so do "
+        "arrow keys and Enter.",
+    )
     picked = event.selection.get(charts.SELECTION)
     if picked:
         st.session_state.pop("map", None)
         frame.open_head(HeadId(int(picked[0]["layer"]), int(picked[0]["head"])))
+
+
+def _in_words(row: Any) -> str:
+    """What a cell of the map says."""
+    verdict = "" if row.verdict == "undecided" else f" · {row.verdict}"
+    return f"IoU {row.iou:.2f} · lift {row.lift:+.2f} · {row.category}{verdict} · {row.summary}"
 
 
 def _open_named(model: ModelInfo, named: str) -> None:

@@ -5,14 +5,17 @@ from html import escape
 
 import streamlit as st
 
-from core.review import Desk, Filter, Pile
-from core.types import Card
+from core.review import DECISIONS, FINAL, HISTORY, LONGEST_NOTE, Desk, Filter, Pile
+from core.types import Action, Card, Verdict
 from core.ui.parts import frame
+from core.ui.parts.jobs import duration
 from core.ui.parts.reviewer import account, has_accounts
 from core.ui.parts.verdict_row import WORDS, Painted, draw_verdict_row
+from core.ui.review.alike import LEAST, alike_shelf, heads_in_words
 from core.ui.review.card import STYLE, draw_card, shown_source
 from core.ui.review.controls import draw_controls
 from core.ui.review.desk import act, open_desk
+from core.ui.review.place import go_if_asked
 from core.ui.review.shelf import evidence_shelf
 
 _AHEAD = 3  # cards fetched before they are needed
@@ -35,6 +38,8 @@ def draw_title(desk: Desk, card: Card | None, queue: Sequence[Card]) -> None:
     """Which head, how far the reviewer is, and what there is to say once."""
     decided = sum(desk.opinions.is_decided(best.head) for best in desk.shelf.best)
     progress = f"{decided} of {len(desk.shelf.best)} decided · {len(queue)} in this queue"
+    if (minutes := desk.minutes_left()) is not None and queue:
+        progress += f" · {duration(60 * minutes)} left at your pace"
     news = desk.notice or (desk.revealed if desk.view.is_blind else "")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="card-title"):
         st.title(heading(desk, card), width="content", anchor=False)
@@ -48,7 +53,72 @@ def heading(desk: Desk, card: Card | None) -> str:
     return f"Review · {desk.why_empty() if card is None else card.head}"
 
 
-def draw_recent(desk: Desk) -> None:
+def draw_recent(desk: Desk, card: Card | None) -> None:
+    """The latest decisions in a line, all of them to return to, and words for the verdict on the card."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="recent"):
+        draw_last(desk)
+        draw_history(desk)
+        if card is not None:
+            draw_alike(desk, card)
+            draw_note(desk, card)
+
+
+def draw_alike(desk: Desk, card: Card) -> None:
+    """Programs of other heads that produce nearly the same, to be decided at once."""
+    alike = alike_shelf().get(desk.model)
+    found = alike.of(card.id) if alike is not None else []
+    waiting = [other for other, _ in found if not desk.opinions.is_decided(other[0])]
+    if not waiting:
+        return
+    with st.popover(f"Alike · {len(waiting)}", icon=":material/stacks:", key="alike"):
+        names = heads_in_words([head for head, _ in waiting])
+        st.caption(
+            f"The best programs of {names} produce nearly what this one does: their maps’ IoU is {LEAST} "
+            "or more. One undo takes all decisions back."
+        )
+        group = [card.id, *waiting]
+        for words, action in (("✓ Accept", Action.ACCEPT), ("✕ Reject", Action.REJECT)):
+            label, key = f"{words} all {len(group)}", f"alike-{action}"
+            st.button(label, key=key, on_click=desk.decide_group, args=(group, action))
+
+
+def draw_history(desk: Desk) -> None:
+    with st.popover("History", icon=":material/history:", key="history"):
+        words = desk.recent(HISTORY)
+        st.caption("Click a decision to return to its card." if words else "Nothing is decided yet.")
+        with st.container(gap=None, height=320 if len(words) > 8 else "content", border=False):
+            for word in words:
+                draw_return(desk, word)
+
+
+def draw_return(desk: Desk, word: Verdict) -> None:
+    told = " · ".join(part for part in (word.reason, word.note) if part)
+    label = f"{word.head} {WORDS[word.action]}" + f" · {frame.as_text(told)}" * bool(told)
+    if st.button(label, key=f"return-{word.event}", type="tertiary"):
+        desk.go_to((word.head, word.program))
+        st.rerun()
+
+
+def draw_note(desk: Desk, card: Card) -> None:
+    word = desk.own_word(card)
+    is_decided = word is not None and word.action in DECISIONS
+    kept = word.note.removeprefix(FINAL).removeprefix(": ") if word and is_decided else desk.note
+    field = f"note-{desk.ticket}"
+
+    def keep() -> None:
+        desk.write_note(card, st.session_state[field])
+
+    with st.popover("Note ·" if kept else "Note", icon=":material/edit_note:", key="note"):
+        st.text_input(
+            f"In words, kept with your {'' if is_decided else 'next '}verdict",
+            kept,
+            key=field,
+            max_chars=LONGEST_NOTE,
+            on_change=keep,
+        )
+
+
+def draw_last(desk: Desk) -> None:
     words = [
         f"{v.head} {WORDS[v.action]}" + f" “{frame.as_text(v.reason)}”" * bool(v.reason)
         for v in desk.recent(4)
@@ -59,9 +129,11 @@ def draw_recent(desk: Desk) -> None:
 def draw_verdicts(desk: Desk, card: Card | None) -> None:
     disabled = set()
     if card is None:
-        disabled = {"accept", "reject", "skip", "flag", "flip", "edit", "previous", "next"}
+        disabled = {"accept", "reject", "skip", "flag", "flip", "edit", "open", "previous", "next"}
     elif len(desk.candidates(card)) < 2:
         disabled = {"flip"}
+    if not desk.can_redo:
+        disabled.add("redo")
     painted = None
     if card is not None and not desk.is_editing:
         painted = Painted(heading(desk, card), shown_source(card))
@@ -70,12 +142,13 @@ def draw_verdicts(desk: Desk, card: Card | None) -> None:
         draw_verdict_row(
             desk.ticket, counts, desk.is_editing, frozenset(disabled), painted, lambda: act(desk)
         )
-        draw_recent(desk)
+        draw_recent(desk, card)
 
 
 @st.fragment
 def review() -> None:
     desk = open_desk(model)
+    go_if_asked()
     queue = desk.queue()
     card = desk.card(queue)
     if card is not None:

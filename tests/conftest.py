@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the process that only hands out tests need not wait for tor
     from core.models.pretrained import LoadedModel
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
+os.environ["HEADSCRIPT_WARM"] = "no"  # no app loads its model unless a test asks for it
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: the cores have test processes enough
 
 ROOT = Path(__file__).parents[1]

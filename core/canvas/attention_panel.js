@@ -1,10 +1,11 @@
 // One map of the attention view: its heading, canvas and scale, and which cells stand out.
 
+const NAMED_FROM = 9; // CSS pixels of a cell, from which tokens are named
 const MARK = "#e08214"; // seen on the darkest and on the lightest cells
 
 class Panel {
   constructor(row, { title, signed }, header) {
-    Object.assign(this, { signed, n: header.n, causal: header.causal });
+    Object.assign(this, { signed, n: header.n, causal: header.causal, tokens: header.tokens });
     const stops = signed ? (isDark(row) ? header.divergingDark : header.diverging) : header.sequential;
     this.table = colours(stops);
     this.image = document.createElement("canvas");
@@ -14,7 +15,7 @@ class Panel {
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-label", `${title}: rows are queries, columns are keys. Arrow keys walk, Enter pins, Escape lets go; the table of weights says the same`);
     const legend = element("div", "legend", holder);
-    element("span", "", legend, signed ? "program −1" : "0");
+    this.begin = element("span", "", legend);
     const strip = element("i", "", legend);
     strip.style.background = `linear-gradient(to right, ${stops.join(",")})`;
     this.end = element("span", "end", legend);
@@ -32,13 +33,15 @@ class Panel {
     return this.causal ? query : this.n - 1;
   }
 
-  paint(map, rootScale) {
-    const size = rootScale ? (x) => Math.sqrt(Math.abs(x)) : Math.abs;
+  paint(map, scale) {
+    const { most, place } = scaled(map, scale);
     const shade = this.signed
-      ? (x) => this.table[Math.round(127.5 + 127.5 * Math.sign(x) * size(x))]
-      : (x) => this.table[Math.round(255 * size(x))];
+      ? (x) => this.table[Math.round(127.5 + 127.5 * place(x))]
+      : (x) => this.table[Math.round(255 * place(x))];
     paint(this.image, [map], this.n, this.causal, shade);
-    this.end.textContent = (this.signed ? "+1 head" : "1") + (rootScale ? " (√)" : "");
+    const end = inDigits(most);
+    this.begin.textContent = this.signed ? `program −${end}` : "0";
+    this.end.textContent = (this.signed ? `+${end} head` : end) + (scale.root ? " (√)" : "");
   }
 
   draw(queries, cell) {
@@ -59,6 +62,22 @@ class Panel {
       pen.strokeRect(0, q * side, keys * side, side);
     }
     if (cell && cell[1] !== null) pen.strokeRect(cell[1] * side, cell[0] * side, side, side);
+    if (this.causal && this.canvas.clientWidth / this.n >= NAMED_FROM) this.name(pen, side);
+  }
+
+  // Each token beside its cell on the diagonal, slanted into the empty future: it names the row and the column.
+  name(pen, side) {
+    const style = getComputedStyle(this.canvas);
+    pen.font = `${Math.min(11 * (window.devicePixelRatio || 1), side)}px ${style.getPropertyValue("--st-code-font") || "monospace"}`;
+    pen.fillStyle = style.getPropertyValue("--st-text-color") || "#000";
+    pen.textBaseline = "middle";
+    this.tokens.forEach((token, i) => {
+      pen.save();
+      pen.translate((i + 1.1) * side, (i + 0.4) * side);
+      pen.rotate(-Math.PI / 4);
+      pen.fillText(named(token), 0, 0);
+      pen.restore();
+    });
   }
 
   // What is not selected steps back; the future, which is transparent, stays so.

@@ -9,7 +9,6 @@ const PANELS = [
 ];
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const open = new WeakMap(); // element -> its view, so that a rerun of the page keeps what is hovered
-let rootScale = false; // kept from one sentence to the next
 
 export default function ({ data, parentElement, setStateValue }) {
   const arrived = performance.now();
@@ -30,9 +29,10 @@ export default function ({ data, parentElement, setStateValue }) {
 
 class View {
   constructor(header, maps, parent, tell) {
-    Object.assign(this, { id: header.id, n: header.n, tokens: header.tokens, digits: header.digits ?? 3, tell });
+    const { id, n, tokens, digits = 3, rests } = header;
+    Object.assign(this, { id, n, tokens, digits, tell, rests: new Set(rests) });
     const [head, program] = maps;
-    this.maps = { head, program, difference: head.map((weight, i) => weight - program[i]) };
+    this.maps = { head, program };
     this.at = [null, null]; // hovered or walked to: query, key
     this.root = element("div", "view", parent);
     this.buildText();
@@ -48,6 +48,7 @@ class View {
 
   close() {
     this.resized.disconnect();
+    this.endSwitches.forEach((end) => end());
     this.root.remove();
   }
 
@@ -89,17 +90,10 @@ class View {
 
   buildBar() {
     const bar = element("div", "bar", this.root);
-    const label = element("label", "", bar);
-    const box = element("input", "", label);
-    box.type = "checkbox";
-    box.checked = rootScale;
-    element("span", "", label, "square-root scale");
-    label.onclick = (event) => event.detail && setTimeout(() => box.blur()); // the page's keys work on after a pointer
-    box.onchange = () => {
-      rootScale = box.checked;
+    this.endSwitches = [scaleSwitches(bar), onScale(() => {
       this.repaint();
       this.draw();
-    };
+    })];
     this.clear = element("button", "", bar, "let go of pins");
     this.clear.onclick = () => this.pin([], null);
     element("span", "hint", bar, "in the text: shade = head, underline = program");
@@ -155,7 +149,11 @@ class View {
   }
 
   repaint() {
-    for (const panel of this.panels) panel.paint(this.maps[panel.key], rootScale);
+    const scale = scaleNow();
+    const kept = (map) => (scale.moving ? elsewhere(map, this.n, this.rests) : map);
+    const [head, program] = [kept(this.maps.head), kept(this.maps.program)];
+    const drawn = { head, program, difference: head.map((weight, i) => weight - program[i]) };
+    for (const panel of this.panels) panel.paint(drawn[panel.key], scale);
   }
 
   draw() {

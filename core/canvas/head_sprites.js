@@ -56,6 +56,20 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const resized = new ResizeObserver(() => show(at));
   resized.observe(grid);
   // A dialog keeps the Tab key among what it knows of, and of what is in here it knows nothing.
-  setTimeout(() => grid.focus(), FOCUS_AFTER);
-  return () => resized.disconnect();
+  const enter = (event) => {
+    if (event.key !== "Tab" || event.composedPath().includes(grid)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    grid.focus();
+  };
+  const dialog = () => parentElement.getRootNode().host?.closest("[role=dialog]");
+  const settled = setTimeout(() => {
+    dialog()?.addEventListener("keydown", enter, true);
+    grid.focus();
+  }, FOCUS_AFTER);
+  return () => {
+    resized.disconnect();
+    clearTimeout(settled);
+    dialog()?.removeEventListener("keydown", enter, true);
+  };
 }

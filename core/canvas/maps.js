@@ -60,3 +60,73 @@ function element(tag, className, parent, text) {
 function named(token) {
   return token.trim().replaceAll("\n", "⏎") || (token.includes("\n") ? "⏎" : "␣");
 }
+
+// How maps are drawn: chosen once, for all pages, and kept in the browser.
+const SCALE = {
+  root: ["square-root scale", "Small weights are told apart; the colour is that of the weight's square root"],
+  own: ["own maximum", "The brightest colour is each map's own largest weight, not 1"],
+  moving: ["without resting places", "Without the first token and other keys that most heads of the layer look at; rows made to sum to 1"],
+};
+const KEPT = "headscript-maps";
+const CHANGED = "headscript-maps-changed";
+
+function scaleNow() {
+  const usual = { root: true, own: false, moving: false };
+  try {
+    return { ...usual, ...JSON.parse(localStorage.getItem(KEPT)) };
+  } catch {
+    return usual; // nothing may be kept here
+  }
+}
+
+// Calls `draw` when a switch is turned, here or beside another map of the page; gives what ends that.
+function onScale(draw) {
+  window.addEventListener(CHANGED, draw);
+  return () => window.removeEventListener(CHANGED, draw);
+}
+
+function scaleSwitches(parent, names = Object.keys(SCALE)) {
+  const boxes = names.map((name) => {
+    const [words, title] = SCALE[name];
+    const label = element("label", "", parent);
+    label.title = title;
+    const box = element("input", "", label);
+    box.type = "checkbox";
+    element("span", "", label, words);
+    label.onclick = (event) => event.detail && setTimeout(() => box.blur()); // the page's keys work on after a pointer
+    box.onchange = () => {
+      try {
+        localStorage.setItem(KEPT, JSON.stringify({ ...scaleNow(), [name]: box.checked }));
+      } catch { }
+      window.dispatchEvent(new Event(CHANGED));
+    };
+    return [name, box];
+  });
+  const follow = () => boxes.forEach(([name, box]) => (box.checked = scaleNow()[name]));
+  follow();
+  return onScale(follow);
+}
+
+// A map without the keys in `rests`, rows made to sum to 1; a row that had nothing elsewhere, and the first, are empty.
+function elsewhere(map, n, rests) {
+  const kept = new Float32Array(n * n);
+  for (let q = 1; q < n; q++) {
+    let total = 0;
+    for (let k = 0; k < n; k++) if (!rests.has(k)) total += map[q * n + k];
+    if (total > 1e-6) for (let k = 0; k < n; k++) if (!rests.has(k)) kept[q * n + k] = map[q * n + k] / total;
+  }
+  return kept;
+}
+
+// The weight that has the last colour, and how far along the colours a weight lies, -1 to 1.
+function scaled(map, { root, own }) {
+  let most = 0;
+  for (const x of map) most = Math.max(most, Math.abs(x));
+  most = own && most > 0 ? most : 1;
+  const size = root ? (x) => Math.sqrt(Math.min(1, Math.abs(x) / most)) : (x) => Math.min(1, Math.abs(x) / most);
+  return { most, place: (x) => Math.sign(x) * size(x) };
+}
+
+function inDigits(most) {
+  return most === 1 ? "1" : most.toPrecision(2);
+}

@@ -13,7 +13,21 @@ const POLICY = [
   "form-action 'self'",
 ].join("; ");
 
+// An address that only says more of the same place, as a page does once it knows what it shows, is no place to
+// go back to.
+function goBackInOne() {
+  const push = history.pushState;
+  if (push.saysMore) return;
+  history.pushState = function (state, title, address) {
+    const [from, to] = [new URL(location.href), new URL(address ?? location.href, location.href)];
+    const isSame = from.pathname === to.pathname && [...from.searchParams].every(([name, value]) => to.searchParams.get(name) === value);
+    return (isSame ? history.replaceState : push).call(history, state, title, address);
+  };
+  history.pushState.saysMore = true;
+}
+
 export default function () {
+  goBackInOne();
   document.documentElement.setAttribute("translate", "no");
   document.documentElement.classList.add("notranslate");
   if (document.head.querySelector("meta[http-equiv=Content-Security-Policy]")) return;

@@ -36,9 +36,28 @@ class Program {
     this.box.remove();
   }
 
-  draw({ source, ticket }) {
+  draw({ source, ticket, key, fired, off, numbered }) {
     this.box.dataset.ticket = ticket;
-    if (source === this.code.textContent) return;
+    this.box.classList.toggle("numbered", numbered);
+    this.key = key;
+    if (source !== this.code.textContent) this.write(source);
+    const lines = [...this.code.children];
+    lines.forEach((line, i) => {
+      line.classList.toggle("fired", String(i + 1) in fired);
+      line.classList.toggle("off", off.includes(i + 1));
+      line.dataset.effect = fired[i + 1] ?? "";
+    });
+    this.fit();
+    const first = lines.find((line) => line.classList.contains("fired"));
+    if (first && this.isCut(first)) first.scrollIntoView({ block: "nearest" });
+  }
+
+  isCut(line) {
+    const [box, around] = [line.getBoundingClientRect(), this.around.getBoundingClientRect()];
+    return box.top < around.top || box.bottom > around.bottom;
+  }
+
+  write(source) {
     const lines = source.split("\n").map((text, i, all) => {
       const line = document.createElement("span");
       line.className = "line";
@@ -48,7 +67,6 @@ class Program {
     });
     this.code.replaceChildren(...lines);
     this.around.scrollTop = 0;
-    this.fit();
   }
 
   fit() {
@@ -68,7 +86,7 @@ class Program {
     this.left.hidden = !isCut;
     if (!isCut) return;
     const count = lines.filter((line) => below(line, bottom - this.left.offsetHeight)).length;
-    this.left.textContent = `${count} more line${count === 1 ? "" : "s"} below · j`;
+    this.left.textContent = `${count} more line${count === 1 ? "" : "s"} below${this.key ? ` · ${this.key}` : ""}`;
   }
 }
 

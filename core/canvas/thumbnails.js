@@ -1,19 +1,15 @@
 // Groups of small maps and a distribution. Cells arrive as base64 bytes; texts only ever become text nodes.
 
-const rgb = (stops) => stops.map((hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)));
-
-function paintSmall(canvas, map, causal, table) {
-  const n = map.n;
-  const bytes = Uint8Array.from(atob(map.cells), (c) => c.charCodeAt(0));
-  canvas.width = canvas.height = n;
-  const image = new ImageData(n, n);
+function unpackSmall({ n, cells, signed }, causal) {
+  const bytes = Uint8Array.from(atob(cells), (c) => c.charCodeAt(0));
+  const full = new Float32Array(n * n);
   let at = 0;
   for (let q = 0; q < n; q++)
     for (let k = 0; k < (causal ? q + 1 : n); k++) {
-      const share = Math.min(1, bytes[at++] / (map.signed ? 254 : 255));
-      image.data.set([...table[Math.round(share * (table.length - 1))], 255], (q * n + k) * 4);
+      const root = signed ? (bytes[at++] - 127) / 127 : bytes[at++] / 255;
+      full[q * n + k] = Math.sign(root) * root ** 2;
     }
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  return full;
 }
 
 function node(tag, className, text) {
@@ -23,19 +19,72 @@ function node(tag, className, text) {
   return made;
 }
 
-function group(found, data, diverging) {
-  const figure = node("figure");
-  figure.title = found.text;
-  const maps = node("div", "maps");
-  for (const map of found.maps) {
-    const canvas = node("canvas");
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `${map.label}: ${found.text}`);
-    paintSmall(canvas, map, data.causal, rgb(map.signed ? diverging : data.sequential));
-    maps.appendChild(canvas);
+class Group {
+  constructor(found, at, data, diverging, readout, open) {
+    Object.assign(this, { found, causal: data.causal, isBlind: data.blind, readout });
+    this.figure = node("figure");
+    if (!found.tokens.length) this.figure.title = found.text;
+    const maps = node("div", "maps");
+    this.maps = found.maps.map((map) => {
+      const canvas = node("canvas");
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", `${map.label}: ${found.text}`);
+      maps.appendChild(canvas);
+      const under = (event) => this.cell(event, canvas, map.n);
+      canvas.onmousemove = (event) => this.tell(...under(event));
+      canvas.onmouseleave = () => this.tell(null);
+      if (data.opens) {
+        canvas.classList.add("opens");
+        canvas.onclick = (event) => {
+          const [q, k] = under(event);
+          if (q !== null) open([at, q, k]);
+        };
+      }
+      return { ...map, canvas, weights: unpackSmall(map, data.causal), table: colours(map.signed ? diverging : data.sequential) };
+    });
+    this.figure.append(node("figcaption", "", found.caption), maps);
   }
-  figure.append(node("figcaption", "", found.caption), maps);
-  return figure;
+
+  cell(event, canvas, n) {
+    const box = canvas.getBoundingClientRect();
+    const [q, k] = [event.clientY - box.top, event.clientX - box.left].map((x, i) => Math.floor((x / (i ? box.width : box.height)) * n));
+    return q >= 0 && q < n && k >= 0 && k <= (this.causal ? q : n - 1) ? [q, k] : [null, null];
+  }
+
+  tell(q, k) {
+    this.readout.replaceChildren();
+    if (q === null || this.isBlind || !this.found.tokens.length) return;
+    const n = this.maps[0].n;
+    element("b", "", this.readout, named(this.found.tokens[q]));
+    element("span", "", this.readout, " → ");
+    element("b", "", this.readout, named(this.found.tokens[k]));
+    for (const map of this.maps) element("span", "", this.readout, ` · ${map.label} ${map.weights[q * n + k].toFixed(3)}`);
+  }
+
+  paint(scale) {
+    const rests = new Set(this.found.rests);
+    for (const map of this.maps) {
+      const weights = scale.moving && !map.signed ? elsewhere(map.weights, map.n, rests) : map.weights;
+      const { place } = scaled(weights, scale);
+      const shade = map.signed ? (x) => map.table[Math.round(127.5 + 127.5 * place(x))] : (x) => map.table[Math.round(255 * place(x))];
+      paint(map.canvas, [weights], map.n, this.causal, shade);
+    }
+  }
+}
+
+// A query with its keys as text, each shaded by what the head gives it above, and by what the program does below.
+function queryLine({ shades, place }, open, isBlind) {
+  const line = node(open ? "button" : "div", "query");
+  if (open) line.onclick = () => open(place);
+  shades.forEach(({ text, head, program }, i) => {
+    const token = node("span", !text ? "gap" : i + 1 < shades.length ? "key" : "key asks", text ? named(text) : "…");
+    if (text && !isBlind) token.title = `head ${head.toFixed(3)}, program ${program.toFixed(3)}`;
+    token.style.setProperty("--head", `${Math.round(100 * Math.sqrt(head))}%`);
+    token.style.setProperty("--program", `${Math.round(100 * Math.sqrt(program))}%`);
+    if (i + 1 === shades.length) line.append(node("i", "", "←"));
+    line.append(token);
+  });
+  return line;
 }
 
 function bars(found) {
@@ -57,16 +106,34 @@ function bars(found) {
   return box;
 }
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const drawn = JSON.stringify(data);
   if (parentElement.drawn === drawn) return;
   parentElement.drawn = drawn;
+  parentElement.endScale?.();
   parentElement.querySelector(".all")?.remove();
   const all = node("div", "all");
   const diverging = isDark(parentElement.host ?? parentElement) ? data.divergingDark : data.diverging;
+  const open = data.opens ? (place) => setTriggerValue("open", place) : null;
+  if (data.queries.length) {
+    const queries = node("div", "queries");
+    queries.append(...data.queries.map((one) => queryLine(one, open, data.blind)));
+    queries.prepend(node("div", "about", "strongest weights off the resting places: head above, program below"));
+    all.appendChild(queries);
+  }
+  const readout = node("div", "readout");
   const grid = node("div", data.wide ? "groups wide" : "groups");
-  for (const found of data.groups) grid.appendChild(group(found, data, diverging));
-  all.appendChild(grid);
+  const groups = data.groups.map((found, at) => new Group(found, at, data, diverging, readout, open));
+  grid.append(...groups.map((one) => one.figure));
+  const switches = node("div", "switches");
+  all.append(grid, readout, switches);
   if (data.bars) all.appendChild(bars(data.bars));
   parentElement.appendChild(all);
+  const repaint = () => groups.forEach((one) => one.paint(scaleNow()));
+  repaint();
+  const ends = [scaleSwitches(switches), onScale(repaint)];
+  parentElement.endScale = () => ends.forEach((end) => end());
+  return () => {
+    if (!all.isConnected) parentElement.endScale();
+  };
 }

@@ -4,6 +4,7 @@
 
 const RESEND_AFTER = 3000; // ms until an unanswered decision may be sent again
 const HANDS_OVER = 150; // ms that a text field takes to tell what was typed
+const PAUSE = 1500; // ms without a key until what was typed is handed over
 const SIGN_STAYS = 1500; // ms
 const NOT_PAINTED = "This page shows another card than the keys decide (was it translated?): nothing was decided. Reload it.";
 const TOO_EARLY = "Too early: the next card was not there yet. That key did nothing.";
@@ -100,7 +101,13 @@ class Row {
       if (event.target.closest?.("[role=option]")) setTimeout(leaveClosedList, LIST_CLOSES);
       else if (event.detail) setTimeout(leaveControl);
     };
-    this.onLeave = (event) => this.data.editing && event.preventDefault(); // a reload would lose the change
+    this.onInput = (event) => {
+      if (!this.data.editing || !panel()?.contains(event.target)) return;
+      clearTimeout(this.handsOver);
+      this.handsOver = setTimeout(() => this.handOver(event.target), PAUSE);
+    };
+    document.addEventListener("input", this.onInput, true);
+    this.onLeave = (event) => this.handsOver && event.preventDefault(); // a reload would lose the change
     window.addEventListener("beforeunload", this.onLeave);
     document.addEventListener("keyup", this.onKeyUp, true);
     document.addEventListener("click", this.onClick, true);
@@ -109,6 +116,8 @@ class Row {
   close() {
     document.removeEventListener("keydown", this.onKey, true);
     document.removeEventListener("keyup", this.onKeyUp, true);
+    document.removeEventListener("input", this.onInput, true);
+    clearTimeout(this.handsOver);
     window.removeEventListener("beforeunload", this.onLeave);
     document.removeEventListener("click", this.onClick, true);
   }
@@ -133,6 +142,12 @@ class Row {
     if (event.repeat) return;
     if (act.act === "help") this.toggleHelp();
     else this.send(act);
+  }
+
+  // As Control and Enter do: the server keeps what was typed, and says what it thinks of it.
+  handOver(field) {
+    this.handsOver = null;
+    field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", keyCode: 13, ctrlKey: true, bubbles: true }));
   }
 
   send(act) {

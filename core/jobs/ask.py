@@ -15,6 +15,7 @@ from core.display import counted
 from core.errors import AuditError, HybridError
 from core.jobs.kinds import KINDS
 from core.jobs.queue import JobQueue
+from core.jobs.shares import ORDERS, SHARES
 from core.jobs.tasks import (
     AskedAudit,
     AuditTask,
@@ -42,7 +43,6 @@ from core.store.passages import keep_passages
 from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Sentence, Split, is_plain
 
 _NOT_AUDITED = "plain Python, which is run and not read, so no audit takes it; `convert` finds one to audit"
-SHARES = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 
 
 class Jobs(JobQueue):
@@ -223,7 +223,7 @@ class Jobs(JobQueue):
         passages: Sequence[Sentence],
         passages_from: str,
         title: str,
-        orders: Sequence[HeadOrder] = ("cost", "iou", "random"),
+        orders: Sequence[HeadOrder] = ORDERS,
         shares: Sequence[float] = SHARES,
         seed: int = 0,
     ) -> str:

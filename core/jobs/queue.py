@@ -46,8 +46,9 @@ class JobQueue:
         return JobFolder(self._workspace.folder / "jobs" / job)
 
     def notes(self, job: str) -> list[str]:
-        """What the job had to say besides its progress."""
-        return [event["message"] for _, event in self.folder(job).events() if event["event"] == "note"]
+        """What the job had to say besides its progress; what a worker that went on said again, once."""
+        events = (event for _, event in self.folder(job).events())
+        return list(dict.fromkeys(event["message"] for event in events if event["event"] == "note"))
 
     def resume(self, job: str, secrets: Mapping[str, str] | None = None) -> None:
         """Queue a job that stopped or failed again; finished units are not done again.

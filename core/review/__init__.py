@@ -12,7 +12,7 @@ What is read from a workspace and written to it is handed in: `CardReader`, `Rec
 
 from core.review.agreement import Agreement, agreements, cohens_kappa
 from core.review.circuit import VERDICTS, Circuit, Edge, Kept, Node, circuit
-from core.review.desk import Desk
+from core.review.desk import HISTORY, LONGEST_NOTE, Desk
 from core.review.opinions import DECISIONS, FINAL, REASONS, Opinions
 from core.review.progress import Progress, heads_in_share, heads_named, progress
 from core.review.queue import Filter, Pile, QueueOrder, View, review_queue, successor
@@ -22,6 +22,8 @@ from core.review.shelf import CardReader, Shelf
 __all__ = [
     "DECISIONS",
     "FINAL",
+    "HISTORY",
+    "LONGEST_NOTE",
     "REASONS",
     "VERDICTS",
     "Agreement",

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from core.audit import Standing
 from core.review.opinions import DECISIONS, FINAL, REASONS
-from core.review.queue import Filter, Pile, View, review_queue, successor
+from core.review.pace import minutes_at_pace
+from core.review.queue import DECIDED, Filter, Pile, View, review_queue, successor
 from core.review.records import Records
 from core.types import Action, Card, CardId, ModelInfo, Verdict
 
+LONGEST_NOTE = 2000  # characters
+DRAFTS = 20  # changed programs that are kept; the oldest go first
 HISTORY = 50  # decided cards that the left arrow walks back through
 
 _EMPTY = {
@@ -19,6 +22,9 @@ _EMPTY = {
     Pile.SECOND: "no other reviewer's decision waits",
     Pile.DISPUTED: "nothing is disputed",
     Pile.FLAGGED: "nothing is flagged",
+    Pile.MINE: "you decided nothing yet",
+    Pile.ACCEPTED: "nothing is accepted",
+    Pile.REJECTED: "nothing is rejected",
     Pile.ALL: "no head has a program",
 }
 
@@ -37,9 +43,11 @@ class Desk:
     seen: int | None = None  # the reviewer's own event on the card when it was drawn
     notice: str = ""  # said once, above the card
     revealed: str = ""  # figures of the card just decided, in blind mode
+    note: str = ""  # words for the verdict on the card on the screen
     warned: CardId | None = None  # of which card it was said that an audit fails
 
     def __post_init__(self) -> None:
+        self._undone: list[list[Verdict]] = []
         self.refresh()
 
     @property
@@ -55,11 +63,13 @@ class Desk:
 
     def queue(self, view: View | None = None) -> list[Card]:
         """The cards that wait, in order; of another view than the reviewer's if one is given."""
-        view = replace(view or self.view, card=None, is_blind=False)
+        view = (view or self.view).sorts
         if view not in self._queues:
             second: Sequence[Card] = ()
             if view.pile == Pile.SECOND:
                 second = self.shelf.cards(self.opinions.judged_by_others(self.reviewer))
+            elif view.pile in DECIDED:
+                second = self.shelf.cards(self.opinions.pile(view.pile, self.reviewer))
             elif view.pile == Pile.DISPUTED:
                 second = self.shelf.cards(self.opinions.disputed)
             self._queues[view] = review_queue(self.shelf.best, second, self.opinions, self.reviewer, view)
@@ -108,6 +118,22 @@ class Desk:
         """Take other settings, and keep them for the next session; another card ends editing this one."""
         self.ticket = uuid.uuid4().hex
         self.is_editing = self.is_editing and view.card == self.view.card
+        self.note = self.note if view.card == self.view.card else ""
+        if view != self.view:
+            self.view = view
+            self.records.keep(self.reviewer, view)
+
+    def draft(self, card: CardId) -> str | None:
+        """A changed program of the card that is not saved yet."""
+        return dict(self.view.drafts).get(card)
+
+    def keep_draft(self, card: CardId, source: str | None) -> None:
+        """Hold on to a changed program, also for the next session; None throws the change away."""
+        drafts = dict(self.view.drafts)
+        drafts.pop(card, None)
+        if source is not None:
+            drafts[card] = source
+        view = replace(self.view, drafts=tuple(drafts.items())[-DRAFTS:])
         if view != self.view:
             self.view = view
             self.records.keep(self.reviewer, view)
@@ -125,11 +151,7 @@ class Desk:
             self.notice, self.warned, self.ticket = doubt, card.id, uuid.uuid4().hex
             return
         elif action in DECISIONS or word is None or word.action not in DECISIONS:
-            self.records.verdicts.record(
-                self.model.id, card.head, card.program.id, action, self.reviewer, reason,
-                note=FINAL if self.view.pile == Pile.DISPUTED and action in DECISIONS else "",
-                uid=self.ticket,
-            )  # fmt: skip
+            self._record(card, action, reason, self.note, self.ticket)
             self.revealed = figures_in_words(card) if action in DECISIONS else ""
         elif action == Action.FLAG:
             self.notice = f"Your {word.action} of {card.head} stands; only what is undecided can be flagged."
@@ -141,6 +163,28 @@ class Desk:
             return
         following = successor(before, after, card.head)
         self.go_to(following.id if following else None)
+
+    def decide_on(self, card: Card, action: Action, reason: str = "", note: str = "") -> None:
+        """Record a verdict on a card that is looked at elsewhere; the queue stays where it is."""
+        self._record(card, action, reason, note, uuid.uuid4().hex)
+        self.refresh()
+
+    def write_note(self, card: Card, note: str) -> None:
+        """Words for the verdict on a card: with the decision that stands, else with the next one."""
+        word = self.own_word(card)
+        if word is not None and word.action in DECISIONS:
+            self.decide_on(card, word.action, word.reason, note)
+            self.show(card)
+        else:
+            self.note = note
+
+    def _record(self, card: Card, action: Action, reason: str, note: str, uid: str) -> None:
+        is_final = self.view.pile == Pile.DISPUTED and action in DECISIONS
+        note = ": ".join(part for part in (FINAL * is_final, note.strip()[:LONGEST_NOTE]) if part)
+        self.records.verdicts.record(
+            self.model.id, card.head, card.program.id, action, self.reviewer, reason, note, uid
+        )
+        self._undone.clear()
 
     def _doubt(self, card: Card) -> str:
         """What to say, once, before a program is accepted that an audit fails; nothing if none does."""
@@ -161,14 +205,27 @@ class Desk:
     def decide_all(self, action: Action, reason: str = "") -> None:
         """Record the same verdict on every card of the queue; one undo takes them back."""
         pairs = [card.id for card in self.queue()]
+        self._undone.clear()
         self.records.verdicts.record_all(self.model.id, pairs, action, self.reviewer, reason)
         self.refresh()
         self.notice = f"{len(pairs)} programs: {action}. One undo takes all of them back."
         self.go_to(None)
 
+    def decide_group(self, cards: Sequence[CardId], action: Action) -> None:
+        """Record the same verdict on programs that are alike; one undo takes them back."""
+        before = self.queue()
+        card = self.card(before)
+        self.records.verdicts.record_all(self.model.id, list(cards), action, self.reviewer)
+        self._undone.clear()
+        self.refresh()
+        self.notice = f"{len(cards)} programs: {action}. One undo takes all of them back."
+        following = None if card is None else successor(before, self.queue(), card.head)
+        self.go_to(following.id if following else None)
+
     def undo(self) -> None:
         """Take back the latest decision and return to its card."""
         taken_back = self.records.verdicts.undo(self.model.id, self.reviewer)
+        self._undone += [taken_back] if taken_back else []
         self.refresh()
         if len(taken_back) == 1:
             self.go_to((taken_back[0].head, taken_back[0].program))
@@ -177,6 +234,36 @@ class Desk:
             self.go_to(None)
         else:
             self.notice = "There is nothing to undo."
+
+    def redo(self) -> None:
+        """Decide again what undo took back last, and show it; a new decision ends what can be."""
+        if not self._undone:
+            self.notice = "There is nothing to do again."
+            return
+        again = self._undone.pop()
+        verdicts = self.records.verdicts
+        if len(again) == 1:
+            (word,) = again
+            verdicts.record(
+                self.model.id, word.head, word.program, word.action, self.reviewer, word.reason, word.note
+            )
+            self.refresh()
+            self.go_to((word.head, word.program))
+            return
+        pairs = [(word.head, word.program) for word in again]
+        verdicts.record_all(self.model.id, pairs, again[0].action, self.reviewer, again[0].reason)
+        self.refresh()
+        self.notice = f"{len(again)} decisions are made again."
+        self.go_to(None)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether undo took something back, and nothing was decided since."""
+        return bool(self._undone)
+
+    def minutes_left(self) -> float | None:
+        """How long the queue takes at the reviewer's pace; None after too few decisions to tell."""
+        return minutes_at_pace([word.at for word in self.recent(HISTORY)], len(self.queue()))
 
     def step(self, by: int) -> None:
         """The card after (1) or before (-1); before the queue lie the cards decided last."""
@@ -219,6 +306,8 @@ class Desk:
                 self.decide(Action(key), reason if reason in REASONS else "")
             case "undo":
                 self.undo()
+            case "redo":
+                self.redo()
             case "flip":
                 self.flip()
             case "previous":

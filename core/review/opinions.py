@@ -19,7 +19,7 @@ REASONS = (
     "redundant",
     "other",
 )
-FINAL = "final word"  # the note on a decision that ends a dispute
+FINAL = "final word"  # begins the note on a decision that ends a dispute
 
 
 class Opinions:
@@ -52,6 +52,11 @@ class Opinions:
         """The reviewer's own word on a card."""
         return self.of.get(card.id, {}).get(reviewer)
 
+    def by_reviewer(self, reviewer: str, card: CardId) -> Verdict | None:
+        """The reviewer's own decision on a program of a head."""
+        word = self.of.get(card, {}).get(reviewer)
+        return word if word is not None and word.action in DECISIONS else None
+
     def in_words(self, card: CardId) -> str:
         """What each reviewer decided on a card: `Ada ✓ · Bob ✕ (too weak)`."""
         words = [word for word in self.of.get(card, {}).values() if word.action in DECISIONS]
@@ -69,6 +74,20 @@ class Opinions:
         """Whether a program of the head stands accepted, or its best program rejected."""
         return head in self.decided_heads
 
+    def standing(self, card: CardId) -> Verdict | None:
+        """The decision that stands on a program: the latest, whoever made it."""
+        decisions = [word for word in self.of.get(card, {}).values() if word.action in DECISIONS]
+        return decisions[-1] if decisions else None
+
+    def pile(self, name: str, reviewer: str) -> list[CardId]:
+        """The programs that the reviewer decided (`mine`), or that stand `accepted` or `rejected`."""
+        if name == "mine":
+            words = ((card, of_card.get(reviewer)) for card, of_card in self.of.items())
+            return [card for card, word in words if word is not None and word.action in DECISIONS]
+        wanted = Action.ACCEPT if name == "accepted" else Action.REJECT
+        standing = ((card, self.standing(card)) for card in self.of)
+        return [card for card, word in standing if word is not None and word.action == wanted]
+
     def judged_by_others(self, reviewer: str) -> list[CardId]:
         """What others accepted or rejected and this reviewer did not."""
         return [
@@ -81,4 +100,4 @@ class Opinions:
 def _is_disputed(words: Mapping[str, Verdict]) -> bool:
     """Whether one reviewer accepted what another rejected, and no final word was said since."""
     decisions = [word for word in words.values() if word.action in DECISIONS]
-    return len({word.action for word in decisions}) > 1 and decisions[-1].note != FINAL
+    return len({word.action for word in decisions}) > 1 and not decisions[-1].note.startswith(FINAL)

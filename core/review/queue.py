@@ -22,7 +22,13 @@ class Pile(StrEnum):
     SECOND = "second opinion"  # programs that others judged and this reviewer did not
     DISPUTED = "disputed"  # programs that one accepted and another rejected; a decision here is final
     FLAGGED = "flagged"  # by anyone, and not decided since
+    MINE = "mine"  # what this reviewer decided
+    ACCEPTED = "accepted"  # the latest decision on the program stands, whoever made it
+    REJECTED = "rejected"
     ALL = "all heads"
+
+
+DECIDED = (Pile.MINE, Pile.ACCEPTED, Pile.REJECTED)
 
 
 class QueueOrder(StrEnum):
@@ -45,12 +51,14 @@ class Filter:
     layers: tuple[int, int] | None = None  # first and last
     least_iou: float = 0.0  # on validation
     without_lookahead: bool = False
+    heads: frozenset[HeadId] = frozenset()
 
     def keeps(self, card: Card) -> bool:
         """Whether a card passes."""
         return (
             (not self.categories or card.category in self.categories)
             and (not self.origins or card.origin in self.origins)
+            and (not self.heads or card.head in self.heads)
             and (self.layers is None or self.layers[0] <= card.head.layer <= self.layers[1])
             and card.iou(Split.VALIDATION) >= self.least_iou
             and not (self.without_lookahead and card.lookahead)
@@ -66,20 +74,27 @@ class View:
     kept: Filter = field(default_factory=Filter)
     is_blind: bool = False
     card: CardId | None = None
+    drafts: tuple[tuple[CardId, str], ...] = ()  # changed programs that are not saved yet, by their card
+
+    @property
+    def sorts(self) -> View:
+        """The same without what does not tell which cards wait, and in which order."""
+        return replace(self, card=None, is_blind=False, drafts=())
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         kept = asdict(self.kept) | {
             "categories": sorted(self.kept.categories),
             "origins": sorted(self.kept.origins),
+            "heads": [str(head) for head in sorted(self.kept.heads)],
         }
-        card = None if self.card is None else {"head": str(self.card[0]), "program": self.card[1]}
         return {
             "pile": str(self.pile),
             "order": str(self.order),
             "kept": kept,
             "is_blind": self.is_blind,
-            "card": card,
+            "card": None if self.card is None else _card_to_json(self.card),
+            "drafts": [_card_to_json(card) | {"source": source} for card, source in self.drafts],
         }
 
     @classmethod
@@ -94,11 +109,21 @@ class View:
                 Filter(**kept),
                 categories=frozenset(kept["categories"]),
                 origins=frozenset(kept["origins"]),
+                heads=frozenset(map(HeadId.parse, kept.get("heads", ()))),
                 layers=None if layers is None else (layers[0], layers[1]),
             ),
             is_blind=found["is_blind"],
-            card=None if card is None else (HeadId.parse(card["head"]), card["program"]),
+            card=None if card is None else _card_from_json(card),
+            drafts=tuple((_card_from_json(one), one["source"]) for one in found.get("drafts", ())),
         )
+
+
+def _card_to_json(card: CardId) -> dict[str, str]:
+    return {"head": str(card[0]), "program": card[1]}
+
+
+def _card_from_json(found: Mapping[str, str]) -> CardId:
+    return HeadId.parse(found["head"]), found["program"]
 
 
 def review_queue(
@@ -106,20 +131,20 @@ def review_queue(
 ) -> list[Card]:
     """The cards of a view in order; heads that the reviewer skipped or flagged come last, in that order.
 
-    `best` holds every head's best program, `second` the cards of `opinions.judged_by_others(reviewer)` or of
-    `opinions.disputed`.
+    `best` holds every head's best program, `second` the cards of `opinions.judged_by_others(reviewer)`, of
+    `opinions.disputed` or of `opinions.pile`.
     """
     match view.pile:
         case Pile.NEW:
             waiting = [card for card in best if not opinions.is_decided(card.head)]
-        case Pile.SECOND | Pile.DISPUTED:
+        case Pile.SECOND | Pile.DISPUTED | Pile.MINE | Pile.ACCEPTED | Pile.REJECTED:
             waiting = list(second)
         case Pile.FLAGGED:
             waiting = [card for card in best if card.id in opinions.flagged]
         case Pile.ALL:
             waiting = list(best)
     kept = sorted((card for card in waiting if view.kept.keeps(card)), key=_KEYS[view.order])
-    if view.pile in (Pile.ALL, Pile.FLAGGED) or not opinions.of:
+    if view.pile in (Pile.ALL, Pile.FLAGGED, *DECIDED) or not opinions.of:
         return kept
     return sorted(kept, key=lambda card: opinions.put_off(reviewer, card.head))
 

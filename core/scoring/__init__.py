@@ -11,7 +11,7 @@ from core.scoring.examiner import Evidence, Examiner, Example, HeadReader, histo
 from core.scoring.reading import program_of
 from core.scoring.resolved import Resolved, chains
 from core.scoring.scores import FITS, ProgramMaps, in_blocks, program_maps, score, sentence_ious
-from core.scoring.similar_heads import head_ious
+from core.scoring.similar_heads import head_ious, program_ious
 
 __all__ = [
     "BASELINES",
@@ -26,6 +26,7 @@ __all__ = [
     "head_ious",
     "histogram",
     "in_blocks",
+    "program_ious",
     "program_maps",
     "program_of",
     "score",

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from core.maps import iou_from_l1, l1_distances, mass_of, pack_tensor
+from core.scoring.scores import ProgramMaps
 
 
 def head_ious(
@@ -32,3 +33,17 @@ def head_ious(
     assert total is not None, "at least one sentence"
     mean: np.ndarray = (total / len(sentences)).astype(np.float32)
     return mean
+
+
+def program_ious(produced: ProgramMaps) -> np.ndarray:
+    """Mean IoU between what every two programs produce on the same sentences, float32 [program, program].
+
+    A program that fails on a sentence produces nothing there, and is like no other.
+    """
+    total = np.zeros((len(produced.programs),) * 2, np.float32)
+    for cells in produced.cells:
+        mass = cells.sum(-1).cpu().numpy()
+        both = np.maximum((mass[:, None] + mass) / 2, 1e-9)
+        ious = iou_from_l1(l1_distances(cells, cells).cpu().numpy(), both)
+        total += np.where((mass[:, None] > 0) & (mass > 0), ious, 0)
+    return total / max(1, len(produced.cells))

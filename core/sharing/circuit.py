@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from core.display import CATEGORY_COLOURS, CIVIDIS, VERDICT_MARKS, VERDICTS, between
-from core.language import parse, references
+from core.language import references
 from core.review import VERDICTS as NODE_VERDICTS
 from core.review import Circuit, Node, circuit
+from core.scoring import program_of
 from core.store import Workspace
 from core.types import Action, Card, HeadId, ModelInfo, Split
 
@@ -32,7 +33,7 @@ def circuit_of(workspace: Workspace, model: ModelInfo, cards: Iterable[Card]) ->
         verdict = _WORDS[decided[card.head].action] if card.head in decided else "undecided"
         figures = card.iou(Split.TEST), card.resolved_iou(Split.TEST)
         nodes.append(Node(card.head, *figures, card.category, verdict, card.summary))
-        looks[card.head] = references(parse(card.program.source))
+        looks[card.head] = references(program_of(card.program.source))
     return circuit(nodes, looks)
 
 

@@ -72,7 +72,7 @@ def report(
         f"<style>{_STYLE}</style></head><body><h1>{_text(title)}</h1>"
         f'<p class="small">Made by Headscript, {_text(made_at)}. IoU and lift are of the test split, '
         "which chose nothing; maps are of validation sentences: head left, program right, "
-        "0 to 1 in cividis.</p>"
+        "0 to 1 in cividis, on a square-root scale.</p>"
         f"<table>{rows}</table><h2>Contents</h2><table><tr><th>head</th><th>IoU</th><th>lift</th>"
         f"<th>audited</th><th>category</th><th>program</th></tr>{contents}</table>"
         + "".join(_entry(entry, model.is_causal, table) for entry in found)
@@ -128,9 +128,12 @@ def _example(example: Example, is_causal: bool, palette: bytes) -> str:
 
 
 def png(weights: np.ndarray, is_causal: bool, palette: bytes) -> bytes:
-    """A map [query, key] as a PNG of one pixel a cell, 255 colours; nothing in the masked future."""
+    """A map [query, key] as a PNG of one pixel a cell, 255 colours for the square root of a weight.
+
+    Nothing in the masked future.
+    """
     n = len(weights)
-    shades = np.clip(np.rint(weights * 254), 0, 254).astype(np.uint8) + 1
+    shades = np.clip(np.rint(np.sqrt(weights) * 254), 0, 254).astype(np.uint8) + 1
     return indexed_png(unpack(pack(shades, is_causal), n, is_causal), b"\0\0\0" + palette, clear=True)
 
 

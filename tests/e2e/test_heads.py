@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.test_what_a_reviewer_sees import IS_SEEN, PIXELS
+
 OpenPage = Callable[..., Page]
 L1H1 = "heads?layer=1&head=1"
 
@@ -40,8 +42,40 @@ def test_a_query_lights_up_in_the_text_and_the_maps_and_can_be_pinned(
     expect(readout(page)).to_contain_text("summed")
     page.get_by_role("button", name="let go of pins").click()
     expect(page.locator(".why")).to_contain_text("Click a cell")
-    page.get_by_label("square-root scale").check()
     expect(page.locator(".legend .end")).to_have_text(["1 (√)", "1 (√)", "+1 head (√)"])
+    before = head_map(page).evaluate(PIXELS)
+    page.get_by_label("without resting places").check()
+    assert head_map(page).evaluate(PIXELS) != before
+    page.get_by_label("own maximum").check()
+    page.get_by_label("square-root scale").uncheck()
+    expect(page.locator(".legend .end").first).to_have_text(re.compile(r"^(0\.\d+|1|1\.0)$"))
+    page.reload()  # the switches persist
+    expect(page.get_by_label("own maximum")).to_be_checked()
+    expect(page.get_by_label("square-root scale")).not_to_be_checked()
+
+
+def test_the_program_is_read_beside_the_maps_with_the_lines_that_fired(
+    address: str, open_page: OpenPage
+) -> None:
+    page = open_page(f"{address}/{L1H1}", 1280, 720)
+    lines = page.locator(".program .line")
+    expect(lines.last).to_be_visible()
+    expect(head_map(page)).to_be_visible()
+    maps = head_map(page).bounding_box()
+    assert maps is not None
+    seen = [line.evaluate(IS_SEEN) for line in lines.all()]
+    assert all(seen)
+    box = lines.first.bounding_box()
+    assert box is not None
+    assert box["x"] > maps["x"] + 3 * maps["width"]  # beside all three
+    expect(page.locator(".program .fired")).to_have_count(0)
+    page.locator(".tokens span").nth(5).click()
+    fired = page.locator(".program .fired")
+    expect(fired.first).to_be_visible()
+    told = {int(one.inner_text().split()[1]) for one in page.locator(".why .line").all()}
+    marked = [at for at, line in enumerate(lines.all(), 1) if "fired" in (line.get_attribute("class") or "")]
+    assert set(marked) == told
+    assert fired.first.get_attribute("data-effect")
 
 
 def test_the_maps_answer_to_keys_and_leave_the_future_empty(address: str, open_page: OpenPage) -> None:
@@ -105,6 +139,10 @@ def test_every_head_is_a_thumbnail_that_opens_it(address: str, open_page: OpenPa
     grid = page.locator(".sprites .grid")
     expect(grid.locator("canvas")).to_have_count(3)  # a sprite per layer
     expect(grid).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Close")).to_be_focused()
+    page.keyboard.press("Tab")  # the dialog's own round of the Tab key passes the grid by
+    expect(grid).to_be_focused()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     expect(page.locator(".sprites .name")).to_have_text("L2H2")
@@ -115,7 +153,7 @@ def test_every_head_is_a_thumbnail_that_opens_it(address: str, open_page: OpenPa
 
 def test_another_program_of_the_head_is_chosen(address: str, open_page: OpenPage) -> None:
     page = open_page(f"{address}/{L1H1}")
-    code = page.get_by_test_id("stCode").first
+    code = page.locator(".program code")
     expect(code).to_contain_text("def attend")
     before, shown = page.url, code.inner_text()
     page.get_by_label("Program", exact=False).first.click()

@@ -377,6 +377,14 @@ def test_the_overview_says_what_to_do_next_and_leads_there(address: str, open_pa
         fills.add(tuple(cells.evaluate_all("all => all.map(one => one.getAttribute('fill'))")))
     assert len(fills) == len(COLOURS)
     assert min(map(len, fills)) >= HEADS
+    cells.first.focus()  # the map by keyboard
+    for key in ("ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    told = page.get_by_text(re.compile(r"^L1H1 · IoU \d\.\d\d"))
+    expect(told).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(title(page)).to_have_text("L1H1")
+    page.go_back()
     sentence = page.get_by_text(re.compile("^(Next: |Every head)"))
     expect(sentence).to_be_visible()
     wanted = "Hybrid" if "accepted head" in sentence.inner_text() else "Review"

@@ -203,5 +203,47 @@ def test_the_editor_takes_the_focus_shows_its_problems_and_leaves_by_escape(
     assert head(page) == edited
     page.keyboard.press("e")
     expect(draft).to_have_value(re.compile("0.5"))
+    figures = page.get_by_text(re.compile(r"against [0-9a-f]{6}"))
+    of_the_first = figures.inner_text()
+    draft.fill("def attend(q, k):\n    return 0.25 ** (q.index - k.index)\n")
+    expect(figures).not_to_have_text(of_the_first)  # handed over after a pause, without a key
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.reload()
+    expect(page.get_by_text("unsaved edit, e goes on with it")).to_be_visible()
+    page.keyboard.press("e")
+    expect(draft).to_have_value(re.compile("0.25"))
     page.get_by_role("button", name="Cancel").click()
     expect(draft).to_have_count(0)
+
+
+def test_the_card_shows_what_the_head_looks_at_and_opens_heads_there(
+    address: str, open_page: OpenPage
+) -> None:
+    page = review(open_page, address, "witness")
+    page.set_viewport_size(SMALL)
+    queries = page.locator(".query")
+    expect(queries.first).to_be_visible()
+    assert unseen(queries) == []
+    assert 1 <= queries.count() <= 5
+    page.locator(".st-key-evidence-panel canvas").first.hover(position={"x": 5, "y": 40})
+    expect(page.locator(".st-key-evidence-panel .readout")).to_have_text(
+        re.compile(r"→ .* · head \d\.\d{3} · program \d\.\d{3}")
+    )
+    card = head(page)
+    page.keyboard.press("o")
+    expect(title(page)).to_have_text(card)
+    page.go_back()
+    expect(title(page)).to_have_text(f"Review · {card}")
+    queries.first.click()
+    expect(title(page)).to_have_text(card)
+    expect(page.locator(".why .pair")).to_be_visible()
+    page.get_by_role("button", name="Verdict").click()
+    page.get_by_label("Note").fill("only on names")
+    page.get_by_role("button", name="Accept").click()
+    expect(page.get_by_role("button", name="accepted")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("b")
+    expect(last(page)).to_have_text(f"last: {card} ✓ accepted")
+    page.get_by_role("button", name="History").click()
+    page.get_by_role("button", name=re.compile(f"{card} ✓ accepted · only on names")).click()
+    expect(title(page)).to_have_text(f"Review · {card}")

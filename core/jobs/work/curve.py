@@ -11,6 +11,7 @@ from core.hybrid import require_patchable
 from core.hybrid.perplexity import Losses, Variant, evaluation, kl_beyond, measure
 from core.hybrid.predicted import predictable
 from core.jobs.folder import Job
+from core.jobs.shares import curve_counts
 from core.jobs.tasks import CurveTask
 from core.jobs.work.candidates import chooser_of
 from core.jobs.work.extract import load_model
@@ -95,9 +96,3 @@ def _row(losses: Losses, at: int, point: _Point, counts: Sequence[int], total: i
         measured.kept,
         None if beyond is None else (beyond.low, beyond.high),
     )
-
-
-def curve_counts(shares: Sequence[float], total: int, programs: int) -> list[int]:
-    """Numbers of heads to replace: the shares of all heads that there are programs for, and every program."""
-    asked = {round(share * total) for share in shares}
-    return sorted({count for count in asked if 0 < count < programs} | {programs})

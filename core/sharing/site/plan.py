@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
+from core.display import counted
 from core.errors import WorkspaceError
 from core.language import parse
 from core.maps import cell_sum
 from core.store import Workspace
-from core.types import Action, Card, HeadId, ModelInfo, Sentence, SiteOptions, Split
+from core.types import Action, Card, HeadId, ModelInfo, Sentence, SiteOptions, Split, is_plain
 
 _LONGEST = 96  # tokens of a passage whose map can be read on a page
 # Bytes of the files, as measured on the demo's site; that of short programs comes out smaller.
@@ -29,17 +30,20 @@ class SitePlan:
     looked_at: tuple[HeadId, ...]  # heads without a card that programs look at; their maps go along
     passages: tuple[Sentence, ...]
     bytes: int  # about
+    left_out: int = 0  # programs of plain Python, which a page without a sandbox can neither run nor explain
 
     @property
     def in_words(self) -> str:
         """How much that is: `270 heads, 12 passages, about 14 MB`."""
         size = f"{self.bytes / 1e6:.0f} MB" if self.bytes >= 1e6 else f"{self.bytes / 1e3:.0f} KB"
-        return f"{len(self.cards)} heads, {len(self.passages)} passages, about {size}"
+        out = f", {counted(self.left_out, 'program')} in plain Python left out" if self.left_out else ""
+        return f"{len(self.cards)} heads, {len(self.passages)} passages, about {size}{out}"
 
 
 def plan_site(workspace: Workspace, model: ModelInfo, options: SiteOptions) -> SitePlan:
     """What a site of the model would hold; raises WorkspaceError if there is no program to show."""
-    cards = tuple(workspace.cards.cards(model.id, _shown(workspace, model, options)))
+    every = workspace.cards.cards(model.id, _shown(workspace, model, options))
+    cards = tuple(card for card in every if not is_plain(card.program.source))
     if not cards:
         which = "an accepted program" if options.programs == "accepted" else "a program"
         raise WorkspaceError(f"no head of {model.title} has {which} yet")
@@ -48,7 +52,9 @@ def plan_site(workspace: Workspace, model: ModelInfo, options: SiteOptions) -> S
     passages, lengths = _passages(workspace, model, options.passages)
     heads = len(shown | looks)
     size = _FIXED + heads * (_A_HEAD + _A_CELL * cell_sum(lengths, model.is_causal))
-    return SitePlan(model, options, cards, tuple(sorted(looks - shown)), passages, int(size))
+    return SitePlan(
+        model, options, cards, tuple(sorted(looks - shown)), passages, int(size), len(every) - len(cards)
+    )
 
 
 def _shown(workspace: Workspace, model: ModelInfo, options: SiteOptions) -> list[tuple[HeadId, str]]:

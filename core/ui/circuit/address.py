@@ -11,6 +11,7 @@ VIEW = "circuit"  # key of the view
 _NAMES = ("layer", "head")
 _WRITTEN = "circuit-written"  # the address as this page last left it
 _GIVEN = "circuit-given"  # the head that the address named
+_MISSING = "circuit-missing"  # whether the address named a head that the model does not have
 _STAMP = "circuit-stamp"  # counts the addresses that came from elsewhere than the view
 
 
@@ -20,8 +21,14 @@ def follow_address(model: ModelInfo) -> tuple[HeadId | None, int]:
     if given != st.session_state.get(_WRITTEN, {}):
         st.session_state[_WRITTEN] = given
         st.session_state[_GIVEN] = _named(model, given)
+        st.session_state[_MISSING] = bool(given) and st.session_state[_GIVEN] is None
         st.session_state[_STAMP] = st.session_state.get(_STAMP, 0) + 1
     return st.session_state.get(_GIVEN), int(st.session_state.get(_STAMP, 0))
+
+
+def is_missing() -> bool:
+    """Whether the address asked for a head that the model does not have."""
+    return bool(st.session_state.get(_MISSING))
 
 
 def write_address(model: ModelInfo) -> None:
@@ -32,6 +39,7 @@ def write_address(model: ModelInfo) -> None:
         st.query_params.pop(name, None)
     st.query_params.update(place)
     st.session_state[_WRITTEN] = place
+    st.session_state[_MISSING] = False
 
 
 def _named(model: ModelInfo, given: dict[str, str]) -> HeadId | None:

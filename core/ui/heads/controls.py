@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.audit.rules import rules_of
+from core.audit.rules import Rule, rules_of
 from core.display import distinct
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui.heads.passages import OWN
@@ -90,11 +90,11 @@ def choose_program(scores: pd.DataFrame) -> pd.Series:
     return scores[scores.program_id == program].iloc[0]
 
 
-def leave_out(program: str, source: str) -> str:
-    """The program without the line that is clicked off; as it is where none is, or none can be."""
+def leave_out(program: str, source: str) -> Rule | None:
+    """The rule whose line is clicked off; None where none is, or none can be."""
     rules = {rule.line: rule for rule in rules_of(source)}
     if not rules:
-        return source
+        return None
     with st.popover("Lines", icon=":material/rule:", help="Leave a line out and see what changes"):
         line = st.pills(
             "Without",
@@ -102,7 +102,7 @@ def leave_out(program: str, source: str) -> str:
             format_func=lambda line: f"{line}: {frame.as_text(rules[line].text)}",
             key=f"line-off-{program}",
         )
-    return source if line is None else rules[line].without.source
+    return None if line is None else rules[line]
 
 
 def choose_filters(sentences: Sequence[Sentence]) -> Filters:

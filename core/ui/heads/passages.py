@@ -17,7 +17,8 @@ from core.maps import confined, iou_of, pooled
 from core.scoring import program_of
 from core.types import Failure, HeadId, ModelInfo, Sentence, Split
 from core.ui.parts import state
-from core.ui.parts.live import live_model
+from core.ui.parts.live import LiveModel, live_model, loaded_model
+from core.ui.parts.resting import resting_keys
 from core.ui.parts.state import SideBySide
 
 OWN = "own"  # the id of the text of one's own
@@ -90,9 +91,17 @@ def own(model: ModelInfo, text: str) -> Passage:
 
 @st.cache_resource(show_spinner="The model is reading your text", max_entries=2)
 def _read(model: ModelInfo, text: str) -> OwnText:
+    return _read_by(live_model(model), model, text)
+
+
+def warm(model: ModelInfo) -> None:
+    """Do ahead of time what the first text would wait for: the model, the parser, a pass through both."""
+    _read_by(loaded_model(model), model, "A word.")
+
+
+def _read_by(live: LiveModel, model: ModelInfo, text: str) -> OwnText:
     from core.models.attention import extract
 
-    live = live_model(model)
     loaded = live.loaded
     limit = min(MAX_OWN_TOKENS, model.longest)
     sentence = Sentence(OWN, text, "own text", Split.TEST)
@@ -132,6 +141,14 @@ def compare(
         weights.numpy(),
         Failure("unavailable", why_not) if why_not else result.failures.get(0),
     )
+
+
+def resting_places(passage: Passage, layer: int, is_causal: bool) -> list[int]:
+    """The keys at which a layer rests on a passage; the first alone where its attention was not extracted."""
+    try:
+        return resting_keys(passage.layer(layer), is_causal)
+    except (KeyError, IndexError, WorkspaceError):
+        return [0]
 
 
 def iou(compared: SideBySide) -> float:

@@ -25,22 +25,33 @@ _NOT_READ = "This is plain Python, which is run and not read: which of its lines
 _SYMBOLS = {"*": "×", "/": "÷", "-": "−"}
 
 
-def draw_why(
+def draw_why(reasons: dict[str, Any] | None, key: str) -> None:
+    """The lines that fired for the pinned cell and what each contributed; a hint while nothing is pinned."""
+    _view(key=key, data=reasons or {"pair": None})
+
+
+def fired_lines(reasons: dict[str, Any] | None) -> dict[int, str]:
+    """The lines that had a say in the pinned cell's weight, each with what it did."""
+    effects: dict[int, list[str]] = {}
+    for line in reasons["lines"] if reasons else ():
+        effects.setdefault(line["line"], []).append(line["effect"])
+    return {line: ", ".join(found) for line, found in effects.items()}
+
+
+def reasons_for(
     program: ParsedProgram,
     passage: Passage,
     looks: Mapping[HeadId, np.ndarray],
     compared: SideBySide,
     is_causal: bool,
     pins: Pins,
-    key: str,
-) -> None:
-    """The lines that fired for the pinned cell and what each contributed; a hint while nothing is pinned.
+) -> dict[str, Any] | None:
+    """Why the pinned cell weighs what it does; None while nothing is pinned.
 
     `looks` holds the maps that the program looks at.
     """
     if pins.cell is None:
-        _view(key=key, data={"pair": None})
-        return
+        return None
     query, key_token = pins.cell
     pinned = {
         "pair": [compared.tokens[query], compared.tokens[key_token]],
@@ -49,17 +60,11 @@ def draw_why(
         "program": float(compared.program[query, key_token]),
     }
     if isinstance(program, PlainProgram):
-        _view(key=key, data={**pinned, "lines": [], "conclusion": _NOT_READ})
-        return
+        return {**pinned, "lines": [], "conclusion": _NOT_READ}
     found = trace(program, passage.features.tokens(0), query, key_token, looks)
     looked = {head: weights[None] for head, weights in looks.items()}
     total = row_total(program, passage.features, query, is_causal, looked)
-    content = {
-        **pinned,
-        "lines": lines_of(found, compared.tokens),
-        "conclusion": conclusion(found, total),
-    }
-    _view(key=key, data=content)
+    return {**pinned, "lines": lines_of(found, compared.tokens), "conclusion": conclusion(found, total)}
 
 
 def lines_of(found: Trace, tokens: list[str]) -> list[dict[str, Any]]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from core.display import counted
+from core.jobs.shares import curve_size
 from core.review import heads_in_share
 from core.scoring import program_of
 from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Split
+from core.ui.hybrid.pace import curve_in_words
 from core.ui.parts import jobs, state
 from core.ui.review.shelf import current_opinions
 
@@ -196,12 +198,16 @@ def draw_curve_button(model: ModelInfo, candidates: Candidates) -> None:
     """How many passages, and the button that measures the curve of these heads."""
     if not candidates.sources:
         return
+    owner = state.owner()
+    test = len(owner.workspace.models.sentences(model.id, Split.TEST))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.selectbox("Passages", _CURVE_PASSAGES, index=1, key="curve-passages", width=110)
+        size = curve_size(len(model.head_ids()), len(candidates.sources))
+        told = curve_in_words(model, size, min(count, test))
         if st.button("Measure the curve", icon=":material/show_chart:", key="measure-curve"):
-            owner = state.owner()
             passages = owner.workspace.models.sentences(model.id, Split.TEST)[:count]
             title = candidates.which.split(",")[0].lower()
             jobs.start(
                 lambda: owner.runner.start_curve(model, candidates.sources, passages, str(Split.TEST), title)
             )
+        st.caption(told, width="content")

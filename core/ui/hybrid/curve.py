@@ -12,6 +12,7 @@ from core.display import COSTS
 from core.sharing.figures import made
 from core.types import ModelInfo
 from core.ui.hybrid.results import KEPT, distance_column
+from core.ui.hybrid.two import draw_two
 from core.ui.parts import charts, state
 from core.ui.parts.figure import draw_figure_button
 
@@ -75,11 +76,14 @@ def draw_comparison(model: ModelInfo, hybrids: pd.DataFrame) -> None:
         )
     )
     named = hybrids.assign(passages_from=hybrids.passages_from.map(_file_name, na_action="ignore"))
-    st.dataframe(
+    event = st.dataframe(
         named[
             ["title", "share", *(["increase", "kl", "ppl"] if words.perplexity else ["kl"]), "passages_from"]
         ],
         hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="all-hybrids",
         column_config={
             "share": st.column_config.NumberColumn(format="percent"),
             "increase": st.column_config.NumberColumn("increase", format="percent"),
@@ -88,6 +92,12 @@ def draw_comparison(model: ModelInfo, hybrids: pd.DataFrame) -> None:
             "passages_from": "passages",
         },
     )
+    picked = [row for row in event.selection.rows if row < len(hybrids)]
+    if len(picked) == 2:
+        older, newer = sorted(picked, reverse=True)  # the table begins with the newest
+        draw_two(hybrids.iloc[older], hybrids.iloc[newer])
+    elif len(hybrids) > 1:
+        st.caption("Pick two to compare them.")
     if len(measured):
         workspace = state.owner().workspace
         draw_figure_button(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,23 +13,28 @@ import streamlit as st
 
 from core.display import RUNG_MARKS
 from core.errors import HeadscriptError
+from core.review import DECISIONS, Opinions
 from core.scoring import FITS, Evidence, program_of
-from core.types import HeadId, ModelInfo, Split
+from core.types import Action, HeadId, ModelInfo, Split, Verdict
 from core.ui.library.behaviour import behaviours
 from core.ui.library.plain import draw_plain
 from core.ui.parts import charts, frame, state
 from core.ui.parts.reviewer import in_address
 from core.ui.parts.thumbnails import Group, Map, draw_thumbnails
-from core.ui.review.shelf import examiner
+from core.ui.review.shelf import current_opinions, examiner
 
 PAGE_ROWS = 50
 SORTS = {
     "best fit first": (["best", "nodes"], [False, True]),
+    "highest lift first": (["lift", "best"], [False, False]),
     "most over the twin first": (["over_twin", "best"], [False, False]),
     "fits most heads first": (["heads", "best"], [False, False]),
     "shortest first": (["nodes", "best"], [True, False]),
     "newest first": (["added_at", "program_id"], [False, True]),
 }
+UNDECIDED = "undecided"
+VERDICT_NAMES = ("disputed", "accepted", "rejected", UNDECIDED)  # of several heads the first counts
+_MARKS = {"disputed": "≠", "accepted": "✓", "rejected": "✕"}
 _COMPARED = 3  # sentences, those on which two programs differ most
 
 
@@ -39,7 +46,10 @@ def _catalogue(model: str, revision: int) -> pd.DataFrame:
     told = words + "\n" + words.map(behaviours) + "\n" + found.category + "\n" + heads
     twins = {str(head): iou for head, iou in state.owner().workspace.findings.twins(model).items()}
     over = found.best - np.array([twins.get(head, np.nan) for head in heads])
-    return found.assign(searched=told.str.lower(), over_twin=over)
+    best = state.owner().workspace.library.best_frame(model, Split.VALIDATION).to_dict("records")
+    baselines = {str(HeadId(int(row["layer"]), int(row["head"]))): row["baseline"] for row in best}
+    lift = found.best - np.array([baselines.get(head, np.nan) for head in heads])
+    return found.assign(searched=told.str.lower(), over_twin=over, lift=lift)
 
 
 def _head_name(layer: float, head: float) -> str:
@@ -49,14 +59,59 @@ def _head_name(layer: float, head: float) -> str:
 def catalogue(model: ModelInfo) -> pd.DataFrame:
     """Every program, see `Catalogue.programs`; for reading only.
 
-    `searched` is its text in small letters, `over_twin` its IoU beyond the twin of the head it fits best, on
-    validation (NaN where that head was not audited).
+    `searched` is its text in small letters, `lift` and `over_twin` its IoU beyond the best baseline and
+    the twin of the head it fits best, on validation (NaN where that head was not audited). `verdict`,
+    `reviewers` and `decided` say what was decided on it, on any head.
     """
-    return _catalogue(model.id, state.version())
+    programs = _catalogue(model.id, state.version())
+    said = _decisions(current_opinions(model))
+    names = list(programs.program_id)
+    return programs.assign(
+        verdict=[said[name].verdict if name in said else UNDECIDED for name in names],
+        reviewers=pd.Series([said[name].reviewers if name in said else () for name in names], dtype=object),
+        decided=pd.to_datetime(pd.Series([said[name].at if name in said else None for name in names])),
+    )
 
 
-def matching(programs: pd.DataFrame, words: str, categories: list[str], origins: list[str]) -> pd.DataFrame:
-    """The programs of these categories and origins whose code, sentence or best head holds every word."""
+@dataclass(frozen=True)
+class Decided:
+    """What was decided on a program, on any head."""
+
+    verdict: str
+    reviewers: tuple[str, ...]
+    at: str  # of the latest decision, ISO 8601
+
+
+def _decisions(opinions: Opinions) -> dict[str, Decided]:
+    """By program; disputed where reviewers differ on a head, accepted where it stands so on one."""
+    words: dict[str, list[Verdict]] = {}
+    verdicts: dict[str, set[str]] = {}
+    for (head, program), of_card in opinions.of.items():
+        standing = opinions.standing((head, program))
+        if standing is None:
+            continue
+        words.setdefault(program, []).extend(word for word in of_card.values() if word.action in DECISIONS)
+        told = "accepted" if standing.action == Action.ACCEPT else "rejected"
+        verdicts.setdefault(program, set()).add("disputed" if (head, program) in opinions.disputed else told)
+    return {
+        program: Decided(
+            next(one for one in VERDICT_NAMES if one in verdicts[program]),
+            tuple(sorted({word.reviewer for word in found})),
+            max(word.at for word in found),
+        )
+        for program, found in words.items()
+    }
+
+
+def matching(
+    programs: pd.DataFrame,
+    words: str,
+    categories: Sequence[str] = (),
+    origins: Sequence[str] = (),
+    verdicts: Sequence[str] = (),
+    reviewers: Sequence[str] = (),
+) -> pd.DataFrame:
+    """The programs whose code, sentence or best head holds every word; of these kinds where any are named."""
     keep = pd.Series(True, index=programs.index)
     for word in words.lower().split():
         keep &= programs.searched.str.contains(word, regex=False)
@@ -64,6 +119,10 @@ def matching(programs: pd.DataFrame, words: str, categories: list[str], origins:
         keep &= programs.category.isin(categories)
     if origins:
         keep &= programs.origin.isin(origins)
+    if verdicts:
+        keep &= programs.verdict.isin(verdicts)
+    if reviewers:
+        keep &= programs.reviewers.map(lambda names: bool(set(names) & set(reviewers)))
     return programs[keep]
 
 
@@ -78,6 +137,10 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
             "best head": [
                 _head_name(layer, head) for layer, head in zip(found.best_layer, found.best_head, strict=True)
             ],
+            "lift": found.lift,
+            "verdict": [f"{_MARKS[one]} {one}" if one != UNDECIDED else "" for one in found.verdict],
+            "reviewers": found.reviewers.map(", ".join),
+            "decided": found.decided,
             "over twin": found.over_twin,
             "audited": [audited.get(str(name), "") for name in found.program_id],
             "heads": found["heads"],
@@ -88,6 +151,8 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
             "nodes": found.nodes,
         }
     )
+    if not found.reviewers.map(bool).any():
+        table = table.drop(columns=["verdict", "reviewers", "decided"])
     if not audited:  # nothing to say of any program
         table = table.drop(columns=["over twin", "audited"])
     event = st.dataframe(
@@ -100,6 +165,10 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
         column_config={
             "program": st.column_config.TextColumn(width=300 if audited else 440),
             "best IoU": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=110),
+            "lift": st.column_config.NumberColumn(
+                format="%+.2f", help="IoU beyond the best baseline of its best head, validation"
+            ),
+            "decided": st.column_config.DateColumn(format="D MMM YYYY"),
             "over twin": st.column_config.NumberColumn(
                 format="%+.2f", help="IoU beyond the text-blind twin of its best head, validation"
             ),
@@ -222,6 +291,6 @@ def _draw_maps(model: ModelInfo, head: HeadId, first: pd.Series, second: pd.Seri
         )
     draw_thumbnails(groups, model.is_causal, "comparison", wide=True)
     st.caption(
-        "Head, first program, second program (0 to 1 in cividis), first − second (−1 to 1, orange: the first "
+        "Head, first program, second program (0 to 1), first − second (−1 to 1, orange: the first "
         "weighs more); the sentences on which they differ most."
     )

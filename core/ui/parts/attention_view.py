@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -38,8 +38,11 @@ def draw_attention(
     key: str,
     on_pin: Callable[[], None],
     panels: Sequence[str] = PANELS,
+    rests: Collection[int] = (0,),
 ) -> None:
     """Head, program and head − program at one scale, or some of these, below the token text.
+
+    `rests` are the keys that the switch *without resting places* leaves out.
 
     `pins` are shown when the maps are new or `stamp` is; after that the view keeps its own, and calls
     `on_pin` when they change: `pins_of(key)` then gives them.
@@ -54,6 +57,7 @@ def draw_attention(
         "title": title,
         "pins": asdict(pins),
         "panels": list(panels),
+        "rests": sorted(rests),
         "sequential": CIVIDIS,
         "diverging": PUOR,
         "divergingDark": PUOR_DARK,

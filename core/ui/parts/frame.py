@@ -29,6 +29,9 @@ _STYLE = """
   [data-testid=stSidebarHeader] { height: 2rem; }
   [data-testid=stSidebar] [data-testid=stSelectbox] input { font-size: .82rem; }
   [data-testid=stSidebarNav], [data-testid=stSidebarUserContent] { margin: 0 -14px; }
+  [data-testid=stSidebarNavLink]:focus-visible {
+    outline: 2px solid light-dark(#3d5a9e, #9db4f0) !important; outline-offset: -2px; }
+  .mark-rect path:focus-visible { outline: none; stroke: light-dark(#11151f, #fff); stroke-width: 2.5px; }
   h1 { font-size: 1.5rem !important; padding: 0 0 .6rem 0 !important; }
   /* A narrow window, or a magnified page: columns go below each other before they are unreadable. */
   @media (max-width: 1000px) {

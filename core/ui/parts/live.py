@@ -25,9 +25,15 @@ class LiveModel:
     lock: Lock
 
 
-@st.cache_resource(show_spinner="Loading the model; it stays loaded while the app runs", max_entries=1)
 def live_model(model: ModelInfo) -> LiveModel:
     """The model of the workspace; raises ModelError if it cannot be had or is another one by now."""
+    with st.spinner("Loading the model; it stays loaded while the app runs"):
+        return loaded_model(model)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def loaded_model(model: ModelInfo) -> LiveModel:
+    """`live_model` where no page is drawn."""
     from core.models.pretrained import load  # brings transformers, which no other part of the app waits for
 
     settings = state.owner().settings

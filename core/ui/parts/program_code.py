@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import streamlit as st
 
 from core.canvas import script, style
@@ -13,9 +15,30 @@ _code = st.components.v2.component(
 )
 
 
-def draw_program_code(source: str, ticket: str, key: str) -> None:
+def draw_program_code(
+    source: str,
+    ticket: str,
+    key: str,
+    scrolled_by: str = "",
+    fired: Mapping[int, str] | None = None,
+    off: Collection[int] = (),
+    is_numbered: bool = False,
+) -> None:
     """The source in a container that scrolls; a mark counts the lines that are still below.
 
-    `ticket` names the card, so that the browser can tell whose program it shows.
+    `ticket` names the card, so that the browser can tell whose program it shows; `scrolled_by` the key that
+    scrolls it; `fired` the lines, counted from 1, that had a say in a weight, with what they did to it; lines
+    in `off` are left out.
     """
-    _code(key=key, data={"source": source, "ticket": ticket})
+    marks = {str(line): effect for line, effect in (fired or {}).items()}
+    _code(
+        key=key,
+        data={
+            "source": source,
+            "ticket": ticket,
+            "key": scrolled_by,
+            "fired": marks,
+            "off": sorted(off),
+            "numbered": is_numbered,
+        },
+    )

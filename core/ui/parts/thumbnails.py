@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import streamlit as st
@@ -31,11 +31,30 @@ class Map:
 
 @dataclass(frozen=True)
 class Group:
-    """Maps that belong together, with a caption above and a text that hovering shows."""
+    """Maps that belong together, with a caption above; hovering shows the tokens if given, else the text."""
 
     caption: str
     text: str
     maps: tuple[Map, ...]
+    tokens: tuple[str, ...] = ()
+    rests: tuple[int, ...] = (0,)  # the keys that *without resting places* leaves out
+
+
+@dataclass(frozen=True)
+class Shade:
+    """A token with the weight that head and program give it; a gap in the text if it is empty."""
+
+    text: str
+    head: float = 0.0
+    program: float = 0.0
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a query looks at, as text: the keys around it that matter, the query last."""
+
+    shades: tuple[Shade, ...]
+    place: tuple[int, int, int]  # which group, which query, its strongest key
 
 
 @dataclass(frozen=True)
@@ -47,12 +66,27 @@ class Bars:
 
 
 def draw_thumbnails(
-    groups: Sequence[Group], is_causal: bool, key: str, bars: Bars | None = None, wide: bool = False
+    groups: Sequence[Group],
+    is_causal: bool,
+    key: str,
+    bars: Bars | None = None,
+    wide: bool = False,
+    queries: Sequence[Query] = (),
+    on_open: Callable[[], None] | None = None,
+    is_blind: bool = False,
 ) -> None:
-    """Groups of small maps in a grid, or one a line if `wide`; `bars` below them."""
+    """Groups of small maps in a grid, or one a line if `wide`; `queries` above, `bars` below them.
+
+    Where `is_blind`, hovering says no weight. A click on a cell or a query calls `on_open`, if given:
+    `opened(key)` then says where.
+    """
     _groups(
         key=key,
+        on_open_change=on_open or (lambda: None),
         data={
+            "opens": on_open is not None,
+            "blind": is_blind,
+            "queries": [asdict(query) for query in queries],
             "causal": is_causal,
             "wide": wide,
             "sequential": CIVIDIS,
@@ -63,6 +97,8 @@ def draw_thumbnails(
                 {
                     "caption": group.caption,
                     "text": group.text,
+                    "tokens": list(group.tokens),
+                    "rests": list(group.rests),
                     "maps": [
                         {
                             "label": one.label,
@@ -79,8 +115,18 @@ def draw_thumbnails(
     )
 
 
+def opened(key: str) -> tuple[int, int, int]:
+    """Which group, query and key of it were clicked in the thumbnails called `key`."""
+    group, query, at = st.session_state[key]["open"]
+    return int(group), int(query), int(at)
+
+
 def packed(one: Map, is_causal: bool) -> str:
-    """Cells as base64 bytes, 255 = 1: lower triangle row by row, or everything. Signed: 127 = 0."""
+    """Square roots of cells as base64 bytes, 255 = 1: lower triangle row by row, or everything.
+
+    Signed: 127 = 0, and the root of the cell's size on either side.
+    """
     kept = pack(one.weights, is_causal)
-    scaled = kept * 127 + 127 if one.is_signed else kept * 255
+    roots = np.sign(kept) * np.sqrt(np.abs(kept))
+    scaled = roots * 127 + 127 if one.is_signed else roots * 255
     return base64.b64encode(np.clip(np.rint(scaled), 0, 255).astype(np.uint8).tobytes()).decode()

@@ -59,8 +59,10 @@ _KEYS = (
     _Key("skip", " ", "Space", "↷ Skip", "Put it off to the end of the queue"),
     _Key("flag", "f", "f", "⚑ Flag", "Mark it for another look; decides nothing"),
     _Key("undo", "Backspace", "⌫", "Undo", "Take back the latest decision and return to its card"),
+    _Key("redo", "y", "y", "↻", "Decide again what undo took back"),
     _Key("flip", "b", "b", "A/B", "The head's next candidate"),
     _Key("edit", "e", "e", "Edit", "Change the program here"),
+    _Key("open", "o", "o", "Heads", "Open the program on Heads; Back returns to this card"),
     _Key("previous", "ArrowLeft", "←", "", "Previous card"),
     _Key("next", "ArrowRight", "→", "", "Next card, without deciding"),
 )

@@ -19,10 +19,13 @@ from core.types import Card, HeadId, Split, Verdict, is_plain
 from core.ui.parts import frame, state
 from core.ui.parts.program_code import draw_program_code
 from core.ui.parts.references import draw_references
-from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails
+from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails, opened
 from core.ui.parts.verdict_row import WORDS
-from core.ui.review.editor import Assessment, drafts, draw_editor
+from core.ui.review.alike import alike_shelf, differences
+from core.ui.review.editor import Assessment, draw_editor
+from core.ui.review.place import ask_for_heads
 from core.ui.review.shelf import evidence_shelf, examiner
+from core.ui.review.strongest import Looked, strongest_queries
 
 _SHORT = {Split.TEST: "test", Split.VALIDATION: "val", Split.TRAIN: "train"}
 _RESOLVED = (
@@ -53,6 +56,8 @@ STYLE = """
     [data-testid=stLayoutWrapper]:has(> .st-key-evidence-panel) { position: static; width: auto; }
   }
   .st-key-verdicts { padding: .2rem 0 0; }
+  .st-key-recent [data-testid=stPopover] button { min-height: 1.6rem; padding: 0 .5rem; font-size: .8rem; }
+  .st-key-recent > :first-child { flex: 1; min-width: 0; }
   .st-key-verdicts [data-testid=stCaptionContainer] p { white-space: nowrap; overflow: hidden;
     text-overflow: ellipsis; }
   .st-key-card-title h1 { padding: 0 !important; line-height: 2.2rem; white-space: nowrap; }
@@ -65,6 +70,7 @@ STYLE = """
   .card-figures small { opacity: .8; font-size: .8rem; }
   .card-line { line-height: 1.4rem; font-weight: 600; }
   .card-mark { font-weight: normal; opacity: .8; font-size: .82rem; line-height: 1.2rem; }
+  .card-like { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 </style>
 """
 
@@ -85,7 +91,7 @@ def draw_card(desk: Desk, card: Card) -> None:
             if desk.is_editing:
                 draft = draw_editor(desk, card, hidden)
             else:
-                draw_program_code(shown_source(card), desk.ticket, "card-program")
+                draw_program_code(shown_source(card), desk.ticket, "card-program", scrolled_by="j")
                 draw_looks(desk, card)
         with st.container(key="evidence-panel"):
             draw_evidence(desk, card, hidden, draft)
@@ -145,10 +151,11 @@ def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
         marks.insert(0, f"disputed: {desk.opinions.in_words(card.id)}")
     elif others:
         marks.append(f"seen by {', '.join(sorted(others))}")
-    if card.id in drafts(desk.model) and not desk.is_editing:
+    if desk.draft(card.id) is not None and not desk.is_editing:
         marks.append("unsaved edit, e goes on with it")
     if word is not None:
-        marks.append(f"yours: {WORDS[word.action]}")
+        note = f" “{word.note}”" if word.note else ""
+        marks.append(f"yours: {WORDS[word.action]}{note}")
     if not hidden and (standing := desk.standing_of(card.id)) is not None:
         marks.insert(
             0, f"audited: {RUNG_MARKS[standing.rung]} {standing.rung} ({_over_twin(card, standing)})"
@@ -156,7 +163,36 @@ def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
         marks.append(standing.why)
     kind = html.escape(" · ".join(marks))
     summary = html.escape(card.summary)
-    return f'<div class="card-line">{summary}</div><div class="card-mark">{kind}</div>'
+    like = _like(desk, card, hidden)
+    told = html.escape(like)
+    shown = f'<div class="card-mark card-like" title="{told}">{told}</div>' if like else ""
+    return f'<div class="card-line">{summary}</div><div class="card-mark">{kind}</div>{shown}'
+
+
+def _like(desk: Desk, card: Card, hidden: bool) -> str:
+    """Which other head has nearly the same program, decided ones first, and in what they differ."""
+    alike = alike_shelf().get(desk.model)
+    found = alike.of(card.id) if alike is not None else []
+    if not found:
+        return ""
+    said = [(other, desk.opinions.by_reviewer(desk.reviewer, other[0])) for other in found]
+    (other, iou), word = next((one for one in said if one[1] is not None), said[0])
+    figure = "" if hidden else f" (IoU {iou:.2f})"
+    told = f"like {other[0]}’s{figure}"
+    if word is not None:
+        told += f", which you {WORDS[word.action].split(' ', 1)[1]}"
+    if other[1] == card.program.id:
+        return f"{told}: the same program"
+    (theirs,) = desk.shelf.cards([other])
+    own, others = differences(card.program.source, theirs.program.source)
+    parts = [f"here {_first(own)}", f"there {_first(others)}"]
+    return f"{told}; differs in: {', '.join(part for part in parts if not part.endswith(' '))}"
+
+
+def _first(lines: list[str]) -> str:
+    """One line, and how many more there are."""
+    more = f" and {counted(len(lines) - 1, 'line')} more" if len(lines) > 1 else ""
+    return "".join(lines[:1]) + more
 
 
 def _over_twin(card: Card, standing: Standing) -> str:
@@ -181,8 +217,27 @@ def draw_evidence(desk: Desk, card: Card, hidden: bool, draft: Assessment | None
             f"The program fails on {count} validation sentences: {frame.as_text(detail)}",
             icon=":material/warning:",
         )
-    groups = [_group(example, hidden) for example in found.examples]
-    draw_thumbnails(groups, desk.model.is_causal, "evidence", None if hidden else _bars(found))
+    model, reader = desk.model, state.owner().workspace.attention(desk.model.id)
+    examined = examiner(model, Split.VALIDATION)
+    seen = [
+        evidence_shelf().looked(model, examined, reader, card.head, example) for example in found.examples
+    ]
+    groups = [_group(*pair, hidden) for pair in zip(found.examples, seen, strict=True)]
+    program = card.program.id
+
+    def open_cell() -> None:
+        at, query, key = opened("evidence")
+        ask_for_heads(card.head, program, found.examples[at].sentence.id, (query, key))
+
+    draw_thumbnails(
+        groups,
+        desk.model.is_causal,
+        "evidence",
+        None if hidden else _bars(found),
+        queries=strongest_queries(seen),
+        on_open=None if draft is not None else open_cell,
+        is_blind=hidden,
+    )
     st.caption(_neighbours(desk, card, hidden))
 
 
@@ -203,12 +258,14 @@ def draw_looks(desk: Desk, card: Card) -> None:
     draw_references(desk.model, program, maps_of, where, f"card-{card.head}")
 
 
-def _group(example: Example, hidden: bool) -> Group:
+def _group(example: Example, seen: Looked, hidden: bool) -> Group:
     figure = "" if hidden else f" {example.iou:.2f}"
     return Group(
         f"{example.word}{figure} · {example.sentence.genre}",
         example.sentence.text,
         (Map("head", example.head), Map("program", example.program)),
+        tuple(seen.tokens),
+        tuple(seen.rests),
     )
 
 
@@ -219,7 +276,7 @@ def _bars(found: Evidence) -> Bars:
 
 def _neighbours(desk: Desk, card: Card, hidden: bool) -> str:
     """Baselines and the other heads the program fits."""
-    legend = "Head left, program right, 0 to 1 in cividis."
+    legend = "Head left, program right; in the text head above, program below. A click opens Heads there."
     if hidden:
         return legend
     shelf = desk.shelf

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pandas as pd
 import streamlit as st
 
-from core.review import REASONS, Agreement, Desk, Filter, Pile, QueueOrder, agreements
-from core.types import Action, Card, Verdict
+from core.review import (
+    DECISIONS,
+    REASONS,
+    Agreement,
+    Desk,
+    Filter,
+    Opinions,
+    Pile,
+    QueueOrder,
+    agreements,
+)
+from core.types import Action, Card, HeadId, Verdict
 from core.ui.parts.frame import as_text
 
 
@@ -46,7 +57,7 @@ _BLIND = "Hide every number on the card until you have decided"
 def _filter_label(kept: Filter) -> str:
     active = sum(
         [bool(kept.categories), bool(kept.origins), kept.layers is not None, kept.least_iou > 0,
-         kept.without_lookahead]
+         kept.without_lookahead, bool(kept.heads)]
     )  # fmt: skip
     return f"Filter · {active}" if active else "Filter"
 
@@ -59,14 +70,19 @@ def _draw_filter(desk: Desk) -> Filter:
     last = desk.model.layers - 1
     chosen = st.multiselect("Category", categories, sorted(kept.categories), key=f"categories-{name}")
     made_by = st.multiselect("Origin", origins, sorted(kept.origins), key=f"origins-{name}")
+    names = [str(head) for head in desk.model.head_ids()]
+    heads = st.multiselect(
+        "Heads", names, sorted(map(str, kept.heads), key=names.index), key=f"heads-{name}", placeholder="all"
+    )
     layers = (0, last)
     if last > 0:
         layers = st.slider("Layers", 0, last, kept.layers or (0, last), key=f"layers-{name}")
     least = st.slider("Least IoU on validation", 0.0, 1.0, kept.least_iou, 0.05, key=f"least-{name}")
     strict = st.checkbox("Without lookahead", kept.without_lookahead, key=f"lookahead-{name}")
     return Filter(
-        frozenset(chosen), frozenset(made_by), None if layers == (0, last) else layers, least, strict
-    )
+        frozenset(chosen), frozenset(made_by), None if layers == (0, last) else layers, least, strict,
+        frozenset(map(HeadId.parse, heads)),
+    )  # fmt: skip
 
 
 def _draw_bulk(desk: Desk, count: int) -> None:
@@ -103,10 +119,41 @@ def draw_agreement(desk: Desk) -> None:
             icon=":material/group:",
         )
     for one in found:
-        kappa = "undefined: both decided the same throughout" if one.kappa is None else f"{one.kappa:.2f}"
+        kappa = "undefined: both decided the same throughout"
+        if one.kappa is not None:
+            kappa = f"{one.kappa.value:.2f} (95 %: {one.kappa.low:.2f} to {one.kappa.high:.2f})"
         st.markdown(f"**{as_text(one.first)}** and **{as_text(one.second)}**: Cohen’s κ {kappa}")
         st.caption(f"{one.same} of {one.both} programs decided alike")
+        st.dataframe(_two_by_two(one), width="content")
         _draw_disagreements(desk, one)
+    if found:
+        st.download_button(
+            "Decisions side by side (CSV)",
+            lambda: decisions_csv(desk.opinions),
+            file_name=f"decisions-{desk.model.title}.csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _two_by_two(one: Agreement) -> pd.DataFrame:
+    """Counts of programs; rows are the first reviewer's words, columns the second's."""
+    return pd.DataFrame(
+        one.table,
+        index=[f"{one.first} accepts", f"{one.first} rejects"],
+        columns=[f"{one.second} accepts", f"{one.second} rejects"],
+    )
+
+
+def decisions_csv(opinions: Opinions) -> str:
+    """A row a program of a head that anybody decided, a column a reviewer: accept, reject or nothing."""
+    rows = [
+        {"head": str(head), "program": program}
+        | {name: str(word.action) for name, word in words.items() if word.action in DECISIONS}
+        for (head, program), words in sorted(opinions.of.items())
+    ]
+    decided = [row for row in rows if len(row) > 2]
+    return str(pd.DataFrame(decided).to_csv(index=False))
 
 
 def _draw_disagreements(desk: Desk, one: Agreement) -> None:

@@ -12,6 +12,7 @@ from core.types import ModelInfo
 from core.ui.parts import state
 from core.ui.parts.reviewer import reviewer
 from core.ui.parts.verdict_row import last_act
+from core.ui.review.place import ask_for_heads
 from core.ui.review.shelf import current_opinions, current_shelf
 
 
@@ -57,5 +58,10 @@ def open_desk(model: ModelInfo) -> Desk:
 def act(desk: Desk) -> None:
     """Do what the verdict row was told, once."""
     told = last_act()
-    if told is not None:
+    if told is None:
+        return
+    if told.act == "open":
+        if told.ticket == desk.ticket and (card := desk.card(desk.queue())) is not None:
+            ask_for_heads(card.head, card.program.id)
+    else:
         desk.press(told.act, told.ticket, told.reason)

@@ -10,7 +10,7 @@ from core.errors import Problem, ProgramError, WorkspaceError
 from core.language import ParsedProgram, parse
 from core.review import Desk
 from core.scoring import Evidence
-from core.types import Card, CardId, Estimate, ModelInfo, Split
+from core.types import Card, Estimate, ModelInfo, Split
 from core.ui.parts import frame, state
 from core.ui.review.shelf import examiner
 
@@ -43,23 +43,16 @@ def save(desk: Desk, card: Card, found: Assessment) -> None:
               if examiner(model, split).sentences]  # fmt: skip
     workspace = state.owner().workspace
     workspace.library.save_edit(model.id, program.source, card.program.id, scores)
-    drafts(model).pop(card.id, None)
+    desk.keep_draft(card.id, None)
     desk.go_to((card.head, program.id))
     state.owner().runner.start_scoring(model, [program.source])
     desk.notice = "Saved as a new program; it is being scored on the other heads."
 
 
-def drafts(model: ModelInfo) -> dict[CardId, str]:
-    """This session's changed programs that are not saved yet."""
-    found: dict[CardId, str] = st.session_state.setdefault(f"drafts-{model.id}", {})
-    return found
-
-
-def keep_draft(model: ModelInfo, card: Card, field: str) -> None:
+def keep_draft(desk: Desk, card: Card, field: str) -> None:
     """Hold on to what was typed, also if the same click leaves the card."""
-    drafts(model)[card.id] = st.session_state[field]
-    if st.session_state[field] == card.program.source:
-        del drafts(model)[card.id]
+    typed = st.session_state[field]
+    desk.keep_draft(card.id, None if typed == card.program.source else typed)
 
 
 def draw_editor(desk: Desk, card: Card, hidden: bool) -> Assessment | None:
@@ -72,8 +65,8 @@ def draw_editor(desk: Desk, card: Card, hidden: bool) -> Assessment | None:
     with st.container(key="program-editor"):
         field = f"draft-{desk.ticket}"
         draft = st.text_area(
-            "Program", drafts(desk.model).get(card.id, card.program.source), key=field, height="stretch",
-            label_visibility="collapsed", on_change=keep_draft, args=(desk.model, card, field),
+            "Program", desk.draft(card.id) or card.program.source, key=field, height="stretch",
+            label_visibility="collapsed", on_change=keep_draft, args=(desk, card, field),
         )  # fmt: skip
     found: Assessment | None = None
     try:
@@ -99,7 +92,7 @@ def draw_editor(desk: Desk, card: Card, hidden: bool) -> Assessment | None:
             save(desk, card, found)
             st.rerun()
         if st.button("Cancel", key="cancel-draft", help="Throw the change away"):
-            drafts(desk.model).pop(card.id, None)
+            desk.keep_draft(card.id, None)
             desk.is_editing = False
             desk.change(desk.view)
             st.rerun()

@@ -12,11 +12,15 @@ import streamlit as st
 
 from core.errors import HeadscriptError
 from core.review import Opinions, Shelf
-from core.scoring import Evidence, Examiner, program_of
+from core.scoring import Evidence, Examiner, Example, program_of
+from core.store import AttentionReader
 from core.types import Card, HeadId, ModelInfo, Split
 from core.ui.parts import state
+from core.ui.parts.resting import resting_keys
+from core.ui.review.strongest import Looked
 
 _EVIDENCE_BYTES_HELD = 2**26
+_RESTS_HELD = 2048  # passages of a layer
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -58,6 +62,7 @@ class EvidenceShelf:
 
     def __init__(self) -> None:
         self._held: OrderedDict[tuple[str, int, HeadId, str], Evidence] = OrderedDict()
+        self._rests: OrderedDict[tuple[str, int, str], list[int]] = OrderedDict()
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(1, "evidence")
 
@@ -74,6 +79,24 @@ class EvidenceShelf:
                     self._held.popitem(last=False)
         return held
 
+    def looked(
+        self, model: ModelInfo, found: Examiner, reader: AttentionReader, head: HeadId, example: Example
+    ) -> Looked:
+        """An example of the evidence with its tokens and the keys at which the head's layer rests."""
+        name = (model.id, head.layer, example.sentence.id)
+        rests = self._rests.get(name)
+        if rests is None:
+            try:
+                layer = reader.layer(head.layer, sentence=example.sentence.id)
+                rests = resting_keys(layer[example.sentence.id], model.is_causal)
+            except (HeadscriptError, OSError, KeyError):
+                rests = [0]
+            with self._lock:
+                self._rests[name] = rests
+                while len(self._rests) > _RESTS_HELD:
+                    self._rests.popitem(last=False)
+        return Looked(found.tokens(example.sentence), example.head, example.program, rests)
+
     def _bytes(self) -> int:
         return sum(evidence.nbytes for evidence in self._held.values())
 
@@ -81,12 +104,16 @@ class EvidenceShelf:
         """Fetch in the background what drawing these cards takes."""
         with suppress(HeadscriptError, OSError):  # what cannot be read is said when a card is drawn
             found = examiner(model, Split.VALIDATION)
+            reader = state.owner().workspace.attention(model.id)
             for card in cards:
-                self._pool.submit(self._prepare, model, found, shelf, card)
+                self._pool.submit(self._prepare, model, found, reader, shelf, card)
 
-    def _prepare(self, model: ModelInfo, found: Examiner, shelf: Shelf, card: Card) -> None:
+    def _prepare(
+        self, model: ModelInfo, found: Examiner, reader: AttentionReader, shelf: Shelf, card: Card
+    ) -> None:
         with suppress(HeadscriptError, OSError):
-            self.get(model, found, card)
+            for example in self.get(model, found, card).examples:
+                self.looked(model, found, reader, card.head, example)
             shelf.fits(card.program.id)
             shelf.candidates(card)
             shelf.baselines(card.head)

@@ -140,9 +140,8 @@ def _draw_why(model: ModelInfo, show: Show) -> None:
         _draw_maps(show, model, ("head", "program"), show.pins)
     with reasons:
         program = passages.parsed(show.card.program.source)
-        why.draw_why(
-            program, show.passage, show.looks, show.compared, model.is_causal, show.pins, key="stage-why"
-        )
+        found = why.reasons_for(program, show.passage, show.looks, show.compared, model.is_causal, show.pins)
+        why.draw_why(found, key="stage-why")
 
 
 def _draw_edit(model: ModelInfo, show: Show) -> None:

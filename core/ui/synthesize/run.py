@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import pandas as pd
@@ -10,10 +11,13 @@ import streamlit as st
 
 from core.display import counted
 from core.proposers import PROPOSERS
+from core.review import Filter, Pile
 from core.store import HeadGain, JobRecord
 from core.types import HeadId, ModelInfo, Split
 from core.ui.parts import charts, frame, jobs, state
 from core.ui.parts.head_picker import Cell, draw_heads
+from core.ui.parts.reviewer import in_address
+from core.ui.review.desk import open_desk
 from core.ui.synthesize.heads import name_heads
 
 KINDS = (*(proposer.job_kind for proposer in PROPOSERS.values()), "build")  # those that find programs
@@ -112,6 +116,12 @@ def _draw_programs(model: ModelInfo, steps: Sequence[HeadGain], where: str) -> N
             "after": figure,
         },
     )
+    label = f"Review these {counted(len(heads), 'head')}"
+    if st.button(label, icon=":material/rule:", key=f"review-{where}"):
+        desk = open_desk(model)
+        kept = Filter(heads=frozenset(heads))
+        desk.change(replace(desk.view, pile=Pile.ALL, kept=kept, card=None))
+        st.switch_page("pages/review.py", query_params=in_address())
     if event.selection.rows:
         frame.open_head(heads[event.selection.rows[0]])
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import HybridError, JobError
 from core.jobs import Jobs
-from core.jobs.work.curve import curve_counts
+from core.jobs.shares import curve_counts
 from core.language import parse
 from core.models.pretrained import load
 from core.settings import Settings

@@ -11,9 +11,14 @@ def test_kappa_of_a_table_worked_by_hand() -> None:
     # Cohen 1960's form: 20 both accept, 5 and 10 differ, 15 both reject: (0.7 - 0.5) / (1 - 0.5)
     a, x = Action.ACCEPT, Action.REJECT
     ratings = [(a, a)] * 20 + [(a, x)] * 5 + [(x, a)] * 10 + [(x, x)] * 15
-    assert cohens_kappa(ratings) == pytest.approx(0.4)
+    kappa = cohens_kappa(ratings)
+    assert kappa is not None
+    # Its standard error is the root of 0.7 * 0.3 / 50, over 0.5.
+    assert (kappa.value, kappa.low, kappa.high) == pytest.approx((0.4, 0.4 - 0.2540, 0.4 + 0.2540), abs=1e-3)
     assert cohens_kappa([(a, a)] * 3) is None
-    assert cohens_kappa([(a, x), (x, a)]) == pytest.approx(-1)
+    opposed = cohens_kappa([(a, x), (x, a)])
+    assert opposed is not None
+    assert opposed.value == pytest.approx(-1)
 
 
 def test_agreement_counts_shared_decisions_and_lists_the_others() -> None:
@@ -24,4 +29,5 @@ def test_agreement_counts_shared_decisions_and_lists_the_others() -> None:
     ]  # fmt: skip
     (found,) = agreements(Opinions(words))
     assert (found.first, found.second, found.both, found.same) == ("ada", "bob", 2, 1)
+    assert found.table == ((1, 1), (0, 0))  # ada accepts: bob accepts one, rejects one
     assert [(a.event, b.event) for a, b in found.disagreements] == [(3, 4)]

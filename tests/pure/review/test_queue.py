@@ -91,6 +91,7 @@ def test_the_test_split_orders_and_filters_nothing() -> None:
         (Filter(layers=(1, 1)), ["L1H0"]),
         (Filter(least_iou=0.65), ["L1H0", "L0H0"]),
         (Filter(without_lookahead=True), ["L1H0", "L0H0"]),
+        (Filter(heads=frozenset({HeadId(0, 0)})), ["L0H0"]),
     ],
 )
 def test_filters_leave_cards_out(kept: Filter, expected: list[str]) -> None:
@@ -134,10 +135,16 @@ def test_the_next_card_is_the_one_that_came_after() -> None:
 
 
 def test_a_view_survives_the_database() -> None:
-    kept = Filter(frozenset({"uniform"}), frozenset({"person"}), (1, 2), 0.25, True)
-    view = View(Pile.ALL, QueueOrder.CHEAP, kept, True, (HeadId(3, 4), "p"))
+    kept = Filter(
+        frozenset({"uniform"}), frozenset({"person"}), (1, 2), 0.25, True, frozenset({HeadId(0, 1)})
+    )
+    draft = ((HeadId(3, 4), "p"), "def attend(q, k):\n    return 1\n")
+    view = View(Pile.ALL, QueueOrder.CHEAP, kept, True, (HeadId(3, 4), "p"), (draft,))
     assert View.from_json(view.to_json()) == view
     assert View.from_json(View().to_json()) == View()
+    older = View().to_json()
+    del older["drafts"], older["kept"]["heads"]  # as an earlier version wrote it
+    assert View.from_json(older) == View()
 
 
 def test_reasons_are_counted_over_rejects_that_stand() -> None:

@@ -49,6 +49,9 @@ def test_the_ladder_and_the_sheet_of_the_head_in_the_address(open_app: OpenApp, 
     assert counts["◔ position only"] == str(len(cards) - 1)
     assert "IoU 0.70, twin 0.50" in text_of(app).replace("\\", "")
     assert any("**Given the heads**: 1 of these programs" in told.value for told in app.caption)
+    assert not app.warning
+    app.query_params["layer"] = "99"
+    assert "head with an audit that is not in this workspace" in go(app, "audit").warning[0].value
 
 
 def test_programs_that_look_are_audited_resolved_beside_what_is_given(

@@ -151,3 +151,16 @@ def test_on_a_review_card_the_heads_looked_at_open_on_the_sentences_of_the_evide
     assert not app.exception
     assert "**L0H1**, followed by 0.5" in text_of(app)
     assert "not at hand" not in text_of(app)
+
+
+def test_a_link_to_a_head_that_the_model_lacks_says_so(open_app: OpenApp, workspace_copy: Path) -> None:
+    plant(workspace_copy)
+    app = at_circuit(open_app(workspace_copy), layer="99", head="0")
+    assert "head that is not in this workspace" in app.warning[0].value
+    assert not at_circuit(app, layer="2", head="1").warning
+
+
+def at_circuit(app: AppTest, **place: str) -> AppTest:
+    for name, value in place.items():
+        app.query_params[name] = value
+    return go(app, "circuit")

@@ -10,9 +10,12 @@ from streamlit.testing.v1 import AppTest
 from core.language.scalar.trace import trace
 from core.store import Workspace, add_program, add_scores
 from core.types import Estimate, Failure, HeadId, Score, Split
+from core.ui.heads import passages
+from core.ui.heads.everywhere import Everywhere, ranked
 from core.ui.heads.evidence import largest_weights, row_weights
 from core.ui.heads.passages import iou, worst_cell
 from core.ui.heads.why import conclusion, lines_of
+from core.ui.parts import state
 from core.ui.parts.state import SideBySide
 from tests.conftest import TinyModel, call_core
 from tests.language_cases import CAT, cat_tokens, program
@@ -107,7 +110,6 @@ def test_a_line_that_is_clicked_off_changes_maps_and_figures(open_app: OpenApp, 
     less, own = (float(one) for one in re.findall(r"0\.\d+", said)[:2])
     assert less > own + 0.1  # the tiny heads are nearly uniform
     assert address(app)["program"] == name
-    assert any("weight += 90.0" in code.value for code in app.code)
 
 
 def add_to_first_head(folder: Path, source: str) -> str:
@@ -207,3 +209,42 @@ def test_why_says_line_effect_condition_and_what_was_read() -> None:
     assert conclusion(found, 26.0) == "6.5 of the row's 26 is 0.2500"
     assert "first token" in conclusion(trace(program("0"), cat_tokens(), 4, 1), 0.0)
     assert "by zero" in conclusion(trace(program("1 / 0"), cat_tokens(), 4, 1), 0.0)
+
+
+def test_heads_are_ranked_by_their_weight_from_one_token_to_another_with_the_lines(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    app = open_app(workspace_copy)
+    app.session_state["evidence"] = "All heads here"
+    app = at(app, sentence="own", text="one two three four", at="3.1")
+    assert not app.exception
+    (table,) = [found.value for found in app.dataframe if "program_says" in found.value]
+    assert len(table) == len(state.models()[0].head_ids())
+    weights = list(table.weight)
+    assert weights == sorted(weights, reverse=True)
+    assert re.match(r"\d+: . ", next(said for said in table.lines if said))
+    assert any("Heads by their weight from" in told.value for told in app.caption)
+    place = address(app)
+    shown = passages.own(state.models()[0], "one two three four").attention(HeadId(0, 0))[3, 1]
+    assert table.set_index("head").weight["L0H0"] == pytest.approx(float(shown), abs=1e-3)
+    assert place["at"] == "3.1"
+
+
+def test_without_a_pinned_cell_the_least_explained_heads_come_first() -> None:
+    maps = {HeadId(0, 0): np.eye(2, dtype=np.float16), HeadId(0, 1): np.eye(2, dtype=np.float16)}
+    found = Everywhere(maps, maps, {HeadId(0, 0): 0.9, HeadId(0, 1): 0.3})
+    assert ranked(found, None)["head"].tolist() == ["L0H1", "L0H0"]
+    assert ranked(found, (1, 1)).weight.tolist() == [1.0, 1.0]
+
+
+def test_a_program_is_accepted_on_heads_and_the_queue_stays_where_it_is(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    app = at(open_app(workspace_copy), layer="0", head="1")
+    place = address(app)
+    next(found for found in app.text_input if found.label == "Note").set_value("only on names").run()
+    next(found for found in app.button if found.key == "heads-accept").click().run()
+    assert not app.exception
+    (word,) = state.owner().workspace.verdicts.standing(state.models()[0].id)
+    assert (str(word.head), word.program, word.note) == ("L0H1", place["program"], "only on names")
+    assert address(app) == place

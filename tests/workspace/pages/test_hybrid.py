@@ -3,6 +3,8 @@
 import math
 from pathlib import Path
 
+from streamlit.testing.v1 import AppTest
+
 from core.language import parse
 from core.store import Workspace
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid
@@ -134,3 +136,27 @@ def test_a_calibrated_program_names_the_one_it_was_fitted_from(
     (table,) = [found.value for found in app.dataframe if "fitted from" in found.value]
     assert table["head"].tolist() == ["L0H1", "L2H0"]
     assert table["fitted from"].tolist() == [parent, ""]
+
+
+def draw_the_two() -> None:
+    """What picking two rows of the table draws."""
+    from core.ui.hybrid.two import draw_two
+    from core.ui.parts import state
+
+    rows = state.owner().workspace.hybrids.frame(state.models()[0].id)
+    (measured,) = (row for _, row in rows.iterrows() if row.title == "three heads")
+    (imported,) = (row for _, row in rows.iterrows() if row.title == "from a stranger")
+    draw_two(measured, imported)
+    draw_two(measured, measured)
+
+
+def test_two_hybrids_are_told_apart_by_their_heads(open_app: OpenApp, workspace_copy: Path) -> None:
+    add_hybrids(workspace_copy)
+    open_app(workspace_copy)
+    app = AppTest.from_function(draw_the_two, default_timeout=60).run()
+    assert not app.exception
+    said = text_of(app)
+    assert "0 heads added, 2 heads lost, 0 heads with another program" in said
+    assert "no difference is told" in said
+    assert "0 heads lost, 0 heads with another program; KL +0.000" in said
+    assert list(app.dataframe[-1].value.genre) == ["story"]

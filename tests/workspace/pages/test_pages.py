@@ -137,7 +137,7 @@ def test_the_heads_page_opens_the_head_in_the_address(open_app: OpenApp, workspa
     app.query_params["head"] = "3"
     app = go(app, "heads")
     assert app.title[0].value.startswith("L2H3")
-    assert "def attend(q, k):" in app.code[0].value
+    assert "IoU test" in text_of(app)
 
 
 def test_when_everything_is_reviewed_the_page_leads_to_the_hybrid(
@@ -481,3 +481,49 @@ def test_the_climb_is_the_mean_over_the_runs_heads_and_never_falls() -> None:
     ]
     rows = climb(steps).to_numpy().tolist()
     assert rows == [pytest.approx(row) for row in [[1, 1, 0.3, 0.4], [2, 2, 0.3, 0.45], [3, 2, 0.3, 0.55]]]
+
+
+def test_the_library_tells_and_filters_what_was_decided_by_whom(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0].id
+    cards = list(
+        {program: (head, program) for head, program in workspace.library.best_programs(model)}.values()
+    )
+    first, second = cards[:2]
+    workspace.verdicts.record(model, *first, Action.ACCEPT, "ada")
+    workspace.verdicts.record(model, *second, Action.ACCEPT, "ada")
+    workspace.verdicts.record(model, *second, Action.REJECT, "bob", "too weak")
+    workspace.close()
+    app = go(open_app(workspace_copy), "library")
+
+    def listed() -> dict[str, str]:
+        table = app.dataframe[0].value
+        return dict(zip(table.reviewers, table.verdict, strict=True))
+
+    assert {"ada": "✓ accepted", "ada, bob": "≠ disputed", "": ""}.items() <= listed().items()
+    next(box for box in app.multiselect if box.label == "Verdict").set_value(["disputed"]).run()
+    assert listed() == {"ada, bob": "≠ disputed"}
+    next(box for box in app.multiselect if box.label == "Verdict").set_value([]).run()
+    next(box for box in app.multiselect if box.label == "Reviewer").set_value(["bob"]).run()
+    assert listed() == {"ada, bob": "≠ disputed"}
+    assert not app.exception
+
+
+def test_a_finished_run_lists_its_heads_and_hands_them_to_review(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    app = go(open_app(workspace_copy), "synthesize")
+    model = state.models()[0]
+    listed = next(one.value for one in app.dataframe if "best program now" in one.value)
+    assert set(listed["head"]) == {str(head) for head in model.head_ids()}
+    assert (listed.after >= listed.before).all()
+    assert "–" not in set(listed["best program now"])
+    review = next(one for one in app.button if one.label.startswith("Review these"))
+    assert review.label == f"Review these {len(model.head_ids())} heads"
+    review.click().run()
+    app = go(app, "review")
+    desk = app.session_state["desk"]
+    assert (desk.view.pile, desk.view.kept.heads) == ("all heads", frozenset(model.head_ids()))
+    assert not app.exception

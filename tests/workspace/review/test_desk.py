@@ -10,10 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 from core.language import parse
 from core.review import Desk, Pile, QueueOrder, View
+from core.review.queue import DECIDED
 from core.scoring import BASELINES
-from core.store import Workspace
+from core.store import Workspace, add_proposals, add_scores
 from core.types import Action, Card, Estimate, HeadId, Score, Split
 from core.ui.parts import state
+from core.ui.review.alike import alike_shelf
 from core.ui.review.desk import OpenRecords
 from tests.workspace.pages.test_pages import OpenApp, close_app, go, keep_one_head, open_app, select, text_of
 
@@ -104,6 +106,61 @@ def test_in_blind_mode_the_order_of_candidates_tells_nothing(desk: Desk) -> None
     assert [card.program.id for card in desk.candidates(on_screen(desk))] == sorted(names)
 
 
+def test_what_undo_took_back_is_decided_again_with_its_reason_and_its_words(desk: Desk) -> None:
+    card = on_screen(desk)
+    desk.write_note(card, "  only before a comma ")
+    desk.press("reject", desk.ticket, "wrong here")
+    (word,) = desk.recent(9)
+    assert (word.reason, word.note) == ("wrong here", "only before a comma")
+    assert on_screen(desk) != card
+    assert desk.note == ""  # the words were for the other card
+    desk.press("undo", desk.ticket)
+    assert desk.recent(9) == []
+    assert desk.can_redo
+    desk.press("redo", desk.ticket)
+    (again,) = desk.recent(9)
+    assert (again.head, again.action, again.reason, again.note) == (
+        card.head, Action.REJECT, "wrong here", "only before a comma",
+    )  # fmt: skip
+    assert not desk.can_redo
+    desk.press("redo", desk.ticket)
+    assert desk.notice == "There is nothing to do again."
+
+
+def test_all_decided_at_once_are_decided_again_at_once(desk: Desk) -> None:
+    count = len(desk.queue())
+    desk.decide_all(Action.REJECT, "trivial")
+    desk.undo()
+    desk.redo()
+    assert len(desk.recent(99)) == count
+    desk.undo()
+    assert desk.recent(99) == []
+    desk.decide(Action.ACCEPT, "")
+    assert not desk.can_redo  # a new decision ends what can be done again
+
+
+def test_words_on_what_is_decided_stay_with_the_decision_that_stands(desk: Desk) -> None:
+    card = on_screen(desk)
+    desk.decide_on(card, Action.ACCEPT)
+    desk.write_note(card, "holds on code, too")
+    word = desk.own_word(card)
+    assert word is not None
+    assert (word.action, word.note) == (Action.ACCEPT, "holds on code, too")
+
+
+def test_piles_hold_what_is_mine_accepted_and_rejected(desk: Desk) -> None:
+    first, second, third = desk.queue()[:3]
+    desk.decide_on(first, Action.ACCEPT)
+    desk.decide_on(second, Action.REJECT, "trivial")
+    desk.records.verdicts.record(desk.model.id, *third.id, Action.ACCEPT, "bob")
+    desk.records.verdicts.record(desk.model.id, *second.id, Action.ACCEPT, "bob")
+    desk.refresh()
+    piles = {pile: {card.head for card in desk.queue(View(pile=pile))} for pile in DECIDED}
+    assert piles[Pile.MINE] == {first.head, second.head}
+    assert piles[Pile.ACCEPTED] == {first.head, second.head, third.head}  # the latest word stands
+    assert piles[Pile.REJECTED] == set()
+
+
 def test_fifty_decisions_are_taken_back_one_by_one(desk: Desk) -> None:
     shown = []
     for step in range(50):
@@ -134,7 +191,9 @@ def test_an_unsaved_edit_outlasts_every_control(open_app: OpenApp, workspace_cop
     select(app, "Queue", Pile.ALL)
     assert not app.text_area
     app = go(go(app, "overview"), "review")
-    app.session_state["desk"].go_to(app.session_state["drafts-" + state.models()[0].id].copy().popitem()[0])
+    ((card, kept),) = app.session_state["desk"].view.drafts
+    assert kept == WEAK
+    app.session_state["desk"].go_to(card)
     app.run()
     assert app.title[0].value == title
     assert any("unsaved edit" in block.proto.body for block in app.get("html"))
@@ -142,7 +201,16 @@ def test_an_unsaved_edit_outlasts_every_control(open_app: OpenApp, workspace_cop
     app.run()
     assert app.text_area[0].value == WEAK
     next(found for found in app.button if found.key == "cancel-draft").click().run()
-    assert not app.session_state["drafts-" + state.models()[0].id]
+    assert not app.session_state["desk"].view.drafts
+
+
+def test_an_unsaved_edit_outlasts_its_session(open_app: OpenApp, workspace_copy: Path) -> None:
+    edit(go(open_app(workspace_copy), "review"), WEAK)
+    close_app()
+    app = go(open_app(workspace_copy), "review")
+    assert any("unsaved edit" in block.proto.body for block in app.get("html"))
+    app.session_state["desk"].is_editing = True
+    assert app.run().text_area[0].value == WEAK
 
 
 def test_in_blind_mode_neither_editor_nor_failures_say_a_number(
@@ -232,3 +300,36 @@ def test_a_baseline_that_fits_best_is_flipped_back_to(desk: Desk) -> None:
     desk.flip()
     card = on_screen(desk)
     assert name in {one.program.id for one in desk.candidates(card)}
+
+
+def test_programs_that_are_alike_are_decided_at_once_and_taken_back_at_once(desk: Desk) -> None:
+    desk.change(View(pile=Pile.NEW))
+    first, second, third, *_ = desk.queue()
+    desk.show(first)
+    desk.decide_group([first.id, third.id], Action.REJECT)
+    assert {word.head for word in desk.recent(9)} == {first.head, third.head}
+    assert on_screen(desk) == second
+    desk.undo()
+    assert desk.recent(9) == []
+
+
+def test_a_card_names_the_head_whose_program_is_alike_and_what_you_decided_on_it(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0].id
+    (first, program), (second, _) = workspace.library.best_programs(model)[:2]
+    scores = [Score(program, second, split, Estimate(0.99, 0.98, 1), 0.1, 8, 0) for split in Split]
+    with workspace.database.transaction() as cursor:
+        add_scores(cursor, model, scores)
+        add_proposals(cursor, model, [(second, program)])
+    workspace.verdicts.record(model, second, program, Action.REJECT, "ada")
+    workspace.close()
+    app = open_app(workspace_copy)
+    app.session_state["reviewer"] = "ada"
+    assert alike_shelf().get(state.models()[0], wait=True) is not None
+    app = go(app, "review")
+    app.session_state["desk"].go_to((first, program))
+    app.run()
+    shown = "".join(block.proto.body for block in app.get("html"))
+    assert f"like {second}’s (IoU 1.00), which you rejected: the same program" in shown
