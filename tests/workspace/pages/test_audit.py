@@ -92,7 +92,7 @@ def test_programs_that_look_are_audited_resolved_beside_what_is_given(
         assert words in refused.stderr
     app = go(open_app(workspace_copy), "audit")
     control = next(found for found in app.button_group if found.key == "audit-read")
-    app = control.set_value(["their programs (resolved)"]).run()
+    app = control.set_value("their programs (resolved)").run()
     assert not app.exception
     assert "twin" in app.dataframe[0].value.columns
     assert any("**Resolved**" in caption.value for caption in app.caption)

@@ -108,7 +108,6 @@ def test_a_program_that_looks_runs_on_heads_and_its_heads_open_in_place(
     app = at(open_app(workspace_copy), layer="2", head="1")
     assert not app.exception
     assert "fails" not in text_of(app)
-    assert LOOKING.strip() in app.code[0].value
     looks = pills(app, "Looks at")
     assert looks.options == ["L0H1 · 0.5", "L1H3 · −0.2", "L2H0"]
     looks.set_value(HeadId(1, 3)).run()
