@@ -166,7 +166,7 @@ def test_again_changes_nothing_and_older_workspaces_learn_their_texts(
 
 
 def test_where_no_sandbox_is_nothing_runs_until_a_person_says_so(
-    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imported: tuple[Path, dict[str, Any]], built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from core.sandbox import lockdown
 
@@ -179,6 +179,10 @@ def test_where_no_sandbox_is_nothing_runs_until_a_person_says_so(
     assert refused.returncode == 2
     assert "the kernel has no Landlock" in refused.stderr
     assert "--trust" in refused.stderr
+    workspace = Path(shutil.copytree(imported[0], tmp_path / "with plain Python"))
+    scored = call_core("score", workspace=workspace)
+    assert scored.returncode == 0, scored.stderr
+    assert "23 programs left out: plain Python of other people is not run on this machine" in scored.stderr
     trusted = call_core("import", str(file), "--trust", "--json", workspace=workspace)
     assert trusted.returncode == 0, trusted.stderr
     assert "run without a lock" in trusted.stderr
