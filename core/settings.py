@@ -165,6 +165,12 @@ def trusts_programs() -> bool:
     return os.environ.get(TRUST, "").strip() == "programs"
 
 
+TRUST_AND_STRANGERS = (
+    f"it holds plain Python, which is not taken in this way while {TRUST} lets plain Python run without the "
+    "sandbox; unset it, or take in the .py file itself with `import FILE.py --trust`"
+)
+
+
 def trust_programs() -> None:
     """Ask for it, for this process and the workers that it starts."""
     os.environ[TRUST] = "programs"

@@ -127,6 +127,18 @@ def forked(fork_server: Path) -> Forked:
     )
 
 
+@pytest.fixture(scope="session")
+def locks() -> None:
+    """Skips what runs plain Python where the kernel does not lock it in."""
+    from core.errors import SandboxError
+    from tests.sandboxed import sandbox
+
+    try:
+        sandbox().close()
+    except SandboxError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture
 def workspace_copy(built: Path, tmp_path: Path) -> Path:
     """A finished workspace of one's own."""

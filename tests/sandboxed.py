@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from core.sandbox import Limits, Passage, Sandbox, lockdown
+from core.sandbox import Limits, Passage, Sandbox
 from core.types import Failure
 
-needs_locks = pytest.mark.skipif(
-    bool(lockdown.why_not()), reason=lockdown.why_not() or "this machine has the locks"
-)
+needs_locks = pytest.mark.usefixtures("locks")
 WORDS = {word: at for at, word in enumerate(["?", "the", "cat", "sat", "on", "mat", "."])}
 PASSAGE = Passage("the cat sat .", (1, 2, 3, 6))
 # Reaches what the guest put away: the module through which C is called.

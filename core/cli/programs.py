@@ -15,9 +15,9 @@ from core.audit import Standing
 from core.cli.options import given, made_of, number, options_of, whole_number
 from core.cli.session import Model, Now, Session
 from core.display import counted
-from core.errors import ProgramError, WorkspaceError
+from core.errors import ProgramError, SandboxError, WorkspaceError
 from core.proposers import PROPOSERS, ClaudeLimits, LanguageModel, Proposer
-from core.types import BestProgram, Bounds, CardId, HeadId, Json, ModelInfo, Split
+from core.types import BestProgram, Bounds, CardId, HeadId, Json, ModelInfo, Split, is_plain
 
 _MAX_PROGRAM = 2**20  # bytes of a program's file; what is too long for a program is said as of any source
 
@@ -183,7 +183,7 @@ def score(
 
     info = now.model(model)
     if program is None:
-        known = {program.source: program.id for program in now.workspace.library.programs()}
+        known = _runnable(now, {one.source: one.id for one in now.workspace.library.programs()})
         baselines = [source for source in BASELINES.values() if parse(source).id not in known.values()]
         now.follow(now.runner.start_scoring(info, [*baselines, *known]))
         now.resolve(info)
@@ -193,6 +193,21 @@ def score(
     rows = now.workspace.library.heads_fitted(info.id, parse(source).id, at_least)
     heads = [{"layer": head.layer, "head": head.head, "iou": iou} for head, iou in rows]
     return {"model": info.title, "program": source, "split": str(Split.VALIDATION), "heads": heads}
+
+
+def _runnable(now: Session, programs: dict[str, str]) -> dict[str, str]:
+    """Programs by their sources, without those of plain Python where none of it is run."""
+    from core.sandbox import require_sandbox
+    from core.settings import trusts_programs
+
+    plain = sum(map(is_plain, programs))
+    if plain:
+        try:
+            require_sandbox(trusts_programs())
+        except SandboxError as error:
+            now.terminal.say(f"{counted(plain, 'program')} left out: {error}")
+            return {source: program for source, program in programs.items() if not is_plain(source)}
+    return programs
 
 
 def read_program(path: Path) -> str:

@@ -12,9 +12,8 @@ import pandas as pd
 from core.display import counted
 from core.errors import WorkspaceError
 from core.files import disk_errors, write_whole
-from core.language import parse
 from core.notebook import frames
-from core.scoring import Example
+from core.scoring import Example, program_of
 from core.sharing.snippet import Drawn, page, snippet
 from core.types import HeadId, Sentence
 
@@ -90,7 +89,7 @@ class Head:
         model = self._reader.model
         shown = tokens[:first]
         part = f"first {len(shown)} of {len(tokens)}" if len(shown) < len(tokens) else f"{len(tokens)}"
-        looks = len(parse(source).looks)
+        looks = len(program_of(source).looks)
         given = f", given {counted(looks, 'head')} that it looks at" if looks else ""
         drawn = Drawn(
             f"{model.title} {self.id}",
@@ -112,7 +111,7 @@ class Head:
         if source is None:
             raise WorkspaceError(f"{self.id} has no program yet; give the source of one")
         examiner = self._reader.examiner(None if sentence is None else self._reader.sentence(sentence))
-        (example,) = examiner.compare(self.id, parse(source), worst=0).examples
+        (example,) = examiner.compare(self.id, program_of(source), worst=0).examples
         if example.failure is not None:
             raise WorkspaceError(f"the program fails on this passage: {example.failure.detail}")
         return example, examiner.tokens(example.sentence), source

@@ -32,6 +32,7 @@ from typing import Any
 from core.display import LONGEST_NAME, one_spelling
 from core.errors import DecisionsError, ProgramError
 from core.scoring import BASELINES, program_of
+from core.settings import TRUST_AND_STRANGERS, trusts_programs
 from core.store import Workspace
 from core.types import PLAIN_ORIGIN, Action, ModelInfo, is_plain
 
@@ -143,6 +144,8 @@ def _program(row: Row, where: str) -> Row:
     if found in _baselines():
         origin = "baseline"
     elif is_plain(source):
+        if trusts_programs():
+            raise DecisionsError(f"{where}: {TRUST_AND_STRANGERS}")
         if not (origin.startswith(PLAIN_ORIGIN) and origin.isprintable() and len(origin) <= _LONGEST_ORIGIN):
             raise DecisionsError(f"{where}: the origin of plain Python is {origin!r}, not {PLAIN_ORIGIN}FILE")
     elif origin not in _ORIGINS:

@@ -17,9 +17,20 @@ from core.hybrid.card import model_card
 from core.hybrid.folder import without_place
 from core.hybrid.patched import parsed
 from core.scoring import program_of
+from core.settings import TRUST_AND_STRANGERS, trusts_programs
 from core.store.hybrids import add_hybrid, hybrid_id
 from core.store.workspace import Workspace
-from core.types import COUNTS, FIGURES, Calibration, HeadId, HybridProgram, HybridSpec, MadeHybrid, ModelInfo
+from core.types import (
+    COUNTS,
+    FIGURES,
+    Calibration,
+    HeadId,
+    HybridProgram,
+    HybridSpec,
+    MadeHybrid,
+    ModelInfo,
+    is_plain,
+)
 
 _SHOWN = (*FIGURES[2:], *FIGURES[:2])  # what was asked for first, perplexities last
 _HOW = ("order", "budget", "calibration")
@@ -130,6 +141,8 @@ def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:
             "add it with `extract`"
         )
     spec = shipped.spec_of(info.id)
+    if trusts_programs() and any(is_plain(source) for _, source in spec.programs):
+        raise HybridError(f"{folder}: {TRUST_AND_STRANGERS}")
     parsed(info, spec)
     parents = shipped.made["parents"]
     calibration: Calibration = wire.read(

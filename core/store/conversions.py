@@ -22,7 +22,9 @@ FROM best JOIN programs USING (program_id)
 JOIN (SELECT * FROM scores WHERE model_id = $model AND split = 'test') t USING (layer, head, program_id)
 ORDER BY layer, head
 """
-_OURS = "kind = 'language' AND program_id NOT IN (SELECT program_id FROM conversions)"
+# A program that was here before a conversion found it again has no parent, and stays ours.
+_OURS = """kind = 'language'
+    AND (parent IS NULL OR parent NOT IN (SELECT program_id FROM programs WHERE kind = 'plain'))"""
 _THEIRS = "program_id IN (SELECT unnest($programs::TEXT[]))"
 
 

@@ -16,9 +16,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.corpus import load_corpus
-from core.errors import CorpusError, DecisionsError, HybridError, ModelError
+from core.errors import CorpusError, DecisionsError, HybridError, ModelError, SandboxError
 from core.features import annotate
 from core.models.pretrained import load
+from core.sandbox import read_plain, read_programs
 from core.sharing.decisions import export_lines, import_lines
 from core.sharing.hybrid_folder import import_hybrid
 from core.store import Workspace, add_model, add_program
@@ -261,3 +262,15 @@ def test_addresses(workspace_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         assert {name: database.rows(f"SELECT count(*) FROM {name}") for name in tables} == counts
     finally:
         close_app()
+
+
+def test_damaged_files_of_plain_python(tmp_path: Path) -> None:
+    damage, raw = Damage(7), (ROOT / "docs/plain_programs.py").read_bytes()
+    path, read = tmp_path / "programs.py", 0
+    for _ in range(TRIALS):
+        path.write_bytes(damage.bytes(raw))
+        with suppress(SandboxError):
+            for program in read_programs(path):
+                assert program.refused or read_plain(program.source) == program
+                read += 1
+    assert read > TRIALS

@@ -10,6 +10,7 @@ import streamlit as st
 from core.display import counted
 from core.errors import HeadscriptError
 from core.sandbox import PlainSource, programs_in
+from core.settings import TRUST_AND_STRANGERS, trusts_programs
 from core.sharing.plain_python import origin_of, usable, why
 from core.types import ModelInfo, is_plain
 from core.ui.parts import frame, state
@@ -24,6 +25,9 @@ _ABOUT = (
 
 def take_in_plain(model: ModelInfo, name: str, content: bytes) -> None:
     """Score the programs of a file on every head, and list them with what they need."""
+    if trusts_programs():
+        st.error(f"Nothing was taken in: {TRUST_AND_STRANGERS}", icon=":material/error:")
+        return
     try:
         programs = programs_in(content.decode("utf-8"))
         if sources := usable(programs):

@@ -11,8 +11,9 @@ import pytest
 
 from core.language import parse
 from core.sandbox import programs_in
-from core.store import Workspace
-from core.types import HeadId, Split, is_plain
+from core.scoring import BASELINES
+from core.store import Workspace, add_scores
+from core.types import Estimate, HeadId, Score, Split, is_plain
 from tests.conftest import call_core
 from tests.sandboxed import needs_locks
 from tests.servers.openai import OpenAIServer
@@ -85,6 +86,19 @@ def test_a_program_of_the_language_does_the_same_and_names_its_parent(
     for name in ("previous", "no_commas"):
         child = listed.loc[rows[name]["becomes"]]
         assert child.origin == "baseline" or child.parent == ids[name]
+    first, head = parse(BASELINES["first token"]).id, HeadId(0, 0)
+    assert rows["no_commas"]["becomes"] == first
+    with workspace.database.transaction() as cursor:
+        cursor.execute("DELETE FROM scores WHERE program_id = ? AND layer = 0 AND head = 0", [first])
+        add_scores(
+            cursor, model.id, [Score(first, head, split, Estimate(0.99), 0.1, 8, 0) for split in Split]
+        )
+    assert workspace.conversions.best_of_ours(model.id)[head].program == first  # it was here before
+    assert workspace.library.program(rows["previous"]["becomes"]) is not None
+    found = {best.program for best in workspace.conversions.best_of_ours(model.id).values()}
+    assert not found & {row["becomes"] for row in answer["rows"] if row["program"] == "previous"} - {
+        parse(BASELINES["previous token"]).id
+    }
 
 
 def test_a_language_model_is_shown_its_text_as_data(

@@ -20,7 +20,7 @@ from core.scoring import BASELINES
 from core.settings import Settings
 from core.sharing.accepted import curated_report
 from core.sharing.decisions import export_lines, import_lines
-from core.sharing.hybrid_folder import export_hybrid
+from core.sharing.hybrid_folder import export_hybrid, import_hybrid
 from core.store import Workspace
 from core.types import Action, HeadId, HybridRequest, Split, is_plain
 from tests.conftest import call_core
@@ -166,7 +166,7 @@ def test_again_changes_nothing_and_older_workspaces_learn_their_texts(
 
 
 def test_where_no_sandbox_is_nothing_runs_until_a_person_says_so(
-    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imported: tuple[Path, dict[str, Any]], built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from core.sandbox import lockdown
 
@@ -179,6 +179,10 @@ def test_where_no_sandbox_is_nothing_runs_until_a_person_says_so(
     assert refused.returncode == 2
     assert "the kernel has no Landlock" in refused.stderr
     assert "--trust" in refused.stderr
+    workspace = Path(shutil.copytree(imported[0], tmp_path / "with plain Python"))
+    scored = call_core("score", workspace=workspace)
+    assert scored.returncode == 0, scored.stderr
+    assert "23 programs left out: plain Python of other people is not run on this machine" in scored.stderr
     trusted = call_core("import", str(file), "--trust", "--json", workspace=workspace)
     assert trusted.returncode == 0, trusted.stderr
     assert "run without a lock" in trusted.stderr
@@ -187,7 +191,7 @@ def test_where_no_sandbox_is_nothing_runs_until_a_person_says_so(
 
 
 def test_a_hybrid_of_them_costs_what_the_same_of_the_language_costs(
-    imported: tuple[Path, dict[str, Any]], tmp_path: Path
+    imported: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path(shutil.copytree(imported[0], tmp_path / "workspace"))
     workspace = Workspace.open(folder)
@@ -226,11 +230,14 @@ def test_a_hybrid_of_them_costs_what_the_same_of_the_language_costs(
     export_hybrid(workspace, model, str(measured["theirs"].hybrid_id), shipped)
     assert "2 of the programs are plain Python of other people" in (shipped / "README.md").read_text()
     assert load_hybrid(shipped, model=model.name).spec.programs == tuple(sorted(theirs.items()))
+    monkeypatch.setenv("HEADSCRIPT_TRUST", "programs")
+    with pytest.raises(HybridError, match="not taken in this way while HEADSCRIPT_TRUST"):
+        import_hybrid(workspace, shipped)
     workspace.close()
 
 
 def test_what_leaves_the_workspace_says_what_it_is(
-    workspace: Workspace, imported: tuple[Path, dict[str, Any]], built: Path, tmp_path: Path
+    workspace: Workspace, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (model,) = workspace.models.all()
     head, plain = HeadId(0, 1), id_of(workspace, "first_token")
@@ -244,5 +251,8 @@ def test_what_leaves_the_workspace_says_what_it_is(
     forged = [line.replace("plain Python, from others.py", "search") for line in lines]
     with pytest.raises(DecisionsError, match="the origin of plain Python is 'search'"):
         import_lines(other, forged)
+    monkeypatch.setenv("HEADSCRIPT_TRUST", "programs")
+    with pytest.raises(DecisionsError, match="not taken in this way while HEADSCRIPT_TRUST"):
+        import_lines(other, lines)
     other.close()
     assert "plain Python" in curated_report(workspace, model)
