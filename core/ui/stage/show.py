@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from core.errors import HeadscriptError
-from core.types import Card, HeadId, HybridSpec, ModelInfo, Sentence, Split
+from core.types import Card, HeadId, HybridSpec, ModelInfo, Sentence, Split, is_plain
 from core.ui.heads import passages
 from core.ui.heads.passages import Passage
 from core.ui.parts import state
@@ -93,7 +93,8 @@ def _chosen(model: ModelInfo, head: HeadId | None) -> Card:
     Where audits found programs that explain their heads, one of those.
     """
     workspace = state.owner().workspace
-    cards = workspace.cards.cards(model.id, workspace.library.best_programs(model.id))
+    every = workspace.cards.cards(model.id, workspace.library.best_programs(model.id))
+    cards = [card for card in every if not is_plain(card.program.source)] or every
     named = [card for card in cards if card.head == head]
     if named:
         return named[0]
@@ -226,6 +227,8 @@ def _hybrid(model: ModelInfo) -> HybridSpec:
         spec = workspace.hybrids.spec(str(frame.iloc[0].hybrid_id))
         assert spec is not None
         return spec
-    best = sorted(workspace.library.best(model.id, Split.VALIDATION), key=lambda one: -one.score.iou.value)
+    found = workspace.library.best(model.id, Split.VALIDATION)
+    best = [one for one in found if not is_plain(one.program.source)]
+    best.sort(key=lambda one: -one.score.iou.value)
     count = round(_SHARE * len(model.head_ids()))
     return HybridSpec.of(model.id, [(one.score.head, one.program.source) for one in best[:count]])
