@@ -33,11 +33,16 @@ PROGRAM = f'''def attend(q, k):
         weight *= 3
     return weight
 '''
+PLAIN_HEAD = HeadId(1, 1)
+PLAIN = f'# plain Python: attend\ndef attend(q, k):\n    """Plain {IMAGE[:9]}"""\n    return 1.0\n'
 COST = Evaluation(20.0, 22.0, Estimate(0.1, 0.05, 0.15), Estimate(0.2, 0.1, 0.3), 900, 8, 0)
 
 
 def hostile_workspace(folder: Path, model: Path) -> ModelInfo:
-    """Fill a workspace with a tiny model's attention on hostile passages, PROGRAM accepted for HEAD."""
+    """Fill a workspace with a tiny model's attention on hostile passages, PROGRAM accepted for HEAD.
+
+    For PLAIN_HEAD a plain Python program is the best, and stands rejected.
+    """
     corpus = folder.parent / "hostile.txt"
     corpus.write_text(
         "\n".join(f"{SCRIPT} {IMAGE} & {number} {{{{ 1 + {number} }}}}" for number in range(20))
@@ -52,11 +57,18 @@ def hostile_workspace(folder: Path, model: Path) -> ModelInfo:
             cursor, info.id, [Score(name, HEAD, split, Estimate(0.9, 0.8, 1), 0.1, 8, 0) for split in Split]
         )
         add_proposals(cursor, info.id, [(HEAD, name)])
+        plain = add_program(cursor, PLAIN, "plain Python, from other.py")
+        add_scores(
+            cursor,
+            info.id,
+            [Score(plain, PLAIN_HEAD, split, Estimate(0.95, 0.9, 1), 0.1, 8, 0) for split in Split],
+        )
         made = MadeHybrid((HybridProgram(HEAD, PROGRAM),), f"hybrid {IMAGE}", 1 / 12, "cost")
         hybrid = add_hybrid(cursor, info.id, made)
         add_evaluation(cursor, hybrid, f"/home/somebody/{IMAGE}.txt", COST, EvaluationDetails())
         point = CurvePoint(f"by {IMAGE}", False, 1, 0.1, 0.1, 0.05, 0.15, 0.2, 0)
         add_curve(cursor, Curve(info.id, SCRIPT, "test", 8, 900, (point,)))
     workspace.verdicts.record(info.id, HEAD, name, Action.ACCEPT, f"Ada {IMAGE}", "", f"a note {SCRIPT}")
+    workspace.verdicts.record(info.id, PLAIN_HEAD, plain, Action.REJECT, "Cy", "unreadable")
     workspace.close()
     return info

@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from core import __version__
 from core.display import CATEGORY_COLOURS, CIVIDIS, COSTS, RUNGS, VERDICT_MARKS, VERDICTS, are_light, between
 from core.glossary import Term
-from core.language import describe, parse
+from core.language import describe
+from core.scoring import program_of
 from core.scoring.examiner import histogram
 from core.sharing.site.content import Content, HeadEntry
 from core.types import HeadId
@@ -45,7 +46,7 @@ def environment() -> Environment:
     made.filters["figure"] = _figure
     made.filters["percent"] = _percent
     made.filters["share"] = lambda number: f"{number:.0%}"
-    made.filters["summary"] = lambda source: describe(parse(source)).sentence if source else ""
+    made.filters["summary"] = lambda source: describe(program_of(source)).sentence if source else ""
     return made
 
 

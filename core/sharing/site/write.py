@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from core.audit.resting import resting_keys
 from core.canvas import FOLDER, classic, script, style
 from core.display import CATEGORY_COLOURS, CIVIDIS, PUOR, PUOR_DARK, RUNGS, VERDICTS
 from core.files import disk_errors
@@ -92,9 +93,13 @@ def _write_heads(
     entries |= dict.fromkeys(plan.looked_at)
     is_causal = plan.model.is_causal
     read: list[dict[str, Any]] = []
+    rests: dict[int, list[list[int]]] = {}  # by layer, of each passage
     for done, (head, entry) in enumerate(sorted(entries.items())):
         told(done, len(entries))
         maps = [np.asarray(one, np.float32) for one in looks[head]]
+        if head.layer not in rests:
+            layer = reader.layer(head.layer)
+            rests[head.layer] = [resting_keys(layer[name], is_causal) for name in names]
         data: dict[str, Any] = {"maps": attention.packed(attention.in_bytes(maps, is_causal))}
         if entry is not None:
             program = parse(entry.card.program.source)
@@ -106,6 +111,7 @@ def _write_heads(
                 "steps": found.steps,
                 "cells": attention.packed(found.cells),
                 "totals": found.totals,
+                "rests": rests[head.layer],
                 "ious": [round(iou, 3) for iou in ious],
                 "failures": {str(at): one.detail for at, one in found.failures.items()},
             }

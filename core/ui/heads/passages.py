@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 import streamlit as st
 
+from core.audit.resting import resting_keys
 from core.errors import CorpusError, WorkspaceError
 from core.features import Features, annotate
 from core.language import Evaluator, ParsedProgram
@@ -18,7 +19,6 @@ from core.scoring import program_of
 from core.types import Failure, HeadId, ModelInfo, Sentence, Split
 from core.ui.parts import state
 from core.ui.parts.live import LiveModel, live_model, loaded_model
-from core.ui.parts.resting import resting_keys
 from core.ui.parts.state import SideBySide
 
 OWN = "own"  # the id of the text of one's own

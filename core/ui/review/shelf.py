@@ -10,13 +10,13 @@ from threading import Lock
 
 import streamlit as st
 
+from core.audit.resting import resting_keys
 from core.errors import HeadscriptError
 from core.review import Opinions, Shelf
 from core.scoring import Evidence, Examiner, Example, program_of
 from core.store import AttentionReader
 from core.types import Card, HeadId, ModelInfo, Split
 from core.ui.parts import state
-from core.ui.parts.resting import resting_keys
 from core.ui.review.strongest import Looked
 
 _EVIDENCE_BYTES_HELD = 2**26

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from core.errors import HeadscriptError
-from core.types import Card, HeadId, HybridSpec, ModelInfo, Sentence, Split
+from core.types import Card, HeadId, HybridSpec, ModelInfo, Sentence, Split, is_plain
 from core.ui.heads import passages
 from core.ui.heads.passages import Passage
 from core.ui.parts import state
@@ -27,7 +27,7 @@ _SHARE = 0.25  # of the heads, where no hybrid is there
 _MOST_LINES = 24  # of a program that is read from the back of a room
 _SHORT = (14, 34)  # tokens of a passage whose map is
 _TRIED = 6  # passages
-_EDITS = 8  # that are tried
+_EDITS = 4  # that are tried in each
 _MOVES = 0.3  # of the squared change of the edit that moves the head most
 
 
@@ -73,10 +73,11 @@ class Show:
 def prepared(model: ModelInfo, head: HeadId | None, library: int) -> Show:
     """The show about a head, or about the one that its text explains best; `library` is its revision."""
     card = _chosen(model, head)
-    passage, looks, compared = _passage(model, card)
+    among = _short(model)
+    passage, looks, compared = _passage(model, card, among)
     at = worth_pinning(compared)
     try:
-        edited: Edited | str = _edited(model, card, passage)
+        edited: Edited | str = _edited(model, card, among)
     except HeadscriptError as error:
         edited = str(error)
     try:
@@ -87,13 +88,19 @@ def prepared(model: ModelInfo, head: HeadId | None, library: int) -> Show:
 
 
 def _chosen(model: ModelInfo, head: HeadId | None) -> Card:
-    """The best program of a head, else of all the short ones that of which most is left down to text."""
+    """The best program of a head, else of all the short ones that of which most is left down to text.
+
+    Where audits found programs that explain their heads, one of those.
+    """
     workspace = state.owner().workspace
-    cards = workspace.cards.cards(model.id, workspace.library.best_programs(model.id))
+    every = workspace.cards.cards(model.id, workspace.library.best_programs(model.id))
+    cards = [card for card in every if not is_plain(card.program.source)] or every
     named = [card for card in cards if card.head == head]
     if named:
         return named[0]
-    short = [card for card in cards if card.program.source.count("\n") <= _MOST_LINES] or cards
+    standings = workspace.findings.standings(model.id)
+    explained = [card for card in cards if card.id in standings and standings[card.id].explains] or cards
+    short = [card for card in explained if card.program.source.count("\n") <= _MOST_LINES] or explained
     return max(short, key=_left_down_to_text)
 
 
@@ -102,14 +109,21 @@ def _left_down_to_text(card: Card) -> float:
     return (0.0 if np.isnan(resolved) else resolved) - card.baselines.get(Split.VALIDATION, 0.0)
 
 
-def _passage(model: ModelInfo, card: Card) -> tuple[Passage, dict[HeadId, np.ndarray], SideBySide]:
-    """A short test passage on which the program does as well as it usually does."""
+def _short(model: ModelInfo) -> list[Sentence]:
+    """Some test passages whose maps are read from the back of a room, prose first."""
     sentences = state.of_splits(model, [Split.TEST])
     lengths = state.owner().workspace.tokens(model.id).read([one.id for one in sentences]).lengths
     low, high = _SHORT
     short = [one for one, n in zip(sentences, lengths, strict=True) if low <= n <= high]
     short = sorted(short, key=_letters, reverse=True) or [sentences[int(lengths.argmin())]]
-    found = [_compared(model, card, passages.stored(model, one)) for one in short[:_TRIED]]
+    return short[:_TRIED]
+
+
+def _passage(
+    model: ModelInfo, card: Card, among: list[Sentence]
+) -> tuple[Passage, dict[HeadId, np.ndarray], SideBySide]:
+    """The passage on which the program does as well as it usually does."""
+    found = [_compared(model, card, passages.stored(model, one)) for one in among]
     usual = card.iou(Split.TEST)
     return min(found, key=lambda one: abs(passages.iou(one[2]) - usual))
 
@@ -135,46 +149,54 @@ def worth_pinning(compared: SideBySide) -> tuple[int, int]:
     return int(query), int(key)
 
 
-def _edited(model: ModelInfo, card: Card, passage: Passage) -> Edited | str:
+def _edited(model: ModelInfo, card: Card, among: list[Sentence]) -> Edited | str:
     """Of some swaps of a token by one of its kind, the best foreseen among those that move the head."""
-    edits = _swaps(model, passage)
+    edits = _swaps(model, among)
     if not edits:
-        return "No token of this passage can be swapped without changing how it is cut into tokens."
-    before = _compared(model, card, passages.own(model, passage.text))[2]
+        return "No token of these passages can be swapped without changing how they are cut into tokens."
+    before = {row: _read(model, card, among[row].text) for row in {edit.row for edit in edits}}
     found = []
     for edit in edits:
-        after = _compared(model, card, passages.own(model, edit.sentence.text))[2]
-        head, program = after.head - before.head, after.program - before.program
-        tokens, foresight = tuple(after.tokens), _foreseen(head, program)
+        after = _read(model, card, edit.sentence.text)
+        head = after.head - before[edit.row].head
+        program = after.program - before[edit.row].program
+        tokens, foresight = tuple(after.tokens), _foreseen([head], [program])
         found.append(Edited(tokens, edit.place, edit.before, head, program, foresight, 1, foresight))
+    overall = _foreseen([one.head for one in found], [one.program for one in found])
     moved = [float((one.head**2).sum()) for one in found]
-    overall = _foreseen(*(np.stack([getattr(one, of) for one in found]) for of in ("head", "program")))
     moving = [one for one, by in zip(found, moved, strict=True) if by >= _MOVES * max(moved)]
     return replace(max(moving, key=lambda one: one.foresight), tried=len(found), overall=overall)
 
 
-def _swaps(model: ModelInfo, passage: Passage) -> list[Edit]:
-    """Swaps of a token, of words where there are some."""
+def _read(model: ModelInfo, card: Card, text: str) -> SideBySide:
+    """Head and program on a text that the model reads now."""
+    return _compared(model, card, passages.own(model, text))[2]
+
+
+def _swaps(model: ModelInfo, among: list[Sentence]) -> list[Edit]:
+    """Swaps of a token in each passage, of words where there are some."""
     from core.audit.contract import Passages
     from core.audit.edits import swaps  # brings transformers with the model
 
     workspace = state.owner().workspace
-    reader, loaded = workspace.attention(model.id), live_model(model).loaded
-    donors = state.of_splits(model, [Split.TRAIN])
-    features = workspace.tokens(model.id).read([one.id for one in donors])
-    own = Sentence(passage.id, passage.text, passage.genre, Split.TEST)
-    edits = swaps(
-        loaded,
-        Passages((own,), passage.features, reader, model.is_causal),
-        Passages(tuple(donors), features, reader, model.is_causal),
-        _EDITS,
+    reader, tokens = workspace.attention(model.id), workspace.tokens(model.id)
+    loaded = live_model(model).loaded
+    tested, donors = (
+        Passages(tuple(some), tokens.read([one.id for one in some]), reader, model.is_causal)
+        for some in (among, state.of_splits(model, [Split.TRAIN]))
     )
-    return [edit for edit in edits if (edit.before + edit.after).replace(" ", "").isalpha()] or edits
+    edits = swaps(loaded, tested, donors, _EDITS)
+    return [edit for edit in edits if _is_word(edit.before) and _is_word(edit.after)] or edits
 
 
-def _foreseen(head: np.ndarray, program: np.ndarray) -> float:
+def _is_word(token: str) -> bool:
+    return token.startswith(" ") and token.strip().isalpha()
+
+
+def _foreseen(head: list[np.ndarray], program: list[np.ndarray]) -> float:
     """1 where the program foretells every change, 0 where it is no better than "nothing changes"."""
-    return 1 - float(((head - program) ** 2).sum() / max(1e-12, (head**2).sum()))
+    apart = sum(float(((one - other) ** 2).sum()) for one, other in zip(head, program, strict=True))
+    return 1 - apart / max(1e-12, sum(float((one**2).sum()) for one in head))
 
 
 def _written(model: ModelInfo) -> Written | str:
@@ -205,6 +227,8 @@ def _hybrid(model: ModelInfo) -> HybridSpec:
         spec = workspace.hybrids.spec(str(frame.iloc[0].hybrid_id))
         assert spec is not None
         return spec
-    best = sorted(workspace.library.best(model.id, Split.VALIDATION), key=lambda one: -one.score.iou.value)
+    found = workspace.library.best(model.id, Split.VALIDATION)
+    best = [one for one in found if not is_plain(one.program.source)]
+    best.sort(key=lambda one: -one.score.iou.value)
     count = round(_SHARE * len(model.head_ids()))
     return HybridSpec.of(model.id, [(one.score.head, one.program.source) for one in best[:count]])

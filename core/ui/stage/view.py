@@ -21,17 +21,18 @@ SCENES = ("A head", "Its program", "Why this weight", "An edit foreseen", "A hyb
 _stage = st.components.v2.component("headscript_stage", css=style("stage"), js=script("stage"))
 _STYLE = """
 <style>
-  :root { font-size: 20px; }
+  :root { font-size: clamp(17px, 1.42vw, 27px); }
   [data-testid=stSidebar], [data-testid=stHeader], [data-testid=stExpandSidebarButton] {
     display: none !important; }
-  .block-container { padding: 1.1rem 2.4rem 0.6rem !important; max-width: 1700px; }
+  .block-container { padding: 1rem 2.4rem 3.4rem !important; max-width: 1700px; }
   h1 { font-size: 1.6rem !important; padding: 0 0 .3rem 0 !important; }
   [data-testid=stMarkdownContainer] p { font-size: 1.08rem; }
   [data-testid=stCode] code, [data-testid=stCode] pre {
     font-size: 0.68rem !important; line-height: 1.42 !important; }
   .st-key-stage-steps { position: fixed; left: 0; right: 0; bottom: 0; z-index: 5; padding: 0.45rem 2.4rem;
     background: light-dark(#ffffff, #11151d); border-top: 1px solid light-dark(#d9dee8, #2d3646); }
-  .stage-text { font-size: 1.15rem; line-height: 1.6; white-space: pre-wrap; overflow-wrap: anywhere; }
+  .stage-text { font-size: 1.22rem; margin: 0 0 .8rem; line-height: 1.6; white-space: pre-wrap;
+    overflow-wrap: anywhere; }
   .stage-text mark { background: #e08214; color: #1a1a1a; border-radius: .2rem; padding: 0 .15rem; }
   .stage-text del { opacity: .65; }
 </style>
@@ -101,18 +102,18 @@ def _draw_head(model: ModelInfo, show: Show) -> None:
     maps, words = st.columns([0.78, 1.3], gap="large")
     with maps:
         _draw_maps(show, model, ("head",), Pins(show.pins.queries))
-    words.markdown(
-        f"Head {head.head} of layer {head.layer}, one of {len(model.head_ids())} in {model.title}. "
-        "Each row of the map is a token that looks, each column a token that is looked at."
-    )
     query = show.pins.queries[0]
     token = _spelled(show.compared.tokens[query])
     strongest = np.argsort(-show.compared.head[query])[:3]
     looked = ", ".join(
-        f"“{frame.as_text(_spelled(show.compared.tokens[key]))}” {show.compared.head[query, key]:.0%}"
-        for key in strongest
+        f"“{_spelled(show.compared.tokens[key])}” {show.compared.head[query, key]:.0%}" for key in strongest
     )
-    words.markdown(f"On this passage, “{frame.as_text(token)}” looks at {looked}.")
+    told = (
+        f"Head {head.head} of layer {head.layer}, one of {len(model.head_ids())} in {model.title}.",
+        "Each row of the map is a token that looks, each column a token that is looked at.",
+        f"On this passage, “{token}” looks at {looked}.",
+    )
+    words.html("".join(f'<p class="stage-text">{escape(sentence)}</p>' for sentence in told))
 
 
 def _draw_program(model: ModelInfo, show: Show) -> None:

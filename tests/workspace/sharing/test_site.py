@@ -15,7 +15,7 @@ from core.sharing.site import plan_site, write_site
 from core.store import Workspace
 from core.types import Action, HeadId, ModelInfo, SiteOptions
 from tests.conftest import TinyModel, call_core
-from tests.hostile import HEAD, hostile_workspace
+from tests.hostile import HEAD, PLAIN_HEAD, hostile_workspace
 
 
 class Page(HTMLParser):
@@ -97,6 +97,17 @@ def test_every_link_leads_to_a_file_of_the_site_and_to_a_place_on_it(site: Path)
                 )
 
 
+def test_plain_python_is_left_out_and_said_to_be_while_what_was_decided_of_it_stands(
+    held: Workspace, site: Path
+) -> None:
+    plan = plan_site(held, info(held), SiteOptions())
+    assert PLAIN_HEAD not in {card.head for card in plan.cards}
+    assert "1 program in plain Python left out" in plan.in_words
+    assert not (site / f"heads/{PLAIN_HEAD}.html").exists()
+    assert f"{PLAIN_HEAD}: no program is shown" in (site / "index.html").read_text()
+    assert "Plain <img src=" in Page(site / "decisions.html").text
+
+
 def test_no_place_of_the_machine_is_told(site: Path) -> None:
     assert "somebody" not in everything(site)
     assert str(site.parent) not in everything(site)
@@ -127,13 +138,13 @@ def test_the_size_that_is_told_before_is_about_that_of_the_files(held: Workspace
     plan = plan_site(held, info(held), SiteOptions())
     written = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
     assert 0.7 < plan.bytes / written < 3  # baselines, which these heads have, pack better than programs
-    assert plan.in_words.startswith(f"12 heads, {len(plan.passages)} passages, about ")
+    assert plan.in_words.startswith(f"11 heads, {len(plan.passages)} passages, about ")
 
 
 def test_a_site_takes_the_place_of_an_older_one_and_of_nothing_else(held: Workspace, tmp_path: Path) -> None:
     folder = tmp_path / "site"
     write_site(held, plan_site(held, info(held), SiteOptions(passages=1)), folder)
-    assert (folder / "heads/L1H1.html").is_file()
+    assert (folder / "heads/L1H2.html").is_file()
     (folder / "CNAME").write_text("heads.example.org")
     outside = tmp_path / "mine.txt"
     outside.write_text("mine")
@@ -141,7 +152,7 @@ def test_a_site_takes_the_place_of_an_older_one_and_of_nothing_else(held: Worksp
     told["files"] += ["../mine.txt", str(outside), 7]
     (folder / "headscript-site.json").write_text(json.dumps(told))
     write_site(held, plan_site(held, info(held), SiteOptions("accepted", passages=1)), folder)
-    assert not (folder / "heads/L1H1.html").exists()
+    assert not (folder / "heads/L1H2.html").exists()
     assert (folder / "CNAME").is_file()
     assert outside.read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt", "site"]

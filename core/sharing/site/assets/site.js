@@ -206,7 +206,7 @@ const headscript = (() => {
       failure.textContent = data.failures[at] ? `On this passage the program fails: ${data.failures[at]}` : "";
       const tokens = passages[at].tokens;
       const header = { id: `${name}/${at}/${palette.causal}`, stamp: ++stamp, tokens, title: name, pins, n: tokens.length, count: 2,
-        causal: palette.causal, depth: 1, digits: 2, ...palette };
+        causal: palette.causal, depth: 1, digits: 2, rests: data.rests[at], ...palette };
       drawAttention(payload(header, [slice(data.maps), slice(data.program)]), { setStateValue: (_, told) => pin(told) });
       explain();
     }
