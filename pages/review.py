@@ -83,7 +83,10 @@ def draw_alike(desk: Desk, card: Card) -> None:
 
 
 def draw_history(desk: Desk) -> None:
-    with st.popover("History", icon=":material/history:", key="history"):
+    box = st.popover("History", icon=":material/history:", key="history", on_change="rerun")
+    if not box.open:
+        return
+    with box:
         words = desk.recent(HISTORY)
         st.caption("Click a decision to return to its card." if words else "Nothing is decided yet.")
         with st.container(gap=None, height=320 if len(words) > 8 else "content", border=False):

@@ -60,6 +60,7 @@ class Desk:
         self.shelf = self.records.shelf()
         self.opinions = self.records.opinions()
         self._queues: dict[View, list[Card]] = {}
+        self._recent: list[Verdict] | None = None
 
     def queue(self, view: View | None = None) -> list[Card]:
         """The cards that wait, in order; of another view than the reviewer's if one is given."""
@@ -108,7 +109,11 @@ class Desk:
 
     def recent(self, count: int) -> list[Verdict]:
         """The reviewer's latest words, in the order in which undo takes them back."""
-        return self.records.verdicts.recent(self.model.id, count, self.reviewer)
+        if count > HISTORY:
+            return self.records.verdicts.recent(self.model.id, count, self.reviewer)
+        if self._recent is None:
+            self._recent = self.records.verdicts.recent(self.model.id, HISTORY, self.reviewer)
+        return self._recent[:count]
 
     def go_to(self, card: CardId | None) -> None:
         """Put a card on the screen; None for the first of the queue."""

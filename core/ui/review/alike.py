@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
+import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, Thread
 
 import numpy as np
 import streamlit as st
@@ -19,7 +19,8 @@ from core.types import CardId, HeadId, ModelInfo, Split
 from core.ui.parts import state
 
 LEAST = 0.9  # IoU of two programs' maps, from which they are called alike
-_SENTENCES = 12
+_SENTENCES = 8
+_QUIET = 3.0  # seconds without a card being drawn, until it is worked out: it takes both cores for a while
 _MOST = 1500  # heads, beyond which comparing all with all takes too long
 
 
@@ -56,11 +57,12 @@ class AlikeShelf:
     def __init__(self) -> None:
         self._found: dict[tuple[str, int], Future[Alike]] = {}
         self._lock = Lock()
-        self._pool = ThreadPoolExecutor(1, "alike")
+        self._asked = 0.0
 
     def get(self, model: ModelInfo, wait: bool = False) -> Alike | None:
         """None until it is known, unless this may `wait`, and where it cannot be."""
         name = model.id, state.version()
+        self._asked = 0.0 if wait else time.monotonic()
         with self._lock:
             if name not in self._found:
                 self._found = {name: self._begin(model)}
@@ -86,7 +88,18 @@ class AlikeShelf:
         programs: dict[CardId, ParsedProgram] = {
             (head, program.id): program for head, program in sorted(best.items())
         }
-        return self._pool.submit(compared, programs, features, model.is_causal, looks)
+        found: Future[Alike] = Future()
+
+        def work() -> None:
+            while time.monotonic() - self._asked < _QUIET:
+                time.sleep(_QUIET / 10)
+            try:
+                found.set_result(compared(programs, features, model.is_causal, looks))
+            except Exception as error:  # told to whoever asks
+                found.set_exception(error)
+
+        Thread(target=work, name="alike", daemon=True).start()
+        return found
 
 
 @st.cache_resource(show_spinner=False)
@@ -97,10 +110,10 @@ def alike_shelf() -> AlikeShelf:
 
 def differences(source: str, other: str) -> tuple[list[str], list[str]]:
     """The lines that only the first program has, and those that only the other has, without docstrings."""
-    first, second = (without_docstring(one).rstrip("\n").split("\n") for one in (source, other))
-    changes = list(difflib.ndiff(first, second))
-    own, others = ([line[2:].strip() for line in changes if line.startswith(mark)] for mark in ("- ", "+ "))
-    return own, others
+    first, second = (
+        [line.strip() for line in without_docstring(one).rstrip("\n").split("\n")] for one in (source, other)
+    )
+    return [line for line in first if line not in second], [line for line in second if line not in first]
 
 
 def heads_in_words(heads: Sequence[HeadId], most: int = 12) -> str:

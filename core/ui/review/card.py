@@ -219,9 +219,7 @@ def draw_evidence(desk: Desk, card: Card, hidden: bool, draft: Assessment | None
         )
     model, reader = desk.model, state.owner().workspace.attention(desk.model.id)
     examined = examiner(model, Split.VALIDATION)
-    seen = [
-        evidence_shelf().looked(model, examined, reader, card.head, example) for example in found.examples
-    ]
+    seen = evidence_shelf().looked(model, examined, reader, card.head, found.examples)
     groups = [_group(*pair, hidden) for pair in zip(found.examples, seen, strict=True)]
     program = card.program.id
 

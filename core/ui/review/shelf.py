@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Lock
 
+import numpy as np
 import streamlit as st
 
 from core.audit.resting import resting_keys
@@ -80,22 +81,32 @@ class EvidenceShelf:
         return held
 
     def looked(
-        self, model: ModelInfo, found: Examiner, reader: AttentionReader, head: HeadId, example: Example
-    ) -> Looked:
-        """An example of the evidence with its tokens and the keys at which the head's layer rests."""
-        name = (model.id, head.layer, example.sentence.id)
-        rests = self._rests.get(name)
-        if rests is None:
-            try:
-                layer = reader.layer(head.layer, sentence=example.sentence.id)
-                rests = resting_keys(layer[example.sentence.id], model.is_causal)
-            except (HeadscriptError, OSError, KeyError):
-                rests = [0]
+        self,
+        model: ModelInfo,
+        found: Examiner,
+        reader: AttentionReader,
+        head: HeadId,
+        examples: Sequence[Example],
+    ) -> list[Looked]:
+        """The examples of the evidence with their tokens and the keys at which the head's layer rests."""
+        names = [(model.id, head.layer, example.sentence.id) for example in examples]
+        missing = [
+            sentence for _, _, sentence in names if (model.id, head.layer, sentence) not in self._rests
+        ]
+        if missing:
+            maps: dict[str, np.ndarray] = {}
+            with suppress(HeadscriptError, OSError, KeyError):
+                maps = reader.restricted(missing).layer(head.layer)  # all at once: each read takes the layer
             with self._lock:
-                self._rests[name] = rests
+                for sentence in missing:
+                    rests = resting_keys(maps[sentence], model.is_causal) if sentence in maps else [0]
+                    self._rests[model.id, head.layer, sentence] = rests
                 while len(self._rests) > _RESTS_HELD:
                     self._rests.popitem(last=False)
-        return Looked(found.tokens(example.sentence), example.head, example.program, rests)
+        return [
+            Looked(found.tokens(one.sentence), one.head, one.program, self._rests.get(name, [0]))
+            for name, one in zip(names, examples, strict=True)
+        ]
 
     def _bytes(self) -> int:
         return sum(evidence.nbytes for evidence in self._held.values())
@@ -112,8 +123,7 @@ class EvidenceShelf:
         self, model: ModelInfo, found: Examiner, reader: AttentionReader, shelf: Shelf, card: Card
     ) -> None:
         with suppress(HeadscriptError, OSError):
-            for example in self.get(model, found, card).examples:
-                self.looked(model, found, reader, card.head, example)
+            self.looked(model, found, reader, card.head, self.get(model, found, card).examples)
             shelf.fits(card.program.id)
             shelf.candidates(card)
             shelf.baselines(card.head)
