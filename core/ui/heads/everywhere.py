@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import WorkspaceError
-from core.language import Evaluator, ParsedProgram, trace
+from core.language import Evaluator, ParsedProgram, PlainProgram, trace
 from core.maps import confined, iou_of
 from core.types import HeadId, ModelInfo, Split
 from core.ui.heads import address
@@ -130,6 +130,8 @@ def lines_in_words(
     program: ParsedProgram, passage: Passage, found: Everywhere, cell: tuple[int, int], tokens: list[str]
 ) -> str:
     """The lines that changed the weight of a cell: `4: × 6.5 (k == q)`."""
+    if isinstance(program, PlainProgram):
+        return "plain Python, which is not read"
     looks = {head: found.heads[head].astype(np.float32) for head in program.looks if head in found.heads}
     told = trace(program, passage.features.tokens(0), *cell, looks)
     lines = [one for one in lines_of(told, tokens) if one["effect"] not in ("× 1", "÷ 1", "+ 0", "− 0")]

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from core.sandbox import programs_in
+from core.scoring import program_of
 from core.store import Workspace
 from core.types import Split
+from core.ui.heads.everywhere import lines_in_words
 from core.ui.parts import state
 from tests.conftest import call_core
 from tests.sandboxed import needs_locks
@@ -65,6 +67,8 @@ def test_every_page_shows_it_and_says_what_it_cannot_do(
     for page in ("overview", "circuit", "review", "hybrid"):
         app = go(app, page)
         assert not app.exception, page
+    told = lines_in_words(program_of(plain.source), None, None, (0, 0), [])
+    assert told == "plain Python, which is not read"
 
 
 def test_a_file_is_taken_in_on_the_library_page(open_app: OpenApp, workspace_copy: Path) -> None:
