@@ -65,7 +65,8 @@ def watched(page: Page, address: str) -> list[str]:
         "request",
         lambda one: None if one.url.startswith((address, "blob:", "data:")) else wrong.append(one.url),
     )
-    page.on("requestfailed", lambda one: wrong.append(f"{one.url} failed"))
+    left = "net::ERR_ABORTED"  # what a page that gives way to another had not loaded yet
+    page.on("requestfailed", lambda one: None if one.failure == left else wrong.append(f"{one.url} failed"))
     page.on("console", lambda one: wrong.append(one.text) if one.type == "error" else None)
     return wrong
 
