@@ -224,7 +224,7 @@ def draw_touchable(
     with maps:
         draw_attention(
             compared, str(head), model.is_causal, pins, address.stamp(), address.VIEW, address.remember_pins,
-            passages.resting_places(passage, head.layer, model.is_causal),
+            rests=passages.resting_places(passage, head.layer, model.is_causal),
         )  # fmt: skip
         why.draw_why(reasons, key="why")
     with program:
