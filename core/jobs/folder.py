@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, Self, TypeVar
@@ -25,6 +26,7 @@ from filelock import FileLock, Timeout
 from core import wire
 from core.errors import JobError, WireError
 from core.files import disk_errors, write_json, write_whole
+from core.jobs.crew import Crew, LocalCrew
 from core.jobs.results import NAME_OF, RESULTS
 from core.jobs.tasks import Task
 from core.store.scores import write_scores
@@ -273,3 +275,9 @@ class Job(Generic[AnyTask]):
     place: Place
     task: AnyTask
     events: EventWriter
+    hands: Crew | None = None
+
+    @cached_property
+    def crew(self) -> Crew:
+        """Who works on its units: this process, unless others were given."""
+        return self.hands or LocalCrew(self.events)
