@@ -16,6 +16,7 @@ from typing import TypeVar
 import duckdb
 
 from core.errors import HeadscriptError, JobError, WorkspaceError
+from core.jobs.crew.cluster import Tally
 from core.jobs.folder import JobFolder, Place
 from core.jobs.intake import Intake
 from core.jobs.kinds import KINDS, JobKind, kind_of
@@ -49,6 +50,10 @@ class JobQueue:
         """What the job had to say besides its progress; what a worker that went on said again, once."""
         events = (event for _, event in self.folder(job).events())
         return list(dict.fromkeys(event["message"] for event in events if event["event"] == "note"))
+
+    def nodes(self, job: str) -> dict[str, Tally]:
+        """How far each node of a cluster is with the job's units; none where no cluster works on it."""
+        return self.folder(job).nodes()
 
     def resume(self, job: str, secrets: Mapping[str, str] | None = None) -> None:
         """Queue a job that stopped or failed again; finished units are not done again.

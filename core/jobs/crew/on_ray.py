@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import sys
 import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ from core.types import Told
 Unit = TypeVar("Unit")
 Found = TypeVar("Found")
 
+_CONNECTING = 10.0  # seconds
 _LOOK = 1.0  # seconds between looks at which nodes there are
 _OPENING = 120.0  # seconds for which nobody begins while others still open their station
 _MOST_LOSSES = 8  # of one unit, after which it is held to be the reason
@@ -115,6 +116,13 @@ def _is_of_disk(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def _require_listener(address: str) -> None:
+    """Raises OSError or ValueError unless somebody listens at HOST:PORT; Ray itself waits for minutes."""
+    if address != "auto":
+        host, _, port = address.removeprefix("ray://").rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECTING).close()
 
 
 @dataclass(eq=False)
@@ -208,6 +216,7 @@ class RayCrew:
             ) from error
         self._told.progress(f"connecting to the Ray cluster {self._cluster.address}", 0, 0)
         try:
+            _require_listener(self._cluster.address)
             ray.init(address=self._cluster.address, logging_level="warning", log_to_driver=True)
         except Exception as error:  # whatever the library raises of an address
             raise JobError(
@@ -228,10 +237,8 @@ class RayCrew:
         places = []
         for id, node in nodes.items():
             if id not in self._unfit:
-                has = node["Resources"]
-                shares = self._cluster.shares(has.get("CPU", 0), has.get("GPU", 0))
                 held = sum(hand.node == id for hand in self._hired)
-                places += [(at, id, share) for at, share in enumerate(shares) if at >= held]
+                places += [(at, id, share) for at, share in enumerate(self._shares(node)) if at >= held]
         for _, id, (cpus, gpus) in sorted(places)[: max(0, units - len(self._hired))]:
             self._hired.append(_Hired(self._actor(id, cpus, gpus), id, self._names[id]))
         for hand in self._hired:
@@ -276,31 +283,35 @@ class RayCrew:
                 num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(id, soft=False)
             ).remote(inspection.versions(), paths): id
             for id, node in new.items()
-            if self._cluster.shares(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
+            if self._shares(node)
         }
         problems = []
         for ref, id in asked.items():
-            with suppress(self._ray.exceptions.RayActorError, self._ray.exceptions.WorkerCrashedError):
-                try:
-                    found = self._ray.get(ref)
-                except self._ray.exceptions.RayError as error:  # it went away, or cannot start a worker
-                    found = [f"cannot start work ({' '.join(str(error).split())[:200]})"]
-                    if id not in {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}:
-                        continue
-                if found:
-                    self._unfit.add(id)
-                    problems.append(f"node {self._names[id]} {', '.join(found)}")
+            try:
+                found = self._ray.get(ref)
+            except self._ray.exceptions.RayError as error:  # it cannot start a worker, or is gone by now
+                found = [f"cannot start work ({' '.join(str(error).split())[:200]})"]
+            if found and id in {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}:
+                self._unfit.add(id)
+                problems.append(f"node {self._names[id]} {', '.join(found)}")
         if problems and is_first:
             raise JobError(f"{'; '.join(problems)}. Put that right, or take the node out of the cluster")
         for problem in problems:
             self._note(f"{problem}, so it is left out")
 
     def _wait_for_nodes(self, stage: Stage[Any, Any]) -> None:
-        alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
-        if self._unfit and alive and alive <= self._unfit:
+        if self._unfit and not self._fit():
             raise JobError("no node of the cluster can work on the job; see its notes for what each lacks")
         self._told.progress(f"{stage.title}: waiting for a node of the Ray cluster", 0, 0)
         time.sleep(_LOOK)
+
+    def _fit(self) -> set[str]:
+        """Nodes that can work on the job."""
+        able = {node["NodeID"] for node in self._ray.nodes() if node["Alive"] and self._shares(node)}
+        return able - self._unfit
+
+    def _shares(self, node: Mapping[str, Any]) -> list[tuple[int, float]]:
+        return self._cluster.shares(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
 
     # Hands
 
@@ -388,8 +399,7 @@ class RayCrew:
         self._ray.kill(hand.actor)
         self._note(f"node {hand.name} {'was lost, or a worker of it, ' if is_lost else 'is '}{when}")
         self._looked = 0.0
-        alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
-        if not is_lost and alive <= self._unfit:
+        if not is_lost and not self._fit():
             raise WorkspaceError(f"node {hand.name} is {when}, and no other is left; free some space")
 
     # What is told

@@ -12,14 +12,18 @@ import psutil
 
 STORE = 100 * 2**20  # bytes of each node's object store
 _LOOPBACK = "127.0.0.1"
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # everything on loopback
+    "RAY_memory_monitor_refresh_ms": "0",  # what others use of this machine's memory ends no worker
+}
 
 
 class LoopbackCluster:
     """A head without cores, and nodes that can be killed and added."""
 
     def __init__(self, *names: str) -> None:
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # everything on loopback
+        os.environ.update(ENVIRONMENT)
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 0, "node_name": "head", "include_dashboard": False}
