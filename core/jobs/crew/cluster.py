@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core import wire
@@ -58,3 +59,12 @@ class Tally:
     running: int = 0
     done: int = 0
     lost: int = 0
+
+
+def by_node(tallies: Mapping[str, Tally]) -> list[str]:
+    """Tallies in words, a line a node."""
+    return [
+        f"{name}: {tally.done:,} done, {tally.running} at hand"
+        + (f", {tally.lost} lost" if tally.lost else "")
+        for name, tally in sorted(tallies.items())
+    ]
