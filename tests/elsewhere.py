@@ -7,6 +7,8 @@ tensor fails here as it would there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -61,10 +63,12 @@ class Elsewhere(torch.Tensor):
 
 
 def _looked_up(places: Any) -> Any:
-    """Places to look up, with tensors for lists, which torch would make below what a Python device is told of."""
+    """Places to look up, with tensors for lists, which torch would make unheard by a Python device."""
     if isinstance(places, tuple):
         return tuple(_looked_up(place) for place in places)
-    return torch.tensor(places) if isinstance(places, list) else places
+    if isinstance(places, list):
+        return torch.tensor(places, dtype=None if places else torch.long)
+    return places
 
 
 def _computed(op: Any, *arguments: Any, **options: Any) -> Any:
@@ -102,11 +106,19 @@ def _require_one_device(name: str, given: list[torch.Tensor]) -> None:
         raise RuntimeError(f"{name}: expected all tensors to be on the same device, but found {devices}")
 
 
+_LIBRARY = torch.library.Library("_", "IMPL", "PrivateUse1")
+
+
 @cache
-def register() -> str:
-    """The device's name, under which this process knows it from then on."""
+def _register() -> None:
     _setup_privateuseone_for_python_backend(NAME)
     _LIBRARY.fallback(_computed)
+
+
+@contextmanager
+def elsewhere() -> Iterator[str]:
+    """The device's name, under which tensors can be put there within the block."""
+    _register()
     plain = torch.tensor  # makes its tensors below what a Python device is told of
 
     def tensor(values: Any, *, device: Any = None, **options: Any) -> torch.Tensor:
@@ -114,7 +126,7 @@ def register() -> str:
         return made if device is None else made.to(device)
 
     torch.tensor = tensor
-    return NAME
-
-
-_LIBRARY = torch.library.Library("_", "IMPL", "PrivateUse1")
+    try:
+        yield NAME
+    finally:
+        torch.tensor = plain
