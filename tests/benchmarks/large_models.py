@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.large_models [--passages 50000] [--tokens 128] [--measured]
 
-Bytes are those of the cells: half of each causal map, float16, uncompressed. Hours are of one core and of one
-GPU at the rates below; the GPU's is a guess. `--measured` runs random models of 2 and of 40 layers and the same
-width: bytes and seconds beside the arithmetic, and the peak memory of extraction, which is to be the same.
+Bytes are those of the cells: half of each causal map, float16, uncompressed. Hours are of one core and of
+one GPU at the rates below; the GPU's is a guess. `--measured` runs random models of 2 and 40 layers and the
+same width: bytes and seconds beside the arithmetic, and the peak memory of extraction, to be the same.
 """
 
 from __future__ import annotations

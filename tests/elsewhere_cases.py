@@ -1,4 +1,4 @@
-"""Programs on a device that is not the CPU: nothing is left behind there, and the numbers are the same."""
+"""Programs on a device that is not the CPU; run by tests/processes/test_elsewhere.py, by itself."""
 
 from __future__ import annotations
 
