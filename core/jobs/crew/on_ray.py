@@ -295,7 +295,9 @@ class RayCrew:
                 self._unfit.add(id)
                 problems.append(f"node {self._names[id]} {', '.join(found)}")
         if problems and is_first:
-            raise JobError(f"{'; '.join(sorted(problems))}. Put that right, or take the node out of the cluster")
+            raise JobError(
+                f"{'; '.join(sorted(problems))}. Put that right, or take the node out of the cluster"
+            )
         for problem in problems:
             self._note(f"{problem}, so it is left out")
 

@@ -18,7 +18,7 @@ from tests.processes.jobs.ray_cluster import ENVIRONMENT, LoopbackCluster, clust
 os.environ.update(ENVIRONMENT)  # before Ray is imported, which reads it once
 pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
-from core.errors import JobError
+from core.errors import JobError, SettingsError
 from core.jobs import Jobs
 from core.jobs.crew.cluster import Cluster, Tally
 from core.jobs.crew.on_ray import RayCrew
@@ -173,7 +173,7 @@ def test_no_cluster_at_an_address_is_said_in_words() -> None:
 
 
 def test_a_budget_that_is_no_number_is_refused() -> None:
-    with pytest.raises(JobError, match="HEADSCRIPT_RAY_CPUS is 'many'; it takes a number"):
+    with pytest.raises(SettingsError, match="HEADSCRIPT_RAY_CPUS is 'many'; it takes a number"):
         Settings.read({"HEADSCRIPT_RAY_CPUS": "many"})
     with pytest.raises(JobError, match="HEADSCRIPT_RAY_GPUS is 0; it takes a number above 0"):
         Cluster("auto", gpus=0.0)
