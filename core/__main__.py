@@ -18,7 +18,7 @@ def _run(given: list[str]) -> int:
     import os
     from pathlib import Path
 
-    from core.plugins import load_plugins
+    from core.plugins import load_plugins, prepare_process
     from core.settings import Settings
 
     if len(given) == 2 and given[0] == "fork-server":
@@ -34,7 +34,7 @@ def _run(given: list[str]) -> int:
         from core.jobs.worker import work  # workers start often: they do not wait for the command line
 
         logging.captureWarnings(True)
-        return work(Path(given[1]))
+        return work(Path(given[1]), prepare_process)
     from core.cli.app import main
 
     return main(given)

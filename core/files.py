@@ -15,12 +15,13 @@ from core.errors import WorkspaceError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, writer: str = "") -> Iterator[Path]:
     """A scratch path that takes `path`'s place when the block ends well, and vanishes otherwise.
 
-    The file is whole or absent also after a power cut.
+    The file is whole or absent also after a power cut. Where several machines may write it at once, `writer`
+    tells their scratch paths apart.
     """
-    scratch = path.with_name(f".{path.name}.writing")
+    scratch = path.with_name(f".{path.name}.{writer}writing")
     try:
         yield scratch
         _sync(scratch, os.O_RDWR)

@@ -6,6 +6,7 @@ entries stand in, and adds its own through the same doors. All of it comes in, o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -32,6 +33,13 @@ class Tables:
 
     def __iter__(self) -> Iterator[Door[Any]]:
         return iter((self.proposers, self.audits, self.attributes, self.runners, self.corpora))
+
+
+def prepare_process() -> None:
+    """What a process does that begins elsewhere, such as on a node of a cluster: `load_plugins`, by its
+    environment.
+    """
+    load_plugins(Settings.read(os.environ))
 
 
 def load_plugins(settings: Settings) -> None:

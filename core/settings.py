@@ -7,10 +7,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from core.errors import ProposerError, SettingsError
 
+AnyNumber = TypeVar("AnyNumber", int, float)
 CLAUDE_MODEL = "claude-sonnet-5-5"
 TRUST = "HEADSCRIPT_TRUST"  # set to "programs", plain Python runs without a lock
 RETRIES = 4  # of a call that is not billed
@@ -105,6 +106,10 @@ class Settings:
     patience: Patience = Patience()
     plugins: str = "all"  # or "none": what installed packages add stays out
     runner: str = "local"  # where jobs run; a name in core.jobs.runners.RUNNERS
+    ray_address: str | None = None  # of the cluster that the runner `ray` uses; the one it finds if None
+    ray_cpus: int | None = None  # of a worker on one of its nodes, as in core.jobs.crew.cluster.Cluster
+    ray_gpus: float | None = None
+    ray_memory: float | None = None  # GB
     fork_server: Path | None = None  # the socket of one that runs already, for the runner `forked`
     token: str | None = field(default=None, repr=False)  # what the API asks for; never written anywhere
     warms: bool = True  # whether the app loads the model ahead of time, when nothing else is to be done
@@ -153,6 +158,10 @@ class Settings:
             patience=Patience.read(environ.get("HEADSCRIPT_PATIENCE", "").strip()),
             plugins=environ.get("HEADSCRIPT_PLUGINS") or cls.plugins,
             runner=environ.get("HEADSCRIPT_RUNNER") or cls.runner,
+            ray_address=environ.get("HEADSCRIPT_RAY_ADDRESS", "").strip() or None,
+            ray_cpus=_number(environ, "HEADSCRIPT_RAY_CPUS", int),
+            ray_gpus=_number(environ, "HEADSCRIPT_RAY_GPUS", float),
+            ray_memory=_number(environ, "HEADSCRIPT_RAY_MEMORY", float),
             fork_server=_path(environ, "HEADSCRIPT_FORK_SERVER"),
             token=environ.get("HEADSCRIPT_TOKEN", "").strip() or None,
             warms=environ.get("HEADSCRIPT_WARM", "").strip().lower() not in ("0", "no", "none", "off"),
@@ -174,6 +183,14 @@ TRUST_AND_STRANGERS = (
 def trust_programs() -> None:
     """Ask for it, for this process and the workers that it starts."""
     os.environ[TRUST] = "programs"
+
+
+def _number(environ: Mapping[str, str], name: str, kind: type[AnyNumber]) -> AnyNumber | None:
+    given = environ.get(name, "").strip()
+    try:
+        return kind(given) if given else None
+    except ValueError:
+        raise SettingsError(f"{name} is {given!r}; it takes a number") from None
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

@@ -10,10 +10,10 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 from rich.text import Text
@@ -23,6 +23,7 @@ from core.cli import audits, browser, exchange, figures, hybrids, plain_python, 
 from core.cli.exits import exit_code
 from core.cli.session import session
 from core.cli.terminal import console, show_answer
+from core.plugins import prepare_process
 from core.settings import Settings
 
 _IN_A_CHECKOUT, _INSTALLED = "python -m core", "headscript"
@@ -40,6 +41,23 @@ Device = Annotated[
     Parameter(
         help="auto, cpu, cuda, cuda:1 or mps; $HEADSCRIPT_DEVICE or auto unless given",
         metavar="D",
+        group=_EVERY_COMMAND,
+    ),
+]
+Runner = Annotated[
+    str | None,
+    Parameter(
+        help="where jobs run: local, ray, forked or inline; $HEADSCRIPT_RUNNER or local unless given",
+        metavar="R",
+        group=_EVERY_COMMAND,
+    ),
+]
+Address = Annotated[
+    str | None,
+    Parameter(
+        help="the cluster of --runner ray: auto, HOST:PORT or ray://HOST:PORT; "
+        "$HEADSCRIPT_RAY_ADDRESS or auto unless given",
+        metavar="A",
         group=_EVERY_COMMAND,
     ),
 ]
@@ -104,15 +122,18 @@ def _app() -> App:
         *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
         workspace: Workspace = None,
         device: Device = None,
+        runner: Runner = None,
+        address: Address = None,
         as_json: AsJson = False,
     ) -> int:
         command, bound, ignored = app.parse_args(tokens)
+        given = {"workspace": workspace, "device": device, "runner": runner, "ray_address": address}
         if "settings" in ignored:
-            bound.arguments["settings"] = _settings(workspace, device)
+            bound.arguments["settings"] = _settings(given)
         if "now" not in ignored:
             answer = command(*bound.args, **bound.kwargs)
         else:
-            with session(_settings(workspace, device)) as now:
+            with session(_settings(given)) as now:
                 answer = command(*bound.args, **bound.kwargs, now=now)
         if not isinstance(answer, dict):
             return int(answer or 0)
@@ -137,12 +158,11 @@ def _unwrapped(command: Callable[..., object]) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-def _settings(workspace: Path | None, device: str | None) -> Settings:
+def _settings(given: Mapping[str, Any]) -> Settings:
     """The environment's settings, but for what was given."""
-    settings = Settings.read(os.environ)
-    if workspace is not None:
-        settings = replace(settings, workspace=workspace)
-    return settings if device is None else replace(settings, device=device)
+    return replace(
+        Settings.read(os.environ), **{name: value for name, value in given.items() if value is not None}
+    )
 
 
 def _worker(job_dir: Annotated[Path, Parameter(help="the job's folder")], /) -> int:
@@ -152,7 +172,7 @@ def _worker(job_dir: Annotated[Path, Parameter(help="the job's folder")], /) -> 
     """
     from core.jobs.worker import work
 
-    return work(job_dir)
+    return work(job_dir, prepare_process)
 
 
 _COMMANDS: tuple[Callable[..., object], ...] = (

@@ -31,13 +31,15 @@ class Session:
 
     def follow(self, job: str) -> JobRecord:
         """Show a job's progress until it ends. An interrupt stops the job; it can be resumed."""
+        from core.jobs.crew.cluster import by_node
+
         try:
-            with self.terminal.following() as show:
+            with self.terminal.following(lambda: by_node(self.runner.nodes(job))) as show:
                 record = self.runner.wait(job, show=show)
         except KeyboardInterrupt:
             self.runner.cancel(job)
             raise
-        for note in self.runner.notes(job):
+        for note in [*self.runner.notes(job), *by_node(self.runner.nodes(job))]:
             self.terminal.say(note)
         return record
 

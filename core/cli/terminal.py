@@ -25,8 +25,8 @@ class Terminal:
         self._shown = ""
 
     @contextmanager
-    def following(self) -> Iterator[Show]:
-        """What shows how far a job is, as often as it is called within the block."""
+    def following(self, nodes: Callable[[], Sequence[str]] = list) -> Iterator[Show]:
+        """What shows how far a job is, with its `nodes`, as often as it is called within the block."""
         if not self._has_bars:
             yield self._line
             return
@@ -38,7 +38,8 @@ class Terminal:
             bar = bars.add_task("starting", total=None, pace="")
 
             def show(record: JobRecord) -> None:
-                bars.update(bar, description=_stage(record), pace=_pace(record))
+                pace = " · ".join(part for part in (_pace(record), *nodes()) if part)
+                bars.update(bar, description=_stage(record), pace=pace)
                 bars.update(bar, completed=record.done, total=record.total or None, refresh=True)
 
             yield show

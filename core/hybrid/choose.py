@@ -19,7 +19,7 @@ from core.hybrid.order import (
     rank_correlation,
     ranked,
 )
-from core.hybrid.perplexity import Variant, evaluation, measure
+from core.hybrid.perplexity import Tell, Variant, evaluation, measure
 from core.hybrid.predicted import asked, measure_of, predictable
 from core.language import ParsedProgram
 from core.models.device import Halving
@@ -28,6 +28,10 @@ from core.types import HeadId, HeadOrder, Told
 
 _COST_PASSAGES = {"cost": 120, "measured": 12, "greedy": 32}  # of validation, at most
 _BUDGET_PASSAGES = 40
+
+
+# Gradients on rows of the validation passages, with heads that are replaced already and a seed.
+ScoreRows = Callable[[Sequence[int], frozenset[HeadId], int, Tell], Scores]
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Chooser:
     known: Mapping[HeadId, float] = field(default_factory=dict)  # costs that were estimated before
     seed: int = 0
     announce: Callable[[CostEstimate], None] = lambda costs: None  # hears of costs that were not known
+    score: ScoreRows | None = None  # on validation; this process unless others work on it
 
     def __post_init__(self) -> None:
         info = self.loaded.info
@@ -111,9 +116,7 @@ class Chooser:
             self.told.progress("estimating what each head costs", done, total)
 
         if order == "cost":
-            estimated = scores(
-                self.loaded, self.source, self.validation, rows, tell=tell, halving=self.halving
-            )
+            estimated = self._scores(rows, frozenset(), 0, tell)
             costs, halves = estimated_kl(estimated), [estimated_kl(estimated, part) for part in (half, ~half)]
         else:
             alone = measured_costs(self.loaded, self.source, self.validation, rows, tell, self.halving)
@@ -132,11 +135,25 @@ class Chooser:
 
         def scores_after(taken: frozenset[HeadId]) -> Scores:
             self.told.progress("estimating costs anew, block by block", len(taken), count)
-            return scores(
-                self.loaded, self.source, self.validation, rows, taken, seed=self.seed, halving=self.halving
-            )
+            return self._scores(rows, taken, self.seed)
 
         return greedy(sorted(self.programs), count, scores_after)
+
+    def _scores(
+        self, rows: Sequence[int], taken: frozenset[HeadId], seed: int, tell: Tell = lambda done, total: None
+    ) -> Scores:
+        if self.score is not None:
+            return self.score(rows, taken, seed, tell)
+        return scores(
+            self.loaded,
+            self.source,
+            self.validation,
+            rows,
+            taken,
+            seed=seed,
+            tell=tell,
+            halving=self.halving,
+        )
 
     def _rows(self, most: int) -> list[int]:
         """Validation passages, drawn with the seed."""

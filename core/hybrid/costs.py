@@ -200,18 +200,41 @@ def scores(
     tell: Tell = lambda done, total: None,
     halving: Halving | None = None,
 ) -> Scores:
-    """Gradients on passages `rows`, where the heads of `taken` are replaced already."""
-    generator = torch.Generator().manual_seed(seed)
+    """Gradients on passages `rows`, where the heads of `taken` are replaced already.
+
+    What is drawn depends on the seed and the batch alone, not on who works on others of `score_batches`.
+    """
     features = asked(loaded, features)
     with replaced(loaded, source) as patched:
 
         def work(batch: Sequence[int]) -> np.ndarray:
             patterns = source.patterns(features.select(batch))
+            generator = torch.Generator().manual_seed(_seed_of(seed, batch))
             return _batch_scores(patched, patterns, features, batch, taken, draws, generator)
 
         found = _over(features, rows, _GRADIENT_TOKENS, work, tell, halving)
     tokens = predictions(loaded, features)[list(rows)]
     return Scores(tuple(source.heads), tokens, found[1], found[2:], found[0] != 0)
+
+
+def _seed_of(seed: int, batch: Sequence[int]) -> int:
+    return int(np.random.SeedSequence([seed, *batch]).generate_state(1)[0])
+
+
+def score_batches(features: Features, rows: Sequence[int]) -> list[list[int]]:
+    """Rows in the batches that `scores` takes; of one alone it gives the same, for `joined` to join."""
+    return list(like_batches(features.lengths, rows, _GRADIENT_TOKENS))
+
+
+def joined(parts: Sequence[tuple[Sequence[int], Scores]], rows: Sequence[int]) -> Scores:
+    """Scores of batches as those of `rows`, in their order."""
+    place = {row: at for at, row in enumerate(row for batch, _ in parts for row in batch)}
+    order = [place[row] for row in rows]
+
+    def along(name: str, axis: int = 0) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for _, part in parts], axis).take(order, axis)
+
+    return Scores(parts[0][1].heads, along("tokens"), along("slope"), along("drawn", 1), along("ran"))
 
 
 def _batch_scores(

@@ -12,9 +12,10 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, Self, TypeVar
@@ -25,6 +26,8 @@ from filelock import FileLock, Timeout
 from core import wire
 from core.errors import JobError, WireError
 from core.files import disk_errors, write_json, write_whole
+from core.jobs.crew import Crew, LocalCrew
+from core.jobs.crew.cluster import Tally
 from core.jobs.results import NAME_OF, RESULTS
 from core.jobs.tasks import Task
 from core.store.scores import write_scores
@@ -112,6 +115,18 @@ class JobFolder:
         """The value in a result file, of the type that RESULTS gives for `what`; raises WireError."""
         path = self.path / "results" / name
         return wire.load(RESULTS[what], path.read_bytes(), str(path))
+
+    def show_nodes(self, tallies: Mapping[str, Tally]) -> None:
+        """Note how far each node of a cluster is with the job's units."""
+        write_json(self.path / "nodes.json", {name: asdict(tally) for name, tally in tallies.items()})
+
+    def nodes(self) -> dict[str, Tally]:
+        """How far each node of a cluster is; none where no cluster works on the job."""
+        try:
+            noted = json.loads((self.path / "nodes.json").read_text())
+            return {name: Tally(**tally) for name, tally in noted.items()}
+        except (OSError, ValueError, TypeError):
+            return {}
 
     def scores(self, name: str) -> Path:
         """The Parquet file of scores that a result names."""
@@ -273,3 +288,9 @@ class Job(Generic[AnyTask]):
     place: Place
     task: AnyTask
     events: EventWriter
+    hands: Crew | None = None
+
+    @cached_property
+    def crew(self) -> Crew:
+        """Who works on its units: this process, unless others were given."""
+        return self.hands or LocalCrew(self.events)

@@ -16,10 +16,11 @@ from typing import TypeVar
 import duckdb
 
 from core.errors import HeadscriptError, JobError, WorkspaceError
+from core.jobs.crew.cluster import Tally
 from core.jobs.folder import JobFolder, Place
 from core.jobs.intake import Intake
 from core.jobs.kinds import KINDS, JobKind, kind_of
-from core.jobs.runners import RUNNERS
+from core.jobs.runners import RUNNERS, Runner
 from core.jobs.tasks import Task
 from core.settings import Settings
 from core.store.jobs import CANCELLED, JobRecord
@@ -36,10 +37,17 @@ class JobQueue:
     def __init__(self, workspace: Workspace, settings: Settings) -> None:
         self._workspace = workspace
         self._settings = settings
-        self._runner = RUNNERS.named(settings.runner).make(settings)
+        self._runners: dict[str, Runner] = {}
+        self.run_on(settings.runner)
         self._secrets: dict[str, str] = {}  # handed in, by the names of environment variables
         self._unwritten = ""  # why what a job wrote could not be taken in
         self._lock = RLock()
+
+    def run_on(self, runner: str) -> None:
+        """Have the runner of this name start what is started from now on; raises PluginError."""
+        if runner not in self._runners:
+            self._runners[runner] = RUNNERS.named(runner).make(self._settings)
+        self._runner = self._runners[runner]
 
     def folder(self, job: str) -> JobFolder:
         """A job's folder."""
@@ -49,6 +57,10 @@ class JobQueue:
         """What the job had to say besides its progress; what a worker that went on said again, once."""
         events = (event for _, event in self.folder(job).events())
         return list(dict.fromkeys(event["message"] for event in events if event["event"] == "note"))
+
+    def nodes(self, job: str) -> dict[str, Tally]:
+        """How far each node of a cluster is with the job's units; none where no cluster works on it."""
+        return self.folder(job).nodes()
 
     def resume(self, job: str, secrets: Mapping[str, str] | None = None) -> None:
         """Queue a job that stopped or failed again; finished units are not done again.
@@ -68,9 +80,9 @@ class JobQueue:
         """Stop a job, or take it out of the queue; what it finished stays."""
         if not self._workspace.jobs.get(job).is_active:
             return
-        self._runner.stop(self.folder(job))  # before whoever holds the lock is waited for
+        self._stop(self.folder(job))  # before whoever holds the lock is waited for
         with self._lock:
-            self._runner.stop(self.folder(job))  # it may have been started meanwhile
+            self._stop(self.folder(job))  # it may have been started meanwhile
             self.refresh()
             if self._workspace.jobs.get(job).state not in ("done", "failed"):  # it may have just ended
                 self._workspace.jobs.set_state(job, "stopped", CANCELLED)
@@ -91,7 +103,8 @@ class JobQueue:
                     now = self._workspace.jobs.get(record.id)
                     if now.state == "done":
                         self._after(now)
-            self._runner.reap_ended()
+            for runner in self._runners.values():
+                runner.reap_ended()
             return self._workspace.jobs.all()
 
     def start_next(self) -> None:
@@ -125,7 +138,8 @@ class JobQueue:
             if self._unwritten:
                 raise WorkspaceError(self._unwritten)
             if not record.is_active:
-                self._runner.reap(job)
+                for runner in self._runners.values():
+                    runner.reap(job)
             if record.state == "done":
                 return record
             if record.state in ("failed", "stopped"):
@@ -186,13 +200,19 @@ class JobQueue:
     def _after(self, record: JobRecord) -> None:
         """What follows from a job that has just been done."""
 
+    def _stop(self, folder: JobFolder) -> None:
+        for runner in self._runners.values():
+            runner.stop(folder)
+
     def _follow_up(self, job: str) -> None:
         """Take in what a running job wrote, and notice its end."""
         folder, jobs = self.folder(job), self._workspace.jobs
         if not folder.path.is_dir():
             jobs.set_state(job, "failed", "the job's folder is gone")
             return
-        alive = self._runner.is_alive(folder)  # before reading: what a dead worker wrote is all there
+        alive = any(
+            runner.is_alive(folder) for runner in self._runners.values()
+        )  # before reading: what a dead worker wrote is all there
         new = folder.events(after=jobs.last_event(job))
         for events in _in_lots(new, _EVENTS_AT_ONCE):
             try:
@@ -204,7 +224,7 @@ class JobQueue:
                 return
             except (OSError, ValueError, KeyError, TypeError, HeadscriptError, duckdb.Error) as error:
                 # Other jobs go on.
-                self._runner.stop(folder)
+                self._stop(folder)
                 why = f"what the job wrote cannot be read ({type(error).__name__}: {error})"
                 jobs.set_state(job, "failed", f"{why}; delete its folder {folder.path} and start it anew")
                 return

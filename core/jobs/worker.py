@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from core import wire
 from core.errors import HeadscriptError, is_out_of_memory
-from core.jobs.folder import EventWriter, Job, JobFolder
+from core.jobs.crew import Crew, LocalCrew
+from core.jobs.crew.cluster import VARIABLE, Cluster
+from core.jobs.folder import EventWriter, Job, JobFolder, Place
 from core.jobs.kinds import KINDS
 
 
-def work(path: Path) -> int:
+def work(path: Path, prepare: Callable[[], None] = lambda: None) -> int:
     """Run the job in folder `path`; the exit code. Its end, good or bad, is its last event.
 
-    Does nothing if another worker is at it.
+    Does nothing if another worker is at it. Processes elsewhere that work on its units call `prepare` first.
     """
     folder = JobFolder(path)
     claim = folder.claim()
@@ -27,7 +32,8 @@ def work(path: Path) -> int:
             spec = folder.spec()
             kind = KINDS.named(spec.kind)
             task = wire.read(kind.task, spec.task, f"{folder.path / 'spec.json'}: task")
-            kind.run(Job(folder, spec.place, task, events))
+            with crew_for(folder, spec.place, events, prepare) as crew:
+                kind.run(Job(folder, spec.place, task, events, crew))
         except HeadscriptError as error:
             events.end("failed", str(error))
             return error.exit_code
@@ -46,3 +52,21 @@ def _in_words(error: Exception, folder: JobFolder) -> str:
             "again, or give fewer or shorter passages, or a smaller model"
         )
     return f"unexpected {type(error).__name__}: {error}; details in {folder.log}"
+
+
+@contextmanager
+def crew_for(
+    folder: JobFolder, place: Place, events: EventWriter, prepare: Callable[[], None]
+) -> Iterator[Crew]:
+    """Who works on a job's units: this process, or the cluster that its runner names."""
+    named = os.environ.get(VARIABLE)
+    if not named:
+        yield LocalCrew(events)
+        return
+    from core.jobs.crew.on_ray import RayCrew
+
+    crew = RayCrew(Cluster.load(named), events, folder.show_nodes, prepare, (str(place.workspace),))
+    try:
+        yield crew
+    finally:
+        crew.close()

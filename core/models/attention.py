@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +35,9 @@ def extract(
     heads = len(loaded.info.head_ids())
 
     def maps_of(batch: Sequence[int]) -> np.ndarray:
-        return _maps(loaded, features, batch)
+        layers: list[np.ndarray] = []
+        read_layers(loaded, features, batch, layers.append)
+        return np.stack(layers, axis=1)
 
     def width(batch: Sequence[int]) -> int:
         return padded_tokens(features.lengths, batch)
@@ -44,17 +47,52 @@ def extract(
             yield from _unpadded(features, part, maps)
 
 
-def _maps(loaded: LoadedModel, features: Features, rows: Sequence[int]) -> np.ndarray:
-    """float16 [sentence, layer with heads, head, query, key], padded."""
+def read_layers(
+    loaded: LoadedModel, features: Features, rows: Sequence[int], take: Callable[[np.ndarray], None]
+) -> None:
+    """One forward pass over sentences `rows`; `take` is handed each layer's maps as the pass reaches it.
+
+    A layer's maps are float16 [sentence, head, query, key], padded; layers without heads are passed over.
+    Where the modules of a model hand out their maps unasked, no two layers' are held at once.
+    """
     ids, mask = padded_ids(features, rows, loaded.device)
-    # Without the language-modelling head, on which a small model spends a fifth of its time.
+    model, taken = loaded.model.base_model, 0
+
+    def caught(module: torch.nn.Module, inputs: Any, output: Any) -> Any:
+        nonlocal taken
+        at = _maps_in(output, ids)
+        if at is None:
+            return output
+        taken += 1
+        take(output[at].half().cpu().numpy())
+        return (*output[:at], None, *output[at + 1 :])
+
+    hooks = [one.register_forward_hook(caught) for one in {site.module for site in loaded.sites}]
+    try:
+        # Without the language-modelling head, on which a small model spends a fifth of its time.
+        with torch.inference_mode():
+            model(input_ids=ids, attention_mask=mask, **cacheless(model))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if taken == len(loaded.sites):
+        return
+    if taken:
+        raise RuntimeError(f"{taken} of {len(loaded.sites)} layers gave their attention")
     with torch.inference_mode():
-        output = loaded.model.base_model(
-            input_ids=ids, attention_mask=mask, output_attentions=True, **cacheless(loaded.model.base_model)
-        )
-    given = [layer.half() for layer in output.attentions if isinstance(layer, torch.Tensor)]
-    maps: np.ndarray = torch.stack(given, dim=1).cpu().numpy()
-    return maps
+        output = model(input_ids=ids, attention_mask=mask, output_attentions=True, **cacheless(model))
+    for layer in output.attentions:
+        if isinstance(layer, torch.Tensor):
+            take(layer.half().cpu().numpy())
+
+
+def _maps_in(output: Any, ids: torch.Tensor) -> int | None:
+    """Where in a module's output attention maps of this batch are; None if nowhere."""
+    sentences, n = ids.shape
+    for at, part in enumerate(output if isinstance(output, tuple) else ()):
+        if isinstance(part, torch.Tensor) and (part.shape[:1], part.shape[2:]) == ((sentences,), (n, n)):
+            return at
+    return None
 
 
 def padded_tokens(lengths: np.ndarray, rows: Sequence[int]) -> int:

@@ -7,16 +7,21 @@ with sinks, some of the attention goes to no token and a row sums to what is lef
 head's rows of one batch of sentences, so a reader that wants one head, or one (head, sentence), skips the
 rest by the row groups' statistics.
 
-Writing is in chunks. A chunk is one file in `partial/`, complete or absent; `finish` merges chunks into
-the layer files, replacing each in one step. Killed at any point, what was finished is still there.
+Writing is in chunks. A chunk is one file in `partial/`, complete or absent, with the row groups of one or
+more batches of sentences: each layer's heads, layer after layer. `finish` merges chunks into the layer
+files, replacing each in one step. Killed at any point, what was finished is still there.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +36,7 @@ from core.store.parquet import damage_told, open_parquet
 from core.types import AttentionMap, HeadId, SentenceAttention
 
 CHUNK_SENTENCES = 32
+Take = Callable[[Sequence[tuple[str, np.ndarray]]], None]  # sentence ids with maps [head, query, key]
 _COLUMNS = (("head", pa.int16()), ("sentence_id", pa.string()), ("n", pa.int32()), ("weights", pa.binary()))
 # Softmax weights are nearly incompressible noise in their low bits; a fast codec takes what there is.
 _WRITE_OPTIONS = {"compression": "zstd", "compression_level": 1, "use_dictionary": ["sentence_id"]}
@@ -97,27 +103,41 @@ class AttentionWriter:
         shutil.rmtree(self._partial, ignore_errors=True)
 
     def _write_chunk(self, chunk: list[SentenceAttention]) -> None:
+        numbers = (int(path.stem.partition("-")[0]) for path in self._partial.glob("*.parquet"))
+        with self.chunk(f"{1 + max(numbers, default=0):06}") as take:
+            for place in range(len(self.layers)):
+                take([(attention.sentence, attention.weights[place]) for attention in chunk])
+
+    @contextmanager
+    def chunk(self, name: str) -> Iterator[Take]:
+        """Write a chunk; what is yielded takes the maps of its sentences, layer after layer.
+
+        After the last layer other sentences may follow, from the first on. The file is there when the block
+        ends well. Names begin with a number, which orders chunks. Raises WorkspaceError.
+        """
+        path = self._partial / f"{name}.parquet"
         with disk_errors(self.folder):
             self._partial.mkdir(parents=True, exist_ok=True)
-        number = 1 + max((int(path.stem) for path in self._partial.glob("*.parquet")), default=0)
-        path = self._partial / f"{number:06}.parquet"
-        heads = chunk[0].weights.shape[1]
+        writer = f"{socket.gethostname()}-{os.getpid()}."
         with (
             disk_errors(self.folder),
-            replacing(path) as scratch,
-            pq.ParquetWriter(scratch, self._schema(), **_CHUNK_OPTIONS) as writer,
+            replacing(path, writer) as scratch,
+            pq.ParquetWriter(scratch, self._schema(), **_CHUNK_OPTIONS) as file,
         ):
-            for place in range(len(self.layers)):
-                for head in range(heads):
-                    writer.write_table(self._rows(chunk, place, head))
 
-    def _rows(self, chunk: list[SentenceAttention], place: int, head: int) -> pa.Table:
+            def take(maps: Sequence[tuple[str, np.ndarray]]) -> None:
+                for head in range(maps[0][1].shape[0]):
+                    file.write_table(self._rows([(name, of_heads[head]) for name, of_heads in maps], head))
+
+            yield take
+
+    def _rows(self, maps: Sequence[tuple[str, np.ndarray]], head: int) -> pa.Table:
         return pa.table(
             {
-                "head": [head] * len(chunk),
-                "sentence_id": [attention.sentence for attention in chunk],
-                "n": [attention.weights.shape[-1] for attention in chunk],
-                "weights": [to_bytes(attention.weights[place, head], self.is_causal) for attention in chunk],
+                "head": [head] * len(maps),
+                "sentence_id": [name for name, _ in maps],
+                "n": [weights.shape[-1] for _, weights in maps],
+                "weights": [to_bytes(weights, self.is_causal) for _, weights in maps],
             },
             self._schema(),
         )
@@ -135,14 +155,19 @@ class AttentionWriter:
                 old = pq.ParquetFile(path)
                 for group in range(old.num_row_groups):
                     writer.write_table(old.read_row_group(group, use_threads=False))
-            for chunk in chunks:
-                file = pq.ParquetFile(chunk, memory_map=True)
-                heads = file.num_row_groups // len(self.layers)
-                sentences = file.read_row_group(0, ["sentence_id"])["sentence_id"]  # the same for every head
-                new = pc.invert(pc.is_in(sentences, pa.array(sorted(held), pa.string())))
-                if pc.any(new).as_py():
-                    for group in range(place * heads, (place + 1) * heads):
-                        writer.write_table(file.read_row_group(group, use_threads=False).filter(new))
+            for batches in _gathered(self._new(chunk, place, held) for chunk in chunks):
+                for head in range(batches[0].heads):
+                    writer.write_table(pa.concat_tables([batch.rows(head) for batch in batches]))
+
+    def _new(self, path: Path, place: int, held: Collection[str]) -> Iterator[_Batch]:
+        """The batches of a chunk with rows of a layer that are not held."""
+        file = pq.ParquetFile(path, memory_map=True)
+        heads = 1 + _head_of(file, file.num_row_groups - 1)
+        for first in range(place * heads, file.num_row_groups, len(self.layers) * heads):
+            sentences = file.read_row_group(first, ["sentence_id"])["sentence_id"]  # the same for every head
+            new = pc.invert(pc.is_in(sentences, pa.array(sorted(held), pa.string())))
+            if pc.any(new).as_py():
+                yield _Batch(file, first, heads, new)
 
     def _schema(self, layer: int | None = None) -> pa.Schema:
         shape = "lower triangle" if self.is_causal else "full"
@@ -262,6 +287,31 @@ class HeadMapsOnDisk(Mapping[HeadId, list[np.ndarray]]):
 
     def _bytes(self) -> int:
         return sum(one.nbytes for maps in self._held.values() for one in maps)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A layer's row groups of one batch of a chunk, head after head."""
+
+    file: pq.ParquetFile
+    first: int  # row group of head 0
+    heads: int
+    new: pa.ChunkedArray  # which of its sentences are wanted
+
+    def rows(self, head: int) -> pa.Table:
+        return self.file.read_row_group(self.first + head, use_threads=False).filter(self.new)
+
+
+def _gathered(chunks: Iterable[Iterable[_Batch]]) -> Iterator[list[_Batch]]:
+    """Batches of all chunks, in order, as many together as have CHUNK_SENTENCES sentences."""
+    gathered: list[_Batch] = []
+    for batch in chain.from_iterable(chunks):
+        gathered.append(batch)
+        if sum(len(held.new) for held in gathered) >= CHUNK_SENTENCES:
+            yield gathered
+            gathered = []
+    if gathered:
+        yield gathered
 
 
 def layer_path(folder: Path, layer: int) -> Path:

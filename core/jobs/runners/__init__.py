@@ -63,9 +63,24 @@ def _inline(settings: Settings) -> Runner:
     return InlineRunner()
 
 
+def _ray(settings: Settings) -> Runner:
+    from core.jobs.crew.cluster import Cluster
+    from core.jobs.runners.ray import RayRunner
+
+    return RayRunner(
+        Cluster(
+            settings.ray_address or "auto",
+            settings.ray_cpus,
+            settings.ray_gpus,
+            settings.ray_memory,
+        )
+    )
+
+
 RUNNERS: Door[RunnerEntry] = Door(
     "runner",
     RunnerEntry("local", "A process of its own for each job", _local),
     RunnerEntry("forked", "A process for each job, forked from one that has imported everything", _forked),
+    RunnerEntry("ray", "A process for each job, whose units the nodes of a Ray cluster work on", _ray),
     RunnerEntry("inline", "The owner's own process, one job after the other", _inline),
 )

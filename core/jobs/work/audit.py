@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -13,7 +14,8 @@ from core import wire
 from core.audit import AUDITS, Audit, Finding, HybridSubject, Passages, ProgramSubject, probe_of
 from core.audit.shared import Shared
 from core.display import counted
-from core.jobs.folder import Job
+from core.jobs.crew import Bench, Stage, Station
+from core.jobs.folder import Job, Place
 from core.jobs.results import AuditsFound
 from core.jobs.tasks import AskedAudit, AuditTask
 from core.language import parse
@@ -62,44 +64,78 @@ def splits_of(workspace: Path, info: ModelInfo, sentences: Iterable[Sentence]) -
 
 
 def _audit_programs(job: Job[AuditTask], splits: Splits) -> None:
-    task, events = job.task, job.events
+    task, events, finished = job.task, job.events, job.folder.finished()
     if task.left_out:
         events.note(f"{counted(task.left_out, 'program')} left out: plain Python is run and not read")
-
-    @cache
-    def load() -> LoadedModel:
-        return _loaded(job)
-
-    programs = {head: parse(source) for head, source in task.programs}
-    probes = {asked.name: probe for asked in task.audits if (probe := probe_of(*known(asked))) is not None}
-    behind = {head: program_of(source) for head, source in task.behind}
-    names = {h: chains(behind | {h: program})[h] for h, program in programs.items()} if behind else {}
-    shared = Shared(task.info, programs, splits, load, events, probes, behind)
-    subjects = [
-        ProgramSubject(task.info, head, program, splits, load, shared) for head, program in programs.items()
-    ]
-    finished, told = job.folder.finished(), _Notes(events)
+    stage = Stage("auditing", _Auditing(job.place, task, splits), task.info.name)
+    of_layer = Counter(head.layer for head, _ in task.programs)
     for asked in task.audits:
-        audit, limits = known(asked)
-        done = 0
-        for layer in sorted({subject.head.layer for subject in subjects}):
-            events.progress(f"auditing {audit.title.lower()}", done, len(subjects))
-            mine = [subject for subject in subjects if subject.head.layer == layer]
-            unit = f"{audit.name}-layer-{layer:03}"
-            if f"{unit}.json" not in finished:
-                findings = [
-                    StoredFinding(
-                        audit.name,
-                        (subject.head, subject.program.id),
-                        asked.limits,
-                        time.time(),
-                        _given(subject, audit.run(subject, limits, told), bool(behind)),
-                        names.get(subject.head, ""),
-                    )
-                    for subject in mine
-                ]
-                events.result(unit, AuditsFound(task.info.id, tuple(findings)))
-            done += len(mine)
+        audit, _ = known(asked)
+        units = {f"{audit.name}-layer-{layer:03}": _Asked(asked, layer) for layer in sorted(of_layer)}
+        left = {name: unit for name, unit in units.items() if f"{name}.json" not in finished}
+        done = sum(of_layer[unit.layer] for name, unit in units.items() if name not in left)
+        events.progress(f"auditing {audit.title.lower()}", done, len(task.programs))
+        for name, findings in job.crew.run(stage, left):
+            events.result(name, AuditsFound(task.info.id, findings))
+            done += of_layer[left[name].layer]
+            events.progress(f"auditing {audit.title.lower()}", done, len(task.programs))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """An audit of a layer's programs."""
+
+    audit: AskedAudit
+    layer: int
+
+
+@dataclass(frozen=True)
+class _Auditing:
+    """Audits programs; what audits share of all heads is made once where they run."""
+
+    place: Place
+    task: AuditTask
+    splits: Splits
+
+    def __call__(self, bench: Bench) -> Station[_Asked, tuple[StoredFinding, ...]]:
+        info = self.task.info
+
+        @cache
+        def load() -> LoadedModel:
+            from core.jobs.work.extract import reading_as_stored  # imports transformers, as does the other
+
+            loaded = bench.model(self.place, info.name, info.id)
+            return reading_as_stored(self.place.workspace, loaded)
+
+        programs = {head: parse(source) for head, source in self.task.programs}
+        probes = {
+            asked.name: probe for asked in self.task.audits if (probe := probe_of(*known(asked))) is not None
+        }
+        behind = {head: program_of(source) for head, source in self.task.behind}
+        names = {h: chains(behind | {h: program})[h] for h, program in programs.items()} if behind else {}
+        shared = Shared(info, programs, self.splits, load, bench.told, probes, behind)
+        subjects = [
+            ProgramSubject(info, head, program, self.splits, load, shared)
+            for head, program in programs.items()
+        ]
+        told = _Notes(bench.told)
+
+        def work(unit: _Asked) -> tuple[StoredFinding, ...]:
+            audit, limits = known(unit.audit)
+            return tuple(
+                StoredFinding(
+                    audit.name,
+                    (subject.head, subject.program.id),
+                    unit.audit.limits,
+                    time.time(),
+                    _given(subject, audit.run(subject, limits, told), bool(behind)),
+                    names.get(subject.head, ""),
+                )
+                for subject in subjects
+                if subject.head.layer == unit.layer
+            )
+
+        return Station(work)
 
 
 def _given(subject: ProgramSubject, finding: Finding, is_resolved: bool) -> Finding:

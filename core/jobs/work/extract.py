@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import transformers
 
 from core.corpus import Corpus, load_corpus
 from core.display import counted
 from core.errors import CorpusError
 from core.features import LEAST_TOKENS, Features, annotate
-from core.jobs.folder import Job
+from core.jobs.crew import Bench, Stage, Station
+from core.jobs.folder import Job, Place
 from core.jobs.results import SentencesRead, WeightsRead
 from core.jobs.tasks import ExtractTask, Task
-from core.models.attention import extract
+from core.maps import like_batches
+from core.models.attention import BATCH_TOKENS, MAP_BUDGET, padded_tokens, read_layers
 from core.models.device import Halving
-from core.models.pretrained import LoadedModel, load
-from core.store.attention import AttentionWriter
+from core.models.pretrained import LoadedModel
+from core.store.attention import CHUNK_SENTENCES, AttentionWriter
 from core.store.passages import keep_passages
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
@@ -26,19 +32,13 @@ from core.types import ModelInfo, Sentence, Told
 
 def load_model(job: Job[Task], name: str, model: str | None = None) -> LoadedModel:
     """The model of this name, announced as a result; raises ModelError if its id is not `model` by now."""
-    events = job.events
+    events, bench = job.events, job.crew.bench
     events.progress("loading the model", 0, 0)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    loaded = load(
-        name,
-        job.place.models,
-        job.place.device,
-        lambda text: events.progress(text, 0, 0),
-        model,
-    )
+    loaded = bench.model(job.place, name, model)
     held = attention_folder(job.place.workspace, "")
-    loaded = loaded.known_as([path.name for path in held.iterdir()] if held.is_dir() else [])
+    loaded = bench.keep(loaded.known_as([path.name for path in held.iterdir()] if held.is_dir() else []))
     events.result_anew("model", loaded.info)
     events.result_anew("weights", WeightsRead(loaded.info.id, loaded.weights()))
     events.note(f"{loaded.info.title} on {loaded.device}")
@@ -62,6 +62,7 @@ def read_corpus(job: Job[ExtractTask]) -> Corpus:
 def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus) -> list[Sentence]:
     """Token features and attention of every sentence that has none yet; the sentences there are now."""
     events, workspace = job.events, job.place.workspace
+    job.crew.bench.keep(loaded)
     folder = attention_folder(workspace, loaded.info.id)
     tokens = TokenStore(folder)
     events.progress("reading the corpus", 0, len(corpus.sentences))
@@ -82,16 +83,76 @@ def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Cor
     info = loaded.info
     writer = AttentionWriter(folder, info.attention_layers, info.is_causal, info.traits.sinks)
     held = writer.done()
-    rows = [row for row, sentence in enumerate(features.sentences) if sentence not in held]
-    done = len(features) - len(rows)
+    units = {
+        f"{number:06}": rows
+        for number, block in enumerate(_blocks(features, info), start=1)
+        if (rows := tuple(row for row in block if features.sentences[row] not in held))
+    }
+    done = len(features) - sum(map(len, units.values()))
     events.progress("extracting attention", done, len(features))
-    for added in writer.write(extract(loaded, features, rows, halving=Halving(events.note))):
+    stage = Stage("extracting attention", _Extraction(job.place, info, features, writer), info.name)
+    for _, added in job.crew.run(stage, {name: (name, rows) for name, rows in units.items()}):
         done += added
         events.progress("extracting attention", done, len(features))
     writer.finish()
     passages = keep_passages(workspace, kept)
     events.result_anew("sentences", SentencesRead(loaded.info.id, corpus.name, passages))
     return kept
+
+
+_Chunk = tuple[str, tuple[int, ...]]  # its number, and rows of the features
+
+
+def _blocks(features: Features, info: ModelInfo) -> Iterator[list[int]]:
+    """Rows of all features, shortest first, cut where batches end: the same however much is done of them."""
+    block: list[int] = []
+    for batch in _batches(features, range(len(features)), info):
+        block += batch
+        if len(block) >= CHUNK_SENTENCES:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _batches(features: Features, rows: Sequence[int], info: ModelInfo) -> Iterator[list[int]]:
+    return like_batches(features.lengths, rows, BATCH_TOKENS, MAP_BUDGET // info.heads)
+
+
+@dataclass(frozen=True)
+class _Extraction:
+    """Writes attention; a unit is a block of passages with all layers, and comes to how many they are."""
+
+    place: Place
+    info: ModelInfo
+    features: Features
+    writer: AttentionWriter
+
+    def __call__(self, bench: Bench) -> Station[_Chunk, int]:
+        loaded = bench.model(self.place, self.info.name, self.info.id)
+        halving = Halving(bench.told.note)
+
+        def work(unit: _Chunk) -> int:
+            number, rows = unit
+            parts = halving.run(rows, partial(self._write, loaded, number), self._width)
+            return sum(len(part) for part, _ in parts)
+
+        return Station(work)
+
+    def _write(self, loaded: LoadedModel, number: str, rows: Sequence[int]) -> None:
+        names = [self.features.sentences[row] for row in rows]
+        digest = hashlib.sha256("\0".join(names).encode()).hexdigest()[:8]
+        with self.writer.chunk(f"{number}-{digest}") as take:
+            for batch in _batches(self.features, rows, self.info):
+                of_rows = [(self.features.sentences[row], int(self.features.lengths[row])) for row in batch]
+
+                def put(maps: np.ndarray, of_rows: list[tuple[str, int]] = of_rows) -> None:
+                    take([(name, own[:, :n, :n]) for (name, n), own in zip(of_rows, maps, strict=True)])
+
+                read_layers(loaded, self.features, batch, put)
+
+    def _width(self, rows: Sequence[int]) -> int:
+        return max(padded_tokens(self.features.lengths, b) for b in _batches(self.features, rows, self.info))
 
 
 def _with_tokens(corpus: Corpus, tokens: TokenStore, events: Told) -> list[Sentence]:

@@ -109,7 +109,7 @@ def _made(job: Job[HybridTask], loaded: LoadedModel) -> MadeHybrid:
     known = read_passages(workspace, job.task.chosen_on)
     validation = [passage for passage in known if passage.split == Split.VALIDATION]
     chooser = chooser_of(
-        job.task.candidates, loaded, features_of(workspace, loaded, validation, events), events, request.seed
+        job, job.task.candidates, loaded, features_of(workspace, loaded, validation, events), request.seed
     )
     count = request.count
     heads = chooser.order(request.order, len(chooser.programs) if count is None else count)

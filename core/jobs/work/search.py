@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import torch
 
 from core.corpus import require_splits
 from core.features import Features
-from core.jobs.folder import EventWriter, Job, Place
+from core.jobs.crew import Bench, Stage, Station
+from core.jobs.folder import Job, Place
 from core.jobs.results import NewProgram, ProgramsFound
 from core.jobs.tasks import ProposeTask
 from core.jobs.work.readings import keep_reading
@@ -41,10 +43,7 @@ def find_programs(
 def search_programs(
     job: Job[Any], task: ProposeTask[Any], proposer: Proposer, passages: list[Sentence]
 ) -> None:
-    """A program for every head the task names, layer by layer; each layer is scored and announced when done.
-
-    The search is handed train and validation; scoring on test follows the choice.
-    """
+    """A program for every head the task names; each layer is scored and announced when it is done."""
     require_splits(passages)
     events, info, finished = job.events, task.info, job.folder.finished()
     heads = wanted_heads(task)
@@ -52,32 +51,64 @@ def search_programs(
     if not left:
         return
     place = attention_folder(job.place.workspace, info.id)
-    attention = AttentionReader(place)
     features = {split: split_features(place, passages, split) for split in Split}
-    chooser = attention.restricted({passage.id for passage in passages if passage.split != Split.TEST})
     events.progress("preparing candidate programs", 0, 0)
-    splits = (features[Split.TRAIN], features[Split.VALIDATION])
-
-    def read(layer: int) -> dict[str, np.ndarray]:
-        return chooser.layer(layer) if layer in info.attention_layers else {}
-
-    sizes = SizesWritten(job, splits)
-    material = Material(
-        *splits, info.is_causal, device_of(job.place), Halving(events.note), read, sizes.of_layer
-    )
-    search = _prepared(proposer, material, task.limits)
-    events.note(search.describe())
-
+    stage = Stage("finding programs", _Searching(job.place, info, proposer, task.limits, features))
     total = sum(map(len, heads.values()))
     done = total - sum(len(heads[layer]) for layer in left)
-    events.progress("finding programs", done, total)
-    for layer, programs in search.over_layers({layer: heads[layer] for layer in left}):
-        chosen = dict(zip(heads[layer], programs, strict=True))
-        events.result(
-            _layer_name(layer), _scored(layer, chosen, features, attention, info, events, proposer.name)
-        )
-        done += len(chosen)
+    for name, found in job.crew.run(stage, {_layer_name(layer): (layer, heads[layer]) for layer in left}):
+        events.result(name, replace(found.programs, scores=events.scores(name, found.scores)))
+        done += len(found.programs.proposals)
         events.progress("finding programs", done, total)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Programs, with scores that are not written down yet."""
+
+    programs: ProgramsFound
+    scores: list[Score]
+
+
+_Heads = tuple[int, list[int]]  # a layer, and heads of it
+
+
+@dataclass(frozen=True)
+class _Searching:
+    """Finds programs and scores them; a unit is a layer's heads.
+
+    The search is handed train and validation; scoring on test follows the choice.
+    """
+
+    place: Place
+    info: ModelInfo
+    proposer: Proposer
+    limits: Any
+    features: dict[Split, Features]
+
+    def __call__(self, bench: Bench) -> Station[_Heads, _Scored]:
+        attention = AttentionReader(attention_folder(self.place.workspace, self.info.id))
+        splits = (self.features[Split.TRAIN], self.features[Split.VALIDATION])
+        chooser = attention.restricted({name for split in splits for name in split.sentences})
+
+        def read(layer: int) -> dict[str, np.ndarray]:
+            return chooser.layer(layer) if layer in self.info.attention_layers else {}
+
+        device = device_of(self.place)
+        sizes = SizesWritten(self.place, self.info, bench, splits)
+        material = Material(
+            *splits, self.info.is_causal, device, Halving(bench.told.note), read, sizes.of_layer
+        )
+        search = _prepared(self.proposer, material, self.limits)
+        bench.told.note(search.describe())
+
+        def work(unit: _Heads) -> _Scored:
+            layer, heads = unit
+            ((_, programs),) = search.over_layers({layer: heads})
+            chosen = dict(zip(heads, programs, strict=True))
+            return _scored(layer, chosen, self.features, attention, self.info, self.proposer.name)
+
+        return Station(work, side_by_side=device.type == "cpu")
 
 
 def _prepared(proposer: Proposer, material: Material, limits: Any) -> Layers:
@@ -108,54 +139,102 @@ def score_programs(
     Programs are taken in blocks and a layer's heads too, so that what is held at once does not grow with
     the library or the model: at most MAX_CELLS cells of each, and less where the device does not hold that.
     """
-    events, finished, device = job.events, job.folder.finished(), device_of(job.place)
+    events, finished = job.events, job.folder.finished()
     place = attention_folder(job.place.workspace, info.id)
-    attention = AttentionReader(place)
     held = {split: split_features(place, passages, split) for split in Split}
     features = {split: found for split, found in held.items() if len(found)}
     cells = sum(cell_sum(found.lengths, info.is_causal) for found in features.values())
     parsed = [program_of(source) for source in sources]
     if any(isinstance(program, PlainProgram) for program in parsed):
         keep_reading(job, info, passages)
-    halving = Halving(events.note)
-    looking = {program.id: program for program in parsed if program.looks}
-
-    def available(program: str, head: HeadId) -> bool:
-        return program not in looking or looking[program].may_stand_for(head)
-
-    def score_part(part: Sequence[int]) -> None:
-        first = f"scores-{part[0]:04}-{len(part):04}"
-        names = {layer: f"{first}-{layer:03}" for layer in info.attention_layers}
-        if all(f"{name}.json" in finished for name in names.values()):
-            return
-        programs = [parsed[at] for at in part]
-        if f"{first}.json" not in finished:
-            events.result(first, ProgramsFound(info.id, new_programs(programs, origin)))
-        produced = {
-            split: program_maps(programs, found, info.is_causal, device, attention.looks(found.sentences))
-            for split, found in features.items()
-        }
-        if f"{first}-failures.json" not in finished and (failures := failed_passages(produced.values())):
-            events.result(f"{first}-failures", ProgramsFound(info.id, failures=failures))
-        for at, (layer, name) in enumerate(names.items()):
-            if f"{name}.json" not in finished:
-                scores: list[Score] = []
-                for block in in_blocks(range(info.heads), 2 * cells):  # maps are read as whole squares
-                    maps = attention.layer(layer, block)
-                    heads = [HeadId(layer, head) for head in block]
-                    for split, found in produced.items():
-                        scores += [
-                            one
-                            for one in score(found, maps, heads, split, info.window(layer))
-                            if available(one.program, one.head)
-                        ]
-                events.result(name, ProgramsFound(info.id, scores=events.scores(name, scores)))
-            done = part[0] * len(names) + len(part) * (at + 1)
-            events.progress("scoring the library", done, len(parsed) * len(names))
-
+    units: dict[str, _Block] = {}
     for block in in_blocks(range(len(parsed)), cells):
-        for _ in halving.run(block, score_part):
-            pass
+        first = f"scores-{block[0]:04}-{len(block):04}"
+        of_block = {f"{first}-{layer:03}": (block, layer) for layer in info.attention_layers}
+        left = {name: unit for name, unit in of_block.items() if f"{name}.json" not in finished}
+        if left and f"{first}.json" not in finished:
+            programs = [parsed[at] for at in block]
+            events.result(first, ProgramsFound(info.id, new_programs(programs, origin)))
+        units |= left
+    total = len(parsed) * len(info.attention_layers)
+    done = total - sum(len(block) for block, _ in units.values())
+    events.progress("scoring the library", done, total)
+    stage = Stage("scoring the library", _Scoring(job.place, info, tuple(sources), features, cells))
+    for name, (scores, failures) in job.crew.run(stage, units):
+        told = f"{name.rpartition('-')[0]}-failures"  # the same whatever the layer
+        if failures and f"{told}.json" not in finished:
+            finished.add(f"{told}.json")
+            events.result(told, ProgramsFound(info.id, failures=failures))
+        events.result(name, ProgramsFound(info.id, scores=events.scores(name, scores)))
+        done += len(units[name][0])
+        events.progress("scoring the library", done, total)
+
+
+_Block = tuple[Sequence[int], int]  # places of programs, and a layer
+_OfBlock = tuple[list[Score], tuple[FailedPassages, ...]]
+
+
+@dataclass(frozen=True)
+class _Scoring:
+    """Scores programs; a unit is a block of them on the heads of a layer.
+
+    A block's maps are kept for its next layer. Where the device's memory runs out they are made in parts.
+    """
+
+    place: Place
+    info: ModelInfo
+    sources: tuple[str, ...]
+    features: dict[Split, Features]
+    cells: int
+
+    def __call__(self, bench: Bench) -> Station[_Block, _OfBlock]:
+        attention = AttentionReader(attention_folder(self.place.workspace, self.info.id))
+        device, halving = device_of(self.place), Halving(bench.told.note)
+        parsed = [program_of(source) for source in self.sources]
+        looking = {program.id: program for program in parsed if program.looks}
+
+        def available(score: Score) -> bool:
+            return score.program not in looking or looking[score.program].may_stand_for(score.head)
+
+        held: dict[tuple[int, ...], dict[Split, ProgramMaps]] = {}
+
+        def produced(part: tuple[int, ...]) -> dict[Split, ProgramMaps]:
+            if part not in held:
+                held.clear()  # its memory first
+                programs = [parsed[at] for at in part]
+                held[part] = {
+                    split: program_maps(
+                        programs, found, self.info.is_causal, device, attention.looks(found.sentences)
+                    )
+                    for split, found in self.features.items()
+                }
+            return held[part]
+
+        def work(unit: _Block) -> _OfBlock:
+            block, layer = unit
+
+            def score_part(part: Sequence[int]) -> _OfBlock:
+                maps = produced(tuple(part))
+                return self._scores(maps, attention, layer), failed_passages(maps.values())
+
+            scores, failures = list[Score](), list[FailedPassages]()
+            for _, (of_part, failed) in halving.run(block, score_part):
+                scores += [score for score in of_part if available(score)]
+                failures += failed
+            return scores, tuple(failures)
+
+        return Station(work)
+
+    def _scores(
+        self, produced: Mapping[Split, ProgramMaps], attention: AttentionReader, layer: int
+    ) -> list[Score]:
+        scores: list[Score] = []
+        for block in in_blocks(range(self.info.heads), 2 * self.cells):  # maps are read as whole squares
+            maps = attention.layer(layer, block)
+            heads = [HeadId(layer, head) for head in block]
+            for split, found in produced.items():
+                scores += score(found, maps, heads, split, self.info.window(layer))
+        return scores
 
 
 def failed_passages(produced: Iterable[ProgramMaps]) -> tuple[FailedPassages, ...]:
@@ -184,9 +263,8 @@ def _scored(
     features: dict[Split, Features],
     attention: AttentionReader,
     info: ModelInfo,
-    events: EventWriter,
     origin: str,
-) -> ProgramsFound:
+) -> _Scored:
     """Scores on every split of a layer's chosen programs, each on its head, and of the baselines on all.
 
     The Jensen-Shannon distance is measured on test, where it is shown.
@@ -203,12 +281,8 @@ def _scored(
         produced = program_maps(distinct, split_features, info.is_causal, looks=looks)
         found = score(produced, maps, heads, split, info.window(layer), with_js=split == Split.TEST)
         scores += [reached for reached in found if (reached.program, reached.head) in wanted]
-    return ProgramsFound(
-        info.id,
-        new_programs(distinct, origin),
-        tuple((heads[head], program.id) for head, program in chosen.items()),
-        events.scores(_layer_name(layer), scores),
-    )
+    proposals = tuple((heads[head], program.id) for head, program in chosen.items())
+    return _Scored(ProgramsFound(info.id, new_programs(distinct, origin), proposals), scores)
 
 
 def new_programs(programs: Sequence[ParsedProgram], origin: str) -> tuple[NewProgram, ...]:

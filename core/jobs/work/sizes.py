@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
-from typing import Any
 
 import numpy as np
 
 from core.features import Features
-from core.jobs.folder import Job
-from core.jobs.tasks import ProposeTask
+from core.jobs.crew import Bench
+from core.jobs.folder import Place
+from core.types import ModelInfo
 
 
 class SizesWritten:
-    """Lengths of what each head writes of each token, for passages of a job's model."""
+    """Lengths of what each head writes of each token, for passages of a model."""
 
-    def __init__(self, job: Job[ProposeTask[Any]], passages: Sequence[Features]) -> None:
-        self._job = job
+    def __init__(self, place: Place, info: ModelInfo, bench: Bench, passages: Sequence[Features]) -> None:
+        self._place, self._info, self._bench = place, info, bench
         self._passages = passages
         self._measured: dict[int, dict[str, np.ndarray]] = {}
         self._lock = Lock()  # layers are searched side by side
@@ -30,11 +30,10 @@ class SizesWritten:
             return self._measured[layer]
 
     def _measure(self) -> None:
-        from core.audit.sizes import sizes_written  # imports transformers, as does the other
-        from core.jobs.work.extract import load_model
+        from core.audit.sizes import sizes_written  # imports transformers
 
-        loaded = load_model(self._job, self._job.task.info.name, self._job.task.info.id)
-        self._job.events.progress("reading what heads write", 0, 0)
+        loaded = self._bench.model(self._place, self._info.name, self._info.id)
+        self._bench.told.progress("reading what heads write", 0, 0)
         for features in self._passages:
             for layer, sizes in sizes_written(loaded, features).items():
                 self._measured.setdefault(layer, {}).update(sizes)

@@ -103,7 +103,7 @@ class TensorExpressions:
         given = self.constants.get((node.line, node.column))
         if given is None:
             return Value(self.batch.constant(node.value), Bounds(node.value, node.value))
-        return Value(given.view(*given.shape, 1, 1, 1), measured(given))
+        return Value(given.view(*given.shape, 1, 1, 1).to(self.batch.device), measured(given))
 
     def _comparison(self, node: n.Comparison) -> Value:
         path = self.recorder.path

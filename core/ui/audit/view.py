@@ -81,6 +81,7 @@ def asks_resolved(model: ModelInfo) -> bool:
 def draw_start(model: ModelInfo, audited: int, is_resolved: bool) -> None:
     """The button that audits every head's best program, or some."""
     owner = state.owner()
+    jobs.draw_where()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = st.text_input(
             "Heads",

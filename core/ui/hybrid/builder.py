@@ -60,6 +60,7 @@ def draw_builder(model: ModelInfo) -> Candidates:
                 return candidates
             request = _request(model, candidates)
             _draw_expected(model, candidates, request)
+            jobs.draw_where()
             if st.button("Build and measure", type="primary", icon=":material/speed:", key="measure"):
                 _start(model, candidates, request)
     return candidates

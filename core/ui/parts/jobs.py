@@ -8,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.errors import HeadscriptError
+from core.jobs.crew.cluster import by_node
 from core.jobs.kinds import KINDS
 from core.store import JobRecord
 from core.ui.parts import frame, state
@@ -54,6 +55,8 @@ def draw_progress(job: JobRecord) -> None:
     figures = pace(job)
     if figures:
         st.caption(" · ".join(figures))
+    for told in by_node(state.owner().runner.nodes(job.id)):
+        st.caption(frame.as_text(told))
 
 
 def pace(job: JobRecord) -> list[str]:
@@ -64,6 +67,19 @@ def pace(job: JobRecord) -> list[str]:
         *([f"{duration(left)} left"] if left is not None and job.done < job.total else []),
         *([dollars(job.cost)] if job.cost else []),
     ]
+
+
+def draw_where() -> None:
+    """Whether jobs run here or on the Ray cluster that a setting names; nothing where none does."""
+    owner = state.owner()
+    address = owner.settings.ray_address
+    if address is None:
+        return
+    here = "local" if owner.settings.runner == "ray" else owner.settings.runner
+    titles = {"This machine": here, f"Ray cluster {address}": "ray"}
+    first = next(title for title, runner in titles.items() if runner == owner.settings.runner)
+    title = st.segmented_control("Where jobs run", list(titles), default=first, key="where", required=True)
+    owner.runner.run_on(titles[title or first])
 
 
 def draw_buttons(job: JobRecord, where: str) -> None:

@@ -44,6 +44,7 @@ def draw_proposer(model: ModelInfo, proposer: Proposer, heads: Sequence[HeadId])
     everything = len(heads) == len(model.head_ids())
     chosen = None if everything else sorted(heads)
     runner = state.owner().runner
+    jobs.draw_where()
     _start_button(heads, lambda: runner.start_proposals(model, proposer, chosen, limits, secrets))
 
 

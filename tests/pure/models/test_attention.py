@@ -9,7 +9,7 @@ import torch
 from core.corpus import from_passages
 from core.features import Features, annotate
 from core.maps import like_batches
-from core.models.attention import MAP_BUDGET, extract, padded_ids
+from core.models.attention import MAP_BUDGET, extract, padded_ids, read_layers
 from core.models.pretrained import LoadedModel
 from tests import tiny
 
@@ -107,3 +107,17 @@ def test_padding_is_masked_on_the_right(prepared):
     assert ids.shape == (2, max(lengths))
     assert mask.sum(1).tolist() == lengths
     assert ids[mask == 0].tolist() == [0] * int((mask == 0).sum())
+
+
+def test_layers_are_handed_out_one_by_one_as_the_pass_reaches_them(tiny_loaded):
+    loaded = tiny_loaded("llama")
+    features = annotate(from_passages("test", [(text, "") for text in PASSAGES]).sentences, loaded.tokenizer)
+    order = []
+    hooks = [
+        layer.register_forward_hook(lambda *given, at=at: order.append(f"after {at}"))
+        for at, layer in enumerate(loaded.model.model.layers)
+    ]
+    read_layers(loaded, features, [0, 1], lambda maps: order.append(maps.shape[:2]))
+    for hook in hooks:
+        hook.remove()
+    assert order == [(2, tiny.HEADS), "after 0", (2, tiny.HEADS), "after 1", (2, tiny.HEADS), "after 2"]

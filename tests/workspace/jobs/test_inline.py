@@ -38,6 +38,6 @@ def test_a_job_that_fails_can_be_tried_again(tmp_path: Path) -> None:
 
 def test_a_runner_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path / "workspace")
-    with pytest.raises(PluginError, match="no runner called 'moon'; there are local, forked, inline"):
+    with pytest.raises(PluginError, match="no runner called 'moon'; there are local, forked, ray, inline"):
         Jobs(workspace, Settings(workspace.folder, runner="moon"))
     workspace.close()

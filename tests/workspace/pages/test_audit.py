@@ -38,6 +38,18 @@ def test_before_an_audit_the_page_says_what_one_is(open_app: OpenApp, workspace_
     assert "Audit all heads" in [button.label for button in app.button]
 
 
+def test_where_jobs_run_is_a_choice_once_a_cluster_is_named(
+    open_app: OpenApp, workspace_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADSCRIPT_RAY_ADDRESS", "127.0.0.1:6379")
+    app = open_app(workspace_copy)
+    for page in ("audit", "synthesize", "hybrid"):
+        app = go(app, page)
+        assert not app.exception
+        (where,) = [one for one in app.get("button_group") if one.label == "Where jobs run"]
+        assert list(where.options) == ["This machine", "Ray cluster 127.0.0.1:6379"]
+
+
 def test_the_ladder_and_the_sheet_of_the_head_in_the_address(open_app: OpenApp, workspace_copy: Path) -> None:
     cards = keep_findings(workspace_copy)
     app = open_app(workspace_copy)

@@ -1,0 +1,115 @@
+"""Who works on the units of a job: this process, or the nodes of a cluster.
+
+A stage of a job is cut into named units, none of which depends on another or on who works on it. What they
+share is made once where they are worked on (`Stage.open`), and what each finds comes back to the job's
+worker, which alone writes it down whole and announces it: a unit that is lost is done again, and is there
+once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from core.types import Told
+
+if TYPE_CHECKING:
+    from core.jobs.folder import Place
+    from core.models.pretrained import LoadedModel
+
+Unit = TypeVar("Unit")
+Found = TypeVar("Found")
+
+
+@dataclass
+class Bench:
+    """Where units are worked on: who hears of it, and the model that was loaded last."""
+
+    told: Told
+    _held: LoadedModel | None = field(default=None, init=False)
+
+    def model(self, place: Place, name: str, expected: str | None = None) -> LoadedModel:
+        """The model of this name, loaded once; raises ModelError, also if its id is not `expected`."""
+        from core.models.pretrained import load  # imports transformers
+
+        held = self._held
+        if held is None or held.info.name != name or expected not in (None, held.info.id):
+            self._held = None  # its memory first
+            held = load(
+                name, place.models, place.device, lambda text: self.told.progress(text, 0, 0), expected
+            )
+        return self.keep(held)
+
+    def keep(self, loaded: LoadedModel) -> LoadedModel:
+        """Have this model at hand from now on."""
+        self._held = loaded
+        return loaded
+
+
+@dataclass(frozen=True)
+class Station(Generic[Unit, Found]):
+    """What is ready to work on a stage's units."""
+
+    work: Callable[[Unit], Found]
+    side_by_side: bool = False  # several units at once, each on one core; else one unit, on all of them
+
+
+@dataclass(frozen=True)
+class Stage(Generic[Unit, Found]):
+    """A kind of units, which can be sent to another machine."""
+
+    title: str  # what is done with them, for people
+    open: Callable[[Bench], Station[Unit, Found]]  # made once where units are worked on
+    model: str = ""  # the model that it loads, by name; empty if none
+
+
+class Crew(Protocol):
+    """Works on units."""
+
+    bench: Bench  # of the job's own worker
+
+    def run(self, stage: Stage[Unit, Found], units: Mapping[str, Unit]) -> Iterator[tuple[str, Found]]:
+        """What each unit comes to, by its name, as units end.
+
+        Raises what a unit raised. The same stage may be run again with other units: it stays open.
+        """
+
+
+class LocalCrew:
+    """This process: unit after unit in their order, side by side where a stage takes it."""
+
+    def __init__(self, told: Told) -> None:
+        self.bench = Bench(told)
+        self._open: tuple[Stage[Any, Any], Station[Any, Any]] | None = None
+
+    def run(self, stage: Stage[Unit, Found], units: Mapping[str, Unit]) -> Iterator[tuple[str, Found]]:
+        """What each unit comes to, in their order."""
+        if not units:
+            return
+        if self._open is None or self._open[0] is not stage:
+            self._open = None  # its memory first
+            self._open = stage, stage.open(self.bench)
+        station: Station[Unit, Found] = self._open[1]
+        if not station.side_by_side:
+            for name, unit in units.items():
+                yield name, station.work(unit)
+            return
+        import torch
+
+        with ThreadPoolExecutor(
+            os.cpu_count() or 1,
+            initializer=torch.set_num_threads,  # of this thread alone
+            initargs=(1,),
+        ) as pool:
+            at_work: dict[str, Future[Found]] = {
+                name: pool.submit(station.work, u) for name, u in units.items()
+            }
+            try:
+                for name, found in at_work.items():
+                    yield name, found.result()
+            finally:
+                for found in at_work.values():
+                    found.cancel()

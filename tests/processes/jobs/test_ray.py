@@ -1,0 +1,284 @@
+"""Jobs on a real Ray cluster on loopback, whose nodes and workers are killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes.jobs.ray_cluster import ENVIRONMENT, LoopbackCluster, cluster
+
+os.environ.update(ENVIRONMENT)  # before Ray is imported, which reads it once
+pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+
+from core.errors import JobError, SettingsError
+from core.jobs import Jobs
+from core.jobs.crew.cluster import Cluster, Tally
+from core.jobs.crew.on_ray import RayCrew
+from core.jobs.folder import JobFolder
+from core.proposers import SearchLimits
+from core.settings import Settings
+from core.store import Workspace
+from core.types import Split
+from tests import tiny
+from tests.processes.jobs.ray_units import stage
+from tests.processes.jobs.test_crashes import check_units, kill, wait_for
+
+# Ray's own code leaves sockets and files to the end of the process.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.xdist_group("ray"),
+]
+UNITS = {f"unit-{number:02}": number for number in range(30)}
+
+
+class Heard:
+    """What a crew tells."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.tallies: dict[str, Tally] = {}
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        pass
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+    def show(self, tallies: Mapping[str, Tally]) -> None:
+        self.tallies = dict(tallies)
+
+
+@pytest.fixture(scope="module")
+def shared_cluster() -> Iterator[LoopbackCluster]:
+    with cluster("one", "two") as started:
+        yield started
+
+
+@contextmanager
+def crew_on(on: LoopbackCluster, heard: Heard, *paths: str) -> Iterator[RayCrew]:
+    crew = RayCrew(Cluster(on.address), heard, heard.show, paths=paths)
+    try:
+        yield crew
+    finally:
+        crew.close()
+
+
+def jobs_on(on: LoopbackCluster, workspace: Workspace) -> Jobs:
+    """A workspace's jobs, whose units go to a cluster."""
+    return Jobs(workspace, Settings(workspace.folder, device="cpu", runner="ray", ray_address=on.address))
+
+
+def best_of(workspace: Workspace) -> list[tuple[Any, ...]]:
+    (model,) = workspace.models.all()
+    best = workspace.library.best(model.id, Split.TEST)
+    return sorted((found.score.head, found.program.source, found.score.iou) for found in best)
+
+
+# One cluster for what a default run looks at
+
+
+def test_a_search_on_two_nodes_finds_what_one_process_finds_though_a_worker_is_killed(
+    shared_cluster: LoopbackCluster, workspace_copy: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(workspace_copy, tmp_path / "other"))
+    alone = Workspace.open(other)
+    inline = Jobs(alone, Settings(other, device="cpu", runner="inline"))
+    inline.wait(inline.start_search(alone.models.all()[0], None, SearchLimits(rules=1)))
+    expected = best_of(alone)
+    alone.close()
+
+    workspace = Workspace.open(workspace_copy)
+    jobs = jobs_on(shared_cluster, workspace)
+    job = jobs.start_search(workspace.models.all()[0], None, SearchLimits(rules=1))
+    folder = jobs.folder(job)
+    wait_for(lambda: bool(jobs.refresh()) and "layer-000.json" in folder.finished() | ended(folder))
+    victim = next(name for name in ("one", "two") if shared_cluster.hands(name))
+    shared_cluster.kill_hand(victim)
+    assert jobs.wait(job).state == "done"
+    check_units(workspace, job, tiny.LAYERS * tiny.HEADS)
+    assert best_of(workspace) == expected
+    tallies = jobs.nodes(job)
+    assert sum(tally.done for tally in tallies.values()) == len(units_of(folder))
+    assert any(f"node {victim} was lost" in note for note in jobs.notes(job))
+    workspace.close()
+
+
+def ended(folder: JobFolder) -> set[str]:
+    """What is waited for is there, too, once the job has ended."""
+    return {"layer-000.json"} if folder.has_ended() else set()
+
+
+def units_of(folder: JobFolder) -> set[str]:
+    return {name for name in folder.finished() if name.count("-") in (1, 3)}
+
+
+def test_a_unit_that_fails_is_named_with_its_node_and_what_it_printed_is_in_the_log(
+    shared_cluster: LoopbackCluster, capfd: pytest.CaptureFixture[str]
+) -> None:
+    heard = Heard()
+    with (
+        crew_on(shared_cluster, heard) as crew,
+        pytest.raises(
+            JobError, match=r"^node (one|two): unit-03 failed: ZeroDivisionError: this unit fails$"
+        ),
+    ):
+        list(crew.run(stage(fails_on=3), UNITS))
+    assert "in work\n" in capfd.readouterr().err
+
+
+def test_a_path_that_no_node_sees_is_named_before_any_work(
+    shared_cluster: LoopbackCluster, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with (
+        crew_on(shared_cluster, Heard(), "/not/shared") as crew,
+        pytest.raises(
+            JobError, match=r"node one does not see /not/shared; node two does not see /not/shared\. Put that"
+        ),
+    ):
+        list(crew.run(stage(log=log), UNITS))
+    assert not log.exists()
+
+
+# What does not need a cluster
+
+
+def test_hands_share_a_node_by_cores_and_by_gpus() -> None:
+    assert Cluster("auto").shares(8, 0) == [(8, 0.0)]
+    assert Cluster("auto", cpus=3).shares(8, 0) == [(3, 0.0)] * 2
+    assert Cluster("auto").shares(8, 2) == [(4, 1.0)] * 2
+    assert Cluster("auto", gpus=0.5).shares(8, 1) == [(4, 0.5)] * 2
+    assert Cluster("auto", cpus=2).shares(1, 0) == []
+    assert Cluster("auto").shares(0, 0) == []
+
+
+def test_no_cluster_at_an_address_is_said_in_words() -> None:
+    for address in ("nowhere", "127.0.0.1:1", "ray://127.0.0.1:1"):
+        crew = RayCrew(Cluster(address), Heard())
+        with pytest.raises(
+            JobError, match=rf"no Ray cluster answers at {address} .*; start one with `ray sta"
+        ):
+            list(crew.run(stage(), UNITS))
+
+
+def test_a_budget_that_is_no_number_is_refused() -> None:
+    with pytest.raises(SettingsError, match="HEADSCRIPT_RAY_CPUS is 'many'; it takes a number"):
+        Settings.read({"HEADSCRIPT_RAY_CPUS": "many"})
+    with pytest.raises(JobError, match="HEADSCRIPT_RAY_GPUS is 0; it takes a number above 0"):
+        Cluster("auto", gpus=0.0)
+
+
+# Clusters that do not survive
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_each_unit_is_there_once_after_ten_kills_of_nodes_and_workers() -> None:
+    draw, names, heard = random.Random(0), [f"node-{number}" for number in range(20)], Heard()
+    with cluster("node-0", "node-1", "node-2") as on, crew_on(on, heard) as crew:
+        left, kills, found = names[3:], 0, list[str]()
+        units = {f"unit-{number:03}": number for number in range(120)}
+        for name, (square, _) in crew.run(stage(0.25), units):
+            assert square == units[name] ** 2
+            found.append(name)
+            if len(found) % 8 == 0 and kills < 12:
+                kills += 1
+                victim = draw.choice(sorted(on.nodes))
+                if kills % 2:
+                    on.kill(victim)
+                    on.add(left.pop(0))
+                else:
+                    on.kill_hand(victim)
+    assert kills >= 10
+    assert Counter(found) == dict.fromkeys(units, 1)
+    assert sum(tally.done for tally in heard.tallies.values()) == 120
+    assert sum(tally.lost for tally in heard.tallies.values()) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_node_whose_disk_is_full_is_left_out_and_with_the_last_the_job_says_so() -> None:
+    heard = Heard()
+    with cluster("one") as on, crew_on(on, heard) as crew:
+        on.add("full", TEST_SPOOL="/dev/full", TEST_MARK="full")
+        found = dict(crew.run(stage(0.1), UNITS))
+        assert {mark for _, mark in found.values()} == {""}
+        assert len(found) == len(UNITS)
+        (note,) = [note for note in heard.notes if "disk" in note]
+        assert note.startswith(
+            "node full is left out, because its disk takes nothing more (OSError: [Errno 28]"
+        )
+        on.kill("one")
+        with pytest.raises(JobError, match="no node of the cluster can work"):
+            list(crew.run(stage(), UNITS))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_node_without_the_model_or_another_source_is_named_before_any_work(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with cluster("one") as on:
+        on.add("bare", TEST_MARK="bare")
+        with (
+            crew_on(on, Heard()) as crew,
+            pytest.raises(JobError, match=r"^node bare: the model is not here$"),
+        ):
+            list(crew.run(stage(0.1, lacks="bare", log=log), UNITS))
+        assert not log.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_job_goes_on_after_its_driver_and_then_the_head_were_killed(workspace_copy: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    with cluster("one", "two") as on:
+        jobs = jobs_on(on, workspace)
+        job = jobs.start_search(workspace.models.all()[0], None, SearchLimits(rules=1))
+        folder = jobs.folder(job)
+        wait_for(lambda: folder.worker() is not None and "layer-000.json" in folder.finished())
+        worker = folder.worker()
+        assert worker is not None
+        kill(worker.pid)
+        wait_for(lambda: jobs.refresh()[0].state == "stopped")
+        wait_for(lambda: not on.hands("one") and not on.hands("two"), 10)
+        done = folder.finished()
+        jobs.resume(job)
+        wait_for(lambda: len(folder.finished()) > len(done) or folder.has_ended())
+        on.kill_head()
+        wait_for(lambda: jobs.refresh()[0].state in ("stopped", "failed", "done"))
+    before = folder.finished()
+    if jobs.refresh()[0].state != "done":
+        with cluster("three") as on:
+            later = jobs_on(on, workspace)
+            later.resume(job)
+            assert later.wait(job).state == "done"
+    assert before <= folder.finished()
+    check_units(workspace, job, tiny.LAYERS * tiny.HEADS)
+    workspace.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_cancelled_job_leaves_nothing_running_on_the_nodes_within_five_seconds(
+    workspace_copy: Path,
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    with cluster("one", "two") as on:
+        jobs = jobs_on(on, workspace)
+        job = jobs.start_search(workspace.models.all()[0], None, SearchLimits(rules=32))
+        wait_for(lambda: bool(on.hands("one")) and bool(on.hands("two")))
+        jobs.cancel(job)
+        wait_for(lambda: not on.hands("one") and not on.hands("two"), 5)
+        assert workspace.jobs.get(job).state == "stopped"
+    workspace.close()
