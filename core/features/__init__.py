@@ -12,7 +12,7 @@ from core.features.kinds import Aspect, Attribute, Kind, Value, attribute, missi
 from core.features.occurrence import Occurrence
 from core.features.pipelines import BUNDLED, NO_PIPELINE, chosen_pipeline, load_pipeline
 from core.features.reading import Reading, ReadNow, describe_tokenizer
-from core.features.spans import without_closing
+from core.features.spans import read_text, without_closing
 from core.features.table import LEAST_TOKENS, FeatureBuilder, Features, Token, merge, unit_rows
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "load_pipeline",
     "merge",
     "missing_value",
+    "read_text",
     "unit_rows",
     "without_closing",
 ]

@@ -26,7 +26,7 @@ from core.language.references import Reference, references
 from core.language.scalar.reference import reference
 from core.language.scalar.trace import RETURNED, Contribution, Observation, Trace, row_total, trace
 from core.language.tensor.evaluator import Evaluated, Evaluator, evaluate
-from core.language.tensor.tracing import LookPower, Step, TracedBatch, traced
+from core.language.tracing import LookPower, Step, TracedBatch, traced
 from core.language.values.batch import Batch
 from core.language.values.looks import Looks, SomeLooks
 from core.language.values.scalars import Scalar

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.errors import ModelError
-from core.features import ReadNow
-from core.features.spans import read_text
+from core.features import ReadNow, read_text
 from core.jobs.folder import Job
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder

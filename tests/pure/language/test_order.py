@@ -14,8 +14,10 @@ ORDER = (
     {"render", "values"},
     {"functions"},
     {"reading"},
+    {"plain"},
     {"tensor", "describe", "references"},
     {"scalar"},
+    {"tracing"},
     {"tune", "export"},
 )
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}

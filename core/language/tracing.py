@@ -70,6 +70,8 @@ def traced(
     program: ParsedProgram, features: Features, causal: bool = True, looks: Looks | None = None
 ) -> TracedBatch:
     """Every step of a program on all sentences of `features`, which are padded to the longest."""
+    if not features.lengths.any():
+        return TracedBatch((), torch.zeros(len(features), 0, 0), {})
     device = torch.device("cpu")
     texts = Texts(features.texts, device)
     batch = Batch(features, range(len(features)), texts, causal, device, looks)
