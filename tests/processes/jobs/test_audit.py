@@ -91,7 +91,7 @@ def test_all_audits_put_heads_on_the_ladder_and_best_tells_where(workspace_copy:
     told = json.loads(answer.stdout)
     assert set(told) == {
         *("model", "mean_iou", "mean_twin", "mean_off_sink", "median_output_error", "median_foresight"),
-        *("verdicts", "audits", "heads"),
+        *("verdicts", "audits", "heads", "resolved"),
     }
     assert list(told["verdicts"]) == list(RUNGS)
     assert sum(told["verdicts"].values()) == len(told["heads"]) == 5
