@@ -12,7 +12,7 @@ from core.features.kinds import Aspect, Attribute, Kind, Value, attribute, missi
 from core.features.occurrence import Occurrence
 from core.features.pipelines import BUNDLED, NO_PIPELINE, chosen_pipeline, load_pipeline
 from core.features.reading import Reading, ReadNow, describe_tokenizer
-from core.features.spans import read_text, without_closing
+from core.features.spans import encoded, read_text, without_closing
 from core.features.table import LEAST_TOKENS, FeatureBuilder, Features, Token, merge, unit_rows
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "attribute",
     "chosen_pipeline",
     "describe_tokenizer",
+    "encoded",
     "load_pipeline",
     "merge",
     "missing_value",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,14 +63,28 @@ def require_offsets(tokenizer: Any) -> None:
         )
 
 
+def encoded(text: str, tokenizer: Any, **options: Any) -> Mapping[str, Any]:
+    """What a tokenizer makes of a text; raises ModelError where it fails, as a damaged one may by a panic."""
+    try:
+        found: Mapping[str, Any] = tokenizer(text, **options)
+    except BaseException as error:  # a panic of the tokenizers library is no Exception
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"the tokenizer cannot cut a text into tokens ({first}); save the one that belongs to the model"
+        ) from error
+    return found
+
+
 def read_text(text: str, tokenizer: Any) -> tuple[str, PassageTokens]:
     """What of a passage the tokenizer reads, and its tokens."""
-    encoded = tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
-    ids, added = encoded["input_ids"], encoded["special_tokens_mask"]
+    read = encoded(text, tokenizer, return_offsets_mapping=True, return_special_tokens_mask=True)
+    ids, added = read["input_ids"], read["special_tokens_mask"]
     special = _special(ids, tokenizer, added)
     surfaces = _written(ids, special, tokenizer)
     if "".join(surfaces) != text:
-        surfaces = _found(text, encoded["offset_mapping"], special, tokenizer.convert_ids_to_tokens(ids))
+        surfaces = _found(text, read["offset_mapping"], special, tokenizer.convert_ids_to_tokens(ids))
     closing = 0
     while closing < len(ids) and added[len(ids) - 1 - closing]:
         closing += 1

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from core.errors import ModelError, is_out_of_memory
+from core.features import encoded
 from core.maps import FULL
 from core.models import patching
 from core.models.patching import LayerPatterns, Site
@@ -55,7 +56,7 @@ def probe(info: ModelInfo, model: Any, tokenizer: Any) -> Probed:
 def _ids(info: ModelInfo, model: Any, tokenizer: Any) -> list[int]:
     """Token ids to ask with, as many as are ever needed."""
     vocabulary = len(model.get_input_embeddings().weight)
-    read = [one for one in tokenizer(TEXT)["input_ids"] if one < vocabulary]
+    read = [one for one in encoded(TEXT, tokenizer)["input_ids"] if one < vocabulary]
     if len(read) < 2:
         read = list(range(min(vocabulary, LONG)))
     count = min(info.max_length, FARTHEST + LONG)

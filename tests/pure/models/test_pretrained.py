@@ -103,6 +103,17 @@ def test_another_tokenizer_is_another_model(tiny_model, tmp_path):
     assert fingerprint(folder) != fingerprint(tiny_model("llama"))
 
 
+def test_a_tokenizer_that_panics_on_every_text_is_refused_in_words(tmp_path):
+    """The tokenizers library panics, which is no Exception, over a template whose tokens it does not know."""
+    tiny.save(tmp_path, "llama")
+    path = tmp_path / "tokenizer.json"
+    read = json.loads(path.read_text())
+    read["post_processor"]["special_tokens"] = {"<other>": {"id": "<other>", "ids": [1], "tokens": ["<s>"]}}
+    path.write_text(json.dumps(read))
+    with pytest.raises(ModelError, match="cannot cut a text into tokens"):
+        load(str(tmp_path), device="cpu")
+
+
 def test_a_tokenizer_remembers_how_it_last_cut_but_the_id_does_not(tiny_loaded):
     loaded = tiny_loaded("gpt2")
     before = identity.identity(loaded.model, loaded.tokenizer)
