@@ -88,6 +88,7 @@ def best_of(workspace: Workspace) -> list[tuple[Any, ...]]:
 # One cluster for what a default run looks at
 
 
+@pytest.mark.slow  # a cluster on loopback wants the cores to itself; the gate runs it alone
 def test_a_search_on_two_nodes_finds_what_one_process_finds_though_a_worker_is_killed(
     shared_cluster: LoopbackCluster, workspace_copy: Path, tmp_path: Path
 ) -> None:
@@ -123,6 +124,7 @@ def units_of(folder: JobFolder) -> set[str]:
     return {name for name in folder.finished() if name.count("-") in (1, 3)}
 
 
+@pytest.mark.slow  # a cluster on loopback wants the cores to itself; the gate runs it alone
 def test_a_unit_that_fails_is_named_with_its_node_and_what_it_printed_is_in_the_log(
     shared_cluster: LoopbackCluster, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +139,7 @@ def test_a_unit_that_fails_is_named_with_its_node_and_what_it_printed_is_in_the_
     assert "in work\n" in capfd.readouterr().err
 
 
+@pytest.mark.slow  # a cluster on loopback wants the cores to itself; the gate runs it alone
 def test_a_path_that_no_node_sees_is_named_before_any_work(
     shared_cluster: LoopbackCluster, tmp_path: Path
 ) -> None:
