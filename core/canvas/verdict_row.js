@@ -125,6 +125,8 @@ class Row {
   press(event) {
     if (!this.box.isConnected) return this.close();
     if (event.key === "Escape" && this.data.editing && panel()?.contains(document.activeElement)) {
+      clearTimeout(this.handsOver); // a second handing over would run the page again while it is left
+      this.handsOver = null;
       document.activeElement.blur(); // hands over what was typed
       return setTimeout(() => this.send({ act: "leave" }), HANDS_OVER);
     }
@@ -152,8 +154,10 @@ class Row {
 
   send(act) {
     const now = performance.now();
-    if (this.sent === this.data.ticket && now - this.sentAt < RESEND_AFTER) return this.say(TOO_EARLY);
-    if (!isPainted(this.data)) return this.say(NOT_PAINTED, true);
+    if (act.act !== "leave") { // which decides nothing
+      if (this.sent === this.data.ticket && now - this.sentAt < RESEND_AFTER) return this.say(TOO_EARLY);
+      if (!isPainted(this.data)) return this.say(NOT_PAINTED, true);
+    }
     this.sent = this.data.ticket;
     this.sentAt = now;
     this.box.classList.add("sent");
