@@ -43,14 +43,6 @@ class ChangedHead:
         return HeadMaps(self.heads, found.to(self._loaded.device))
 
 
-def shuffled(own: Tensor, is_seen: Tensor, generator: torch.Generator) -> Tensor:
-    """Each row's weights [query, key] given to other keys among those that are seen, bool [query, key]."""
-    draws = torch.rand(own.shape, generator=generator)
-    from_where = draws.masked_fill(~is_seen, 2.0).argsort(-1)  # what a row sees comes first, in any order
-    to_where = (~is_seen).to(torch.uint8).argsort(stable=True, dim=-1)
-    return torch.zeros_like(own).scatter(-1, to_where, own.gather(-1, from_where))
-
-
 @dataclass(frozen=True)
 class Moved:
     """How far sources move what a model predicts."""

@@ -37,13 +37,12 @@ def probe(reading: Reading, limits: LoadBearingLimits) -> Mapping[HeadId, Tensor
 
     from core.audit import measures
 
-    sees = reading.sees.cpu()
+    sees = reading.sees
     draw = torch.Generator().manual_seed(0)  # the same shuffles for every layer
     costs = []
     for _ in range(limits.shuffles):
-        scores = torch.rand(sees.shape, generator=draw).masked_fill(~sees, 2.0)
-        order = scores.argsort(-1)[:, None].to(reading.a.device)  # what a row sees comes first
-        shuffled = reading.a.gather(-1, order.expand(reading.a.shape))
+        draws = torch.rand(sees.shape, generator=draw).to(reading.a.device)
+        shuffled = measures.shuffled(reading.a, sees[:, None], draws[:, None])
         costs.append(measures.estimated_cost(reading.a, shuffled, reading.g))
     found = torch.stack(costs)  # [shuffle, passage, head]
     return {head: found[:, :, at] for at, head in enumerate(reading.heads)}
@@ -92,7 +91,8 @@ def _measured(
     """How far shuffled rows move what the model predicts, measured; and the program in their place."""
     import torch
 
-    from core.audit.changed_head import ChangedHead, moved, shuffled
+    from core.audit import measures
+    from core.audit.changed_head import ChangedHead, moved
     from core.hybrid import ProgramPatterns
 
     known.refuse_resolved(subject, "measured")
@@ -105,7 +105,8 @@ def _measured(
         def change(own: torch.Tensor, sentence: str) -> torch.Tensor:
             seen = torch.from_numpy(window.seen(len(own)))
             generator = torch.Generator().manual_seed(crc32(f"{seed} {sentence}".encode()))
-            return shuffled(own, seen.tril() if loaded.info.is_causal else seen, generator)
+            draws = torch.rand(own.shape, generator=generator)
+            return measures.shuffled(own, seen.tril() if loaded.info.is_causal else seen, draws)
 
         return ChangedHead(loaded, head, change)
 

@@ -88,3 +88,15 @@ def contributions(a: Tensor, z: Tensor) -> Tensor:
     """Each key's signed share of what a query's head writes: A_ij <z_j, o_i> / |o_i|^2; rows sum to 1."""
     o = a @ z
     return a * (o @ z.transpose(-1, -2)) / o.square().sum(-1, keepdim=True).clamp(min=1e-30)
+
+
+def shuffled(a: Tensor, sees: Tensor, draws: Tensor) -> Tensor:
+    """Each row's weights given to other keys among those in `sees`, bool, in the order of `draws`.
+
+    Both broadcast to `a`; what a row does not see is 0.
+    """
+    is_hidden = ~sees
+    whence = draws.masked_fill(is_hidden, 2.0).argsort(-1)  # what a row sees comes first, in any order
+    whither = is_hidden.to(torch.uint8).argsort(stable=True, dim=-1)
+    weights = a.gather(-1, whence.expand(a.shape))
+    return torch.zeros_like(a).scatter(-1, whither.expand(a.shape), weights)

@@ -12,14 +12,6 @@ function ramp(stops) {
   };
 }
 
-function element(tag, className, parent, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  parent.appendChild(made);
-  return made;
-}
-
 export default function ({ data, parentElement, setStateValue }) {
   const { layers, heads } = data;
   const drawn = JSON.stringify(data);

@@ -1,4 +1,4 @@
-// What every component that draws attention shares: reading the bytes of packing.py, colours, elements.
+// What every component that draws attention shares: reading the bytes of packing.py, and colours.
 
 function unpack(bytes) {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
@@ -47,14 +47,6 @@ function paint(canvas, maps, n, causal, shade) {
         pixels[(m * n + q) * n + k] = shade(map[q * n + k]);
   });
   canvas.getContext("2d").putImageData(image, 0, 0);
-}
-
-function element(tag, className, parent, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  parent.appendChild(made);
-  return made;
 }
 
 function named(token) {

@@ -6,7 +6,7 @@ tokenizer that reports offsets will do. Attributes that need text to the right o
 marked `lookahead`.
 """
 
-from core.features.annotation import annotate, annotate_ids, annotate_prefixes
+from core.features.annotation import annotate, annotate_each, annotate_ids, annotate_prefixes
 from core.features.attributes import ATTRIBUTES
 from core.features.kinds import Aspect, Attribute, Kind, Value, attribute, missing_value
 from core.features.occurrence import Occurrence
@@ -31,6 +31,7 @@ __all__ = [
     "Token",
     "Value",
     "annotate",
+    "annotate_each",
     "annotate_ids",
     "annotate_prefixes",
     "attribute",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,12 +96,35 @@ def annotate_ids(
     capitals are not where the tokenizer makes all letters small.
     """
     require_offsets(tokenizer)
+    return _annotated({"": read_ids(ids, tokenizer, text)}, tokenizer, embeddings, pipeline)
+
+
+def annotate_each(
+    passages: Mapping[str, Sequence[int]],
+    tokenizer: Any,
+    embeddings: np.ndarray | None = None,
+    pipeline: str | None = None,
+) -> Features:
+    """The same of several passages, by their names."""
+    require_offsets(tokenizer)
+    read = {name: read_ids(ids, tokenizer) for name, ids in passages.items()}
+    return _annotated(read, tokenizer, embeddings, pipeline)
+
+
+def _annotated(
+    passages: Mapping[str, tuple[str, PassageTokens]],
+    tokenizer: Any,
+    embeddings: np.ndarray | None,
+    pipeline: str | None,
+) -> Features:
+    """Of passages by name, each as the text that it spells, and its tokens."""
     pipeline = chosen_pipeline(pipeline)
     parser = load_pipeline(pipeline)
-    spelt, tokens = read_ids(ids, tokenizer, text)
     builder = FeatureBuilder()
-    _add(builder, "", spelt, tokens, None if parser is None else parser(spelt))
-    return builder.build(embeddings, pipeline=pipeline, reading=ReadNow({"": spelt}, tokenizer))
+    for name, (spelt, tokens) in passages.items():
+        _add(builder, name, spelt, tokens, None if parser is None else parser(spelt))
+    texts = {name: spelt for name, (spelt, _) in passages.items()}
+    return builder.build(embeddings, pipeline=pipeline, reading=ReadNow(texts, tokenizer))
 
 
 def _add(builder: FeatureBuilder, name: str, text: str, tokens: PassageTokens, document: Any | None) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
 from zlib import crc32
 
 import numpy as np
@@ -20,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.errors import HybridError
-from core.features import Features, ReadNow, annotate_ids, merge
+from core.features import Features, annotate_each
 from core.models.pretrained import LoadedModel
 from core.types import Measure
 
@@ -45,26 +44,29 @@ def asked(loaded: LoadedModel, features: Features) -> Features:
     """The passages as the model is asked: of a masked language model with tokens hidden, else as they are."""
     if features.hidden is not None or measure_of(loaded) != "masked tokens" or not len(features):
         return features
-    masked, hidden = zip(*(_masked(loaded, features, row) for row in range(len(features))), strict=True)
-    joined: Features = reduce(merge, masked)
-    return replace(joined, truncated=features.truncated, hidden=np.concatenate(hidden))
+    shown, hidden = {}, []
+    for row, name in enumerate(features.sentences):
+        shown[name], behind = _masked(loaded, features, row)
+        hidden.append(behind)
+    read = annotate_each(shown, loaded.tokenizer, loaded.embeddings(), features.pipeline)
+    return replace(read, truncated=features.truncated, hidden=np.concatenate(hidden))
 
 
-def _masked(loaded: LoadedModel, features: Features, row: int) -> tuple[Features, np.ndarray]:
-    """A passage with tokens hidden, and what they were: int32 [token], -1 where nothing is hidden."""
-    ids = features.token_ids[features.span(row)]
-    ordinary = np.flatnonzero(~np.isin(ids, loaded.tokenizer.all_special_ids))
+def _masked(loaded: LoadedModel, features: Features, row: int) -> tuple[list[int], np.ndarray]:
+    """A passage's ids with tokens hidden, and what they were: int32 [token], -1 where nothing is hidden."""
+    ids, ordinary = features.token_ids[features.span(row)], _ordinary(loaded, features, row)
     count = min(len(ordinary), max(1, round(_HIDDEN * len(ordinary))))
     draw = np.random.default_rng(crc32(features.sentences[row].encode()))
     places = draw.choice(ordinary, count, replace=False)
     hidden = np.full(len(ids), -1, np.int32)
     hidden[places] = ids[places]
-    shown = np.where(hidden < 0, ids, loaded.tokenizer.mask_token_id)
-    read = annotate_ids(shown.tolist(), loaded.tokenizer, loaded.embeddings(), features.pipeline)
-    name = features.sentences[row]
-    text = read.reading.texts(read.sentences)[0] if read.reading else None
-    reading = ReadNow({} if text is None else {name: text}, loaded.tokenizer)
-    return replace(read, sentences=(name,), reading=reading), hidden
+    return np.where(hidden < 0, ids, loaded.tokenizer.mask_token_id).tolist(), hidden
+
+
+def _ordinary(loaded: LoadedModel, features: Features, row: int) -> np.ndarray:
+    """Where tokens of a passage stand that may be hidden."""
+    ids = features.token_ids[features.span(row)]
+    return np.flatnonzero(~np.isin(ids, loaded.tokenizer.all_special_ids))
 
 
 def predictions(loaded: LoadedModel, features: Features) -> np.ndarray:
@@ -83,8 +85,11 @@ def predictions(loaded: LoadedModel, features: Features) -> np.ndarray:
 
 def predictable(loaded: LoadedModel, features: Features) -> list[int]:
     """Rows with something to compare; raises HybridError if there is none."""
-    features = asked(loaded, features)
-    rows = np.flatnonzero(predictions(loaded, features)).tolist() if len(features) else []
+    if measure_of(loaded) == "masked tokens" and features.hidden is None:  # each such row will hide one
+        counts = [len(_ordinary(loaded, features, row)) for row in range(len(features))]
+    else:
+        counts = predictions(loaded, features).tolist()
+    rows = [row for row, count in enumerate(counts) if count]
     if not rows:
         lacks = "two tokens" if loaded.info.is_causal else "a token"
         raise HybridError(f"no passage has {lacks}, so there is nothing to predict; give longer text")

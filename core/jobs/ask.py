@@ -181,8 +181,7 @@ class Jobs(JobQueue):
 
         Raises HybridError if there are fewer programs than heads to replace, or the model's heads cannot be.
         """
-        _require_candidates(info, sources)
-        _require_replaceable(info, request.strict)
+        _require_candidates(info, sources, request.strict)
         if request.calibrate and (plain := sum(map(is_plain, sources.values()))):
             raise HybridError(
                 f"{counted(plain, 'program')} to choose among: plain Python, which has no constants to fit; "
@@ -402,8 +401,8 @@ def _require_replaceable(info: ModelInfo, is_strict: bool = False) -> None:
         )
 
 
-def _require_candidates(info: ModelInfo, sources: Mapping[HeadId, str]) -> None:
-    _require_replaceable(info)
+def _require_candidates(info: ModelInfo, sources: Mapping[HeadId, str], is_strict: bool = False) -> None:
+    _require_replaceable(info, is_strict)
     if not sources:
         raise HybridError(
             "no head has a program to replace it by; accept some in Review, use the best programs "

@@ -29,9 +29,9 @@ from core.types import HeadId
 
 _ASSETS = Path(__file__).parent / "assets"
 _VIEWS = {
-    "attention": ("maps", "attention_panel", "attention_view"),
-    "why": ("maps", "heads_why"),
-    "circuit": ("circuit",),
+    "attention": ("element", "maps", "attention_panel", "attention_view"),
+    "why": ("element", "maps", "heads_why"),
+    "circuit": ("element", "circuit"),
 }
 
 

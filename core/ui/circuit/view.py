@@ -14,7 +14,7 @@ from core.types import HeadId, ModelInfo
 _view = st.components.v2.component(
     "headscript_circuit",
     css=style("circuit"),
-    js=script("circuit"),
+    js=script("element", "circuit"),
 )
 
 

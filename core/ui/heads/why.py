@@ -19,7 +19,7 @@ from core.ui.parts.state import SideBySide
 _view = st.components.v2.component(
     "headscript_why",
     css=style("heads_why"),
-    js=script("maps", "heads_why"),
+    js=script("element", "maps", "heads_why"),
 )
 _NOT_READ = "This is plain Python, which is run and not read: which of its lines gave this is not known."
 _SYMBOLS = {"*": "×", "/": "÷", "-": "−"}

@@ -16,7 +16,7 @@ from core.ui.parts.state import SideBySide
 _view = st.components.v2.component(
     "headscript_attention",
     css=style("attention_view"),
-    js=script("maps", "attention_panel", "attention_view"),
+    js=script("element", "maps", "attention_panel", "attention_view"),
 )
 PANELS = ("head", "program", "difference")
 

@@ -15,7 +15,7 @@ from core.types import HeadId, ModelInfo
 _picker = st.components.v2.component(
     "headscript_head_picker",
     css=style("head_picker"),
-    js=script("head_picker"),
+    js=script("element", "head_picker"),
 )
 
 

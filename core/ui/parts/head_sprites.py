@@ -15,7 +15,7 @@ from core.types import HeadId, ModelInfo
 _view = st.components.v2.component(
     "headscript_head_sprites",
     css=style("head_sprites"),
-    js=script("maps", "head_sprites"),
+    js=script("element", "maps", "head_sprites"),
 )
 
 

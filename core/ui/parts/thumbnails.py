@@ -16,7 +16,7 @@ from core.maps import pack
 _groups = st.components.v2.component(
     "headscript_thumbnails",
     css=style("thumbnails"),
-    js=script("maps", "thumbnails"),
+    js=script("element", "maps", "thumbnails"),
 )
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from core.audit import AUDITS, Finding, HybridSubject, Passages, ProgramSubject, probe_of, ready
-from core.audit.changed_head import shuffled
 from core.audit.load_bearing import LoadBearingLimits
+from core.audit.measures import shuffled
 from core.audit.ranks import left_out, mean_tau
 from core.audit.rules import rules_of
 from core.audit.shared import Shared
@@ -295,7 +295,7 @@ def test_a_shuffled_row_has_its_weights_on_keys_it_sees() -> None:
     seen = torch.ones(6, 6, dtype=torch.bool).tril()
     seen[5, 1] = False
     own = torch.rand(6, 6).masked_fill(~seen, 0)
-    other = shuffled(own, seen, torch.Generator().manual_seed(1))
+    other = shuffled(own, seen, torch.rand(6, 6, generator=torch.Generator().manual_seed(1)))
     assert not other[~seen].any()
     torch.testing.assert_close(other.sort(-1).values, own.sort(-1).values)
     assert not torch.equal(other, own)
