@@ -9,10 +9,10 @@ import streamlit as st
 from core.audit.rules import Rule
 from core.display import RUNG_MARKS
 from core.errors import ProgramError
-from core.language import parse
+from core.language import ParsedProgram, parse
 from core.language.export import export
 from core.sharing.figures import Comparison
-from core.sharing.snippet import Drawn, page
+from core.sharing.snippet import page
 from core.sharing.standalone import best_sources, looked_at
 from core.types import HeadId, ModelInfo, Program, Sentence, Split
 from core.ui.heads import address, controls, evidence, notices, passages, steps, verdict, why
@@ -157,22 +157,16 @@ def draw_download(model: ModelInfo, row: pd.Series, head: HeadId) -> None:
     )
 
 
-def draw_figure(model: ModelInfo, head: HeadId, passage: Passage, compared: SideBySide, source: str) -> None:
+def draw_figure(
+    model: ModelInfo, head: HeadId, passage: Passage, compared: SideBySide, program: ParsedProgram
+) -> None:
     """What the maps show, for a paper or a post."""
-    n = len(compared.tokens)
-    shown = min(n, FIGURE_TOKENS)
-    part = f"the first {shown} of {n} tokens" if shown < n else f"{n} tokens"
-    found = Comparison(
-        f"{model.title} {head}",
-        tuple(compared.tokens[:shown]),
-        compared.head[:shown, :shown],
-        compared.program[:shown, :shown],
-        f"{passage.genre}, {part}; IoU {passages.iou(compared):.2f} on the passage. "
-        "Rows are queries, columns keys; square-root scale.",
+    maps = compared.head, compared.program
+    found = Comparison.of(
+        model, head, program, compared.tokens, maps, passage.genre, passages.iou(compared), FIGURE_TOKENS
     )
-    told = found.title, found.tokens, found.head, found.program, found.caption, source, model.is_causal
     draw_figure_button(
-        {"maps": lambda: found}, f"{model.title}-{head}", "heads-figure", {"html": lambda: page(Drawn(*told))}
+        {"maps": lambda: found}, f"{model.title}-{head}", "heads-figure", {"html": lambda: page(found)}
     )
 
 
@@ -233,7 +227,7 @@ def draw_touchable(
     with references:
         draw_download(model, row, head)
         if compared.failure is None:
-            draw_figure(model, head, passage, compared, off.without.source if off else row.source)
+            draw_figure(model, head, passage, compared, shown)
         draw_references(
             model,
             passages.parsed(row.source),

@@ -87,7 +87,9 @@ def figure(
     chosen = _program(now, info, at, program)
     found = _comparison(now, info, at, chosen, sentence, first)
     if form == "html":
-        hand_out(out, _page(found, chosen.source, info.is_causal))
+        from core.sharing.snippet import page
+
+        hand_out(out, page(found).encode())
     else:
         _hand_out(now, out, *figure_bytes(found, form, *size))
     return {"file": str(out), "head": str(at), "tokens": len(found.tokens), "caption": found.caption}
@@ -116,14 +118,6 @@ def _hand_out(now: Session, out: Path, held: bytes, told: str) -> None:
     hand_out(out, held)
     if told:
         now.terminal.say(told)
-
-
-def _page(found: Comparison, source: str, is_causal: bool) -> bytes:
-    """A head as a page that needs nothing else."""
-    from core.sharing.snippet import Drawn, page
-
-    drawn = Drawn(found.title, found.tokens, found.head, found.program, found.caption, source, is_causal)
-    return page(drawn).encode()
 
 
 def _program(now: Session, info: ModelInfo, head: HeadId, given: Path | None) -> ParsedProgram:
@@ -155,17 +149,8 @@ def _comparison(
     if example.failure is not None:
         raise WorkspaceError(f"the program fails on this passage: {example.failure.detail}")
     tokens = examiner.tokens(example.sentence)
-    n, shown = len(tokens), min(first, len(tokens))
-    part = f"the first {shown} of {n} tokens" if shown < n else f"{n} tokens"
-    given = f", given {len(program.looks)} other heads" if program.looks else ""
-    return Comparison(
-        f"{info.title} {head}",
-        tokens[:shown],
-        example.head[:shown, :shown],
-        example.program[:shown, :shown],
-        f"{example.sentence.split} passage, {part}; IoU {example.iou:.2f} on the passage{given}. "
-        "Rows are queries, columns keys; square-root scale.",
-    )
+    passage, maps = f"{example.sentence.split} passage", (example.head, example.program)
+    return Comparison.of(info, head, program, tokens, maps, passage, example.iou, first)
 
 
 def _examiner(now: Session, info: ModelInfo, text: str | None) -> Examiner:

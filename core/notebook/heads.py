@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from core.display import counted
 from core.errors import WorkspaceError
 from core.files import disk_errors, write_whole
+from core.language import ParsedProgram
 from core.notebook import frames
 from core.scoring import Example, program_of
 from core.sharing.snippet import Drawn, page, snippet
@@ -85,33 +85,21 @@ class Head:
         WorkspaceError if there is no such passage or program, or the program fails on it; ProgramError if
         `program` is none.
         """
-        example, tokens, source = self._compared(sentence, program)
-        model = self._reader.model
-        shown = tokens[:first]
-        part = f"first {len(shown)} of {len(tokens)}" if len(shown) < len(tokens) else f"{len(tokens)}"
-        looks = len(program_of(source).looks)
-        given = f", given {counted(looks, 'head')} that it looks at" if looks else ""
-        drawn = Drawn(
-            f"{model.title} {self.id}",
-            shown,
-            example.head[:first, :first],
-            example.program[:first, :first],
-            f"{example.sentence.split} passage, {part} tokens; IoU {example.iou:.2f} on the passage{given}. "
-            "Rows are queries, columns keys. Made by Headscript.",
-            source,
-            model.is_causal,
-        )
+        example, tokens, compared = self._compared(sentence, program)
+        passage, maps = f"{example.sentence.split} passage", (example.head, example.program)
+        drawn = Drawn.of(self._reader.model, self.id, compared, tokens, maps, passage, example.iou, first)
         return Picture(drawn)
 
     def _compared(
         self, sentence: str | Sentence | None, program: str | None
-    ) -> tuple[Example, tuple[str, ...], str]:
-        """Head and program on a passage, its tokens, and the program's source."""
+    ) -> tuple[Example, tuple[str, ...], ParsedProgram]:
+        """Head and program on a passage, its tokens, and the program."""
         source = program or self.program
         if source is None:
             raise WorkspaceError(f"{self.id} has no program yet; give the source of one")
         examiner = self._reader.examiner(None if sentence is None else self._reader.sentence(sentence))
-        (example,) = examiner.compare(self.id, program_of(source), worst=0).examples
+        compared = program_of(source)
+        (example,) = examiner.compare(self.id, compared, worst=0).examples
         if example.failure is not None:
             raise WorkspaceError(f"the program fails on this passage: {example.failure.detail}")
-        return example, examiner.tokens(example.sentence), source
+        return example, examiner.tokens(example.sentence), compared

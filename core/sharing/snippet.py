@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from core.display import CIVIDIS, PUOR, PUOR_DARK
+from core.display import CIVIDIS, PUOR, PUOR_DARK, counted
+from core.language import ParsedProgram
+from core.types import HeadId, ModelInfo
 
 _FOLDER = Path(__file__).parent
 _NOTHING_FROM_OUTSIDE = (
@@ -22,7 +26,7 @@ _MAP_HEIGHT, _LINE_HEIGHT, _LETTERS = 420, 19, 110  # pixels, pixels, letters of
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a snippet shows."""
+    """A head and a program on the first tokens of a passage, as snippets and figures show them."""
 
     title: str
     tokens: tuple[str, ...]
@@ -31,6 +35,37 @@ class Drawn:
     caption: str = ""
     source: str = ""  # of the program; left out where it is empty
     is_causal: bool = True  # whether keys after the query are masked, and not merely without weight
+
+    @classmethod
+    def of(
+        cls,
+        model: ModelInfo,
+        head: HeadId,
+        program: ParsedProgram,
+        tokens: Sequence[str],
+        maps: tuple[np.ndarray, np.ndarray],
+        passage: str,
+        iou: float,
+        first: int,
+    ) -> Self:
+        """Of the first tokens what `maps`, the head's and the program's on all, say; the caption says where.
+
+        `passage` is what kind of passage it is.
+        """
+        n, shown = len(tokens), min(first, len(tokens))
+        part = f"the first {shown} of {n} tokens" if shown < n else f"{n} tokens"
+        looks = len(program.looks)
+        given = f", given {counted(looks, 'head')} that it looks at" if looks else ""
+        return cls(
+            f"{model.title} {head}",
+            tuple(tokens[:shown]),
+            maps[0][:shown, :shown],
+            maps[1][:shown, :shown],
+            f"{passage}, {part}; IoU {iou:.2f} on the passage{given}. Rows are queries, columns keys; "
+            "square-root scale.",
+            program.source,
+            model.is_causal,
+        )
 
 
 def snippet(drawn: Drawn) -> str:

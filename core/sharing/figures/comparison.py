@@ -11,6 +11,7 @@ from matplotlib.colors import Colormap, Normalize, PowerNorm
 from matplotlib.figure import Figure
 
 from core.sharing.figures.paper import DIVERGING, SEQUENTIAL, Row, entitle
+from core.sharing.snippet import Drawn
 
 _LINE = 1.15  # font sizes from a token to the next
 _PANEL = 0.28  # of the width
@@ -18,14 +19,8 @@ _SMALLEST = 4.0  # points; where tokens would have to be smaller, they are numbe
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A head and a program on the first tokens of a passage."""
-
-    title: str
-    tokens: tuple[str, ...]  # as the model reads them, [token]
-    head: np.ndarray  # float [query, key]
-    program: np.ndarray  # float [query, key]
-    caption: str
+class Comparison(Drawn):
+    """The same as a figure."""
 
     def drawn(self, width: float, font: float) -> Figure:
         """The three maps; colours are on a square-root scale, on which small weights show."""
