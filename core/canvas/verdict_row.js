@@ -70,6 +70,8 @@ function actOf(event, data) {
 
 const SCROLLS = { j: 0.8, pagedown: 0.8, k: -0.8, pageup: -0.8 }; // of the program's height
 const panel = () => document.querySelector(".st-key-program-panel");
+// The text field of the editor, which may be on the screen before this row has heard of it.
+const isDraft = (element) => Boolean(element?.matches("textarea") && panel()?.contains(element));
 
 // Whether the head and the program on the screen are those of the ticket.
 function isPainted({ ticket, painted }) {
@@ -102,7 +104,7 @@ class Row {
       else if (event.detail) setTimeout(leaveControl);
     };
     this.onInput = (event) => {
-      if (!this.data.editing || !panel()?.contains(event.target)) return;
+      if (!isDraft(event.target)) return;
       clearTimeout(this.handsOver);
       this.handsOver = setTimeout(() => this.handOver(event.target), PAUSE);
     };
@@ -124,7 +126,7 @@ class Row {
 
   press(event) {
     if (!this.box.isConnected) return this.close();
-    if (event.key === "Escape" && this.data.editing && panel()?.contains(document.activeElement)) {
+    if (event.key === "Escape" && isDraft(document.activeElement)) {
       clearTimeout(this.handsOver); // a second handing over would run the page again while it is left
       this.handsOver = null;
       document.activeElement.blur(); // hands over what was typed

@@ -29,7 +29,7 @@ KEYS = ("a", "x", "Space", "a", "f", "Backspace", "1", "ArrowRight")
 _NEXT_CARD = """() => new Promise((resolve) => {
   const shadow = (name) => [...document.querySelectorAll("*")].find((e) => e.shadowRoot?.querySelector(name));
   const look = () => [document.querySelector("h1")?.innerText,
-    document.querySelector(".st-key-program-panel code")?.innerText];
+    shadow(".program code")?.shadowRoot.querySelector(".program code").innerText];
   const before = look();
   document.addEventListener("keydown", () => {
     const start = performance.now();

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.controls import choose, open_options, selectbox
 from tests.e2e.test_what_a_reviewer_sees import IS_SEEN, PIXELS
 
 OpenPage = Callable[..., Page]
@@ -156,8 +157,7 @@ def test_another_program_of_the_head_is_chosen(address: str, open_page: OpenPage
     code = page.locator(".program code")
     expect(code).to_contain_text("def attend")
     before, shown = page.url, code.inner_text()
-    page.get_by_label("Program", exact=False).first.click()
-    page.get_by_role("option").nth(1).click()
+    choose(page, re.compile("Program · best first"), 1)
     expect(code).not_to_have_text(shown)
     expect(page).not_to_have_url(before)
 
@@ -168,14 +168,13 @@ def test_sentences_are_filtered_by_split_genre_and_words(address: str, open_page
     page.get_by_role("button", name="Filter").click()
     page.get_by_role("button", name="train").click()
     expect(page.get_by_text(re.compile(r"Sentence · train, test, worst first"))).to_be_visible()
-    page.get_by_label("Genre").click()
-    page.get_by_role("option", name="code", exact=True).click()
+    choose(page, "Genre", "code")
     expect(page.get_by_text(re.compile(r"Sentence · train, test \(filtered\), worst first"))).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
-    chosen = page.get_by_label(re.compile("^Sentence"))
-    chosen.click()
-    others = [one for one in page.get_by_role("option").all_inner_texts() if one != chosen.input_value()]
+    label = re.compile("Sentence ·")
+    chosen = selectbox(page, label).input_value()
+    others = [one for one in open_options(page, label).all_inner_texts() if one != chosen]
     assert others
     assert all(" · code · " in one for one in others)
     page.keyboard.press("Escape")

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 
 from tests.e2e.conftest import serve
+from tests.e2e.controls import wait_until_settled
 
 OpenPage = Callable[..., Page]
 FAINT = (Path(__file__).parent / "faint_text.js").read_text()
@@ -50,7 +51,7 @@ def test_no_page_shows_an_error_scrolls_sideways_or_writes_faintly(
     width, height = SIZES[0]
     page = open_page(f"{address}/{page_name}", width, height, color_scheme=theme)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    wait_until_settled(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})

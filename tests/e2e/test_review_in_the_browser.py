@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import serve
+from tests.e2e.controls import choose, wait_until_settled
 
 OpenPage = Callable[..., Page]
 HEADS = 12
@@ -31,14 +32,13 @@ def review(open_page: OpenPage, address: str, reviewer: str, pile: str | None = 
     page = open_page(f"{address}/review?reviewer={reviewer}")
     expect(page.locator("canvas").first).to_be_visible()
     if pile is not None:
-        choose(page, "Queue", pile)
+        choose_card(page, "Queue", pile)
     return page
 
 
-def choose(page: Page, label: str, option: str) -> None:
+def choose_card(page: Page, label: str, option: str) -> None:
     before = ticket(page)
-    page.get_by_label(label).click()
-    page.get_by_role("option", name=option, exact=True).click()
+    choose(page, label, option)
     page.wait_for_function("document.activeElement === document.body")  # the keys are the card's again
     wait_for_another_ticket(page, before)
 
@@ -225,7 +225,7 @@ def test_two_reviewers_second_opinion_and_agreement(address: str, open_page: Ope
     second = press(ada, "a")
     press(ada, "a")
     bob = review(open_page, address, "two", "second opinion")
-    choose(bob, "Order", "by category")
+    choose_card(bob, "Order", "by category")
     walk_to(bob, first)
     press(bob, "a")
     walk_to(bob, second)
@@ -339,14 +339,13 @@ def test_the_library_compares_exports_and_takes_in(address: str, open_page: Open
     expect(page.locator("canvas[aria-label^='first − second']").first).to_be_visible()
     opened, listed = page.url, page.locator("[class*=st-key-library-table]:not([data-stale=true])")
     before = listed.get_attribute("class") or ""
-    page.get_by_label("Order").click()
-    page.get_by_role("option", name="newest first").click()
+    choose(page, "Order", "newest first")
     expect(listed).not_to_have_class(before)
     expect(page.get_by_text("Export and import")).to_be_visible()
     assert page.url == opened  # what was picked, not what is in these rows now
     pick(table, 5, one)
     expect(page).not_to_have_url(re.compile("and="))
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    wait_until_settled(page)
     page.get_by_text("Export and import").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Decisions as JSON lines").click()

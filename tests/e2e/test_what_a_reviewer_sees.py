@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import serve
+from tests.e2e.controls import choose, wait_until_settled
 from tests.e2e.test_review_in_the_browser import (
     head,
     last,
@@ -163,11 +164,9 @@ def test_no_key_decides_on_another_card_than_is_painted(address: str, open_page:
 
 def test_an_empty_queue_says_why(address: str, open_page: OpenPage) -> None:
     page = review(open_page, address, "filtered", None)
-    page.get_by_label("Queue").click()
-    page.get_by_role("option", name="second opinion").click()
+    choose(page, "Queue", "second opinion")
     expect(title(page)).to_have_text(re.compile("^Review · (no other reviewer's decision waits|L)"))
-    page.get_by_label("Queue").click()
-    page.get_by_role("option", name="new").click()
+    choose(page, "Queue", "new")
     expect(title(page)).to_have_text(re.compile(r"^Review · L\dH\d"))
     page.get_by_role("button", name="Filter", exact=True).click()
     page.get_by_role("slider", name="Least IoU on validation").focus()
@@ -195,7 +194,7 @@ def test_the_editor_takes_the_focus_shows_its_problems_and_leaves_by_escape(
     draft.fill("def attend(q, k):\n    return 0.5 ** (q.index - k.index)\n")
     draft.press("Control+Enter")
     expect(page.get_by_text(re.compile(r"against [0-9a-f]{6}"))).to_be_visible()
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    wait_until_settled(page)
     assert program.evaluate(PIXELS) != before  # the maps are those of the change
     draft.press("Escape")
     expect(draft).to_have_count(0)
@@ -207,7 +206,7 @@ def test_the_editor_takes_the_focus_shows_its_problems_and_leaves_by_escape(
     of_the_first = figures.inner_text()
     draft.fill("def attend(q, k):\n    return 0.25 ** (q.index - k.index)\n")
     expect(figures).not_to_have_text(of_the_first)  # handed over after a pause, without a key
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    wait_until_settled(page)
     page.reload()
     expect(page.get_by_text("unsaved edit, e goes on with it")).to_be_visible()
     expect(lines(page).last).to_be_visible()
