@@ -36,6 +36,13 @@ _FLAGS = [
 ]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test of a browser that fails is run once more; one that needs it is named at the end (`-rR`)."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @contextmanager
 def serve(workspace: Path, port: int = 0, secrets: Path | None = None, **environment: str) -> Iterator[str]:
     """The app on a free port or this one, as `streamlit run app.py` starts it; yields its address."""
