@@ -26,8 +26,9 @@ from filelock import FileLock, Timeout
 from core import wire
 from core.errors import JobError, WireError
 from core.files import disk_errors, write_json, write_whole
-from core.jobs.crew import Crew, LocalCrew
+from core.jobs.crew import Crew
 from core.jobs.crew.cluster import Tally
+from core.jobs.crew.local import LocalCrew
 from core.jobs.results import NAME_OF, RESULTS
 from core.jobs.tasks import Task
 from core.store.scores import write_scores

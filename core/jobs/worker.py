@@ -11,16 +11,18 @@ from pathlib import Path
 
 from core import wire
 from core.errors import HeadscriptError, is_out_of_memory
-from core.jobs.crew import Crew, LocalCrew
+from core.jobs.crew import Crew
 from core.jobs.crew.cluster import VARIABLE, Cluster
+from core.jobs.crew.local import LocalCrew
 from core.jobs.folder import EventWriter, Job, JobFolder, Place
 from core.jobs.kinds import KINDS
 
 
-def work(path: Path, prepare: Callable[[], None] = lambda: None) -> int:
+def work(path: Path, prepare: Callable[[], None] | None = None) -> int:
     """Run the job in folder `path`; the exit code. Its end, good or bad, is its last event.
 
-    Does nothing if another worker is at it. Processes elsewhere that work on its units call `prepare` first.
+    Does nothing if another worker is at it. Processes that help with its units call `prepare` first;
+    without it there are none.
     """
     folder = JobFolder(path)
     claim = folder.claim()
@@ -54,18 +56,24 @@ def _in_words(error: Exception, folder: JobFolder) -> str:
     return f"unexpected {type(error).__name__}: {error}; details in {folder.log}"
 
 
+def _nothing() -> None:
+    pass
+
+
 @contextmanager
 def crew_for(
-    folder: JobFolder, place: Place, events: EventWriter, prepare: Callable[[], None]
+    folder: JobFolder, place: Place, events: EventWriter, prepare: Callable[[], None] | None
 ) -> Iterator[Crew]:
     """Who works on a job's units: this process, or the cluster that its runner names."""
     named = os.environ.get(VARIABLE)
     if not named:
-        yield LocalCrew(events)
+        yield LocalCrew(events, prepare)
         return
     from core.jobs.crew.on_ray import RayCrew
 
-    crew = RayCrew(Cluster.load(named), events, folder.show_nodes, prepare, (str(place.workspace),))
+    crew = RayCrew(
+        Cluster.load(named), events, folder.show_nodes, prepare or _nothing, (str(place.workspace),)
+    )
     try:
         yield crew
     finally:

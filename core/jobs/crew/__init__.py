@@ -8,11 +8,9 @@ once.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from core.types import Told
 
@@ -54,7 +52,7 @@ class Station(Generic[Unit, Found]):
     """What is ready to work on a stage's units."""
 
     work: Callable[[Unit], Found]
-    side_by_side: bool = False  # several units at once, each on one core; else one unit, on all of them
+    side_by_side: bool = False  # each unit on one core, so several at once; else one unit, on all of them
 
 
 @dataclass(frozen=True)
@@ -76,40 +74,3 @@ class Crew(Protocol):
 
         Raises what a unit raised. The same stage may be run again with other units: it stays open.
         """
-
-
-class LocalCrew:
-    """This process: unit after unit in their order, side by side where a stage takes it."""
-
-    def __init__(self, told: Told) -> None:
-        self.bench = Bench(told)
-        self._open: tuple[Stage[Any, Any], Station[Any, Any]] | None = None
-
-    def run(self, stage: Stage[Unit, Found], units: Mapping[str, Unit]) -> Iterator[tuple[str, Found]]:
-        """What each unit comes to, in their order."""
-        if not units:
-            return
-        if self._open is None or self._open[0] is not stage:
-            self._open = None  # its memory first
-            self._open = stage, stage.open(self.bench)
-        station: Station[Unit, Found] = self._open[1]
-        if not station.side_by_side:
-            for name, unit in units.items():
-                yield name, station.work(unit)
-            return
-        import torch
-
-        with ThreadPoolExecutor(
-            os.cpu_count() or 1,
-            initializer=torch.set_num_threads,  # of this thread alone
-            initargs=(1,),
-        ) as pool:
-            at_work: dict[str, Future[Found]] = {
-                name: pool.submit(station.work, u) for name, u in units.items()
-            }
-            try:
-                for name, found in at_work.items():
-                    yield name, found.result()
-            finally:
-                for found in at_work.values():
-                    found.cancel()

@@ -12,7 +12,8 @@ import pytest
 from core.corpus import Corpus
 from core.hybrid import ProgramPatterns
 from core.hybrid.costs import joined, score_batches, scores
-from core.jobs.crew import Crew, LocalCrew, Stage
+from core.jobs.crew import Crew, Stage
+from core.jobs.crew.local import LocalCrew
 from core.jobs.folder import EventWriter, Job, JobFolder, Place
 from core.jobs.tasks import ExtractTask
 from core.jobs.work.extract import annotate_and_extract
