@@ -24,28 +24,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cache
-from typing import Any
 
+from core import wire
 from core.display import LONGEST_NAME, one_spelling
-from core.errors import DecisionsError, ProgramError
+from core.errors import DecisionsError, ProgramError, WireError
 from core.scoring import BASELINES, program_of
 from core.settings import TRUST_AND_STRANGERS, trusts_programs
-from core.store import Workspace
+from core.store import ProgramRow, VerdictRow, Workspace
 from core.types import PLAIN_ORIGIN, Action, ModelInfo, is_plain
 
-Row = dict[str, Any]
 _HEADER = {"kind": "headscript decisions", "version": 1}
-_TEXTS = ("uid", "model", "program", "action", "reviewer", "reason", "note", "made_at")
-_FIELDS = (*_TEXTS, "layer", "head", "undoes", "batch")
+_KINDS: dict[str, type[ProgramRow | VerdictRow]] = {"program": ProgramRow, "verdict": VerdictRow}
 _LONGEST_ORIGIN = 200  # characters
 _ORIGINS = ("search", "claude", "person")
-_MOST = 100_000  # layers of a model, or heads of a layer
 _MAX_NOTE = 10_000
 _LAST_YEAR = 9000  # later ones could not be told in four digits once more was decided after them
 _ACTIONS = {*map(str, Action), "undo"}
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What a line says of itself before it is read as what it says it is."""
+
+    kind: object = None
+    version: object = None
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,9 @@ def export_lines(workspace: Workspace) -> Iterator[str]:
     """The programs that verdicts are about and the whole log, a line each, with line ends."""
     yield _line(_HEADER)
     for program in workspace.verdict_rows.programs():
-        yield _line({"kind": "program", **program})
+        yield _line({"kind": "program", **wire.plain(program)})
     for event in workspace.verdict_rows.events():
-        yield _line({"kind": "verdict", **event})
+        yield _line({"kind": "verdict", **wire.plain(event)})
 
 
 def import_lines(workspace: Workspace, lines: Iterable[str]) -> TakenIn:
@@ -72,75 +77,78 @@ def import_lines(workspace: Workspace, lines: Iterable[str]) -> TakenIn:
     events, programs = workspace.verdict_rows.known()
     here = len(events)
     models = {model.id: model for model in workspace.models.all()}
-    new_programs: list[Row] = []
+    new_programs: list[ProgramRow] = []
     known = 0
     for number, row in _rows(lines):
         where = f"line {number}"
-        if row["kind"] == "program":
+        if isinstance(row, ProgramRow):
             program = _program(row, where)
-            if program["id"] in programs:
+            if program.id in programs:
                 known += 1
             else:
-                programs.add(program["id"])
+                programs.add(program.id)
                 new_programs.append(program)
             continue
         event = _event(row, where)
-        if event["uid"] in events:
+        if event.uid in events:
             known += 1
-            _same(events[event["uid"]], event, where)
+            _same(events[event.uid], event, where)
         else:
             _fits(event, programs, events.keys(), models, where)
-            events[event["uid"]] = event
+            events[event.uid] = event
     new_events = list(events.values())[here:]
     workspace.verdict_rows.add(new_programs, new_events)
-    sources = tuple(str(program["source"]) for program in new_programs)
+    sources = tuple(program.source for program in new_programs)
     return TakenIn(len(new_programs), len(new_events), known, sources)
 
 
-def _line(row: Mapping[str, Any]) -> str:
+def _line(row: Mapping[str, object]) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _rows(lines: Iterable[str]) -> Iterator[tuple[int, Row]]:
+def _rows(lines: Iterable[str]) -> Iterator[tuple[int, ProgramRow | VerdictRow]]:
     """The lines after the header with their numbers."""
     is_first = True
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-            # Nothing can store half of a surrogate pair.
-            json.dumps(row, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as error:
-            raise DecisionsError(f"line {number} is not JSON in UTF-8: {error}") from error
-        kind = row.get("kind") if isinstance(row, dict) else None
-        if is_first:
-            if row != _HEADER:
-                raise DecisionsError(
-                    f"line {number} is not the header {json.dumps(_HEADER)}; was this file exported by "
-                    "this version of Headscript?"
-                )
-            is_first = False
-        elif kind not in ("program", "verdict"):
-            raise DecisionsError(f"line {number} is of the kind {kind!r}, not program or verdict")
-        else:
-            yield number, row
+        said = _said(line, number)
+        if not is_first:
+            yield number, _row(said.kind, line, number)
+        elif {"kind": said.kind, "version": said.version} != _HEADER:
+            raise DecisionsError(
+                f"line {number} is not the header {json.dumps(_HEADER)}; was this file exported by "
+                "this version of Headscript?"
+            )
+        is_first = False
     if is_first:
         raise DecisionsError("the file is empty")
 
 
-def _program(row: Row, where: str) -> Row:
-    source, origin, parent = row.get("source"), row.get("origin"), row.get("parent")
-    if not isinstance(source, str) or not isinstance(origin, str) or not isinstance(parent, str | None):
-        raise DecisionsError(f"{where}: a program has a source, an origin and a parent or null")
+def _said(line: str, number: int) -> _Line:
+    try:
+        return wire.load(_Line, line, "it")
+    except (WireError, UnicodeEncodeError) as error:  # nothing can store half of a surrogate pair
+        raise DecisionsError(f"line {number} is not JSON in UTF-8 with a kind: {error}") from error
+
+
+def _row(kind: object, line: str, number: int) -> ProgramRow | VerdictRow:
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise DecisionsError(f"line {number} is of the kind {kind!r}, not program or verdict")
+    try:
+        return wire.load(_KINDS[kind], line, f"line {number}")
+    except WireError as error:
+        raise DecisionsError(str(error)) from error
+
+
+def _program(row: ProgramRow, where: str) -> ProgramRow:
+    source, origin = row.source, row.origin
     try:
         found = program_of(source).id
     except ProgramError as error:
         raise DecisionsError(f"{where}: the program cannot be read: {error.problems[0]}") from error
-    if found != row.get("id"):
-        raise DecisionsError(
-            f"{where}: the program's id is {row.get('id')!r}, but its source gives {found!r}"
-        )
+    if found != row.id:
+        raise DecisionsError(f"{where}: the program's id is {row.id!r}, but its source gives {found!r}")
     if found in _baselines():
         origin = "baseline"
     elif is_plain(source):
@@ -150,7 +158,7 @@ def _program(row: Row, where: str) -> Row:
             raise DecisionsError(f"{where}: the origin of plain Python is {origin!r}, not {PLAIN_ORIGIN}FILE")
     elif origin not in _ORIGINS:
         raise DecisionsError(f"{where}: the origin is {origin!r}, not one of {', '.join(_ORIGINS)}")
-    return {"id": found, "source": source, "origin": origin, "parent": parent}
+    return replace(row, origin=origin)
 
 
 @cache
@@ -158,28 +166,16 @@ def _baselines() -> frozenset[str]:
     return frozenset(program_of(source).id for source in BASELINES.values())
 
 
-def _event(row: Row, where: str) -> Row:
-    event = {name: row.get(name) for name in _FIELDS}
-    for name in _TEXTS:
-        if not isinstance(event[name], str):
-            raise DecisionsError(f"{where}: {name} is {event[name]!r}, not a text")
+def _event(event: VerdictRow, where: str) -> VerdictRow:
     _check_lengths(event, where)
-    event["reviewer"] = one_spelling(str(event["reviewer"]))
-    for name in ("layer", "head"):
-        value = event[name]
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MOST:
-            raise DecisionsError(f"{where}: {name} is {value!r}, not a number from 0")
-    for name in ("undoes", "batch"):
-        if not isinstance(event[name], str | None):
-            raise DecisionsError(f"{where}: {name} is {event[name]!r}, not a text or null")
-    if event["action"] not in _ACTIONS or (event["action"] == "undo") != (event["undoes"] is not None):
-        raise DecisionsError(f"{where}: {event['action']!r} is no action, or undoes nothing")
-    _check_time(str(event["made_at"]), where)
-    return event
+    if event.action not in _ACTIONS or (event.action == "undo") != (event.undoes is not None):
+        raise DecisionsError(f"{where}: {event.action!r} is no action, or undoes nothing")
+    _check_time(event.made_at, where)
+    return replace(event, reviewer=one_spelling(event.reviewer))
 
 
-def _check_lengths(event: Row, where: str) -> None:
-    for name, value in event.items():
+def _check_lengths(event: VerdictRow, where: str) -> None:
+    for name, value in vars(event).items():
         most = _MAX_NOTE if name == "note" else LONGEST_NAME
         if isinstance(value, str) and len(value) > most:
             raise DecisionsError(f"{where}: {name} has {len(value):,} characters, more than {most:,}")
@@ -196,25 +192,23 @@ def _check_time(made_at: str, where: str) -> None:
         raise DecisionsError(f"{where}: made_at is {made_at!r}, which is still to come")
 
 
-def _same(here: Row, event: Row, where: str) -> None:
-    for name in _FIELDS:
-        known = one_spelling(here[name]) if name == "reviewer" else here[name]
-        if known != event[name]:
+def _same(here: VerdictRow, event: VerdictRow, where: str) -> None:
+    for name in (field.name for field in fields(VerdictRow)):
+        known, told = getattr(here, name), getattr(event, name)
+        if (one_spelling(known) if name == "reviewer" else known) != told:
             raise DecisionsError(
-                f"{where}: the event {event['uid']} is here with {name} {here[name]!r}, not {event[name]!r}"
+                f"{where}: the event {event.uid} is here with {name} {known!r}, not {told!r}"
             )
 
 
 def _fits(
-    event: Row, programs: Set[str], events: Set[str], models: Mapping[str, ModelInfo], where: str
+    event: VerdictRow, programs: Set[str], events: Set[str], models: Mapping[str, ModelInfo], where: str
 ) -> None:
     """Whether what an event names exists; a model that is not here may still come."""
-    model = models.get(event["model"])
-    if model is not None and (event["layer"] not in model.attention_layers or event["head"] >= model.heads):
-        raise DecisionsError(f"{where}: {model.title} has no head L{event['layer']}H{event['head']}")
-    if event["program"] not in programs:
-        raise DecisionsError(
-            f"{where}: the program {event['program']!r} is neither above nor in the workspace"
-        )
-    if event["undoes"] is not None and event["undoes"] not in events:
-        raise DecisionsError(f"{where}: it undoes {event['undoes']!r}, which is neither above nor here")
+    model = models.get(event.model)
+    if model is not None and (event.layer not in model.attention_layers or event.head >= model.heads):
+        raise DecisionsError(f"{where}: {model.title} has no head L{event.layer}H{event.head}")
+    if event.program not in programs:
+        raise DecisionsError(f"{where}: the program {event.program!r} is neither above nor in the workspace")
+    if event.undoes is not None and event.undoes not in events:
+        raise DecisionsError(f"{where}: it undoes {event.undoes!r}, which is neither above nor here")

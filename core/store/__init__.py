@@ -14,6 +14,7 @@ from core.store.models import ModelTable, add_model, add_sentences
 from core.store.scores import add_scores
 from core.store.snapshot import Snapshot, export_snapshot
 from core.store.tokens import TokenStore
+from core.store.verdict_rows import ProgramRow, VerdictRow
 from core.store.verdicts import VerdictLog
 from core.store.workspace import Workspace, attention_folder
 
@@ -25,10 +26,12 @@ __all__ = [
     "JobRecord",
     "Library",
     "ModelTable",
+    "ProgramRow",
     "Snapshot",
     "StoredFinding",
     "TokenStore",
     "VerdictLog",
+    "VerdictRow",
     "Workspace",
     "add_gains",
     "add_model",

@@ -11,7 +11,7 @@ from core.errors import DecisionsError
 from core.language import parse
 from core.scoring import BASELINES
 from core.sharing.decisions import export_lines, import_lines
-from core.store import Workspace, add_model, add_program, verdict_rows
+from core.store import VerdictRow, Workspace, add_model, add_program, verdict_rows
 from core.types import Action, HeadId, ModelInfo
 
 HEAD = HeadId(0, 1)
@@ -142,7 +142,7 @@ def test_undo_takes_back_what_was_decided_here_before_what_came_with_a_file(
 def test_which_programs_are_baselines_is_not_said_by_a_file(here: Workspace, there: Workspace) -> None:
     decided(here)
     import_lines(there, changed(list(export_lines(here)), 1, origin="person"))
-    assert [row["origin"] for row in there.verdict_rows.programs()] == ["baseline"]
+    assert [row.origin for row in there.verdict_rows.programs()] == ["baseline"]
 
 
 def changed(lines: list[str], at: int, **fields: object) -> list[str]:
@@ -160,10 +160,13 @@ def changed(lines: list[str], at: int, **fields: object) -> list[str]:
         (1, {"source": OTHER, "id": parse(OTHER).id}, "the origin is 'baseline', not one of search"),
         (1, {"source": OTHER, "id": parse(OTHER).id, "origin": "**me**"}, "the origin is '[*][*]me"),
         (2, {"layer": 2}, "m has no head L2H1"),
-        (2, {"layer": "0"}, "layer is '0', not a number"),
+        (2, {"layer": "0"}, "line 3: layer: Input should be a valid integer, not '0'"),
         (2, {"program": "f" * 16}, "neither above nor in the workspace"),
         (2, {"action": "burn"}, "'burn' is no action"),
-        (2, {"layer": 10**40}, "not a number from 0"),
+        (2, {"layer": True}, "layer: Input should be a valid integer, not 'True'"),
+        (2, {"head": -1}, "head: Input should be greater than or equal to 0"),
+        (2, {"reason": None}, "line 3: reason: Input should be a valid string, not 'None'"),
+        (2, {"layer": 10**40}, "layer: Input should be less than 100000"),
         (2, {"made_at": "yesterday"}, "made_at is 'yesterday'"),
         (2, {"made_at": "2026-01-31T12:00:00.5Z"}, "not like 2026-01-31T12:00:00.000000Z"),
         (2, {"made_at": "9999-12-31T23:59:59.999999Z"}, "still to come"),
@@ -184,6 +187,18 @@ def test_a_wrong_line_is_named_and_nothing_is_taken_in(
         import_lines(there, changed(list(export_lines(here)), at, **fields))
     assert there.verdicts.log("m").empty
     assert there.library.programs() == []
+
+
+def test_lines_may_say_less_and_more_than_ours(here: Workspace) -> None:
+    program = {"kind": "program", "id": parse(OTHER).id, "source": OTHER, "origin": "person", "later": [1]}
+    verdict = {
+        "kind": "verdict", "uid": "u", "model": "m", "layer": 0, "head": 1, "program": parse(OTHER).id,
+        "action": "accept", "reviewer": "ada", "reason": "", "note": "", "made_at": "2026-01-31T12:00:00.000000Z",
+    }  # fmt: skip
+    header = {"kind": "headscript decisions", "version": 1}
+    assert import_lines(here, map(json.dumps, (header, program, verdict))).verdicts == 1
+    assert [row.parent for row in here.verdict_rows.programs()] == [None]
+    assert here.verdicts.accepted("m") == {HEAD: OTHER}
 
 
 def test_an_event_that_is_here_otherwise_is_refused(here: Workspace) -> None:
@@ -245,7 +260,7 @@ def test_an_import_that_was_cut_off_goes_on(
     decided(here)
     lines, add_events = list(export_lines(here)), verdict_rows._add_events
 
-    def die(cursor: object, events: Sequence[dict[str, object]]) -> None:
+    def die(cursor: object, events: Sequence[VerdictRow]) -> None:
         if len(events) == 1:  # the last lot
             raise KeyboardInterrupt
         add_events(cursor, events)
