@@ -9,7 +9,7 @@ from core.display import COSTS, distinct
 from core.types import ModelInfo, Split
 from core.ui.hybrid.audits import draw_audits
 from core.ui.hybrid.builder import draw_builder, draw_curve_button
-from core.ui.hybrid.curve import draw_comparison, draw_curve
+from core.ui.hybrid.curve import draw_all, draw_curve
 from core.ui.hybrid.damage import draw_damage
 from core.ui.hybrid.export import draw_export
 from core.ui.hybrid.measure import draw_measure
@@ -105,6 +105,4 @@ elif not frame_of_hybrids.empty:
 st.subheader("Cost against share of heads")
 draw_curve_button(model, candidates)
 draw_curve(model)
-if not frame_of_hybrids.empty:
-    st.subheader("All hybrids")
-    draw_comparison(model, frame_of_hybrids)
+draw_all(model, frame_of_hybrids)

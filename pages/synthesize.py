@@ -6,7 +6,7 @@ from core.types import ModelInfo
 from core.ui.parts import frame, state
 from core.ui.synthesize import run
 from core.ui.synthesize.heads import choose_heads
-from core.ui.synthesize.history import draw_history
+from core.ui.synthesize.history import draw_history, without_deleted
 from core.ui.synthesize.proposers import choose_proposer, draw_proposer
 from core.ui.synthesize.run import draw_run
 
@@ -33,7 +33,10 @@ def draw_active(model: ModelInfo, job: str) -> None:
 frame.through_app()
 model = frame.model_or_stop("Synthesize", with_programs=False)
 st.title(f"Synthesize · {model.title}")
-runs = [job for job in state.owner().workspace.jobs.all() if job.kind in run.KINDS and job.model == model.id]
+all_runs = [
+    job for job in state.owner().workspace.jobs.all() if job.kind in run.KINDS and job.model == model.id
+]
+runs, deleted = without_deleted(all_runs)
 active = [job for job in runs if job.is_active]
 for job in active:
     draw_active(model, job.id)
@@ -51,7 +54,7 @@ if runs and not active:
     st.subheader("Latest run")
     with st.container(border=True):
         draw_run(model, runs[0], "run")
-if runs:
-    draw_history(model, runs)
+if all_runs:
+    draw_history(model, runs, deleted)
 else:
     st.caption("Runs are listed here, with what they gained and what that took.")

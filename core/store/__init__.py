@@ -9,6 +9,7 @@ from core.store.attention import AttentionReader, AttentionWriter
 from core.store.findings import StoredFinding
 from core.store.gains import HeadGain, add_gains, best_fits
 from core.store.jobs import CANCELLED, JobRecord
+from core.store.labels import Label, read_tags
 from core.store.library import Library, add_program, add_proposals
 from core.store.models import ModelTable, add_model, add_sentences
 from core.store.scores import add_scores
@@ -24,6 +25,7 @@ __all__ = [
     "AttentionWriter",
     "HeadGain",
     "JobRecord",
+    "Label",
     "Library",
     "ModelTable",
     "ProgramRow",
@@ -42,4 +44,5 @@ __all__ = [
     "attention_folder",
     "best_fits",
     "export_snapshot",
+    "read_tags",
 ]

@@ -27,6 +27,8 @@ from core.types import (
     TaskAccuracy,
 )
 
+_NAME = "coalesce(nullif(name, ''), title)"  # a person's, else the one it was built under
+
 
 class HybridTable:
     """The workspace's hybrids with what was measured of them."""
@@ -35,14 +37,29 @@ class HybridTable:
         self._database = database
 
     def frame(self, model: str) -> pd.DataFrame:
-        """Every hybrid of a model, newest first, one row an evaluation; NaN where there is none yet."""
+        """Every hybrid of a model, newest first, one row an evaluation; NaN where there is none yet.
+
+        By the names that people gave them, with their notes and tags, without those they deleted.
+        """
         found = self._database.frame(
-            "SELECT h.hybrid_id, title, heads, share, made, e.* EXCLUDE (hybrid_id, details, made_at), "
-            "coalesce(e.made_at, h.added_at) AS made_at FROM hybrids h LEFT JOIN evaluations e "
-            "ON h.hybrid_id = e.hybrid_id WHERE model_id = ? ORDER BY coalesce(e.made_at, h.added_at) DESC",
+            f"SELECT h.hybrid_id, {_NAME} AS title, heads, share, made, "
+            "e.* EXCLUDE (hybrid_id, details, made_at), coalesce(e.made_at, h.added_at) AS made_at, "
+            "coalesce(note, '') AS note, coalesce(tags, []) AS tags "
+            "FROM hybrids h LEFT JOIN evaluations e ON h.hybrid_id = e.hybrid_id "
+            "LEFT JOIN labels l ON h.hybrid_id = l.subject WHERE model_id = ? AND deleted_at IS NULL "
+            "ORDER BY coalesce(e.made_at, h.added_at) DESC",
             [model],
         )
         return found.astype(dict.fromkeys(FIGURES, float))  # a column without any number has no kind
+
+    def deleted(self, model: str) -> dict[str, str]:
+        """The names of a model's hybrids that were deleted, by their ids, the latest first."""
+        rows = self._database.rows(
+            f"SELECT hybrid_id, {_NAME} FROM hybrids JOIN labels ON hybrid_id = subject "
+            "WHERE model_id = ? AND deleted_at IS NOT NULL ORDER BY deleted_at DESC, hybrid_id",
+            [model],
+        )
+        return dict(rows)
 
     def spec(self, hybrid: str) -> HybridSpec | None:
         """The heads and programs of a hybrid."""
@@ -138,7 +155,10 @@ def add_weights(cursor: duckdb.DuckDBPyConnection, model: str, fingerprint: str)
 
 
 def add_hybrid(cursor: duckdb.DuckDBPyConnection, model: str, made: MadeHybrid) -> str:
-    """Store a hybrid as a job or a shipped folder describes it, unless it is there; its id."""
+    """Store a hybrid as a job or a shipped folder describes it, unless it is there; its id.
+
+    One that was deleted is there again.
+    """
     spec = made.spec(model)
     cursor.execute(
         "INSERT INTO hybrids (hybrid_id, model_id, title, heads, share, programs, made) "
@@ -153,6 +173,7 @@ def add_hybrid(cursor: duckdb.DuckDBPyConnection, model: str, made: MadeHybrid) 
             wire.dump(_Choice(made.order, made.budget, made.calibration)),
         ],
     )
+    cursor.execute("UPDATE labels SET deleted_at = NULL WHERE subject = ?", [hybrid_id(spec)])
     return hybrid_id(spec)
 
 

@@ -16,6 +16,7 @@ from core.store.findings import FindingTable
 from core.store.gains import Gains
 from core.store.hybrids import HybridTable
 from core.store.jobs import JobTable
+from core.store.labels import LabelTable
 from core.store.library import Library
 from core.store.models import ModelTable
 from core.store.reviewers import ReviewerTable
@@ -44,6 +45,7 @@ class Workspace:
         self.conversions = ConversionTable(database)
         self.jobs = JobTable(database)
         self.gains = Gains(database)
+        self.labels = LabelTable(database)
 
     @classmethod
     def open(cls, folder: Path) -> Workspace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from core.ui.hybrid.results import KEPT, distance_column
 from core.ui.hybrid.two import draw_two
 from core.ui.parts import charts, state
 from core.ui.parts.figure import draw_figure_button
+from core.ui.parts.labels import TAGS, draw_deleted, draw_label
 
 _CHANGES = ["increase", "low", "high"]
 
@@ -76,28 +78,24 @@ def draw_comparison(model: ModelInfo, hybrids: pd.DataFrame) -> None:
         )
     )
     named = hybrids.assign(passages_from=hybrids.passages_from.map(_file_name, na_action="ignore"))
+    figures = ["increase", "kl", "ppl"] if words.perplexity else ["kl"]
+    told = [name for name in ("tags", "note") if hybrids[name].map(bool).any()]
     event = st.dataframe(
-        named[
-            ["title", "share", *(["increase", "kl", "ppl"] if words.perplexity else ["kl"]), "passages_from"]
-        ],
+        named[["title", "share", *figures, "passages_from", *told]],
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        key="all-hybrids",
+        key=f"all-hybrids-{len(hybrids)}",  # what was picked is no longer there once one is deleted
         column_config={
             "share": st.column_config.NumberColumn(format="percent"),
             "increase": st.column_config.NumberColumn("increase", format="percent"),
             "kl": distance_column(words),
             "ppl": st.column_config.NumberColumn(words.perplexity, format="%.2f"),
             "passages_from": "passages",
+            "tags": TAGS,
         },
     )
-    picked = [row for row in event.selection.rows if row < len(hybrids)]
-    if len(picked) == 2:
-        older, newer = sorted(picked, reverse=True)  # the table begins with the newest
-        draw_two(hybrids.iloc[older], hybrids.iloc[newer])
-    elif len(hybrids) > 1:
-        st.caption("Pick two to compare them.")
+    _draw_picked(hybrids, [row for row in event.selection.rows if row < len(hybrids)])
     if len(measured):
         workspace = state.owner().workspace
         draw_figure_button(
@@ -105,6 +103,31 @@ def draw_comparison(model: ModelInfo, hybrids: pd.DataFrame) -> None:
             f"hybrids-{model.title}",
             "hybrids-figure",
         )
+
+
+def draw_all(model: ModelInfo, hybrids: pd.DataFrame) -> None:
+    """Every hybrid of the workspace, and those that were deleted."""
+    deleted = state.owner().workspace.hybrids.deleted(model.id)
+    if hybrids.empty and not deleted:
+        return
+    st.subheader("All hybrids")
+    draw_deleted(deleted, "hybrids")
+    if not hybrids.empty:
+        draw_comparison(model, hybrids)
+
+
+def _draw_picked(hybrids: pd.DataFrame, picked: Sequence[int]) -> None:
+    """One hybrid's name, tags and note; two compared."""
+    if len(picked) == 1:
+        row = hybrids.iloc[picked[0]]
+        draw_label(
+            row.hybrid_id, row.title, "Takes it off all tables, sites and reports. It can be restored here."
+        )
+    elif len(picked) == 2:
+        older, newer = sorted(picked, reverse=True)  # the table begins with the newest
+        draw_two(hybrids.iloc[older], hybrids.iloc[newer])
+    else:
+        st.caption("Pick one to name, tag, annotate or delete it, two to compare them.")
 
 
 def _file_name(passages_from: str) -> str:
