@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.ui.heads.passages import warm
-from core.ui.parts import frame, jobs, state
+from core.ui.parts import frame, help_panel, jobs, state
 from core.ui.parts.reviewer import keep_in_address
 from core.ui.parts.warming import warming
 from core.ui.stage.view import draw_stage, is_asked
@@ -15,6 +15,7 @@ if is_asked():
     st.stop()
 page = st.navigation(frame.pages())
 frame.draw_sidebar()
+help_panel.draw_help(state.chosen_model())
 jobs.draw_panel()
 if (ahead := warming(warm)) is not None:
     ahead.note(state.chosen_model())

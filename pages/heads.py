@@ -18,7 +18,7 @@ from core.types import HeadId, ModelInfo, Program, Sentence, Split
 from core.ui.heads import address, controls, evidence, notices, passages, steps, verdict, why
 from core.ui.heads.everywhere import draw_everywhere
 from core.ui.heads.passages import OWN, Passage
-from core.ui.parts import frame, state
+from core.ui.parts import frame, keys, state
 from core.ui.parts.attention_view import Pins, draw_attention
 from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.head_sprites import draw_head_sprites
@@ -272,7 +272,9 @@ with buttons:
     sentences, listed = choose_sentences(state.of_splits(model, list(Split)))
     steps.draw_own_text()
     off = controls.leave_out(str(row.program_id), row.source)
-    sees_all = st.button("All heads", icon=":material/apps:", shortcut="M", key="see-all-heads")
+    sees_all = st.button(
+        "All heads", icon=":material/apps:", shortcut=keys.ALL_HEADS.shown, key="see-all-heads"
+    )
     verdict.draw_verdict(model, head, str(row.program_id))
 source = off.without.source if off else row.source
 ious = notices.ious_or_stop(model, head, source, sentences)

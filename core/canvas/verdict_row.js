@@ -83,6 +83,9 @@ function isPainted({ ticket, painted }) {
     && program.querySelector("code").textContent === painted.source;
 }
 
+// The help of the page opens at the keys, or closes.
+const askForKeys = () => document.dispatchEvent(new CustomEvent("headscript-help", { detail: "keys" }));
+
 class Row {
   constructor(root) {
     this.root = root;
@@ -135,7 +138,6 @@ class Row {
     if (event.key === "Escape" && document.activeElement?.closest("[data-testid=stPopover], [data-testid=stPopoverBody]"))
       return setTimeout(leaveControl, LIST_CLOSES); // what it closes gives the focus back
     if (isTaken(event, this.root)) return;
-    if (event.key === "Escape" && this.help && !this.help.hidden) return this.toggleHelp();
     // A held Enter would click the focused button of this row again and again.
     if (event.key === "Enter" && event.repeat && this.root.contains(event.composedPath()[0])) event.preventDefault();
     const act = actOf(event, this.data);
@@ -144,7 +146,7 @@ class Row {
     event.stopPropagation();
     if (act.act === "scroll") return panel()?.scrollBy({ top: act.by * panel().clientHeight });
     if (event.repeat) return;
-    if (act.act === "help") this.toggleHelp();
+    if (act.act === "help") askForKeys();
     else this.send(act);
   }
 
@@ -180,10 +182,6 @@ class Row {
     if (!stays) this.hides = setTimeout(() => (this.sign.hidden = true), SIGN_STAYS);
   }
 
-  toggleHelp() {
-    this.help.hidden = !this.help.hidden;
-  }
-
   draw(data, setTriggerValue) {
     this.data = data;
     this.setTriggerValue = setTriggerValue;
@@ -196,21 +194,18 @@ class Row {
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     const held = this.box.querySelector("button:focus")?.dataset.name ?? this.root.activeElement?.dataset?.name;
-    const wasOpen = this.help && !this.help.hidden;
     const row = node("div", "row");
     for (const one of data.keys) row.appendChild(this.button(one));
     const help = node("button", "quiet", "?");
     help.title = "Keys (h)";
     help.dataset.name = "help";
     help.setAttribute("aria-label", "Keys");
-    help.onclick = () => this.toggleHelp();
+    help.onclick = askForKeys;
     row.appendChild(help);
     const reasons = node("div", "reasons");
     reasons.setAttribute("aria-label", "Reject with a reason");
     data.reasons.forEach((reason, i) => reasons.appendChild(this.reason(reason, i + 1)));
-    this.help = this.helpPanel(data);
-    this.help.hidden = !wasOpen;
-    this.box.replaceChildren(this.help, row, reasons);
+    this.box.replaceChildren(row, reasons);
     if (data.editing && !wasEditing) this.enterField(20);
     if (held) this.box.querySelector(`[data-name="${CSS.escape(held)}"]`)?.focus();
   }
@@ -236,22 +231,6 @@ class Row {
     if (reason.count) made.append(node("b", "", String(reason.count)));
     made.onclick = () => this.send({ act: "reject", reason: reason.name });
     return made;
-  }
-
-  helpPanel(data) {
-    const panel = node("div", "help");
-    panel.setAttribute("role", "note");
-    panel.append(node("strong", "", "Keys"));
-    const list = node("dl");
-    const rows = [...data.keys.map((one) => [one.shown, one.title]), ["1–9", "Reject with that reason"],
-      ["j k", "Scroll the program; so do PageDown and PageUp"], ["h", "Show or hide this list"]];
-    for (const [key, title] of rows) {
-      const shown = node("dt");
-      shown.append(node("kbd", "", key));
-      list.append(shown, node("dd", "", title));
-    }
-    panel.append(list, node("p", "", "A key typed into a text field decides nothing. A held key decides once. On another layout the keys at the same places work."));
-    return panel;
   }
 }
 

@@ -83,6 +83,12 @@ class Function:
     place: Literal["", "is one", "of a place"] = ""  # a position in the passage, or one if an argument is
     tells: Literal["", "words", "likeness"] = ""  # for `describe`: of texts compared, of like words
 
+    @property
+    def signature(self) -> str:
+        """How it is called: `last(token, attribute=value, ...)`."""
+        more = ["..."] * self.variadic + ["attribute=value, ..."] * self.searches
+        return f"{self.name}({', '.join([*self.parameters, *more])})"
+
 
 FUNCTIONS: Door[Function] = Door("function of the language")
 

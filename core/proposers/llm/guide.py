@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from core.features import ATTRIBUTES
-from core.language import FORMS, FUNCTIONS, MAX_BYTES, MAX_NODES, MAX_NUMBER, Function
+from core.language import FORMS, FUNCTIONS, MAX_BYTES, MAX_NODES, MAX_NUMBER
 from core.types import Json
 
 FENCE_OPEN, FENCE_CLOSE = "<data>", "</data>"
@@ -49,8 +49,8 @@ def system() -> str:
         for name, attribute in ATTRIBUTES.items()
     ]
     functions = [
-        f"- {name}({_parameters(function)}) -> {function.result}: {function.meaning}; `{function.example}`"
-        for name, function in FUNCTIONS.items()
+        f"- {function.signature} -> {function.result}: {function.meaning}; `{function.example}`"
+        for function in FUNCTIONS.values()
     ]
     functions += [
         f"- {name}({form.parameters}) -> number: {form.meaning}; `{form.example}`"
@@ -69,11 +69,6 @@ def system() -> str:
         attributes="\n".join(attributes),
         functions="\n".join(functions),
     )
-
-
-def _parameters(function: Function) -> str:
-    names = [*function.parameters, *(["..."] if function.variadic else [])]
-    return ", ".join([*names, *(["attribute=value, ..."] if function.searches else [])])
 
 
 EXAMPLES = (

@@ -9,6 +9,7 @@ import streamlit as st
 from core.types import HeadId
 from core.ui.heads import address
 from core.ui.heads.passages import MAX_OWN_TOKENS, OWN, worst_cell
+from core.ui.parts import keys
 from core.ui.parts.attention_view import Pins
 from core.ui.parts.state import SideBySide
 
@@ -24,18 +25,18 @@ def draw_steps(ordered: Sequence[str], head: HeadId, program: str) -> None:
     def step(by: int) -> None:
         st.session_state["sentence"] = ordered[(at + by) % len(ordered)]
 
-    st.button(
-        "‹", key="previous", shortcut="P", on_click=step, args=(-1 if at >= 0 else 1,), help="Sentence before"
-    )
-    st.button("›", key="next", shortcut="N", on_click=step, args=(1,), help="Next sentence")
+    back, on = keys.PREVIOUS, keys.NEXT
+    by = (-1 if at >= 0 else 1,)
+    st.button("‹", key="previous", shortcut=back.shown, on_click=step, args=by, help=back.does)
+    st.button("›", key="next", shortcut=on.shown, on_click=step, args=(1,), help=on.does)
     st.button(
         "Counterexample",
         key="counterexample",
-        shortcut="W",
+        shortcut=keys.WORST.shown,
         icon=":material/target:",
         on_click=_next_counterexample,
         args=(ordered, head, program),
-        help="The sentence, then the token, where the program is most wrong; again for the next sentence",
+        help=keys.WORST.does,
     )
 
 

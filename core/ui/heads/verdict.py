@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.review import LONGEST_NOTE, REASONS
 from core.types import Action, HeadId, ModelInfo
-from core.ui.parts import frame
+from core.ui.parts import frame, keys
 from core.ui.parts.reviewer import account, has_accounts, in_address
 from core.ui.parts.verdict_row import WORDS
 from core.ui.review.desk import open_desk
@@ -16,7 +16,11 @@ from core.ui.review.place import CAME
 def draw_way_back() -> None:
     """A button to the card that Heads was opened from, if it was."""
     if st.session_state.get(CAME) and st.button(
-        "Review", icon=":material/arrow_back:", shortcut="B", key="back-to-review", help="Back to the card"
+        "Review",
+        icon=":material/arrow_back:",
+        shortcut=keys.BACK.shown,
+        key="back-to-review",
+        help=keys.BACK.does,
     ):
         st.session_state[CAME] = False
         st.switch_page("pages/review.py", query_params=in_address())

@@ -43,7 +43,7 @@ class Candidates:
 def draw_builder(model: ModelInfo) -> Candidates:
     """Everything up to the button that starts a job; the heads that may be replaced."""
     accepted = state.owner().workspace.verdicts.accepted(model.id)
-    with st.container(border=True):
+    with st.container(border=True, key="hybrid-builder"):
         left, right = st.columns([1, 1.6], gap="large")
         with left:
             which = st.radio(

@@ -23,7 +23,8 @@ _STYLE = """
   .stApp:has([data-testid=stExpandSidebarButton]) .block-container { padding-top: 3.4rem; }
   [data-testid=stHeader] { pointer-events: none; }
   [data-testid=stHeader] button { pointer-events: auto; }
-  [data-testid=stLayoutWrapper]:has(> .st-key-told-to-the-browser) { position: absolute; }
+  [data-testid=stLayoutWrapper]:has(> .st-key-told-to-the-browser),
+  [data-testid=stLayoutWrapper]:has(> .st-key-help) { position: absolute; }
   /* Unless a person has drawn it wider. */
   [data-testid=stSidebar][data-collapsed=false][style*="width: 300px"] { width: 236px !important; }
   [data-testid=stSidebarHeader] { height: 2rem; }

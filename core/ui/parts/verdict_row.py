@@ -53,7 +53,7 @@ class _Key:
     disabled: bool = False
 
 
-_KEYS = (
+KEYS = (
     _Key("accept", "a", "a", "✓ Accept", "Accept the program for this head", "primary"),
     _Key("reject", "x", "x", "✕ Reject", "Reject it, without a reason"),
     _Key("skip", " ", "Space", "↷ Skip", "Put it off to the end of the queue"),
@@ -86,7 +86,7 @@ def draw_verdict_row(
             "ticket": ticket,
             "editing": is_editing,
             "painted": None if painted is None else asdict(painted),
-            "keys": [{**asdict(key), "disabled": key.act in disabled} for key in _KEYS],
+            "keys": [{**asdict(key), "disabled": key.act in disabled} for key in KEYS],
             "reasons": [{"name": reason, "count": counts.get(reason, 0)} for reason in REASONS],
         },
         on_act_change=on_act,
