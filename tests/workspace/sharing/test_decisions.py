@@ -193,7 +193,8 @@ def test_lines_may_say_less_and_more_than_ours(here: Workspace) -> None:
     program = {"kind": "program", "id": parse(OTHER).id, "source": OTHER, "origin": "person", "later": [1]}
     verdict = {
         "kind": "verdict", "uid": "u", "model": "m", "layer": 0, "head": 1, "program": parse(OTHER).id,
-        "action": "accept", "reviewer": "ada", "reason": "", "note": "", "made_at": "2026-01-31T12:00:00.000000Z",
+        "action": "accept", "reviewer": "ada", "reason": "", "note": "",
+        "made_at": "2026-01-31T12:00:00.000000Z",
     }  # fmt: skip
     header = {"kind": "headscript decisions", "version": 1}
     assert import_lines(here, map(json.dumps, (header, program, verdict))).verdicts == 1
