@@ -6,7 +6,7 @@ ship(folder, info, spec, figures)          a hybrid as a folder that can be publ
 load_hybrid(folder).logits(texts)          ... and back
 """
 
-from core.hybrid.folder import Shipment, ShippedHybrid, load_hybrid, read_spec, ship
+from core.hybrid.folder import Making, Shipment, ShippedHybrid, load_hybrid, read_spec, ship
 from core.hybrid.patched import Hybrid, hybrid, parsed, replaced, require_patchable
 from core.hybrid.sources import (
     NO_PATTERNS,
@@ -23,6 +23,7 @@ __all__ = [
     "NO_PATTERNS",
     "HeadMaps",
     "Hybrid",
+    "Making",
     "PatternSource",
     "PrefixPatterns",
     "ProgramPatterns",

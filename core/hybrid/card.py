@@ -9,7 +9,7 @@ from typing import Any
 from core.display import COSTS, CostWords, capitalised
 from core.language import PlainProgram, describe
 from core.scoring import program_of
-from core.types import HybridSpec, ModelInfo
+from core.types import HeadId, HybridSpec, ModelInfo
 
 _WIDTH, _HEIGHT, _MARGIN = 560, 300, 48
 _COLOURS = ("#35608d", "#e08214", "#5aae9c", "#8073ac", "#c7b25c", "#9aa3b2", "#b35806", "#1b7837")
@@ -32,8 +32,8 @@ def model_card(
     spec: HybridSpec,
     figures: Mapping[str, Any],
     curve: Mapping[str, Any] | None = None,
-    parents: Mapping[str, str] | None = None,
-    audited: Mapping[str, str] | None = None,
+    parents: Mapping[HeadId, str] | None = None,
+    audited: Mapping[HeadId, str] | None = None,
 ) -> str:
     """Markdown with the figures, the curve and every head's program in a sentence.
 
@@ -81,8 +81,8 @@ def model_card(
         lines += [*_curve_lines(curve), ""]
     lines += ["## Heads", "", "| head | program | fitted from | audited |", "| --- | --- | --- | --- |"]
     lines += [
-        f"| [{head}](programs/{head}.py) | {_cell(found.sentence)} | {_cell(fitted.get(str(head), ''))} "
-        f"| {_cell(said.get(str(head), 'not audited'))} |"
+        f"| [{head}](programs/{head}.py) | {_cell(found.sentence)} | {_cell(fitted.get(head, ''))} "
+        f"| {_cell(said.get(head, 'not audited'))} |"
         for head, found in described
     ]
     return "\n".join([*lines, *_NOT_SHOWN]) + "\n"

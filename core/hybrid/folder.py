@@ -12,21 +12,21 @@ nothing in the folder is executed.
 from __future__ import annotations
 
 import json
-import math
 import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import transformers
+from pydantic import AllowInfNan
 from torch import Tensor
 
-from core import __version__
-from core.errors import HybridError, ProgramError
+from core import __version__, wire
+from core.errors import HybridError, ProgramError, WireError
 from core.features import annotate
 from core.files import read_text
 from core.hybrid.card import curve_svg, model_card
@@ -54,6 +54,53 @@ if __name__ == "__main__":
 '''
 
 
+_Finite = Annotated[float, AllowInfNan(False)]
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a hybrid was made, as far as that is told."""
+
+    order: str | None = None  # one of ORDERS
+    budget: _Finite | None = None
+    calibration: tuple[tuple[int, _Finite], ...] | None = None
+    parents: Mapping[HeadId, str] = field(default_factory=dict)  # the program that each was fitted from
+    audited: Mapping[HeadId, str] = field(default_factory=dict)  # what audits call each head's program
+
+
+@dataclass(frozen=True)
+class _Format:
+    """What is read first: whether the rest is of this version."""
+
+    format: object = None
+
+
+@dataclass(frozen=True)
+class _Model:
+    """The model in hybrid.json; folders of earlier versions lack what has a default."""
+
+    id: str
+    name: str
+    local: bool = False
+    weights: str = ""
+    architecture: str = ""
+    layers: int = 0
+    heads: int = 0
+
+
+@dataclass(frozen=True)
+class _Description:
+    """The file hybrid.json."""
+
+    model: _Model
+    heads: tuple[HeadId, ...]
+    figures: dict[str, Any]
+    made: Making = field(default_factory=Making)
+    curve: Any = None
+    versions: Any = None
+    format: int = FORMAT
+
+
 @dataclass(frozen=True)
 class Shipment:
     """What a folder says of its hybrid; programs are parsed, nothing else is believed."""
@@ -63,7 +110,7 @@ class Shipment:
     weights: str  # LoadedModel.weights; empty in folders that were written before there was any
     spec: HybridSpec  # for the id that the model had there
     figures: Mapping[str, Any]
-    made: Mapping[str, Any]  # order, budget, calibration, and parents: the program before it, by head
+    made: Making
 
     def fits(self, model: str, weights: str) -> bool:
         """Whether it is for the model with this id or these weights."""
@@ -109,9 +156,9 @@ def ship(
     figures: Mapping[str, Any],
     curve: Mapping[str, Any] | None = None,
     weights: str = "",
-    made: Mapping[str, Any] | None = None,
+    made: Making | None = None,
 ) -> None:
-    """Write a hybrid; `figures` are plain values, `curve` is one as a job gives it, `made` as in Shipment.
+    """Write a hybrid; `figures` are plain values, `curve` is one as a job gives it.
 
     `weights` tell the model wherever it lies; the folder it came from is not written. Raises HybridError if
     the folder exists and holds something else.
@@ -125,7 +172,7 @@ def ship(
         scratch = folder.with_name(f".{folder.name}.writing")
         try:
             shutil.rmtree(scratch, ignore_errors=True)
-            _write(scratch, info, spec, figures, curve, weights, made or {})
+            _write(scratch, info, spec, figures, curve, weights, made or Making())
             _move_into(folder, scratch)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -160,90 +207,59 @@ def _write(
     figures: Mapping[str, Any],
     curve: Mapping[str, Any] | None,
     weights: str,
-    made: Mapping[str, Any],
+    made: Making,
 ) -> None:
     is_local = _is_local(info)
     info = without_place(info)
-    written = {
-        "format": FORMAT,
-        "model": {
-            "id": info.id,
-            "name": info.name,
-            "local": is_local,
-            "weights": weights,
-            "architecture": info.architecture,
-            "layers": info.layers,
-            "heads": info.heads,
-        },
-        "heads": [str(head) for head, _ in spec.programs],
-        "figures": dict(figures),
-        "made": dict(made),
-        "curve": dict(curve or {}),
-        "versions": {
+    description = _Description(
+        _Model(info.id, info.name, is_local, weights, info.architecture, info.layers, info.heads),
+        tuple(head for head, _ in spec.programs),
+        dict(figures),
+        made,
+        dict(curve or {}),
+        {
             "headscript": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         },
-    }
+    )
     programs = folder / "programs"
     programs.mkdir(parents=True)
     for head, source in spec.programs:
         (programs / f"{head}.py").write_text(source, encoding="utf-8")
     (folder / "load.py").write_text(_LOADER)
     (folder / "README.md").write_text(
-        model_card(info, spec, figures, curve, made.get("parents", {}), made.get("audited")), encoding="utf-8"
+        model_card(info, spec, figures, curve, made.parents, made.audited), encoding="utf-8"
     )
     if curve:
         (folder / "curve.svg").write_text(
             curve_svg(curve["rows"], curve.get("measure", "next tokens")), encoding="utf-8"
         )
-    (folder / "hybrid.json").write_text(json.dumps(written, indent=1))
+    (folder / "hybrid.json").write_text(json.dumps(wire.plain(description), indent=1))
 
 
 def read_spec(folder: Path) -> Shipment:
     """What a shipped hybrid is; raises HybridError. Every program is parsed before anything is returned."""
+    path = folder / "hybrid.json"
+    damaged = f"{path} is damaged"
     try:
-        read = json.loads(read_text(folder / "hybrid.json", _MAX_DESCRIPTION, folder))
-        if read["format"] != FORMAT:
-            raise HybridError(f"{folder} has format {read['format']!r}; this version reads {FORMAT}")
-        model = read["model"]
-        name, model_id, is_local = _text(model["name"]), _text(model["id"]), bool(model.get("local"))
-        weights, made = str(model.get("weights", "")), _made(read.get("made", {}))
-        heads = [HeadId.parse(str(head)) for head in read["heads"]]
-        figures = dict(read["figures"])
+        text = read_text(path, _MAX_DESCRIPTION, folder)
+        written = wire.load(_Format, text, damaged).format
+        if written != FORMAT:
+            raise HybridError(f"{folder} has format {written!r}; this version reads {FORMAT}")
+        read = wire.load(_Description, text, damaged)
     except OSError as error:
         raise HybridError(f"{folder} holds no hybrid: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise HybridError(f"{folder / 'hybrid.json'} is damaged: {error}") from error
-    if not heads:
+    except UnicodeDecodeError as error:
+        raise HybridError(f"{damaged}: {error}") from error
+    except WireError as error:
+        raise HybridError(str(error)) from error
+    if not read.heads:
         raise HybridError(f"{folder} is a hybrid that replaces no head")
-    spec = HybridSpec.of(model_id, ((head, _source(folder, head)) for head in heads))
-    return Shipment(name, is_local, weights, spec, figures, made)
-
-
-def _made(read: Mapping[str, Any]) -> dict[str, Any]:
-    """How the hybrid was made, as far as that is told; raises ValueError or TypeError for nonsense."""
-    order, budget = read.get("order"), read.get("budget")
-    return {
-        "order": order if order in ORDERS else None,
-        "budget": None if budget is None else _finite(budget),
-        "calibration": [(int(step), _finite(kl)) for step, kl in read.get("calibration") or ()],
-        "parents": {
-            str(HeadId.parse(head)): _text(name) for head, name in dict(read.get("parents", {})).items()
-        },
-    }
-
-
-def _finite(number: Any) -> float:
-    if not math.isfinite(found := float(number)):
-        raise ValueError(f"{number} is no number")
-    return found
-
-
-def _text(value: Any) -> str:
-    (text := str(value)).encode()  # half a surrogate pair is a ValueError
-    return text
+    spec = HybridSpec.of(read.model.id, ((head, _source(folder, head)) for head in read.heads))
+    made = read.made if read.made.order in ORDERS else replace(read.made, order=None)
+    return Shipment(read.model.name, read.model.local, read.model.weights, spec, read.figures, made)
 
 
 def _source(folder: Path, head: HeadId) -> str:

@@ -126,10 +126,13 @@ def _rows(lines: Iterable[str]) -> Iterator[tuple[int, ProgramRow | VerdictRow]]
 
 
 def _said(line: str, number: int) -> _Line:
+    wrong = f"line {number} is not JSON in UTF-8 with a kind"
     try:
-        return wire.load(_Line, line, "it")
-    except (WireError, UnicodeEncodeError) as error:  # nothing can store half of a surrogate pair
-        raise DecisionsError(f"line {number} is not JSON in UTF-8 with a kind: {error}") from error
+        return wire.load(_Line, line, wrong)
+    except WireError as error:
+        raise DecisionsError(str(error)) from error
+    except UnicodeEncodeError as error:  # half of a surrogate pair, which nothing can store
+        raise DecisionsError(f"{wrong}: {error}") from error
 
 
 def _row(kind: object, line: str, number: int) -> ProgramRow | VerdictRow:

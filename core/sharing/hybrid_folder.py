@@ -12,7 +12,7 @@ import pandas as pd
 from core import wire
 from core.corpus import whole_characters
 from core.errors import HybridError
-from core.hybrid import read_spec, ship
+from core.hybrid import Making, read_spec, ship
 from core.hybrid.card import model_card
 from core.hybrid.folder import without_place
 from core.hybrid.patched import parsed
@@ -23,7 +23,6 @@ from core.store.workspace import Workspace
 from core.types import (
     COUNTS,
     FIGURES,
-    Calibration,
     HeadId,
     HybridProgram,
     HybridSpec,
@@ -33,7 +32,6 @@ from core.types import (
 )
 
 _SHOWN = (*FIGURES[2:], *FIGURES[:2])  # what was asked for first, perplexities last
-_HOW = ("order", "budget", "calibration")
 
 
 def export_hybrid(workspace: Workspace, info: ModelInfo, hybrid: str, folder: Path) -> int:
@@ -56,14 +54,10 @@ def export_hybrid(workspace: Workspace, info: ModelInfo, hybrid: str, folder: Pa
         _curve(
             workspace,
             info,
-            {head: parents.get(str(head), program_of(source).id) for head, source in spec.programs},
+            {head: parents.get(head, program_of(source).id) for head, source in spec.programs},
         ),
         workspace.hybrids.weights(info.id),
-        {
-            "parents": parents,
-            "audited": _audited(workspace, info, spec, parents),
-            **{name: getattr(made, name) for name in _HOW},
-        },
+        Making(made.order, made.budget, made.calibration, parents, _audited(workspace, info, spec, parents)),
     )
     return len(spec.programs)
 
@@ -80,26 +74,26 @@ def card_of(workspace: Workspace, info: ModelInfo, hybrid: str) -> str:
     )
 
 
-def _parents(made: MadeHybrid) -> dict[str, str]:
+def _parents(made: MadeHybrid) -> dict[HeadId, str]:
     """The program that each head's was fitted from, by head, where that is another."""
     return {
-        str(program.head): program.parent
+        program.head: program.parent
         for program in made.programs
         if program.parent and program.parent != program_of(program.source).id
     }
 
 
 def _audited(
-    workspace: Workspace, info: ModelInfo, spec: HybridSpec, parents: Mapping[str, str]
-) -> dict[str, str]:
+    workspace: Workspace, info: ModelInfo, spec: HybridSpec, parents: Mapping[HeadId, str]
+) -> dict[HeadId, str]:
     """What audits call each head's program, or the one that it was fitted from, by head."""
     standings = workspace.findings.standings(info.id)
-    said: dict[str, str] = {}
+    said: dict[HeadId, str] = {}
     for head, source in spec.programs:
-        names = (program_of(source).id, parents.get(str(head), ""))
+        names = (program_of(source).id, parents.get(head, ""))
         found = next((standings[head, name] for name in names if (head, name) in standings), None)
         if found is not None:
-            said[str(head)] = found.rung
+            said[head] = found.rung
     return said
 
 
@@ -144,20 +138,17 @@ def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:
     if trusts_programs() and any(is_plain(source) for _, source in spec.programs):
         raise HybridError(f"{folder}: {TRUST_AND_STRANGERS}")
     parsed(info, spec)
-    parents = shipped.made["parents"]
-    calibration: Calibration = wire.read(
-        Calibration, shipped.made["calibration"], f"{folder / 'hybrid.json'}: calibration"
-    )
+    told = shipped.made
     made = MadeHybrid(
         tuple(
-            HybridProgram(head, source, parents.get(str(head), program_of(source).id))
+            HybridProgram(head, source, told.parents.get(head, program_of(source).id))
             for head, source in spec.programs
         ),
         whole_characters(str(shipped.figures.get("title", folder.name)))[:200],
         len(spec.programs) / (len(info.head_ids())),
-        shipped.made["order"],
-        shipped.made["budget"],
-        calibration,
+        told.order,
+        told.budget,
+        told.calibration,
     )
     with workspace.database.transaction() as cursor:
         add_hybrid(cursor, info.id, made)

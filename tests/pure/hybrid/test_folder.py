@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from core.errors import HybridError
-from core.hybrid import hybrid, load_hybrid, read_spec, ship
+from core.hybrid import Making, hybrid, load_hybrid, read_spec, ship
 from core.hybrid.card import curve_svg, model_card
 from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec
@@ -33,7 +33,7 @@ CURVE = {
         for share in (0.25, 0.5, 1.0)
     ],
 }
-MADE = {"order": "cost", "budget": 0.05, "calibration": [(0, 0.2), (10, 0.1)], "parents": {"L0H1": "abc"}}
+MADE = Making("cost", 0.05, ((0, 0.2), (10, 0.1)), {HeadId(0, 1): "abc"})
 
 
 def spec_of(loaded: LoadedModel) -> HybridSpec:
@@ -139,6 +139,8 @@ def test_a_strangers_program_runs_nothing_but_the_language(shipped: Path, tmp_pa
         ({"made": {"budget": float("inf")}}, "damaged"),
         ({"made": {"calibration": [[float("inf"), 1.0]]}}, "damaged"),
         ({"made": {"parents": {"L0H1": "\ud800"}}}, "damaged"),
+        ({"made": {"calibration": [[1, float("nan")]]}}, "calibration.0.1: Input should be a finite number"),
+        ({"heads": None}, r"hybrid\.json is damaged: heads: Input should be a valid array"),
         ({"heads": []}, "replaces no head"),
         ({"made": {"parents": {"head": "abc"}}}, "is not a head"),
     ],
@@ -183,6 +185,15 @@ def test_the_loader_in_the_folder_takes_the_models_place(shipped: Path, tiny_mod
     told = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert told.returncode == 0, told.stderr
     assert f"{tiny.VOCABULARY}]" in told.stdout
+
+
+def test_how_it_was_made_comes_back_and_an_unknown_order_is_none(shipped: Path) -> None:
+    assert read_spec(shipped).made == MADE
+    path = shipped / "hybrid.json"
+    written = json.loads(path.read_text())
+    assert written["made"]["parents"] == {"L0H1": "abc"}
+    path.write_text(json.dumps(written | {"made": {"order": "by a later version", "budget": 0.05}}))
+    assert read_spec(shipped).made == Making(budget=0.05)
 
 
 def test_a_folder_of_an_earlier_version_is_read(shipped: Path, tiny_model: TinyModel) -> None:
