@@ -16,8 +16,7 @@ their mix is 1, and the slope of KL is added.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,9 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.errors import HybridError
 from core.features import Features
 from core.hybrid import HeadMaps, Hybrid, PatternSource, replaced
+from core.hybrid.layers import decoder_layers, recording, resumed
 from core.hybrid.perplexity import Tell
 from core.hybrid.predicted import asked, predicted, predictions
 from core.maps import like_batches
@@ -103,7 +102,7 @@ def _batch_costs(
     tokens = predicted(patched.loaded, features, batch)
     outputs: list[Any] = []
     watched = frozenset[HeadId]() if patterns.looking is None else patterns.looking.watched
-    with _recording(layers, outputs):
+    with recording(layers, outputs):
         passed = patched.passed(features, batch, None, watched)
     base = tokens.read(passed.logits)
     patterns = patterns.reading(passed.seen)  # a program alone in the model reads the model's own attention
@@ -113,7 +112,7 @@ def _batch_costs(
     passages = torch.from_numpy(tokens.batch_rows)
     for layer in sorted({head.layer for head in patterns.heads}):
         at = [place for place, head in enumerate(patterns.heads) if head.layer == layer]
-        with _resumed(layers[:layer], outputs[layer - 1] if layer else None, len(at)):
+        with resumed(layers[:layer], outputs[layer - 1] if layer else None, len(at)):
             logits = patched.forward(features, list(batch) * len(at), _one_each(patterns, at))
         for variant, place in enumerate(at):
             changed = tokens.read(logits[variant * len(batch) : (variant + 1) * len(batch)])
@@ -133,49 +132,6 @@ def _one_each(patterns: HeadMaps, at: Sequence[int]) -> HeadMaps:
         alone = alone * patterns.mix[:, at].repeat(count, 1)
     weights = patterns.weights[:, at].repeat(count, 1, 1, 1)
     return HeadMaps([patterns.heads[place] for place in at], weights, alone)
-
-
-def decoder_layers(loaded: LoadedModel) -> Sequence[Any]:
-    """The model's layers in order."""
-    for module in loaded.model.modules():
-        if isinstance(module, torch.nn.ModuleList) and len(module) == loaded.info.layers:
-            return list(module)
-    raise HybridError(
-        f"{loaded.info.name} does not hold its {loaded.info.layers} layers as one list, "
-        "so that costs cannot be measured head by head; order the heads by `cost` or `iou` instead"
-    )
-
-
-@contextmanager
-def _recording(layers: Sequence[Any], outputs: list[Any]) -> Iterator[None]:
-    """Collect what every layer gives."""
-    hooks = [
-        layer.register_forward_hook(lambda module, inputs, output: outputs.append(output)) for layer in layers
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-@contextmanager
-def _resumed(layers: Sequence[Any], output: Any, copies: int) -> Iterator[None]:
-    """These layers hand on an output of the last of them, so many times, instead of running."""
-    repeated = _repeated(output, copies)
-    for layer in layers:
-        layer.forward = lambda *arguments, **options: repeated
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.forward
-
-
-def _repeated(output: Any, copies: int) -> Any:
-    if isinstance(output, tuple):
-        return tuple(_repeated(part, copies) for part in output)
-    return output.repeat(copies, *[1] * (output.dim() - 1)) if isinstance(output, Tensor) else output
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,15 @@ class Hybrid:
         rows: Sequence[int],
         patterns: HeadMaps | None,
         watched: frozenset[HeadId] = frozenset(),
+        seen: Mapping[HeadId, Tensor] | None = None,
     ) -> Passed:
-        """The same with what happened on the way; what the heads `watched` gave is kept."""
+        """The same with what happened on the way; what the heads `watched` gave is kept.
+
+        `seen` is what heads gave that do not run because their layers are left out.
+        """
         ids, mask = padded_ids(features, rows, self.loaded.device)
         patterns = patterns or HeadMaps([], torch.zeros(len(ids), 0, ids.shape[1], ids.shape[1]))
-        with self.attending(patterns, watched=watched) as passing:
+        with self.attending(patterns, dict(seen or {}), watched) as passing:
             output = self.loaded.model(input_ids=ids, attention_mask=mask, **without_cache(self.loaded))
         logits: Tensor = output.logits if "logits" in output else output.last_hidden_state
         kept = {head: passing.seen[head] for head in watched if head in passing.seen}
