@@ -42,7 +42,7 @@ frame.warn_if_missing(
 if card is not None:
     st.query_params.update(layer=str(card[0].layer), head=str(card[0].head))
     view.draw_sheet(model, card, stored[card], standings.get(card), opened)
-st.subheader("Does one figure tell the other?", anchor=False)
+st.header("Does one figure tell the other?", anchor=False)
 costs = state.owner().workspace.hybrids.costs(model.id)
 view.draw_figures(
     found, standings, {str(head): cost for (head, name), cost in costs.items() if (head, name) in found}

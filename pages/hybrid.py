@@ -102,7 +102,7 @@ if frame_of_hybrids.empty and not being_built:
     )
 elif not frame_of_hybrids.empty:
     draw_hybrid(model, frame_of_hybrids)
-st.subheader("Cost against share of heads")
+st.header("Cost against share of heads")
 draw_curve_button(model, candidates)
 draw_curve(model)
 draw_all(model, frame_of_hybrids)

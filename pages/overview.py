@@ -42,7 +42,7 @@ def draw_welcome() -> None:
         "head by the program."
     )
     with st.container(border=True):
-        st.subheader("Start with the demo")
+        st.header("Start with the demo")
         st.markdown(
             "SmolLM2-135M (270 heads) on 240 passages of stories, dialogue, code and arithmetic: fetches the "
             "model (89 MB), extracts its attention and finds a program for every head. About ten "
@@ -237,7 +237,7 @@ def draw_overview(model: ModelInfo) -> None:
         if builds[0].state in ("failed", "stopped"):
             jobs.draw_state(builds[0])
             jobs.draw_buttons(builds[0], "overview")
-    st.subheader("How well programs fit")
+    st.header("How well programs fit")
     st.altair_chart(charts.iou_histogram(heads[["iou"]]), width="stretch")
     st.caption(
         "Dashed lines: mean best IoU published for other models (arXiv 2606.19317), picked and reported "

@@ -51,7 +51,7 @@ if not state.owner().workspace.models.sentences(model.id):
     st.stop()
 draw_choice(model)
 if runs and not active:
-    st.subheader("Latest run")
+    st.header("Latest run")
     with st.container(border=True):
         draw_run(model, runs[0], "run")
 if all_runs:

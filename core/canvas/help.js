@@ -73,6 +73,8 @@ class Help {
     if (!this.isOpen()) {
       this.from = document.activeElement === document.body ? null : document.activeElement;
       this.panel.showPopover();
+      this.field.value = ""; // what was looked for the last time hides the rest
+      this.filter();
     }
     this.panel.focus();
     const isWritten = document.querySelector(".st-key-program-editor");

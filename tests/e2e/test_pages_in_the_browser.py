@@ -6,6 +6,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, TimeoutError, expect
 
 from tests.e2e.conftest import serve
@@ -44,8 +45,10 @@ REFUSES = """() => new Promise((tell) => {
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("page_name", ["", "heads", "circuit", "synthesize", "review", "hybrid", "library"])
-def test_no_page_shows_an_error_scrolls_sideways_or_writes_faintly(
+@pytest.mark.parametrize(
+    "page_name", ["", "heads", "circuit", "synthesize", "audit", "review", "hybrid", "library"]
+)
+def test_no_page_shows_an_error_scrolls_sideways_writes_faintly_or_breaks_a_rule_of_access(
     page_name: str, theme: str, address: str, open_page: OpenPage
 ) -> None:
     width, height = SIZES[0]
@@ -63,6 +66,8 @@ def test_no_page_shows_an_error_scrolls_sideways_or_writes_faintly(
     policy = page.locator("meta[http-equiv=Content-Security-Policy]")
     expect(policy).to_be_attached()  # a component brings it, which on a first visit comes after the words
     assert page.evaluate(REFUSES) == "img-src"
+    broken = Axe().run(page, options={"preload": False}).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in broken] == []
 
 
 def test_what_goes_to_the_browser_is_compressed(address: str) -> None:

@@ -14,6 +14,7 @@ import streamlit as st
 from core.audit import AUDITS, RUNGS, RungName, Standing, ready
 from core.display import RUNG_MARKS
 from core.display import RUNGS as RUNG_COLOURS
+from core.glossary import meaning
 from core.review import heads_named
 from core.sharing.png import palette_png
 from core.sharing.sheet import sheet
@@ -185,8 +186,8 @@ def draw_table(found: Found, standings: dict[CardId, Standing]) -> tuple[CardId,
         key=f"audit-table-{'-'.join(kept or [])}",
         column_config={
             "name": st.column_config.TextColumn("head", width=70, pinned=True),
-            "rung": st.column_config.TextColumn(width=175),
-            "iou": st.column_config.NumberColumn("IoU", format="%.2f", width=60),
+            "rung": st.column_config.TextColumn(width=175, help=meaning("Rung")),
+            "iou": st.column_config.NumberColumn("IoU", format="%.2f", width=60, help=meaning("IoU")),
             **{name: _column(name, titles[name]) for name in audits},
         },
     )
@@ -299,7 +300,7 @@ def draw_sheet(
     source = stored.source if stored else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         rung = "not on the ladder" if standing is None else f"{RUNG_MARKS[standing.rung]} {standing.rung}"
-        st.subheader(f"{head} · {rung}", anchor=False, width="content")
+        st.header(f"{head} · {rung}", anchor=False, width="content")
         place = {"layer": str(head.layer), "head": str(head.head), "program": program}
         st.page_link(
             "pages/heads.py",

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import WorkspaceError
+from core.glossary import meaning
 from core.language import Evaluator, ParsedProgram, PlainProgram, trace
 from core.maps import confined, iou_of
 from core.types import HeadId, ModelInfo, Split
@@ -98,12 +99,12 @@ def draw_everywhere(model: ModelInfo, passage: Passage, shown: HeadId, pins: Pin
         on_select=choose,
         selection_mode="single-row",
         column_config={
-            "shown": st.column_config.TextColumn("", width=24),
+            "shown": st.column_config.TextColumn("●", width=24, help="The one that is shown"),
             "head": st.column_config.TextColumn(width=60),
             "weight": weight,
             "program": weight,
             "lines": st.column_config.TextColumn("lines that explain it", width=230),
-            "iou": st.column_config.NumberColumn("IoU here", format="%.2f", width=65),
+            "iou": st.column_config.NumberColumn("IoU here", format="%.2f", width=65, help=meaning("IoU")),
             "program_says": st.column_config.TextColumn("best program"),
         },
     )

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from core.audit import ready
+from core.glossary import meaning
 from core.maps import first_within
 from core.scoring import FITS, head_ious
 from core.types import HeadId, ModelInfo, Split
@@ -55,19 +56,19 @@ def draw_programs(scores: pd.DataFrame, shown: str, model: ModelInfo, head: Head
         on_select=choose,
         selection_mode="single-row",
         column_config={
-            "shown": st.column_config.TextColumn("", width=24),
+            "shown": st.column_config.TextColumn("●", width=24, help="The one that is shown"),
             "summary": st.column_config.TextColumn("program", width=195),
             "test": st.column_config.ProgressColumn(
-                "IoU, test", min_value=0, max_value=1, format="%.2f", width=105
+                "IoU, test", min_value=0, max_value=1, format="%.2f", width=105, help=meaning("IoU")
             ),
-            "lift": st.column_config.NumberColumn(format="%+.2f", width=55),
+            "lift": st.column_config.NumberColumn(format="%+.2f", width=55, help=meaning("Lift")),
             "over_twin": st.column_config.NumberColumn(
                 "over twin",
                 format="%+.2f",
                 width=75,
-                help="IoU beyond the head's text-blind twin, validation",
+                help=f"IoU beyond the head's twin, validation. {meaning('Text-blind twin')}",
             ),
-            "verdict": st.column_config.TextColumn(width=90),
+            "verdict": st.column_config.TextColumn(width=90, help=meaning("Verdict")),
         },
     )
 

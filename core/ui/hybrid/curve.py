@@ -110,7 +110,7 @@ def draw_all(model: ModelInfo, hybrids: pd.DataFrame) -> None:
     deleted = state.owner().workspace.hybrids.deleted(model.id)
     if hybrids.empty and not deleted:
         return
-    st.subheader("All hybrids")
+    st.header("All hybrids")
     draw_deleted(deleted, "hybrids")
     if not hybrids.empty:
         draw_comparison(model, hybrids)

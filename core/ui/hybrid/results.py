@@ -10,12 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from core.display import COSTS, CostWords, capitalised, counted
+from core.glossary import meaning
 from core.language import describe
 from core.scoring import program_of
 from core.types import EvaluationDetails, HybridProgram
 from core.ui.parts import state
 
-_CHANGE = st.column_config.NumberColumn("increase", format="percent")
+_CHANGE = st.column_config.NumberColumn("increase", format="percent", help=meaning("Perplexity increase"))
 KEPT = st.column_config.NumberColumn(
     "kept", help="(head, passage or text) pairs where the program failed and the head kept its own attention"
 )
@@ -23,7 +24,8 @@ KEPT = st.column_config.NumberColumn(
 
 def distance_column(words: CostWords) -> Any:
     """How far hybrids are from their model, under its name."""
-    return st.column_config.NumberColumn(words.short, format="%.3f")
+    told = meaning("KL") if words.short == "KL" else words.distance
+    return st.column_config.NumberColumn(words.short, format="%.3f", help=told)
 
 
 def draw_figures(row: pd.Series) -> None:

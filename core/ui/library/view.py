@@ -13,6 +13,7 @@ import streamlit as st
 
 from core.display import RUNG_MARKS
 from core.errors import HeadscriptError
+from core.glossary import meaning
 from core.review import DECISIONS, Opinions
 from core.scoring import FITS, Evidence, program_of
 from core.types import Action, HeadId, ModelInfo, Split, Verdict
@@ -164,17 +165,23 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
         key=key,
         column_config={
             "program": st.column_config.TextColumn(width=300 if audited else 440),
-            "best IoU": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", width=110),
+            "best IoU": st.column_config.ProgressColumn(
+                min_value=0, max_value=1, format="%.2f", width=110, help=meaning("IoU")
+            ),
             "lift": st.column_config.NumberColumn(
-                format="%+.2f", help="IoU beyond the best baseline of its best head, validation"
+                format="%+.2f", help=f"Of its best head, validation. {meaning('Lift')}"
             ),
             "decided": st.column_config.DateColumn(format="D MMM YYYY"),
             "over twin": st.column_config.NumberColumn(
-                format="%+.2f", help="IoU beyond the text-blind twin of its best head, validation"
+                format="%+.2f",
+                help=f"IoU beyond the twin of its best head, validation. {meaning('Text-blind twin')}",
             ),
             "audited": st.column_config.TextColumn(
-                help="What audits call it on the heads it is the best program of"
+                help=f"What audits call it on the heads it is the best program of. {meaning('Rung')}"
             ),
+            "verdict": st.column_config.TextColumn(help=meaning("Verdict")),
+            "lookahead": st.column_config.CheckboxColumn(help=meaning("Lookahead")),
+            "nodes": st.column_config.NumberColumn(help=meaning("Nodes")),
             "heads": st.column_config.NumberColumn(help=f"It fits with an IoU of {FITS} or more"),
             "fits": st.column_config.BarChartColumn(
                 "its best heads", y_min=0, y_max=1, help="IoU on the heads it fits best, validation"
@@ -205,7 +212,7 @@ def draw_program(model: ModelInfo, row: pd.Series) -> None:
     marks = [row.category, *(["lookahead"] if row.lookahead else []), f"{row.origin}, {row.nodes} nodes"]
     if isinstance(row.parent, str):
         marks.append(f"edited from {row.parent[:6]}")
-    st.subheader(frame.as_text(row.summary), anchor=False)
+    st.header(frame.as_text(row.summary), anchor=False)
     st.caption(frame.as_text(" · ".join(marks)))
     code, heads = st.columns([1, 1.2], gap="medium")
     with code:
@@ -229,7 +236,7 @@ def draw_program(model: ModelInfo, row: pd.Series) -> None:
 
 def draw_comparison(model: ModelInfo, first: pd.Series, second: pd.Series) -> None:
     """How two programs differ: in code, and on a head where."""
-    st.subheader("Two programs", anchor=False)
+    st.header("Two programs", anchor=False)
     lines = difflib.unified_diff(
         first.source.splitlines(),
         second.source.splitlines(),

@@ -30,8 +30,18 @@ _STYLE = """
   [data-testid=stSidebarHeader] { height: 2rem; }
   [data-testid=stSidebar] [data-testid=stSelectbox] input { font-size: .82rem; }
   [data-testid=stSidebarNav], [data-testid=stSidebarUserContent] { margin: 0 -14px; }
-  [data-testid=stSidebarNavLink]:focus-visible {
-    outline: 2px solid light-dark(#3d5a9e, #9db4f0) !important; outline-offset: -2px; }
+  /* What has the focus of the keyboard; Streamlit's own frames are grey, or half transparent. */
+  :root { --focus: 2px solid light-dark(#3d5a9e, #9db4f0); }
+  :is(a, button, summary, input, [role=tab], [role=button]):focus-visible,
+  label:has(input:is([type=checkbox], [type=radio]):focus-visible),
+  [data-testid=stSlider] div:has(> * > input:focus-visible) {
+    outline: var(--focus) !important; outline-offset: 2px; box-shadow: none !important; }
+  label input:is([type=checkbox], [type=radio]):focus-visible, [data-testid=stSlider] input:focus-visible,
+  input:is([type=text], [type=number], [role=combobox]):focus-visible { outline: none !important; }
+  :is([data-testid=stTextInputRootElement], [data-testid=stNumberInputContainer],
+    [data-testid=stSelectbox] > div, [data-testid=stMultiSelect] > div):has(:focus-visible),
+  [data-testid=stTextArea] textarea:focus-visible { outline: var(--focus) !important; border-radius: .4rem; }
+  [data-testid=stSidebarNavLink]:focus-visible { outline-offset: -2px; }
   .mark-rect path:focus-visible { outline: none; stroke: light-dark(#11151f, #fff); stroke-width: 2.5px; }
   h1 { font-size: 1.5rem !important; padding: 0 0 .6rem 0 !important; }
   /* A narrow window, or a magnified page: columns go below each other before they are unreadable. */
@@ -40,7 +50,8 @@ _STYLE = """
     [data-testid="stColumn"] { min-width: 12rem; }
     [data-testid="stColumn"] [data-testid="stColumn"] { min-width: 5rem; }
   }
-  h3 { font-size: 1.1rem !important; }
+  h2 { font-size: 1.1rem !important; padding: .5rem 0 !important; }
+  h3 { font-size: 1rem !important; }
   [data-testid="stMetricValue"] { font-size: 1.6rem; }
   [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
   /* Streamlit's own colours for these have a contrast below 4.5. */
@@ -50,6 +61,9 @@ _STYLE = """
   .token.string { color: light-dark(#0b6e2c, #4fc97a) !important; }
   .token.number, .token.boolean { color: light-dark(#0f6c63, #45c7b8) !important; }
   .token.operator { color: light-dark(#a34a08, #f09a56) !important; }
+  .token.inserted { color: light-dark(#1259b0, #6cb0f5) !important; }
+  .token.unchanged { color: inherit !important; }
+  .token.deleted { color: light-dark(#a34a08, #f09a56) !important; }
   .token.punctuation { color: light-dark(#5b6376, #a3abbd) !important; }
   .react-syntax-highlighter-line-number { color: light-dark(#6b7386, #8b93a5) !important; }
   [data-testid^="stBaseButton"] kbd { opacity: .8 !important; }

@@ -33,7 +33,7 @@ class _Step:
     words: str
 
 
-_TOUR = (
+TOUR = (
     _Step(
         "",
         ".st-key-map",
@@ -98,7 +98,7 @@ def _said() -> dict[str, Any]:
         ],
         "terms": [asdict(term) for term in GLOSSARY],
         "language": [asdict(group) for group in language()],
-        "tour": [asdict(step) for step in _TOUR],
+        "tour": [asdict(step) for step in TOUR],
     }
 
 

@@ -20,7 +20,7 @@ _STAYS = "Takes the run off this table. Its programs and its folder stay, and it
 
 def draw_history(model: ModelInfo, runs: Sequence[JobRecord], deleted: Mapping[str, str]) -> None:
     """A table of runs; a row that is picked opens below. Of those `deleted` the names, by their ids."""
-    st.subheader("Runs so far")
+    st.header("Runs so far")
     draw_deleted(deleted, "runs")
     if not runs:
         return

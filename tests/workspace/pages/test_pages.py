@@ -77,6 +77,7 @@ def go(app: AppTest, page: str) -> AppTest:
 def text_of(app: AppTest) -> str:
     parts = [
         *app.title,
+        *app.header,
         *app.subheader,
         *app.markdown,
         *app.caption,

@@ -1,0 +1,107 @@
+"""Words where they stand: terms underlined with their sentence, help beside the page, a frame of focus."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from core.store import Workspace
+from tests.e2e.controls import wait_until_settled
+from tests.e2e.test_pages_in_the_browser import FAINT
+from tests.e2e.test_what_a_reviewer_sees import IS_SEEN, SMALL
+
+OpenPage = Callable[..., Page]
+# The texts that are underlined as terms.
+MARKED = "() => [...(CSS.highlights.get('headscript-term') ?? [])].map((range) => range.toString())"
+# The middle of the first of them that reads so.
+PLACE = """(text) => {
+    const range = [...CSS.highlights.get('headscript-term')].find((one) => one.toString() === text);
+    const box = range.getBoundingClientRect();
+    return [box.x + box.width / 2, box.y + box.height / 2];
+}"""
+# Contrast of the frame around what has the focus, with the page behind it; 0 without a frame.
+FRAME = """() => {
+    let one = document.activeElement;
+    while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
+    const around = [one, one.parentElement, one.parentElement?.parentElement, one.closest("label")];
+    const framed = around.filter(Boolean).map((each) => getComputedStyle(each))
+        .find(({ outlineStyle, outlineWidth }) => outlineStyle === "solid" && parseFloat(outlineWidth) >= 2);
+    if (!framed) return [one.outerHTML.slice(0, 80), 0];
+    const light = (written) => (written.match(/[\\d.]+/g).slice(0, 3).map(Number)
+        .map((channel) => (channel <= 10.31 ? channel / 3294.6 : ((channel / 255 + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, channel, i) => sum + channel * [0.2126, 0.7152, 0.0722][i], 0));
+    const page = light(getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor);
+    const [low, high] = [light(framed.outlineColor), page].sort((a, b) => a - b);
+    return [one.outerHTML.slice(0, 80), (high + 0.05) / (low + 0.05)];
+}"""
+STOPS = 24  # of the tab key
+
+
+def test_terms_say_what_they_mean_and_help_opens_beside_the_editor(address: str, open_page: OpenPage) -> None:
+    page = open_page(f"{address}/review?reviewer=words", SMALL["width"], SMALL["height"])
+    expect(page.locator("canvas").first).to_be_visible()
+    wait_until_settled(page)
+    page.wait_for_function(f"() => ({MARKED})().includes('IoU') && ({MARKED})().includes('lift')")
+    tip = page.get_by_role("tooltip")
+    expect(tip).to_be_hidden()
+    page.mouse.move(*page.evaluate(PLACE, "IoU"))
+    expect(tip).to_have_text(re.compile("^IoU How alike two maps are: the sum of the smaller weights"))
+    assert tip.evaluate(IS_SEEN)
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+
+    panel = page.get_by_role("region", name="Help", exact=True)
+    page.keyboard.press("?")
+    expect(panel.get_by_text("Accept the program for this head")).to_be_visible()
+    found = panel.get_by_label("Find in help")
+    found.fill("off-sink")
+    expect(panel.get_by_text("IoU without resting places")).to_be_visible()
+    expect(panel.get_by_text("Accept the program for this head")).to_be_hidden()
+    found.press("a")  # is typed, and accepts nothing
+    expect(page.get_by_text("No decision yet")).to_be_visible()
+    found.press("Escape")
+    expect(panel).to_be_hidden()
+
+    page.keyboard.press("e")
+    draft = page.get_by_label("Program", exact=True)
+    expect(draft).to_be_focused()
+    draft.press("F1")
+    attribute = panel.get_by_text("only punctuation and symbols")
+    expect(attribute).to_be_attached()
+    expect(panel.get_by_role("heading", name="Language")).to_be_visible()
+    assert panel.evaluate(IS_SEEN)
+    assert (
+        draft.evaluate("(field) => field.getBoundingClientRect().left") < 300
+    )  # not covered where it begins
+    draft.press("End")
+    draft.press_sequentially("?")
+    expect(draft).to_have_value(re.compile(r"\?"))
+    expect(panel).to_be_visible()
+    page.get_by_role("button", name="Close help").click()
+    expect(panel).to_be_hidden()
+
+
+def test_what_has_the_focus_is_framed_and_changes_are_coloured_legibly(
+    built: Path, address: str, open_page: OpenPage
+) -> None:
+    workspace = Workspace.open(built)
+    first, second = [program.id for program in workspace.library.programs()][:2]
+    workspace.close()
+    for theme in ("light", "dark"):
+        page = open_page(f"{address}/library?program={first}&and={second}", color_scheme=theme)
+        expect(page.locator(".token.deleted").first).to_be_visible()
+        wait_until_settled(page)
+        assert page.evaluate(FAINT) == []
+        page.goto(f"{address}/hybrid")
+        expect(page.get_by_role("button", name="Build and measure")).to_be_visible()
+        wait_until_settled(page)
+        frames = []
+        for _ in range(STOPS):
+            page.keyboard.press("Tab")
+            frames.append(page.evaluate(FRAME))
+        assert [
+            name for name, contrast in frames if contrast < 3 and not name.startswith(("<body", "<main"))
+        ] == []
