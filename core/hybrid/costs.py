@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from core.features import Features
 from core.hybrid import HeadMaps, Hybrid, PatternSource, replaced
