@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.types import CardId, HeadId
 from core.ui.audit import view
-from core.ui.parts import frame, state
+from core.ui.parts import frame
 
 
 def asked(found: dict[CardId, object]) -> CardId | None:
@@ -43,7 +43,4 @@ if card is not None:
     st.query_params.update(layer=str(card[0].layer), head=str(card[0].head))
     view.draw_sheet(model, card, stored[card], standings.get(card), opened)
 st.header("Does one figure tell the other?", anchor=False)
-costs = state.owner().workspace.hybrids.costs(model.id)
-view.draw_figures(
-    found, standings, {str(head): cost for (head, name), cost in costs.items() if (head, name) in found}
-)
+view.draw_figures(model, found, standings)

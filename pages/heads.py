@@ -191,10 +191,10 @@ def draw_evidence(
             evidence.draw_similar(model, head, str(row.program_id))
     if distribution.open:
         with distribution:
-            evidence.draw_distribution(ious, passages.iou(compared))
+            evidence.draw_distribution(ious, passages.iou(compared), f"{model.title} {head}")
     if weights.open:
         with weights:
-            evidence.draw_weights(compared, pins)
+            evidence.draw_weights(compared, pins, f"{model.title} {head}")
     if audits.open:
         with audits:
             evidence.draw_audits(model, head, str(row.program_id), row.source)

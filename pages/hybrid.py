@@ -68,7 +68,7 @@ def draw_hybrid(model: ModelInfo, hybrids: pd.DataFrame) -> None:
     names = ["Details", *causal, "Audits", "Export"]
     cost, *written, audits, export = st.tabs(names)
     with cost:
-        draw_details(row, details)
+        draw_details(model, row, details)
         draw_measure(model, row, "Measure again")
     if written:
         damage, text, questions = written
@@ -79,7 +79,7 @@ def draw_hybrid(model: ModelInfo, hybrids: pd.DataFrame) -> None:
         with questions:
             draw_downstream(model, row.hybrid_id)
     with audits:
-        draw_audits(model, row.hybrid_id)
+        draw_audits(model, row.hybrid_id, row.title)
     with export:
         draw_export(model, row)
 

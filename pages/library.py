@@ -11,11 +11,13 @@ from core.errors import HeadscriptError
 from core.sharing.accepted import curated_report
 from core.sharing.archive import unzipped
 from core.sharing.decisions import export_lines, import_lines
+from core.sharing.figures import made
 from core.types import ModelInfo
 from core.ui.library import view
 from core.ui.library.plain import take_in_plain
 from core.ui.library.site import draw_site
 from core.ui.parts import frame, state
+from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.reviewer import in_address
 
 
@@ -56,6 +58,9 @@ def draw_list(model: ModelInfo, programs: pd.DataFrame) -> list[str]:
                 "Page", 1, pages, 1, key="library-page", width=110, label_visibility="collapsed"
             )
             st.caption(f"of {pages} pages", width="content")
+        draw_figure_button(
+            {"table": lambda: made.library_table(model, found)}, f"library-{model.title}", "library-figure"
+        )
     first = (int(page) - 1) * view.PAGE_ROWS
     shown = found.iloc[first : first + view.PAGE_ROWS]
     if shown.empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,8 +17,7 @@ from core.types import Bounds, HeadId, Json, MapColour, ModelInfo, Split
 if TYPE_CHECKING:
     from core.language import ParsedProgram
     from core.scoring import Examiner
-    from core.sharing.figures import Comparison
-    from core.sharing.figures.made import Subject
+    from core.sharing.figures import Comparison, Drawable
 
 
 def figure(
@@ -25,7 +25,8 @@ def figure(
         str,
         Parameter(
             help="a head such as L7H3; or map (all heads), histogram (of IoU), circuit (who looks at whom), "
-            "curve (cost against share of heads), table (every head's program), hybrids"
+            "curve (cost against share of heads), table (every head's program), library (every program), "
+            "audits (heads and audits), points (two figures of audits against each other), hybrids, hybrid"
         ),
     ],
     /,
@@ -44,8 +45,27 @@ def figure(
     ] = None,
     program: Annotated[
         Path | None,
-        Parameter(help="of a head: a program's file; the head's best unless given", metavar="FILE"),
+        Parameter(
+            help="of a head: a program's file; the head's best unless given. Of a map: this program on "
+            "every head",
+            metavar="FILE",
+        ),
     ] = None,
+    of: Annotated[
+        str | None,
+        Parameter(
+            help="of a head: programs, passages (how well it fits each), figures (of all audits), or an "
+            "audit, such as by-genre; its maps unless given. Of a hybrid: genres, programs, calibration, "
+            "questions, figures, or an audit",
+            metavar="WHAT",
+        ),
+    ] = None,
+    hybrid_id: Annotated[
+        str | None,
+        Parameter(name="--hybrid", help="its id, or how it starts; the latest unless given", metavar="ID"),
+    ] = None,
+    across: Annotated[str, Parameter(help="of points: a figure of an audit", metavar="FIGURE")] = "IoU",
+    up: Annotated[str, Parameter(help="of points: another", metavar="FIGURE")] = "output error",
     first: Annotated[
         int, whole_number("of a head: tokens of the passage that are shown", Bounds(above=1))
     ] = 24,
@@ -59,7 +79,7 @@ def figure(
     font: Annotated[float, number("size of the letters, in points", Bounds(least=2, most=40))] = 8,
     model: Model = None,
 ) -> Json:
-    """Draw a head beside its program, or all heads, at paper size.
+    """Draw a head beside its program, all heads, or a table, at paper size.
 
     A head's maps are on a square-root scale, as in the app. A .csv file holds the numbers instead, an .html
     file a head to be walked through in a browser, which needs nothing else.
@@ -69,55 +89,97 @@ def figure(
     Example: python -m core figure L7H3 --sentence "the cat" --first 16 --out figure.svg
 
     Example: python -m core figure map --colour lift --width 3.25 --out map.pdf
+
+    Example: python -m core figure L7H3 --of by-genre --out genres.pdf
     """
     from core.sharing.figures import figure_bytes, form_of
-    from core.sharing.figures.made import SUBJECTS
+    from core.sharing.figures.made import SUBJECTS, of_workspace
 
     info, subject = now.model(model), what.lower()
     size = width, font
     try:
+        lit_head = HeadId.parse(lit) if lit else None
+        if subject == "hybrid" or (subject == "map" and program) or subject in SUBJECTS:
+            form_of(out)
+        if subject == "hybrid":
+            return _hand_out(now, out, _of_hybrid(now, info, hybrid_id, of), subject, size)
+        if subject == "map" and program is not None:
+            return _hand_out(now, out, _program_map(now, info, program), subject, size)
         if subject in SUBJECTS:
-            lit_head = HeadId.parse(lit) if lit else None
-            return _of_workspace(now, info, subject, colour, lit_head, out, size)
-        form, at = form_of(out, ("html",)), HeadId.parse(what)
+            found = of_workspace(now.workspace, info, subject, colour, lit_head, (across, up))
+            return _hand_out(now, out, found, subject, size)
+        form, at = form_of(out, () if of else ("html",)), HeadId.parse(what)
     except ValueError as error:
         raise WorkspaceError(str(error)) from None
     if at not in info.head_ids():
         raise WorkspaceError(f"{info.title} has no head {at}; it has {info.layers} x {info.heads}")
     chosen = _program(now, info, at, program)
+    if of is not None:
+        return _hand_out(now, out, _of_head(now, info, at, chosen, of), str(at), size)
     found = _comparison(now, info, at, chosen, sentence, first)
     if form == "html":
         from core.sharing.snippet import page
 
         hand_out(out, page(found).encode())
     else:
-        _hand_out(now, out, *figure_bytes(found, form, *size))
+        held, told = figure_bytes(found, form, *size)
+        hand_out(out, held)
+        if told:
+            now.terminal.say(told)
     return {"file": str(out), "head": str(at), "tokens": len(found.tokens), "caption": found.caption}
 
 
-def _of_workspace(
-    now: Session,
-    info: ModelInfo,
-    subject: Subject,
-    colour: MapColour,
-    lit: HeadId | None,
-    out: Path,
-    size: tuple[float, float],
-) -> Json:
-    """A figure of all heads, width and letters as in `size`; raises ValueError for a form that is none."""
+def _hand_out(now: Session, out: Path, found: Drawable, of: str, size: tuple[float, float]) -> Json:
+    """Write a figure, width and letters as in `size`; raises ValueError for a form that is none."""
     from core.sharing.figures import figure_bytes, form_of
-    from core.sharing.figures.made import of_workspace
 
-    form = form_of(out)
-    found = of_workspace(now.workspace, info, subject, colour, lit)
-    _hand_out(now, out, *figure_bytes(found, form, *size))
-    return {"file": str(out), "of": subject, "lines": sum(1 for _ in found.numbers()[1])}
-
-
-def _hand_out(now: Session, out: Path, held: bytes, told: str) -> None:
+    held, told = figure_bytes(found, form_of(out), *size)
     hand_out(out, held)
     if told:
         now.terminal.say(told)
+    return {"file": str(out), "of": of, "lines": sum(1 for _ in found.numbers()[1])}
+
+
+def _of_hybrid(now: Session, info: ModelInfo, hybrid_id: str | None, of: str | None) -> Drawable:
+    """A figure of a hybrid, of its cost by genre unless another is named."""
+    from core.cli.hybrids import stored_hybrid
+    from core.sharing.figures.of_hybrid import hybrid_figures
+
+    row = stored_hybrid(now, info, hybrid_id)
+    return _named(hybrid_figures(now.workspace, info, row), of or "genres", str(row.title))
+
+
+def _of_head(now: Session, info: ModelInfo, head: HeadId, program: ParsedProgram, of: str) -> Drawable:
+    """A figure of a head that is not its maps."""
+    from core.sharing.figures.of_head import beside_maps, passage_histogram
+
+    def passages() -> Drawable:
+        ious = now.workspace.examiner(info, Split.TEST).compare(head, program, worst=0).ious
+        return passage_histogram(f"{info.title} {head}", ious.tolist(), "Test passages")
+
+    figures = beside_maps(now.workspace, info, head, program.id)
+    return _named({"passages": passages, **figures}, of, str(head))
+
+
+def _named(figures: Mapping[str, Callable[[], Drawable]], of: str, whose: str) -> Drawable:
+    if of not in figures:
+        known = ", ".join(figures) or "none"
+        raise WorkspaceError(f"{whose} has no figure {of!r}; there is {known}; audits add to them")
+    return figures[of]()
+
+
+def _program_map(now: Session, info: ModelInfo, path: Path) -> Drawable:
+    """A program of the library on every head; raises WorkspaceError where it was not scored."""
+    from core.cli.programs import read_program
+    from core.language import describe
+    from core.scoring import program_of
+    from core.sharing.figures.made import program_map
+
+    program = program_of(read_program(path))
+    ious = now.workspace.catalogue.ious(info.id, program.id)
+    if not ious:
+        raise WorkspaceError(f"{path}: this program was not scored on {info.title}; run `import` first")
+    return program_map(info, f"{info.title} {program.id[:6]}", describe(program).sentence, ious)
 
 
 def _program(now: Session, info: ModelInfo, head: HeadId, given: Path | None) -> ParsedProgram:

@@ -8,9 +8,10 @@ A kind of figure is a frozen dataclass with `drawn` and `numbers`, see `paper.Dr
 
 from core.sharing.figures.comparison import Comparison
 from core.sharing.figures.graph import GraphFigure
-from core.sharing.figures.lines import CurveFigure, Histogram
+from core.sharing.figures.lines import CurveFigure, Histogram, LineFigure
 from core.sharing.figures.maps import HeadMap
 from core.sharing.figures.paper import FORMATS, Drawable, figure_bytes, form_of
+from core.sharing.figures.points import ScatterFigure
 from core.sharing.figures.tables import TableFigure
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "GraphFigure",
     "HeadMap",
     "Histogram",
+    "LineFigure",
+    "ScatterFigure",
     "TableFigure",
     "figure_bytes",
     "form_of",

@@ -1,4 +1,4 @@
-"""Distributions of IoU, and perplexity against the share of heads replaced."""
+"""Distributions of IoU, perplexity against the share of heads replaced, and what rises or falls with time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter, ScalarFormatter
 
 from core.display import CIVIDIS, COSTS, LINES
 from core.sharing.figures.paper import SMALL, Row, entitle
@@ -46,6 +46,7 @@ class Histogram:
         panel.set_xlim(0, 1)
         panel.set_xlabel(self.what, fontsize=font)
         panel.set_ylabel(self.counted, fontsize=font)
+        panel.yaxis.set_major_locator(MaxNLocator(integer=True))
         panel.tick_params(labelsize=font * SMALL, length=2)
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(fontsize=font * SMALL, loc="upper left")
@@ -110,4 +111,40 @@ class CurveFigure:
         return ("order", "control", "heads", "share", "increase", "low", "high", "kl"), (
             (row.order, int(row.control), row.heads, row.share, row.increase, row.low, row.high, row.kl)
             for row in self.rows
+        )
+
+
+@dataclass(frozen=True)
+class LineFigure:
+    """What a number was at each step, a line a name."""
+
+    title: str
+    across: str  # "minutes"
+    up: str
+    lines: Mapping[str, Sequence[tuple[float, float]]]  # across, up
+    caption: str
+
+    def drawn(self, width: float, font: float) -> Figure:
+        """The lines, with a legend where there are several."""
+        figure = Figure(figsize=(width, width * _HEIGHT), layout="constrained")
+        panel = figure.subplots()
+        for at, (name, points) in enumerate(self.lines.items()):
+            places, values = [x for x, _ in points], [y for _, y in points]
+            panel.plot(
+                places, values, color=LINES[at % len(LINES)], label=name, linewidth=1.2, marker="o",
+                markersize=2,
+            )  # fmt: skip
+        panel.set_xlabel(self.across, fontsize=font)
+        panel.set_ylabel(self.up, fontsize=font)
+        panel.tick_params(labelsize=font * SMALL, length=2)
+        panel.spines[["top", "right"]].set_visible(False)
+        if len(self.lines) > 1:
+            panel.legend(fontsize=font * SMALL)
+        entitle(figure, self.title, self.caption, font)
+        return figure
+
+    def numbers(self) -> tuple[Row, Iterable[Row]]:
+        """A line a point."""
+        return ("line", self.across, self.up), (
+            (name, float(x), float(y)) for name, points in self.lines.items() for x, y in points
         )

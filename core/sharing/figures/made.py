@@ -12,7 +12,9 @@ import pandas as pd
 from core.display import CATEGORY_COLOURS, COSTS, PUBLISHED_IOU, RUNGS, VERDICTS, capitalised, counted
 from core.errors import WorkspaceError
 from core.review import Circuit, Opinions
+from core.scoring import FITS
 from core.sharing.circuit import best_circuit
+from core.sharing.figures.audits import audit_table, head_figures, of_best, scatter
 from core.sharing.figures.graph import GraphFigure
 from core.sharing.figures.lines import CurveFigure, Histogram
 from core.sharing.figures.maps import HeadMap
@@ -21,7 +23,7 @@ from core.sharing.figures.tables import TableFigure
 from core.store import Workspace
 from core.types import Action, HeadId, MapColour, ModelInfo, Split
 
-Subject = Literal["map", "histogram", "circuit", "curve", "table", "hybrids"]
+Subject = Literal["map", "histogram", "circuit", "curve", "table", "hybrids", "library", "audits", "points"]
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 _OF_TEST = "Best programs, chosen on validation, on test passages, which chose nothing"
 _SIGNED = (-0.5, 0.5)
@@ -34,8 +36,12 @@ def of_workspace(
     subject: Subject,
     colour: MapColour = "iou",
     lit: HeadId | None = None,
+    axes: tuple[str, str] = ("IoU", "output error"),
 ) -> Drawable:
-    """A figure of a model; raises WorkspaceError where there is nothing to draw."""
+    """A figure of a model; raises WorkspaceError where there is nothing to draw.
+
+    `axes` are the two figures of audits that points are drawn at, across and up.
+    """
     match subject:
         case "map":
             return head_map(workspace, model, colour)
@@ -49,6 +55,13 @@ def of_workspace(
             return head_table(workspace, model)
         case "hybrids":
             return hybrid_table(workspace, model)
+        case "library":
+            return library_table(model, workspace.catalogue.programs(model.id, FITS))
+        case "audits":
+            return audit_table(model, *of_best(workspace, model))
+        case "points":
+            found, standings = of_best(workspace, model)
+            return scatter(model, head_figures(workspace, model, found), standings, *axes)
 
 
 def head_map(workspace: Workspace, model: ModelInfo, colour: MapColour) -> HeadMap:
@@ -127,6 +140,31 @@ def hybrid_table(workspace: Workspace, model: ModelInfo) -> TableFigure:
     columns = ("hybrid", "heads", "share", "increase", "low", "high", words.short, "tokens")
     caption = f"{capitalised(words.distance)} in {words.unit}; increase of perplexity with its 95 % interval."
     return TableFigure(f"{model.title}: hybrids", columns, rows, caption)
+
+
+def library_table(model: ModelInfo, programs: pd.DataFrame) -> TableFigure:
+    """Rows of `Catalogue.programs`, in their order."""
+    heads = [
+        "" if math.isnan(layer) else str(HeadId(int(layer), int(head)))
+        for layer, head in zip(programs.best_layer, programs.best_head, strict=True)
+    ]
+    table = programs.assign(best_head=heads)[
+        ["summary", "best", "best_head", "heads", "category", "origin", "nodes"]
+    ].rename(columns={"summary": "program", "best": "IoU", "best_head": "on head", "heads": "fits"})
+    caption = f"IoU on validation passages; fits: heads with an IoU of {FITS} or more."
+    return TableFigure.of(f"{model.title}: library", table, caption)
+
+
+def program_map(model: ModelInfo, title: str, summary: str, ious: Sequence[tuple[HeadId, float]]) -> HeadMap:
+    """One program on every head that it was scored on."""
+    return HeadMap(
+        title,
+        "IoU, validation",
+        model.layers,
+        model.heads,
+        dict(ious),
+        f"One program on every head: {summary}",
+    )
 
 
 def _best(workspace: Workspace, model: ModelInfo) -> pd.DataFrame:

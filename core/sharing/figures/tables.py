@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
 
+import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from core.sharing.figures.paper import Row, entitle
@@ -23,6 +27,12 @@ class TableFigure:
     rows: Sequence[Row]
     caption: str
     most: int = 30
+
+    @classmethod
+    def of(cls, title: str, frame: pd.DataFrame, caption: str) -> Self:
+        """The columns of a frame, as a page shows them."""
+        rows = [tuple(_plain(cell) for cell in row) for row in frame.itertuples(index=False, name=None)]
+        return cls(title, [str(name) for name in frame.columns], rows, caption)
 
     def drawn(self, width: float, font: float) -> Figure:
         """The table with a rule below its head, in smaller letters where it would be too wide."""
@@ -53,6 +63,21 @@ class TableFigure:
     def numbers(self) -> tuple[Row, Iterable[Row]]:
         """The table."""
         return self.columns, self.rows
+
+
+def _plain(cell: Any) -> str | int | float | None:
+    """A cell of a frame as a value of a row; several are listed, what is not known is None."""
+    if isinstance(cell, list | tuple | np.ndarray):
+        return ", ".join(f"{one:.2f}" if isinstance(one, float) else str(one) for one in cell)
+    if pd.isna(cell):
+        return None
+    if isinstance(cell, datetime):
+        return cell.strftime("%Y-%m-%d %H:%M")
+    if isinstance(cell, bool | np.bool_):
+        return "yes" if cell else ""
+    if isinstance(cell, int | np.integer):
+        return int(cell)
+    return float(cell) if isinstance(cell, float | np.floating) else str(cell)
 
 
 def _shown(cell: str | int | float | None) -> str:

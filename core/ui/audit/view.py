@@ -16,13 +16,16 @@ from core.display import RUNG_MARKS
 from core.display import RUNGS as RUNG_COLOURS
 from core.glossary import meaning
 from core.review import heads_named
+from core.sharing.audit_table import FIGURE_OF, Found, as_csv, heads_by_audits
+from core.sharing.figures import made
+from core.sharing.figures.audits import audit_table, head_figures, scatter
 from core.sharing.png import palette_png
 from core.sharing.sheet import sheet
 from core.store.findings import StoredFinding
 from core.types import CardId, HeadId, ModelInfo, Split
-from core.ui.audit.table import FIGURE_OF, Found, all_figures, as_csv, heads_by_audits
 from core.ui.parts import frame, jobs, state
-from core.ui.parts.finding import VERDICT_WORDS, draw_finding
+from core.ui.parts.figure import draw_figure_button
+from core.ui.parts.finding import VERDICT_WORDS, draw_finding, draw_finding_figures
 from core.ui.parts.reviewer import in_address
 
 _MEANING: dict[RungName, str] = {
@@ -210,8 +213,17 @@ def _column(name: str, title: str) -> Any:
 
 
 def draw_exports(model: ModelInfo, found: Found, standings: dict[CardId, Standing]) -> None:
-    """The table as CSV and the map of rungs as a picture."""
+    """The table and the map of rungs as figures, every figure as CSV, and the map as a small picture."""
+    workspace = state.owner().workspace
     with st.container(horizontal=True):
+        draw_figure_button(
+            {
+                "table": lambda: audit_table(model, found, standings),
+                "map": lambda: made.head_map(workspace, model, "audits"),
+            },
+            f"audits-{model.title}",
+            "audits-figure",
+        )
         st.download_button(
             "All figures (CSV)",
             lambda: as_csv(found, standings),
@@ -241,11 +253,9 @@ def rung_picture(model: ModelInfo, rungs: dict[HeadId, RungName]) -> bytes:
     return palette_png(pixels, [*RUNG_COLOURS.values(), "#ffffff"])
 
 
-def draw_figures(found: Found, standings: dict[CardId, Standing], costs: dict[str, float]) -> None:
+def draw_figures(model: ModelInfo, found: Found, standings: dict[CardId, Standing]) -> None:
     """Two figures against each other, a point a head, with their rank correlation."""
-    figures = all_figures(found)
-    if costs:
-        figures["cost alone, validation"] = pd.Series(costs)
+    figures = head_figures(state.owner().workspace, model, found)
     names = [name for name in figures.columns if figures[name].nunique() > 2]
     if len(names) < 2 or len(figures) < 3:
         return
@@ -254,16 +264,10 @@ def draw_figures(found: Found, standings: dict[CardId, Standing], costs: dict[st
     y = up.selectbox(
         "Up", names, names.index("output error") if "output error" in names else 1, key="audit-y"
     )
-    rungs = {str(head): one.rung for (head, _), one in standings.items()}
+    paper = scatter(model, figures, standings, x, y)
     points = pd.DataFrame(
-        {
-            "x": figures[x].astype(float),
-            "y": figures[y].astype(float),
-            "head": figures.index,
-            "rung": [rungs.get(name, "not audited") for name in figures.index],
-        }
-    ).dropna()
-    rank = points.x.rank().corr(points.y.rank())
+        [(one.across, one.up, one.name, one.kind) for one in paper.points], columns=["x", "y", "head", "rung"]
+    )
     chart = (
         alt.Chart(points)
         .mark_point(filled=True, size=55, opacity=0.85)
@@ -285,10 +289,8 @@ def draw_figures(found: Found, standings: dict[CardId, Standing], costs: dict[st
         .properties(height=330)
     )
     st.altair_chart(chart, width="stretch")
-    st.caption(
-        f"A point is a head. Rank correlation over {len(points)} heads: {rank:+.2f}. Near 0, one figure does "
-        "not tell the other."
-    )
+    st.caption(f"{paper.caption} Near 0, one figure does not tell the other.")
+    draw_figure_button({"points": lambda: paper}, f"figures-{model.title}", "points-figure")
 
 
 def draw_sheet(
@@ -322,6 +324,8 @@ def draw_sheet(
             icon=":material/print:",
             on_click="ignore",
         )
+        plain = {name: one.finding for name, one in findings.items()}
+        draw_finding_figures(f"{model.title} {head}", plain)
     if standing is not None:
         st.markdown(frame.as_text(standing.why))
     code, audits = st.columns([1, 1.4], gap="medium")

@@ -14,12 +14,14 @@ from core.errors import WorkspaceError
 from core.glossary import meaning
 from core.language import Evaluator, ParsedProgram, PlainProgram, trace
 from core.maps import confined, iou_of
+from core.sharing.figures import TableFigure
 from core.types import HeadId, ModelInfo, Split
 from core.ui.heads import address
 from core.ui.heads.passages import Passage
 from core.ui.heads.why import lines_of
 from core.ui.parts import state
 from core.ui.parts.attention_view import Pins
+from core.ui.parts.figure import draw_figure_button
 
 _EXPLAINED = 15  # heads of which the lines are told
 _LINES = 3  # of a program
@@ -89,10 +91,9 @@ def draw_everywhere(model: ModelInfo, passage: Passage, shown: HeadId, pins: Pin
             address.open_head(HeadId.parse(names[picked[0]]))
 
     weight = st.column_config.NumberColumn(format="%.3f", width=65)
+    columns = ["head", *(["weight", "program", "lines"] if pins.cell else []), "iou", "program_says"]
     st.dataframe(
-        table[
-            ["shown", "head", *(["weight", "program", "lines"] if pins.cell else []), "iou", "program_says"]
-        ],
+        table[["shown", *columns]],
         key=key_of_table,
         hide_index=True,
         height=300,
@@ -107,6 +108,13 @@ def draw_everywhere(model: ModelInfo, passage: Passage, shown: HeadId, pins: Pin
             "iou": st.column_config.NumberColumn("IoU here", format="%.2f", width=65, help=meaning("IoU")),
             "program_says": st.column_config.TextColumn("best program"),
         },
+    )
+    named = table[columns].rename(columns={"iou": "IoU here", "program_says": "best program"})
+    caption = f"{passage.genre}. {' '.join(passage.text.split())[:80]}"
+    draw_figure_button(
+        {"table": lambda: TableFigure.of(f"{model.title}: all heads on a passage", named, caption)},
+        f"{model.title}-all-heads",
+        "everywhere-figure",
     )
 
 

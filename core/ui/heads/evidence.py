@@ -14,11 +14,14 @@ from core.audit import ready
 from core.glossary import meaning
 from core.maps import first_within
 from core.scoring import FITS, head_ious
+from core.sharing.figures import TableFigure
+from core.sharing.figures.of_head import passage_histogram, program_table
 from core.types import HeadId, ModelInfo, Split
 from core.ui.heads import address
 from core.ui.parts import jobs, state
 from core.ui.parts.attention_view import Pins
 from core.ui.parts.charts import iou_bars
+from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.finding import draw_findings
 from core.ui.parts.state import SideBySide
 from core.ui.parts.verdict_row import WORDS
@@ -71,6 +74,8 @@ def draw_programs(scores: pd.DataFrame, shown: str, model: ModelInfo, head: Head
             "verdict": st.column_config.TextColumn(width=90, help=meaning("Verdict")),
         },
     )
+    figures = {"table": lambda: program_table(owner.workspace, model, head)}
+    draw_figure_button(figures, f"{model.title}-{head}-programs", "programs-figure")
 
 
 @st.cache_data(show_spinner="Comparing all heads, once", max_entries=4)
@@ -108,7 +113,7 @@ def _head_buttons(group: str, heads: Iterable[tuple[HeadId, float]]) -> None:
             st.button(f"{head} · {iou:.2f}", key=f"{group}-{head}", on_click=address.open_head, args=(head,))
 
 
-def draw_distribution(ious: Mapping[str, float], here: float) -> None:
+def draw_distribution(ious: Mapping[str, float], here: float, title: str) -> None:
     """How the IoU is distributed over the sentences to choose from, and where this one lies."""
     bars = iou_bars(pd.DataFrame({"iou": list(ious.values())}), "IoU of a sentence", "sentences")
     mark = alt.Chart(pd.DataFrame({"iou": [here]}))
@@ -119,9 +124,11 @@ def draw_distribution(ious: Mapping[str, float], here: float) -> None:
         f"This sentence (orange): {here:.3f}. The {len(numbers)} listed: mean {numbers.mean():.3f}, "
         f"median {np.median(numbers):.3f}, worst {numbers.min():.3f}, best {numbers.max():.3f}"
     )
+    figures = {"histogram": lambda: passage_histogram(title, list(ious.values()), "The sentences listed")}
+    draw_figure_button(figures, f"{title}-sentences", "sentences-figure")
 
 
-def draw_weights(compared: SideBySide, pins: Pins) -> None:
+def draw_weights(compared: SideBySide, pins: Pins, title: str) -> None:
     """The attention view as a table: all weights of the pinned queries, or the largest of all."""
     if pins.queries:
         words = " + ".join(f"“{compared.tokens[query].strip()}”" for query in pins.queries)
@@ -134,14 +141,20 @@ def draw_weights(compared: SideBySide, pins: Pins) -> None:
     numbers = {
         name: st.column_config.NumberColumn(format="%.4f") for name in ("head", "program", "difference")
     }
-    st.dataframe(table[["query", "key", *numbers]], hide_index=True, height=300, column_config=numbers)
+    shown = table[["query", "key", *numbers]]
+    st.dataframe(shown, hide_index=True, height=300, column_config=numbers)
+    draw_figure_button(
+        {"table": lambda: TableFigure.of(f"{title}: weights", shown, "The largest weights.")},
+        f"{title}-weights",
+        "weights-figure",
+    )
 
 
 def draw_audits(model: ModelInfo, head: HeadId, program: str, source: str) -> None:
     """What audits found of this program on this head, and the button that runs them."""
     owner = state.owner()
     findings = owner.workspace.findings.of_program(model.id, head, program)
-    draw_findings(findings, "No audit has been run on this program yet.")
+    draw_findings(findings, "No audit has been run on this program yet.", f"{model.title} {head}")
     if st.button("Audit this program", icon=":material/fact_check:", key="audit-program"):
         jobs.start(lambda: owner.runner.start_program_audits(model, ready("program"), {head: source}))
 

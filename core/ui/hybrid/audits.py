@@ -10,10 +10,11 @@ from core.ui.parts import jobs, state
 from core.ui.parts.finding import draw_findings
 
 
-def draw_audits(model: ModelInfo, hybrid: str) -> None:
+def draw_audits(model: ModelInfo, hybrid: str, title: str) -> None:
     """Every finding of this hybrid."""
     owner = state.owner()
-    draw_findings(owner.workspace.findings.of_hybrid(model.id, hybrid), "No audit has been run on it yet.")
+    findings = owner.workspace.findings.of_hybrid(model.id, hybrid)
+    draw_findings(findings, "No audit has been run on it yet.", f"{model.title}, {title}")
     if st.button("Audit", icon=":material/fact_check:", key="audit-hybrid"):
         jobs.start(lambda: owner.runner.start_hybrid_audits(model, ready("hybrid", model.is_causal), hybrid))
     st.caption("On the passages of the test split. One alone, with its options: see `audit --help`.")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
+from core.sharing.figures.of_hybrid import answer_table
 from core.types import ModelInfo
 from core.ui.hybrid.results import KEPT
 from core.ui.parts import jobs, state
@@ -16,20 +16,9 @@ def draw_downstream(model: ModelInfo, hybrid: str) -> None:
     """Accuracy on a PIQA-format file."""
     done = state.owner().workspace.hybrids.downstream(hybrid)
     if done:
-        rows = [
-            {
-                "task": accuracy.task,
-                "questions": accuracy.questions,
-                "model": accuracy.original,
-                "hybrid": accuracy.changed,
-                "same answer": accuracy.agreement,
-                "kept": accuracy.kept,
-            }
-            for accuracy in done
-        ]
         percent = st.column_config.NumberColumn(format="percent")
         st.dataframe(
-            pd.DataFrame(rows),
+            answer_table(done),
             hide_index=True,
             column_config={"model": percent, "hybrid": percent, "same answer": percent, "kept": KEPT},
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ import streamlit as st
 
 from core.display import COSTS, CostWords, capitalised, counted
 from core.glossary import meaning
-from core.language import describe
-from core.scoring import program_of
-from core.types import EvaluationDetails, HybridProgram
+from core.sharing.figures.of_hybrid import genre_table, hybrid_figures, program_table
+from core.types import EvaluationDetails, ModelInfo
 from core.ui.parts import state
+from core.ui.parts.figure import draw_figure_button
 
 _CHANGE = st.column_config.NumberColumn("increase", format="percent", help=meaning("Perplexity increase"))
 KEPT = st.column_config.NumberColumn(
@@ -59,15 +58,15 @@ def _distance_note(row: pd.Series, words: CostWords) -> str:
     )
 
 
-def draw_details(row: pd.Series, details: EvaluationDetails) -> None:
+def draw_details(model: ModelInfo, row: pd.Series, details: EvaluationDetails) -> None:
     """Genres, lookahead and calibration."""
+    workspace = state.owner().workspace
     left, right = st.columns(2, gap="large")
-    genres = pd.DataFrame([{"genre": name, **cost.figures()} for name, cost in details.genres.items()])
-    if not genres.empty:
+    words = COSTS[row.measure]
+    if details.genres:
         left.markdown("**By genre**")
-        words = COSTS[row.measure]
         left.dataframe(
-            genres[["genre", *(["increase"] if words.perplexity else []), "kl", "tokens", "kept"]],
+            genre_table(details, row.measure).drop(columns=["low", "high"], errors="ignore"),
             hide_index=True,
             column_config={"increase": _CHANGE, "kl": distance_column(words), "kept": KEPT},
         )
@@ -78,29 +77,12 @@ def draw_details(row: pd.Series, details: EvaluationDetails) -> None:
             f"On {strict.passages} passages: {usual.increase.value:+.1%} where programs read the whole "
             f"passage, **{strict.increase.value:+.1%}** where they see no further than the query."
         )
-    made = state.owner().workspace.hybrids.made(row.hybrid_id)
+    made = workspace.hybrids.made(row.hybrid_id)
     assert made is not None
     if made.calibration:
-        words = COSTS[row.measure]
         right.markdown(f"**Calibration**, {words.distance} on validation")
         history = pd.DataFrame(list(made.calibration), columns=["step", words.short])
         right.line_chart(history, x="step", y=words.short, height=160, width="stretch")
     with st.expander(f"Its {counted(int(row.heads), 'program')}"):
-        st.dataframe(pd.DataFrame([_program_row(program) for program in made.programs]), hide_index=True)
-
-
-def _program_row(replaced: HybridProgram) -> dict[str, str]:
-    program, sentence = _told(replaced.source)
-    parent = replaced.parent or program
-    return {
-        "head": str(replaced.head),
-        "program": sentence,
-        "fitted from": "" if parent == program else parent,
-    }
-
-
-@lru_cache(maxsize=4096)
-def _told(source: str) -> tuple[str, str]:
-    """A program's id, and what it does in a sentence; a hybrid has one for each head."""
-    program = program_of(source)
-    return program.id, describe(program).sentence
+        st.dataframe(program_table(made.programs), hide_index=True)
+    draw_figure_button(hybrid_figures(workspace, model, row), f"hybrid-{row.hybrid_id[:6]}", "hybrid-figure")

@@ -9,9 +9,11 @@ import streamlit as st
 
 from core.display import COSTS, counted
 from core.scoring import program_of
+from core.sharing.figures import TableFigure
 from core.types import Evaluation, MadeHybrid
 from core.ui.hybrid.results import distance_column
 from core.ui.parts import frame, state
+from core.ui.parts.figure import draw_figure_button
 
 
 def draw_two(first: pd.Series, second: pd.Series) -> None:
@@ -32,14 +34,21 @@ def draw_two(first: pd.Series, second: pd.Series) -> None:
         st.caption("What they cost was not measured on the same passages, so that no difference is told.")
     left, right = st.columns([1.4, 1], gap="large")
     left.dataframe(changes, hide_index=True, height=min(300, 36 * (len(changes) + 1)))
+    told = f"From {first.title} to {second.title}"
+    figures = {
+        "heads": lambda: TableFigure.of(f"{told}: heads", changes, "Programs by the start of their ids.")
+    }
     if is_comparable(first, second):
         genres = [hybrids.details(row.hybrid_id, row.passages_from).genres for row in (first, second)]
+        costs = by_genre(*genres)
+        figures["genres"] = lambda: TableFigure.of(f"{told}: by genre", costs, f"{words.distance}.")
         right.dataframe(
-            by_genre(*genres),
+            costs,
             hide_index=True,
             column_config={name: distance_column(words) for name in ("first", "second")}
             | {"difference": st.column_config.NumberColumn(format="%+.3f")},
         )
+    draw_figure_button(figures, "two-hybrids", "two-hybrids-figure")
 
 
 _CHANGES = ("added", "lost", "with another program")

@@ -16,10 +16,12 @@ from core.errors import HeadscriptError
 from core.glossary import meaning
 from core.review import DECISIONS, Opinions
 from core.scoring import FITS, Evidence, program_of
+from core.sharing.figures import made
 from core.types import Action, HeadId, ModelInfo, Split, Verdict
 from core.ui.library.behaviour import behaviours
 from core.ui.library.plain import draw_plain
 from core.ui.parts import charts, frame, state
+from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.reviewer import in_address
 from core.ui.parts.thumbnails import Group, Map, draw_thumbnails
 from core.ui.review.shelf import current_opinions, examiner
@@ -228,6 +230,12 @@ def draw_program(model: ModelInfo, row: pd.Series) -> None:
             [{"layer": head.layer, "head": head.head, "name": str(head), "iou": iou} for head, iou in ious]
         )
         st.altair_chart(charts.program_map(table, model.layers, model.heads))
+        name = str(row.program_id)[:6]
+        draw_figure_button(
+            {"map": lambda: made.program_map(model, f"{model.title} {name}", str(row.summary), ious)},
+            f"{model.title}-{name}",
+            "program-figure",
+        )
         with st.container(horizontal=True, gap="small"):
             for head, iou in ious[:6]:
                 place = {"layer": str(head.layer), "head": str(head.head), "program": str(row.program_id)}

@@ -9,6 +9,7 @@ import streamlit as st
 from core.sharing.figures import FORMATS, Drawable, figure_bytes
 
 _WIDTHS = {"column": 3.25, "page": 6.75}  # inches
+_SIDE_BY_SIDE = 4  # names of figures
 
 
 def draw_figure_button(
@@ -25,7 +26,9 @@ def draw_figure_button(
     with st.popover("Figure", icon=":material/image:", help="For a paper: PDF, SVG, PNG, or the numbers"):
         names = list(figures)
         name = names[0]
-        if len(names) > 1:
+        if len(names) > _SIDE_BY_SIDE:
+            name = st.selectbox("Of", names, key=f"{key}-of")
+        elif len(names) > 1:
             name = st.segmented_control("Of", names, default=name, required=True, key=f"{key}-of")
         form = st.segmented_control(
             "Form", [*FORMATS, *others], default="pdf", required=True, key=f"{key}-form"

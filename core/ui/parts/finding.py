@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
 from core.audit import AUDITS, AuditVerdict, Finding, Shaded
 from core.audit.words import in_words, shaded_html
+from core.sharing.figures.audits import finding_figures
 from core.store.findings import StoredFinding
 from core.ui.parts import frame
+from core.ui.parts.figure import draw_figure_button
 
 __all__ = ["VERDICT_WORDS", "draw_finding", "draw_findings", "in_words", "shaded_html"]
 
@@ -29,8 +31,8 @@ _SHADES = {
 }
 
 
-def draw_findings(findings: Sequence[StoredFinding], hint: str) -> None:
-    """Each finding behind a line with its verdict; the hint where there is none."""
+def draw_findings(findings: Sequence[StoredFinding], hint: str, subject: str) -> None:
+    """Each finding of a subject behind a line with its verdict; the hint where there is none."""
     if not findings:
         st.caption(hint)
     for stored in findings:
@@ -42,6 +44,14 @@ def draw_findings(findings: Sequence[StoredFinding], hint: str) -> None:
             draw_finding(stored.finding, f"{stored.audit}-{stored.subject}")
             if audit and audit.sources:
                 st.caption("After " + frame.as_text("; ".join(audit.sources)))
+    draw_finding_figures(subject, {stored.audit: stored.finding for stored in findings})
+
+
+def draw_finding_figures(subject: str, findings: Mapping[str, Finding]) -> None:
+    """The tables of all findings as figures, where there is one."""
+    figures = finding_figures(subject, findings)
+    if figures:
+        draw_figure_button(figures, f"audits-{subject}", f"audits-figure-{subject}")
 
 
 def draw_finding(finding: Finding, key: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -19,7 +20,9 @@ from core.review import (
     QueueOrder,
     agreements,
 )
+from core.sharing.figures import TableFigure
 from core.types import Action, Card, HeadId, Verdict
+from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.frame import as_text
 
 
@@ -125,6 +128,11 @@ def draw_agreement(desk: Desk) -> None:
         st.markdown(f"**{as_text(one.first)}** and **{as_text(one.second)}**: Cohen’s κ {kappa}")
         st.caption(f"{one.same} of {one.both} programs decided alike")
         st.dataframe(_two_by_two(one), width="content")
+        draw_figure_button(
+            {"table": partial(_agreement_figure, one, f"Cohen’s κ {kappa}")},
+            f"agreement-{desk.model.title}",
+            f"agreement-figure-{one.first}-{one.second}",
+        )
         _draw_disagreements(desk, one)
     if found:
         st.download_button(
@@ -143,6 +151,12 @@ def _two_by_two(one: Agreement) -> pd.DataFrame:
         index=[f"{one.first} accepts", f"{one.first} rejects"],
         columns=[f"{one.second} accepts", f"{one.second} rejects"],
     )
+
+
+def _agreement_figure(one: Agreement, kappa: str) -> TableFigure:
+    table = _two_by_two(one).rename_axis("programs").reset_index()
+    caption = f"{kappa}. {one.same} of {one.both} programs decided alike."
+    return TableFigure.of(f"{one.first} and {one.second}", table, caption)
 
 
 def decisions_csv(opinions: Opinions) -> str:

@@ -9,9 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from core.jobs.kinds import KINDS
+from core.sharing.figures import TableFigure
 from core.store import JobRecord, Label
 from core.types import ModelInfo
 from core.ui.parts import jobs, state
+from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.labels import TAGS, draw_deleted, draw_label
 from core.ui.synthesize.run import asked_heads, draw_run
 
@@ -43,6 +45,11 @@ def draw_history(model: ModelInfo, runs: Sequence[JobRecord], deleted: Mapping[s
             "a dollar": st.column_config.NumberColumn(format="%.2f", help="IoU gained a dollar"),
             "tags": TAGS,
         },
+    )
+    draw_figure_button(
+        {"table": lambda: TableFigure.of(f"{model.title}: runs", table, "IoU on validation passages.")},
+        f"runs-{model.title}",
+        "history-figure",
     )
     picked = event.selection.rows
     if picked and picked[0] < len(runs):

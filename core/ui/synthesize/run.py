@@ -12,9 +12,11 @@ import streamlit as st
 from core.display import counted
 from core.proposers import PROPOSERS
 from core.review import Filter, Pile
+from core.sharing.figures import LineFigure, TableFigure
 from core.store import HeadGain, JobRecord
 from core.types import HeadId, ModelInfo, Split
 from core.ui.parts import charts, frame, jobs, state
+from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.head_picker import Cell, draw_heads
 from core.ui.parts.reviewer import in_address
 from core.ui.review.desk import open_desk
@@ -84,6 +86,13 @@ def climb(steps: Sequence[HeadGain]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["minutes", "heads", "before", "after"])
 
 
+def climb_figure(model: ModelInfo, means: pd.DataFrame) -> LineFigure:
+    """The rows of `climb` as a figure."""
+    lines = {name: list(zip(means.minutes, means[name], strict=True)) for name in ("before", "after")}
+    caption = f"Mean IoU on validation of {int(means.heads.max())} heads, as they were done."
+    return LineFigure(f"{model.title}: a run", "minutes", "mean IoU", lines, caption)
+
+
 def _draw_programs(model: ModelInfo, steps: Sequence[HeadGain], where: str) -> None:
     """The heads of a run that has ended, each with its best program now; a row that is picked opens it."""
     best = state.best_frame(model, Split.VALIDATION)
@@ -115,6 +124,14 @@ def _draw_programs(model: ModelInfo, steps: Sequence[HeadGain], where: str) -> N
             "before": figure,
             "after": figure,
         },
+    )
+    draw_figure_button(
+        {
+            "table": lambda: TableFigure.of(f"{model.title}: a run's heads", table, "IoU on validation."),
+            "climb": lambda: climb_figure(model, climb(steps)),
+        },
+        f"run-{model.title}",
+        f"run-figure-{where}",
     )
     label = f"Review these {counted(len(heads), 'head')}"
     if st.button(label, icon=":material/rule:", key=f"review-{where}"):

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from core.review import Circuit, Edge, Node
@@ -17,10 +18,13 @@ from core.sharing.figures import (
     GraphFigure,
     HeadMap,
     Histogram,
+    LineFigure,
+    ScatterFigure,
     TableFigure,
     figure_bytes,
     form_of,
 )
+from core.sharing.figures.points import Point
 from core.types import CurvePoint, HeadId
 
 TOKENS = ("The", " $x$", "\n", " of", " <b>")
@@ -95,6 +99,15 @@ KINDS: list[Drawable] = [
     CurveFigure("m $x$", POINTS, "c"),
     CurveFigure("m", POINTS, "c", "final states"),
     GraphFigure("m", 2, 1, circuit_of_two(), "c"),
+    LineFigure("m", "minutes", "IoU $x$", {"before": [(0, 0.1)], "after": [(0, 0.1), (2, 0.3)]}, "c"),
+    ScatterFigure(
+        "m",
+        "IoU",
+        "error $x$",
+        [Point("L0H1", "explains", 0.5, 0.25), Point("L0H0", "new", 0, 1)],
+        {"explains": "#0000ff", "untestable": "#888888", "new": "#ff0000"},
+        "c",
+    ),
     TableFigure("m", ("head $x$", "iou"), [("L0H0 $y$" * 40, 0.25), ("L0H1", None)], "c", most=1),
 ]
 
@@ -120,7 +133,23 @@ def test_the_numbers_behind_each_kind_are_its_own() -> None:
     assert sum(map(int, counts)) == 3
     assert rows(KINDS[4])[3] == ["first $x$", "1", "1", "0.1", "0.1", "0.05", "0.2", "0.01"]
     assert rows(KINDS[6])[1] == ["L0H0", "L1H0", "-0.5", "turns away"]
-    assert rows(KINDS[7])[2][1] == ""  # beyond what is drawn, and not known
+    assert rows(KINDS[7])[2:] == [["after", "0", "0.1"], ["after", "2", "0.3"]]
+    assert rows(KINDS[8])[:2] == [
+        ["head", "audits say", "IoU", "error $x$"], ["L0H1", "explains", "0.5", "0.25"],
+    ]  # fmt: skip
+    assert rows(KINDS[9])[2][1] == ""  # beyond what is drawn, and not known
+
+
+def test_a_frame_of_a_page_is_a_table_of_plain_cells() -> None:
+    frame = pd.DataFrame(
+        {
+            "heads": [np.int64(3)], "IoU": [np.nan], "tags": [["a", "b"]], "fits": [(0.5, 0.25)],
+            "at": [pd.Timestamp("2026-01-02 03:04")], "lookahead": [np.True_], "reviewer": [None],
+        }
+    )  # fmt: skip
+    table = TableFigure.of("m", frame, "c")
+    assert list(table.columns) == list(frame.columns)
+    assert table.rows == [(3, None, "a, b", "0.50, 0.25", "2026-01-02 03:04", "yes", None)]
 
 
 def test_only_a_head_is_lit() -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from core.audit import Figure, Finding, Shaded, Standing
+from core.sharing.audit_table import all_figures, as_csv, heads_by_audits
 from core.sharing.sheet import sheet
 from core.store import Workspace, add_program, add_scores
 from core.types import Estimate, HeadId, ModelInfo, Score, Split
-from core.ui.audit.table import all_figures, as_csv, heads_by_audits
 from core.ui.audit.view import rung_picture
 from tests.conftest import call_core
 from tests.workspace.pages.test_pages import OpenApp, go, open_app, text_of
@@ -62,6 +62,8 @@ def test_the_ladder_and_the_sheet_of_the_head_in_the_address(open_app: OpenApp, 
     assert "IoU 0.70, twin 0.50" in text_of(app).replace("\\", "")
     assert any("**Given the heads**: 1 of these programs" in told.value for told in app.caption)
     assert not app.warning
+    keys = {found.key for found in app.button_group}
+    assert {"audits-figure-form", "audits-figure-llama L0H0-form"} <= keys
     app.query_params["layer"] = "99"
     assert "head with an audit that is not in this workspace" in go(app, "audit").warning[0].value
 

@@ -200,7 +200,11 @@ def test_figures_of_a_workspace_are_written_or_what_they_lack_is_said(
 ) -> None:
     model = info(held)
     for subject in SUBJECTS:
-        assert list(of_workspace(held, model, subject).numbers()[1]), subject
+        if subject in ("audits", "points"):
+            with pytest.raises(WorkspaceError, match="no program of llama was audited yet; run `audit`"):
+                of_workspace(held, model, subject)
+        else:
+            assert list(of_workspace(held, model, subject).numbers()[1]), subject
     values = {row[0]: row[3] for row in of_workspace(held, model, "map", "verdict").numbers()[1]}
     assert values[str(HEAD)] == "accepted"
     with pytest.raises(WorkspaceError, match="twin, validation of llama is not known yet; run `audit`"):

@@ -1,4 +1,4 @@
-"""The table of heads and audits, as a page draws it and as a file."""
+"""What audits found of many heads, as tables: for a page, for a figure, for a file."""
 
 from __future__ import annotations
 
