@@ -73,7 +73,7 @@ def draw_hybrid(model: ModelInfo, hybrids: pd.DataFrame) -> None:
     if written:
         damage, text, questions = written
         with damage:
-            draw_damage(details)
+            draw_damage(model, row.hybrid_id, details)
         with text:
             draw_generation(model, row.hybrid_id)
         with questions:

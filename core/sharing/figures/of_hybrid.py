@@ -78,7 +78,7 @@ def answer_table(answers: Sequence[TaskAccuracy]) -> pd.DataFrame:
 
 
 def _program_row(replaced: HybridProgram) -> dict[str, str]:
-    program, sentence = _told(replaced.source)
+    program, sentence = told(replaced.source)
     parent = replaced.parent or program
     return {
         "head": str(replaced.head),
@@ -88,7 +88,7 @@ def _program_row(replaced: HybridProgram) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _told(source: str) -> tuple[str, str]:
+def told(source: str) -> tuple[str, str]:
     """A program's id, and what it does in a sentence; a hybrid has one for each head."""
     program = program_of(source)
     return program.id, describe(program).sentence

@@ -1,61 +1,231 @@
-"""Where in a text a hybrid is more surprised than its model."""
+"""Where in a text a hybrid is more surprised than its model, and which of its heads do it."""
 
 from __future__ import annotations
 
-from html import escape
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import numpy as np
+import pandas as pd
 import streamlit as st
 
-from core.display import PUOR
-from core.types import EvaluationDetails, TokenDamage
+from core.display import counted
+from core.errors import HeadscriptError
+from core.sharing.figures.of_hybrid import told
+from core.types import EvaluationDetails, HeadId, ModelInfo, TokenDamage
+from core.ui.hybrid.switches import Heads, Switches, switches_of
+from core.ui.parts import frame
+from core.ui.parts.damage_text import added, draw_damage_text, picked_token
+from core.ui.parts.head_picker import Cell, pick_heads, picked_heads
 
-_SHOWN = 8  # passages
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from core.hybrid.switches import Repair, TokenCosts
+
+_AT_HAND = 4  # passages: with more a switch takes longer than two seconds on one slow processor
+_WORST, _MEASURED = "most damaged first", "as measured"
 
 
-def draw_damage(details: EvaluationDetails) -> None:
-    """Passages with every token shaded by how much more surprising it became."""
-    passages = details.damage
-    if not passages:
+def draw_damage(model: ModelInfo, hybrid: str, details: EvaluationDetails) -> None:
+    """Passages with every token shaded by how much more surprising it became, and the heads behind it."""
+    if not details.damage:
         st.info(
             "Measure the hybrid again (*Details*) to see the damage to each token.", icon=":material/info:"
         )
         return
-    order = st.segmented_control(
-        "Passages", ["most damaged first", "as measured"], default="most damaged first", key="damage-order"
-    )
-    added = [float(np.mean(passage.changed) - np.mean(passage.base)) for passage in passages]
-    places = list(range(len(passages)))
-    if order == "most damaged first":
-        places.sort(key=lambda place: -added[place])
-    st.caption(
-        "orange: the hybrid is more surprised by the token than the model; purple: less. Hover for nats."
-    )
-    for place in places[:_SHOWN]:
-        st.html(damage_html(passages[place], added[place]))
+
+    @st.fragment
+    def drawn() -> None:
+        passages = _choose(details.damage)
+        switches = switches_of(model, hybrid, passages)
+        if switches is None:
+            draw_damage_text(passages, f"text-{hybrid}", picks=False, picked=None)
+            st.caption(
+                "Heads can be switched on passages of the workspace; measure the hybrid on its test split."
+            )
+        else:
+            _draw_with_heads(switches, passages)
+
+    drawn()
 
 
-def damage_colour(change: float) -> tuple[str, str]:
-    """Background and ink for a token whose loss changed by so many nats: orange worse, purple better."""
-    steps = min(4, int(abs(change) / 0.5) + 1)
-    background = PUOR[5 + steps] if change > 0 else PUOR[5 - steps]
-    return background, "#ffffff" if steps == 4 else "#1a1a1a"
-
-
-def damage_html(passage: TokenDamage, added: float) -> str:
-    """A passage as spans, every character of it escaped."""
-    changes = [0.0, *(b - a for a, b in zip(passage.base, passage.changed, strict=True))]
-    spans = []
-    for at, (token, change) in enumerate(zip(passage.tokens, changes, strict=True)):
-        told = (
-            f"loss {passage.base[at - 1]:.2f} to {passage.changed[at - 1]:.2f}, KL {passage.kl[at - 1]:.2f}"
-            if at
-            else "context only"
+def _choose(damage: Sequence[TokenDamage]) -> list[TokenDamage]:
+    """A few of the passages that were measured, in the order a person wants."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        order = st.segmented_control(
+            "Passages", [_WORST, _MEASURED], default=_WORST, key="damage-order", required=True
         )
-        background, ink = damage_colour(change)
-        style = f"background:{background};color:{ink};border-radius:3px" if abs(change) > 0.1 else ""
-        spans.append(f'<span title="{told}" style="{style}">{escape(token)}</span>')
-    return (
-        f'<p style="line-height:1.9;white-space:pre-wrap"><small>{added:+.2f} nats per token</small><br>'
-        f"{''.join(spans)}</p>"
+        starts = list(range(0, len(damage), _AT_HAND))
+        labels = {at: f"{at + 1}–{min(at + _AT_HAND, len(damage))} of {len(damage)}" for at in starts}
+        start = st.selectbox(
+            "Which of them",
+            starts,
+            format_func=labels.__getitem__,
+            key=f"damage-start-{len(damage)}",
+            width=150,
+        )
+        st.caption("orange: the hybrid is more surprised by the token than the model; purple: less")
+    ordered = sorted(damage, key=lambda passage: -added(passage)) if order == _WORST else list(damage)
+    return ordered[start : start + _AT_HAND]
+
+
+def _draw_with_heads(switches: Switches, passages: Sequence[TokenDamage]) -> None:
+    """Text and heads side by side: what is switched on one side shows on the other."""
+    left, right = st.columns([1, 1.05], gap="large")
+    text = f"text-{switches.hybrid}-{'-'.join(switches.names)}"
+    picked = picked_token(text)
+    start, key = _start(switches)
+    heads = frozenset(picked_heads(switches.model, start, key)).intersection(switches.sources)
+    with right:
+        wait = st.empty()
+        try:
+            is_built = heads == switches.own
+            now = list(passages) if is_built else _as_switched(passages, switches.costs(heads))
+            ranked = [] if picked is None else _ranked(switches, heads, picked, wait)
+        except HeadscriptError as error:
+            wait.error(frame.as_text(str(error)), icon=":material/error:")
+            return
+        pick_heads(switches.model, _cells(switches, heads, ranked), start, key)
+        _draw_buttons(switches, heads)
+        _draw_perplexities(passages, now, len(heads))
+    with left:
+        draw_damage_text(now, text, picks=True, picked=picked)
+    with right:
+        if picked is None:
+            st.caption("Click a token to see which heads do the damage there.")
+        else:
+            _draw_ranked(switches, heads, now[picked[0]], picked[1], ranked)
+
+
+def _start(switches: Switches) -> tuple[Heads, str]:
+    """The heads that a button set last, those of the hybrid at first, and the map's key since then."""
+    place = _place(switches)
+    times, heads = st.session_state.get(place, (0, switches.own))
+    return heads, f"{place}-{times}"
+
+
+def _set(switches: Switches, heads: Heads) -> None:
+    place = _place(switches)
+    st.session_state[place] = (st.session_state.get(place, (0, None))[0] + 1, heads)
+
+
+def _place(switches: Switches) -> str:
+    return f"switches-{switches.hybrid}"
+
+
+def _draw_buttons(switches: Switches, heads: Heads) -> None:
+    with st.container(horizontal=True):
+        for label, icon, wanted in (
+            ("As built", "restart_alt", switches.own),
+            ("All off", "toggle_off", frozenset[HeadId]()),
+        ):
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                key=f"set-{label}",
+                disabled=heads == wanted,
+                on_click=_set,
+                args=(switches, wanted),
+            )
+
+
+def _as_switched(passages: Sequence[TokenDamage], costs: TokenCosts) -> list[TokenDamage]:
+    """The passages as the heads that are on now leave them."""
+    ends = [0]
+    for passage in passages:
+        ends.append(ends[-1] + len(passage.base))
+    return [
+        replace(
+            passage,
+            changed=tuple(costs.changed[start:end].tolist()),
+            kl=tuple(costs.kl[start:end].tolist()),
+        )
+        for passage, start, end in zip(passages, ends, ends[1:], strict=False)
+    ]
+
+
+def _ranked(switches: Switches, heads: Heads, picked: tuple[int, int], wait: DeltaGenerator) -> list[Repair]:
+    """What giving each head back does for the token that was clicked."""
+    from core.hybrid.switches import repairs
+
+    passage, token = picked
+
+    def tell(done: int, total: int) -> None:
+        wait.progress(done / total, f"giving back {counted(total, 'head')}, one at a time: {done}")
+
+    now, given_back = switches.given_back(passage, heads, tell)
+    wait.empty()
+    return repairs(now, given_back, token - 1)
+
+
+def _cells(switches: Switches, heads: Heads, ranked: Sequence[Repair]) -> dict[HeadId, Cell]:
+    """By how well their programs fit; once a token is clicked, by how much of its damage each repairs."""
+    cells = {
+        head: Cell(switches.fits.get(head), "replaced" if head in heads else "the model's own")
+        for head in switches.sources
+    }
+    most = max((one.loss for one in ranked), default=0.0)
+    for one in ranked:
+        share = max(0.0, one.loss / most) if most > 0 else 0.0
+        cells[one.head] = Cell(share, f"given back: {one.loss:+.2f} nats nearer")
+    return cells
+
+
+def _draw_perplexities(built: Sequence[TokenDamage], now: Sequence[TokenDamage], heads: int) -> None:
+    figures = (
+        ("Model", _perplexity([passage.base for passage in built])),
+        ("Hybrid", _perplexity([passage.changed for passage in built])),
+        (f"With {counted(heads, 'head')} on", _perplexity([passage.changed for passage in now])),
+    )
+    for column, (label, value) in zip(st.columns(len(figures)), figures, strict=True):
+        column.metric(label, f"{value:.2f}", help="Perplexity on these passages")
+
+
+def _perplexity(losses: Sequence[Sequence[float]]) -> float:
+    every = [loss for passage in losses for loss in passage]
+    return math.exp(sum(every) / len(every))
+
+
+def _draw_ranked(
+    switches: Switches, heads: Heads, passage: TokenDamage, token: int, ranked: Sequence[Repair]
+) -> None:
+    """The heads by what each repairs of a token's damage, and the button that gives some back."""
+    damage = passage.changed[token - 1] - passage.base[token - 1]
+    st.markdown(
+        f"**{frame.as_text(passage.tokens[token].strip() or repr(passage.tokens[token]))}**: "
+        f"{damage:+.2f} nats. One head given back brings its loss nearer to the model's by"
+    )
+    table = pd.DataFrame(
+        {
+            "head": [str(one.head) for one in ranked],
+            "nats": [one.loss for one in ranked],
+            "of it": [100 * one.loss / abs(damage) if damage else None for one in ranked],
+            "KL": [one.kl for one in ranked],
+            "program": [told(switches.sources[one.head])[1] for one in ranked],
+        }
+    )
+    event = st.dataframe(
+        table,
+        hide_index=True,
+        height=min(250, 36 * (len(table) + 1)),
+        key=f"ranked-{switches.hybrid}-{switches.names}-{token}-{len(ranked)}",
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={
+            "head": st.column_config.TextColumn(width=70),
+            "nats": st.column_config.NumberColumn(format="%+.2f", width=70),
+            "of it": st.column_config.NumberColumn(format="%.0f %%", width=70),
+            "KL": st.column_config.NumberColumn(format="%+.2f", width=70, help="nats by which KL falls"),
+        },
+    )
+    rows = [row for row in event.selection.rows if row < len(ranked)]
+    st.button(
+        f"Give {counted(len(rows), 'head')} back" if rows else "Pick heads to give back",
+        icon=":material/undo:",
+        key="give-back",
+        disabled=not rows,
+        on_click=_set,
+        args=(switches, heads - {ranked[row].head for row in rows}),
     )

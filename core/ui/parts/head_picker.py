@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -32,18 +32,29 @@ def pick_heads(
 ) -> list[HeadId]:
     """The heads picked on the map, in order; `start` until something is, and when `start` changes."""
     names = sorted(start)
-    version = sha256(" ".join(map(str, names)).encode()).hexdigest()[:16]
-    result = _picker(
+    _picker(
         key=key,
-        data=_drawn(model, cells) | {"chosen": [_place(model, head) for head in names], "version": version},
+        data=_drawn(model, cells)
+        | {"chosen": [_place(model, head) for head in names], "version": _version(names)},
         default={"picked": None},
         on_picked_change=lambda: None,
     )
-    picked = result.picked
-    if picked is None or picked["version"] != version:
+    return picked_heads(model, start, key)
+
+
+def picked_heads(model: ModelInfo, start: Collection[HeadId], key: str) -> list[HeadId]:
+    """What `pick_heads` gives, also before it draws the map."""
+    names = sorted(start)
+    found = st.session_state.get(key)
+    picked = found.get("picked") if found else None
+    if picked is None or picked["version"] != _version(names):
         return names
     heads = [HeadId(*divmod(int(place), model.heads)) for place in sorted(picked["heads"])]
     return [head for head in heads if head.layer in model.attention_layers]
+
+
+def _version(start: Sequence[HeadId]) -> str:
+    return sha256(" ".join(map(str, start)).encode()).hexdigest()[:16]
 
 
 def draw_heads(model: ModelInfo, cells: Mapping[HeadId, Cell], key: str) -> None:

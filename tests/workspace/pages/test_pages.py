@@ -39,8 +39,8 @@ from core.types import (
     StrictCost,
     TokenDamage,
 )
-from core.ui.hybrid.damage import damage_html
 from core.ui.parts import state
+from core.ui.parts.damage_text import shaded
 from core.ui.synthesize.history import settings
 from core.ui.synthesize.run import climb
 from tests import tiny
@@ -316,12 +316,13 @@ def test_an_imported_hybrid_says_that_it_is_not_measured_here(
     assert "not measured here yet" in text_of(app)
 
 
-def test_tokens_of_the_damage_view_are_text() -> None:
+def test_a_token_of_the_damage_view_tells_its_losses() -> None:
     passage = TokenDamage(("<b>", '" onclick="x'), (1.0,), (3.0,), (0.2,))
-    found = damage_html(passage, 2.0)
-    assert "<b>" not in found
-    assert 'onclick="x' not in found
-    assert "loss 1.00 to 3.00, KL 0.20" in found
+    first, second = shaded(passage)
+    assert (first.text, second.text) == passage.tokens
+    assert second.told == "loss 1.00 to 3.00, KL 0.20"
+    assert second.background  # orange
+    assert not first.background
 
 
 def test_what_heads_are_expected_to_cost_is_said_before_anything_runs(

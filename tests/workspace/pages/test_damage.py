@@ -1,0 +1,69 @@
+"""The Damage tab of a hybrid that was measured: heads switched off, and what each repairs of a token."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.types import EvaluationDetails, ModelInfo
+from core.ui.hybrid.switches import switches_of
+from core.ui.parts import state
+from tests.conftest import call_core
+from tests.workspace.pages.test_pages import OpenApp, add_hybrids, button, go, open_app, text_of
+
+__all__ = ["open_app"]
+
+
+@pytest.fixture
+def measured(workspace_copy: Path) -> Path:
+    """A workspace with a hybrid of three heads, measured on its test split."""
+    call_core("hybrid", "--share", "0.25", "--order", "iou", workspace=workspace_copy).check_returncode()
+    return workspace_copy
+
+
+def latest() -> tuple[ModelInfo, str, EvaluationDetails]:
+    """The model, the id of its latest hybrid and what was measured of it, in the open app."""
+    model, hybrids = state.models()[0], state.owner().workspace.hybrids
+    row = hybrids.frame(model.id).iloc[0]
+    return model, row.hybrid_id, hybrids.details(row.hybrid_id, row.passages_from)
+
+
+def perplexities(app: AppTest) -> dict[str, float]:
+    """Of the model, the hybrid and the heads that are on, last; stored losses are kept to a thousandth."""
+    return {metric.label: float(metric.value) for metric in app.metric[-3:]}
+
+
+def test_heads_switched_off_give_the_models_own_perplexity(open_app: OpenApp, measured: Path) -> None:
+    app = go(open_app(measured), "hybrid")
+    built = perplexities(app)
+    assert built["With 3 heads on"] == built["Hybrid"] != built["Model"]
+    app = button(app, "set-All off").click().run()
+    assert not app.exception
+    off = perplexities(app)
+    assert off["With 0 heads on"] == pytest.approx(off["Model"], rel=1e-3)
+    assert abs(off["Hybrid"] - off["Model"]) > 2e-3 * off["Model"]
+    app = button(app, "set-As built").click().run()
+    assert perplexities(app) == built
+
+
+def test_passages_of_a_hybrid_measured_elsewhere_are_shown_without_switches(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    add_hybrids(workspace_copy)
+    app = go(open_app(workspace_copy), "hybrid")
+    app = next(box for box in app.selectbox if box.label == "Hybrid").select("three heads · +20.0%").run()
+    assert not app.exception
+    assert "measure the hybrid on its test split" in text_of(app)
+    assert "set-All off" not in {found.key for found in app.button}
+
+
+def test_what_was_given_back_is_measured_once_for_a_passage(open_app: OpenApp, measured: Path) -> None:
+    open_app(measured)
+    model, hybrid, details = latest()
+    switches = switches_of(model, hybrid, details.damage[:2])
+    assert switches is not None
+    told: list[tuple[int, int]] = []
+    now, given_back = switches.given_back(1, switches.own, lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert given_back.keys() == switches.own
+    assert now.changed.tolist() == pytest.approx(details.damage[1].changed, abs=2e-3)
