@@ -17,6 +17,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from filelock import FileLock
 
@@ -168,6 +169,22 @@ def run_core(
     if check:
         result.check_returncode()
     return result
+
+
+def fork(arguments: Sequence[str], log: Path, **environment: str) -> psutil.Process:
+    """`streamlit ...` or `python -m core ...`, forked as above, in the background."""
+    from core.jobs.runners.fork_server import Request
+    from core.jobs.runners.forked import ForkedProcess
+
+    request = Request(tuple(arguments), os.environ | environment)
+    with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
+        files = [nothing.fileno(), output.fileno(), output.fileno()]
+        forked = ForkedProcess(Path(os.environ["HEADSCRIPT_FORK_SERVER"]), request, files)
+    while (process := forked.process()) is None:
+        assert forked.is_alive(), "the fork server ended"
+        time.sleep(0.01)
+    forked.close()
+    return process
 
 
 def call_core(*arguments: str, workspace: Path) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import time
@@ -15,8 +14,7 @@ import psutil
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from core.jobs.runners.fork_server import Request
-from core.jobs.runners.forked import ForkedProcess
+from tests.conftest import fork
 
 # A server's first page imports torch, which takes a while on a busy machine.
 expect.set_options(timeout=60_000)
@@ -81,9 +79,8 @@ def start_server(
         options["secrets.files"] = str(secrets)
     given = [part for name, value in options.items() for part in (f"--{name}", value)]
     placed = {"HEADSCRIPT_WORKSPACE": str(workspace), "HEADSCRIPT_RUNNER": "forked"}
-    request = Request(("streamlit", "run", "app.py", *given), os.environ | placed | environment)
     log = workspace.parent / "server.log"
-    server = _forked(request, log)
+    server = fork(("streamlit", "run", "app.py", *given), log, **placed, **environment)
     try:
         _wait_until_healthy(f"http://localhost:{port}", server, log)
     except BaseException:
@@ -91,17 +88,6 @@ def start_server(
         server.wait()
         raise
     return server
-
-
-def _forked(request: Request, log: Path) -> psutil.Process:
-    with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
-        files = [nothing.fileno(), output.fileno(), output.fileno()]
-        app = ForkedProcess(Path(os.environ["HEADSCRIPT_FORK_SERVER"]), request, files)
-    while (process := app.process()) is None:
-        assert app.is_alive(), "the fork server ended"
-        time.sleep(0.01)
-    app.close()
-    return process
 
 
 def _wait_until_healthy(address: str, server: psutil.Process, log: Path) -> None:

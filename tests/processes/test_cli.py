@@ -368,7 +368,9 @@ def test_a_workspace_in_use_exits_with_3_and_names_the_process(built: Path) -> N
 
 
 def test_an_unknown_hub_model_fails_with_advice(tmp_path: Path) -> None:
-    result = run_core("extract", "--model", "nobody/nothing-here", workspace=tmp_path / "w")
+    result = run_core(
+        "extract", "--model", "nobody/nothing-here", workspace=tmp_path / "w", HEADSCRIPT_RUNNER="forked"
+    )
     assert result.returncode == 4
     assert "nobody/nothing-here" in result.stderr
     assert "Traceback" not in result.stderr

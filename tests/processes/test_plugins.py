@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import TinyModel
+from tests.conftest import TinyModel, run_core
 
 PACKAGE = Path(__file__).parents[1] / "plugin_package" / "headscript_proverbs.py"
 
@@ -37,28 +38,40 @@ def installed(folder: Path, source: str) -> Path:
     return target
 
 
-def core(site: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`python -m core` where that package is installed."""
-    path = {"PYTHONPATH": os.pathsep.join([str(site), str(Path.cwd())])}
+def started(
+    site: Path, *arguments: str, workspace: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`python -m core` where that package is installed, in an interpreter that starts for it."""
     return subprocess.run(
-        [sys.executable, "-m", "core", *arguments],
-        env=os.environ | path | environment,
+        [sys.executable, "-m", "core", *arguments, "--workspace", str(workspace), "--device", "cpu"],
+        env=os.environ | where(site) | environment,
         capture_output=True,
         text=True,
     )
 
 
+def forked(
+    site: Path, *arguments: str, workspace: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The same where the command line knows the options of our own entries only, which is enough for most."""
+    return run_core(*arguments, workspace=workspace, **where(site), **environment)
+
+
+def where(site: Path) -> dict[str, str]:
+    return {"PYTHONPATH": os.pathsep.join([str(site), str(Path.cwd())])}
+
+
 def test_a_package_adds_all_five_and_their_options(tmp_path: Path, tiny_model: TinyModel) -> None:
     site = installed(tmp_path, PACKAGE.read_text())
-    workspace = ["--workspace", str(tmp_path / "workspace"), "--device", "cpu", "--json"]
+    workspace = tmp_path / "workspace"
 
-    def run(*arguments: str) -> dict:
-        result = core(site, *arguments, *workspace, HEADSCRIPT_RUNNER="patient")
+    def run(*arguments: str, how: Callable[..., subprocess.CompletedProcess[str]] = forked) -> dict:
+        result = how(site, *arguments, "--json", workspace=workspace, HEADSCRIPT_RUNNER="patient")
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout)
 
     run("extract", "--model", str(tiny_model("gpt2")), "--corpus", "proverbs")
-    run("synthesize", "--proposer", "vowels", "--weight", "7", "--heads", "L0H1")
+    run("synthesize", "--proposer", "vowels", "--weight", "7", "--heads", "L0H1", how=started)
     best = run("best")["heads"]
     ours = next(row for row in best if (row["layer"], row["head"]) == (0, 1))
     proposed = tmp_path / "program.py"
@@ -66,9 +79,9 @@ def test_a_package_adds_all_five_and_their_options(tmp_path: Path, tiny_model: T
     scored = run("score", "--program", str(proposed))["heads"]
     assert len(scored) == 12
     assert ours["iou"] > 0
-    audited = run("audit", "brevity", "--longest", "500", "--heads", "L0H1")
+    audited = run("audit", "brevity", "--longest", "500", "--heads", "L0H1", how=started)
     assert "brevity" in json.dumps(audited)
-    assert not any((tmp_path / "workspace" / "jobs").glob("*/worker.json"))  # its runner left none
+    assert not any((workspace / "jobs").glob("*/worker.json"))  # its runner left none
 
 
 @pytest.mark.parametrize(
@@ -79,11 +92,10 @@ def test_a_package_that_cannot_add_is_named_and_can_be_left_out(fault: str, tmp_
         f"class _Named:\n    def __init__(self, name): self.name = name\n\ndef add(tables):\n    {fault}\n"
     )
     site = installed(tmp_path, source)
-    workspace = ["--workspace", str(tmp_path / "workspace")]
-    refused = core(site, "best", *workspace)
+    refused = forked(site, "best", workspace=tmp_path / "workspace")
     assert refused.returncode == 2
     assert "the installed package headscript-proverbs cannot add to Headscript" in refused.stderr
     assert "HEADSCRIPT_PLUGINS=none" in refused.stderr
     assert "Traceback" not in refused.stderr
-    without = core(site, "best", "--help", HEADSCRIPT_PLUGINS="none")
+    without = forked(site, "best", "--help", workspace=tmp_path / "workspace", HEADSCRIPT_PLUGINS="none")
     assert (without.returncode, without.stderr) == (0, "")

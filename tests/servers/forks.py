@@ -5,6 +5,7 @@ All test processes share it. It imports nothing until somebody asks, so a run wi
 
 from __future__ import annotations
 
+import importlib
 import os
 import select
 import sys
@@ -35,6 +36,9 @@ def _children(listening: int) -> list[str]:
 
 
 def _run(program: str, *arguments: str) -> int:
+    if "PYTHONPATH" in os.environ:  # which an interpreter that starts would have read
+        sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)
+        importlib.invalidate_caches()
     if program == "streamlit":
         from streamlit.web.cli import main
 

@@ -4,13 +4,13 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.jobs import Jobs
@@ -20,7 +20,7 @@ from core.settings import Settings
 from core.store import Workspace
 from core.types import Split
 from tests import tiny
-from tests.conftest import Forked, TinyModel
+from tests.conftest import Forked, TinyModel, fork
 
 HEADS = tiny.LAYERS * tiny.HEADS
 PASSAGES = 24
@@ -122,12 +122,10 @@ def test_a_killed_owner_loses_nothing_and_the_same_command_goes_on(
 ) -> None:
     """The owner is the command line; in half of the cases its worker is killed with it."""
     draw = random.Random(100 + seed)
-    command = [sys.executable, "-m", "core", "synthesize", "--rules", "2", "--workspace", str(workspace_copy)]
+    command = ["synthesize", "--rules", "2", "--workspace", str(workspace_copy), "--device", "cpu"]
     killed = 0
     for events in kill_points(draw, LAST_EVENTS):
-        folder, was_alive = kill_owner(
-            [*command, "--device", "cpu"], workspace_copy, events, draw.random() / 2
-        )
+        folder, was_alive = kill_owner(command, workspace_copy, events, draw.random() / 2)
         killed += was_alive
         if draw.random() < 0.5:
             kill_if_there(folder)
@@ -145,15 +143,15 @@ def test_a_killed_owner_loses_nothing_and_the_same_command_goes_on(
 
 def kill_owner(command: list[str], workspace: Path, events: int, later: float) -> tuple[JobFolder, bool]:
     """Start a command and kill it a little after its job has so many events; the job, and if that hit."""
-    environment = os.environ | {"HEADSCRIPT_RUNNER": "forked"}
-    owner = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    wait_for(lambda: owner.poll() is not None or newest_search(workspace) is not None)
+    owner = fork(command, workspace.parent / "owner.log", HEADSCRIPT_RUNNER="forked")
+    wait_for(lambda: not owner.is_running() or newest_search(workspace) is not None)
     folder = newest_search(workspace)
     assert folder is not None
-    wait_for(lambda: events_in(folder) >= events or owner.poll() is not None)
+    wait_for(lambda: events_in(folder) >= events or not owner.is_running())
     time.sleep(later)
-    was_alive = owner.poll() is None
-    owner.kill()
+    was_alive = owner.is_running()
+    with suppress(psutil.NoSuchProcess):
+        owner.kill()
     owner.wait()
     return folder, was_alive
 

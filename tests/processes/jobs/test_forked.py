@@ -26,20 +26,21 @@ from core.scoring import BASELINES
 from core.settings import Settings
 from core.store import Workspace
 from core.store.jobs import CANCELLED
-from tests.conftest import Forked, TinyModel
+from tests.conftest import Forked
 
-# Starts a build whose model is argv[2] in the workspace argv[1], tells the job and its server, and hangs.
+# Has a program scored in the workspace argv[1], tells the job and its server, and hangs.
 OWNER = """
 import sys
 from pathlib import Path
 from core.jobs import Jobs
 from core.jobs.runners.forked import ForkedRunner
+from core.scoring import BASELINES
 from core.settings import Settings
 from core.store import Workspace
 
 workspace = Workspace.open(Path(sys.argv[1]))
 jobs = Jobs(workspace, Settings(workspace.folder, device="cpu", runner="forked"))
-job = jobs.start_build(sys.argv[2], sys.argv[3])
+job = jobs.start_scoring(workspace.models.all()[0], [BASELINES["uniform"]])
 workspace.close()
 print(jobs.folder(job).path, ForkedRunner._own._process.pid, ForkedRunner._own.address, flush=True)
 sys.stdin.read()
@@ -180,13 +181,11 @@ def test_the_server_never_looks_for_a_gpu() -> None:
 
 @pytest.mark.parametrize("is_early", [True, False])
 def test_when_its_owner_is_killed_the_server_ends_and_the_job_goes_on(
-    is_early: bool, tmp_path: Path, tiny_model: TinyModel, small_corpus: Path
+    is_early: bool, workspace_copy: Path
 ) -> None:
     """However early: what was asked of a server that was still starting is done."""
-    command = [sys.executable, "-c", OWNER, str(tmp_path / "workspace"), str(tiny_model("gpt2"))]
-    with subprocess.Popen(
-        [*command, str(small_corpus)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as owner:
+    command = [sys.executable, "-c", OWNER, str(workspace_copy)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         path, pid, address = owner.stdout.readline().split()
         folder, server = JobFolder(Path(path)), psutil.Process(int(pid))
@@ -196,7 +195,8 @@ def test_when_its_owner_is_killed_the_server_ends_and_the_job_goes_on(
     until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
     assert not Path(address).parent.exists()
     until(folder.has_ended)
-    workspace = Workspace.open(tmp_path / "workspace")
-    assert Jobs(workspace, Settings(workspace.folder)).refresh()[0].state == "done"
+    workspace = Workspace.open(workspace_copy)
+    Jobs(workspace, Settings(workspace.folder)).refresh()
+    assert workspace.jobs.get(folder.id).state == "done"
     workspace.close()
     assert json.loads((folder.path / "worker.json").read_text())["pid"] != server.pid
