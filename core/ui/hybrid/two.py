@@ -48,7 +48,8 @@ def draw_two(first: pd.Series, second: pd.Series) -> None:
             column_config={name: distance_column(words) for name in ("first", "second")}
             | {"difference": st.column_config.NumberColumn(format="%+.3f")},
         )
-    draw_figure_button(figures, "two-hybrids", "two-hybrids-figure")
+    pair = f"{first.hybrid_id[:6]}-{second.hybrid_id[:6]}"
+    draw_figure_button(figures, f"hybrids-{pair}", f"figure-{pair}")
 
 
 _CHANGES = ("added", "lost", "with another program")
