@@ -20,6 +20,7 @@ OF_APPS = (
     "core.jobs",
     "core.review",
     "core.sharing",
+    "core.sharing.figures.maps",
     "streamlit.web.bootstrap",
     "streamlit.web.cli",
 )
@@ -30,9 +31,15 @@ def _children(listening: int) -> list[str]:
     asked, _, _ = select.select([listening, sys.stdin], [], [])
     if listening not in asked:
         raise SystemExit
-    from core.jobs.runners.fork_server import OF_WORKERS, serve
+    import torch
 
-    return serve(listening, (*OF_WORKERS, *OF_APPS, "core.cli.app"))
+    from core.jobs.runners.fork_server import OF_WORKERS, serve
+    from core.maps import l1_distances
+    from tests.scanned import scan_once
+
+    scan_once()
+    l1_distances(torch.ones(1, 1), torch.ones(1, 1))  # compiled, or read from where it lies compiled
+    return serve(listening, (*OF_WORKERS, *OF_APPS, "core.cli.app", "spacy"))
 
 
 def _run(program: str, *arguments: str) -> int:
