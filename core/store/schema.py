@@ -109,13 +109,21 @@ def _made(numbers: tuple[int, ...]) -> tuple[Catalogue, Mapping[str, str]]:
 
 
 def _catalogue(cursor: duckdb.DuckDBPyConnection) -> Catalogue:
-    known = {name for (name,) in cursor.execute("SELECT function_name FROM duckdb_functions()").fetchall()}
+    known = _functions()
     return frozenset(
         (kind, name, what)
         for kind, (function, sql) in _LISTS.items()
         if function in known
         for name, what in cursor.execute(sql.format(f"{function}()")).fetchall()
     )
+
+
+@cache
+def _functions() -> frozenset[str]:
+    """The functions of this DuckDB itself."""
+    with duckdb.connect() as empty:
+        rows = empty.execute("SELECT function_name FROM duckdb_functions()").fetchall()
+    return frozenset(name for (name,) in rows)
 
 
 def _views(cursor: duckdb.DuckDBPyConnection) -> dict[str, str]:
