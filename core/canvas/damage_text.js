@@ -51,6 +51,6 @@ export default function ({ data, parentElement, setStateValue }) {
 
   function pick(at, place) {
     lead(at);
-    setStateValue("picked", place);
+    setStateValue("picked", [...place, Date.now()]); // the same token again asks anew
   }
 }

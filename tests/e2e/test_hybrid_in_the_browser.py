@@ -26,7 +26,7 @@ def test_a_token_names_the_heads_that_harm_it_and_the_map_switches_them(
 
         tokens = panel.locator(".token[role=button]")
         tokens.nth(3).click()
-        expect(panel.get_by_text("One head given back brings its loss")).to_be_visible()
+        expect(panel.get_by_text("nats with 3 heads on.")).to_be_visible()
         expect(panel.get_by_test_id("stDataFrame")).to_be_visible()
         wait_until_settled(page)
         expect(tokens.nth(3)).to_have_attribute("aria-pressed", "true")
@@ -43,6 +43,10 @@ def test_a_token_names_the_heads_that_harm_it_and_the_map_switches_them(
         expect(chosen).to_have_count(2)
         wait_until_settled(page)
         assert panel.locator(".passages").inner_html() != before
+        expect(panel.get_by_text("Other heads are on by now")).to_be_visible()  # no switch ranks anew
+        tokens.nth(4).click()
+        expect(panel.get_by_text("nats with 2 heads on.")).to_be_visible()
+        wait_until_settled(page)
         panel.get_by_role("button", name="As built").click()
         expect(panel.get_by_text("With 3 heads on")).to_be_visible()
         expect(chosen).to_have_count(3)

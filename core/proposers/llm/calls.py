@@ -59,6 +59,7 @@ class Asker:
         if isinstance(most, Failure):
             return most, False
         try:
+            self._log.keep_request(request)
             self._log.asking(request.name, most)
             text = self._provider.ask(request)
             self._log.keep(request.name, text)
@@ -98,6 +99,8 @@ class Asker:
         return answers
 
     def _in_a_batch(self, requests: Sequence[Request], mosts: dict[str, float]) -> dict[str, Answer]:
+        for request in requests:
+            self._log.keep_request(request)
         answers = self._batches().answer(requests, mosts.__getitem__)
         for name, answer in answers.items():
             if isinstance(answer, Failure):

@@ -1,6 +1,7 @@
 """What a job that pays has asked and got, in its folder, so that no crash pays for a reply twice.
 
 `replies/<call>.json`  a reply as it arrived, written before anything reads it
+`asked/<call>.json`    the messages of the call, to be looked at; nothing hangs on them
 `paid.jsonl`           only grows: each call before it is sent, and what came of it if no reply did
 `batches.jsonl`        only grows: each Message Batch before it is submitted, its id, and that it is settled
 """
@@ -16,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.files import write_whole
-from core.proposers.llm.provider import Usage
+from core.proposers.llm.provider import Request, Usage
 from core.types import Json
+
+_REPLIES, _ASKED = "replies", "asked"
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,9 @@ class CallLog:
     """The calls of one job; for many threads of one worker."""
 
     def __init__(self, job: Path) -> None:
-        self._replies = job / "replies"
+        self._replies, self._asked = job / _REPLIES, job / _ASKED
         self._replies.mkdir(exist_ok=True)
+        self._asked.mkdir(exist_ok=True)
         self._paid = job / "paid.jsonl"
         self._batches = job / "batches.jsonl"
         self._lock = threading.Lock()
@@ -47,6 +51,22 @@ class CallLog:
     def keep(self, call: str, text: str) -> None:
         """Write a reply, whole or not at all, to the disk itself."""
         write_whole(self._replies / f"{call}.json", text)
+
+    def keep_request(self, request: Request) -> None:
+        """Write down what a call says."""
+        write_whole(self._asked / f"{request.name}.json", json.dumps(list(request.messages)))
+
+    @staticmethod
+    def kept_calls(job: Path) -> list[str]:
+        """The calls of a job that were answered, whether it still works or has ended."""
+        return sorted(path.stem for path in (job / _REPLIES).glob("[!.]*.json"))
+
+    @staticmethod
+    def kept(job: Path, call: str) -> tuple[list[Json], str]:
+        """The messages of an answered call, none where they were not kept, and the reply."""
+        asked = job / _ASKED / f"{call}.json"
+        messages = json.loads(asked.read_text(encoding="utf-8")) if asked.is_file() else []
+        return messages, (job / _REPLIES / f"{call}.json").read_text(encoding="utf-8")
 
     def asking(self, call: str, most: float) -> None:
         """Note that a call is about to be sent which costs at most so much, in the unit of its terms."""

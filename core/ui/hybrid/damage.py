@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,7 +16,7 @@ from core.sharing.figures.of_hybrid import told
 from core.types import EvaluationDetails, HeadId, ModelInfo, TokenDamage
 from core.ui.hybrid.switches import Heads, Switches, switches_of
 from core.ui.parts import frame
-from core.ui.parts.damage_text import added, draw_damage_text, picked_token
+from core.ui.parts.damage_text import Pick, added, draw_damage_text, picked_token
 from core.ui.parts.head_picker import Cell, pick_heads, picked_heads
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from core.hybrid.switches import Repair, TokenCosts
 
 _AT_HAND = 4  # passages: with more a switch takes longer than two seconds on one slow processor
+_CLICKED = "clicked-token"  # and the heads that were on then
 _WORST, _MEASURED = "most damaged first", "as measured"
 
 
@@ -83,20 +84,29 @@ def _draw_with_heads(switches: Switches, passages: Sequence[TokenDamage]) -> Non
         try:
             is_built = heads == switches.own
             now = list(passages) if is_built else _as_switched(passages, switches.costs(heads))
-            ranked = [] if picked is None else _ranked(switches, heads, picked, wait)
+            ranking = None if picked is None else _ranking(switches, _heads_at(picked, heads), picked, wait)
         except HeadscriptError as error:
             wait.error(frame.as_text(str(error)), icon=":material/error:")
             return
-        pick_heads(switches.model, _cells(switches, heads, ranked), start, key)
+        pick_heads(switches.model, _cells(switches, heads, ranking), start, key)
         _draw_buttons(switches, heads)
         _draw_perplexities(passages, now, len(heads))
     with left:
         draw_damage_text(now, text, picks=True, picked=picked)
     with right:
-        if picked is None:
+        if picked is None or ranking is None:
             st.caption("Click a token to see which heads do the damage there.")
         else:
-            _draw_ranked(switches, heads, now[picked[0]], picked[1], ranked)
+            _draw_ranking(switches, heads, passages[picked.passage].tokens[picked.token], ranking)
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """What giving heads back does for a token."""
+
+    heads: Heads  # that were on
+    damage: float  # nats that the token's loss was above the model's with them
+    repairs: Sequence[Repair]
 
 
 def _start(switches: Switches) -> tuple[Heads, str]:
@@ -146,26 +156,40 @@ def _as_switched(passages: Sequence[TokenDamage], costs: TokenCosts) -> list[Tok
     ]
 
 
-def _ranked(switches: Switches, heads: Heads, picked: tuple[int, int], wait: DeltaGenerator) -> list[Repair]:
-    """What giving each head back does for the token that was clicked."""
-    from core.hybrid.switches import repairs
+def _heads_at(picked: Pick, heads: Heads) -> Heads:
+    """The heads that were on at a click: these, unless it was an earlier one.
 
-    passage, token = picked
+    To rank them anew takes a pass for each, which no switch is to wait for.
+    """
+    click, then = st.session_state.get(_CLICKED, (None, heads))
+    if click == picked:
+        found: Heads = then
+        return found
+    st.session_state[_CLICKED] = picked, heads
+    return heads
+
+
+def _ranking(switches: Switches, heads: Heads, picked: Pick, wait: DeltaGenerator) -> _Ranking:
+    """What giving each of these heads back does for the token that was clicked."""
+    from core.hybrid.switches import repairs
 
     def tell(done: int, total: int) -> None:
         wait.progress(done / total, f"giving back {counted(total, 'head')}, one at a time: {done}")
 
-    now, given_back = switches.given_back(passage, heads, tell)
+    costs, given_back = switches.given_back(picked.passage, heads, tell)
     wait.empty()
-    return repairs(now, given_back, token - 1)
+    at = picked.token - 1
+    damage = float(costs.changed[at]) - float(costs.base[at])
+    return _Ranking(heads, damage, repairs(costs, given_back, at))
 
 
-def _cells(switches: Switches, heads: Heads, ranked: Sequence[Repair]) -> dict[HeadId, Cell]:
+def _cells(switches: Switches, heads: Heads, ranking: _Ranking | None) -> dict[HeadId, Cell]:
     """By how well their programs fit; once a token is clicked, by how much of its damage each repairs."""
     cells = {
         head: Cell(switches.fits.get(head), "replaced" if head in heads else "the model's own")
         for head in switches.sources
     }
+    ranked = [] if ranking is None else ranking.repairs
     most = max((one.loss for one in ranked), default=0.0)
     for one in ranked:
         share = max(0.0, one.loss / most) if most > 0 else 0.0
@@ -188,14 +212,12 @@ def _perplexity(losses: Sequence[Sequence[float]]) -> float:
     return math.exp(sum(every) / len(every))
 
 
-def _draw_ranked(
-    switches: Switches, heads: Heads, passage: TokenDamage, token: int, ranked: Sequence[Repair]
-) -> None:
+def _draw_ranking(switches: Switches, heads: Heads, token: str, ranking: _Ranking) -> None:
     """The heads by what each repairs of a token's damage, and the button that gives some back."""
-    damage = passage.changed[token - 1] - passage.base[token - 1]
+    ranked, damage = ranking.repairs, ranking.damage
     st.markdown(
-        f"**{frame.as_text(passage.tokens[token].strip() or repr(passage.tokens[token]))}**: "
-        f"{damage:+.2f} nats. One head given back brings its loss nearer to the model's by"
+        f"**{frame.as_text(token.strip() or repr(token))}**: {damage:+.2f} nats with "
+        f"{counted(len(ranked), 'head')} on. One of them given back brings its loss nearer to the model's by"
     )
     table = pd.DataFrame(
         {
@@ -210,7 +232,7 @@ def _draw_ranked(
         table,
         hide_index=True,
         height=min(250, 36 * (len(table) + 1)),
-        key=f"ranked-{switches.hybrid}-{switches.names}-{token}-{len(ranked)}",
+        key=f"ranked-{'-'.join(table['head'])}-{damage}",
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
@@ -220,12 +242,14 @@ def _draw_ranked(
             "KL": st.column_config.NumberColumn(format="%+.2f", width=70, help="nats by which KL falls"),
         },
     )
-    rows = [row for row in event.selection.rows if row < len(ranked)]
+    back = {ranked[row].head for row in event.selection.rows if row < len(ranked)}
     st.button(
-        f"Give {counted(len(rows), 'head')} back" if rows else "Pick heads to give back",
+        f"Give {counted(len(back), 'head')} back" if back else "Pick heads to give back",
         icon=":material/undo:",
         key="give-back",
-        disabled=not rows,
+        disabled=not back,
         on_click=_set,
-        args=(switches, heads - {ranked[row].head for row in rows}),
+        args=(switches, heads - back),
     )
+    if ranking.heads != heads:
+        st.caption("Other heads are on by now; click the token again to rank those.")

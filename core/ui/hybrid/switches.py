@@ -33,7 +33,7 @@ class Switches:
         """What every token of the passages costs with these heads replaced."""
         live = live_model(self.model)
         with live.lock:
-            return _board(self.model, self.hybrid, self.names, live, self).costs(heads)
+            return _board(self.model, self.hybrid, self.names, heads <= self.own, live, self).costs(heads)
 
     def given_back(
         self, passage: int, heads: Heads, tell: Callable[[int, int], None]
@@ -89,7 +89,13 @@ def switches_of(model: ModelInfo, hybrid: str, passages: Sequence[TokenDamage]) 
 
 @st.cache_resource(show_spinner="Running the programs on these passages", max_entries=2)
 def _board(
-    model: ModelInfo, hybrid: str, names: tuple[str, ...], _live: LiveModel, _switches: Switches
+    model: ModelInfo,
+    hybrid: str,
+    names: tuple[str, ...],
+    only_own: bool,
+    _live: LiveModel,
+    _switches: Switches,
 ) -> Switchboard:
-    """The passages of a page, ready for any head that has a program."""
-    return _switches.board(_live, names, frozenset(_switches.sources))
+    """The passages of a page, ready for the hybrid's heads, or for any head that has a program."""
+    heads = _switches.own if only_own else frozenset(_switches.sources)
+    return _switches.board(_live, names, heads)

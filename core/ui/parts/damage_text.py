@@ -30,15 +30,22 @@ class ShadedToken:
     ink: str = ""
 
 
-def draw_damage_text(
-    passages: Sequence[TokenDamage], key: str, picks: bool, picked: tuple[int, int] | None
-) -> None:
+@dataclass(frozen=True)
+class Pick:
+    """A click on a token."""
+
+    passage: int  # as they are drawn
+    token: int
+    click: int  # tells it from a click on the same token before
+
+
+def draw_damage_text(passages: Sequence[TokenDamage], key: str, picks: bool, picked: Pick | None) -> None:
     """The passages; where it `picks`, a click on a token is in `picked_token(key)` from then on."""
     _text(
         key=key,
         data={
             "picks": picks,
-            "picked": picked,
+            "picked": None if picked is None else [picked.passage, picked.token],
             "passages": [
                 {"label": label_of(passage), "tokens": [asdict(token) for token in shaded(passage)]}
                 for passage in passages
@@ -49,11 +56,11 @@ def draw_damage_text(
     )
 
 
-def picked_token(key: str) -> tuple[int, int] | None:
-    """Which passage and which token of it was clicked last in the text called `key`."""
+def picked_token(key: str) -> Pick | None:
+    """The latest click in the text called `key`."""
     found = st.session_state.get(key)
     picked = found.get("picked") if found else None
-    return None if picked is None else (int(picked[0]), int(picked[1]))
+    return None if picked is None else Pick(*(int(part) for part in picked))
 
 
 def added(passage: TokenDamage) -> float:

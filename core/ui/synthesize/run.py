@@ -20,6 +20,7 @@ from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.head_picker import Cell, draw_heads
 from core.ui.parts.reviewer import in_address
 from core.ui.review.desk import open_desk
+from core.ui.synthesize.conversation import draw_conversations
 from core.ui.synthesize.heads import name_heads
 
 KINDS = (*(proposer.job_kind for proposer in PROPOSERS.values()), "build")  # those that find programs
@@ -48,6 +49,7 @@ def draw_run(model: ModelInfo, job: JobRecord, where: str) -> None:
     draw_heads(model, _cells(model, job, steps), f"map-{where}-{job.id}")
     if steps and not job.is_active:
         _draw_programs(model, steps, f"{where}-{job.id}")
+    draw_conversations(job, where)
     jobs.draw_log(job)
 
 

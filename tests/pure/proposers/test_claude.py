@@ -15,6 +15,7 @@ from core.proposers.llm.budget import Budget, most_a_call_costs
 from core.proposers.llm.calls import Asker
 from core.proposers.llm.claude import TIMEOUT, Claude, connect
 from core.proposers.llm.conversation import Outcome, converse
+from core.proposers.llm.kept import conversation, heads_asked_about
 from core.proposers.llm.ledger import CallLog
 from core.proposers.llm.prices import PRICES, estimate_cost, price_of, terms
 from core.proposers.llm.provider import MAX_OUTPUT, Price, Request, Usage
@@ -537,3 +538,49 @@ def test_the_server_streams_what_it_answers(server: ClaudeServer) -> None:
     assert message.stop_reason == "tool_use"
     (call,) = [block for block in message.content if block.type == "tool_use"]
     assert len(call.input["programs"]) == 2  # type: ignore[index]
+
+
+# What is kept to be looked at
+
+
+def test_a_conversation_can_be_read_again_with_its_repair_and_what_it_cost(
+    server: ClaudeServer, make_asker: MakeAsker, tmp_path: Path
+) -> None:
+    server.faults.append("typo")
+    asker = make_asker()
+    outcome = talk(asker)
+    assert heads_asked_about(tmp_path) == [planted.HEAD]
+    first, repaired = conversation(tmp_path, planted.HEAD)
+    assert (first.round, first.is_repair, repaired.round, repaired.is_repair) == (0, False, 0, True)
+    assert first.asked.split() == prompt_of(server.calls[0]).split()
+    assert "cannot be read" in repaired.asked
+    assert first.asked not in repaired.asked
+    assert "k.not_" in first.programs[0][1]
+    assert "k.not_" not in repaired.programs[0][1]
+    assert outcome.programs == len(repaired.programs)
+    spent = [turn.usage.cost(terms(ONCE).price) for turn in (first, repaired)]
+    assert sum(spent) == pytest.approx(asker.budget.spent) == pytest.approx(server.dollars)
+    assert conversation(tmp_path, HeadId(9, 9)) == []
+
+
+@pytest.mark.parametrize("fault", ["html", "refusal", "odd", "no-call"])
+def test_a_reply_without_programs_is_told_as_it_came(
+    fault: str, server: ClaudeServer, make_asker: MakeAsker, tmp_path: Path
+) -> None:
+    server.faults.append(fault)
+    talk(make_asker())
+    first = conversation(tmp_path, planted.HEAD)[0]
+    assert first.said
+    assert not first.programs
+    assert "One attention head" in first.asked
+
+
+def test_a_call_of_an_older_version_has_its_reply_alone(
+    server: ClaudeServer, make_asker: MakeAsker, tmp_path: Path
+) -> None:
+    talk(make_asker())
+    for asked in (tmp_path / "asked").iterdir():
+        asked.unlink()
+    (turn,) = conversation(tmp_path, planted.HEAD)
+    assert turn.asked == ""
+    assert turn.programs
