@@ -10,6 +10,7 @@ from core.display import RUNGS, VERDICT_MARKS, counted
 from core.review import progress
 from core.sharing.figures import made
 from core.types import Action, HeadId, MapColour, ModelInfo, Verdict
+from core.ui.overview.own import draw_own
 from core.ui.parts import charts, frame, jobs, state
 from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.map_keys import draw_map_keys
@@ -53,8 +54,23 @@ def draw_welcome() -> None:
         ):
             state.owner().runner.start_or_resume_demo()
             st.rerun()
-        jobs.draw_last_failure("build")
-    with st.expander("Use my own model and corpus"):
+    for kind in _BUILDS:
+        jobs.draw_last_failure(kind)
+    if (model := state.chosen_model()) is not None and state.owner().workspace.models.sentences(model.id):
+        st.info(
+            f"The attention of {frame.as_text(model.title)} is extracted; programs for it can be found now.",
+            icon=":material/auto_awesome:",
+        )
+        st.page_link("pages/synthesize.py", label="Find programs", icon=":material/auto_awesome:")
+    with st.container(border=True):
+        st.header("Use my own model and corpus")
+        draw_own()
+        draw_commands()
+
+
+def draw_commands() -> None:
+    """The same without the app."""
+    with st.expander("The same on the command line"):
         st.code(
             "python -m core extract --model MODEL_OR_FOLDER --corpus passages.txt\npython -m core synthesize",
             language="bash",
@@ -243,6 +259,8 @@ def draw_overview(model: ModelInfo) -> None:
         "Dashed lines: mean best IoU published for other models (arXiv 2606.19317), picked and reported "
         "on the same few sentences; here chosen on validation, reported on test."
     )
+    with st.expander("Another model or corpus", icon=":material/add:"):
+        draw_own()
 
 
 frame.through_app()

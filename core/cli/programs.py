@@ -57,7 +57,11 @@ def extract(
     now: Now,
     model: Annotated[str, Parameter(help="hub id, folder, .gguf file or demo", metavar="M")],
     corpus: Annotated[
-        str, Parameter(help="text (a passage a line), JSON lines, Parquet or dataset", metavar="FILE")
+        str,
+        Parameter(
+            help="text (a passage a line), JSON lines, CSV, Parquet, a folder of these, or a dataset",
+            metavar="FILE",
+        ),
     ] = "bundled",
     limit: Annotated[int | None, whole_number("take at most so many passages", Bounds(above=0))] = None,
 ) -> Json:

@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,11 @@ def split_of(text: str, seed: int = SPLIT_SEED) -> Split:
 
 
 def load_corpus(source: str | Path = "bundled", limit: int | None = None) -> Corpus:
-    """The corpus at `source`: one of CORPORA, a file, or the name of a Hugging Face dataset.
+    """The corpus at `source`: one of CORPORA, a file, a folder of files, or a Hugging Face dataset's name.
 
     A text file holds one passage a line; JSON lines, CSV, TSV and Parquet have a `text` column and perhaps a
-    `genre`. At most `limit` passages are taken. Raises CorpusError, naming the file and line.
+    `genre`; a folder's files are read in the order of their names. At most `limit` passages are taken.
+    Raises CorpusError, naming the file and line.
     """
     name = str(source)
     if name in CORPORA:
@@ -82,7 +84,7 @@ def load_corpus(source: str | Path = "bundled", limit: int | None = None) -> Cor
     path = Path(source)
     try:
         if path.is_dir():
-            raise CorpusError(f"{path} is a folder; name a .txt, .jsonl, .csv or .parquet file")
+            return from_passages(path.name, _read_folder(path), limit)
         if path.exists() and not path.is_file():
             raise CorpusError(f"{path} is no ordinary file; name a .txt, .jsonl, .csv or .parquet file")
         if path.is_file():
@@ -135,6 +137,20 @@ def from_passages(name: str, passages: Iterable[Passage], limit: int | None = No
 def whole_characters(text: str) -> str:
     """`text` without the halves of surrogate pairs that JSON can spell, which no file can hold."""
     return text.encode("utf-8", "replace").decode()
+
+
+_CORPUS_FILES = (".txt", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+
+
+def _read_folder(folder: Path) -> Iterator[Passage]:
+    files = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in _CORPUS_FILES and not path.name.startswith(".") and path.is_file()
+    ]
+    if not files:
+        raise CorpusError(f"{folder} is a folder without a .txt, .jsonl, .csv or .parquet file")
+    return chain.from_iterable(map(_read_file, files))
 
 
 def _read_file(path: Path) -> Iterator[Passage]:

@@ -77,19 +77,24 @@ def load(
     return loaded
 
 
+def source_of(name: str, models: Path, tell: Tell = lambda text: None) -> tuple[str, dict[str, str]]:
+    """Where transformers reads the model called `name` from, and what else it is told; raises ModelError."""
+    place = placed(name)
+    match place.kind:
+        case "demo":
+            return str(demo.demo_folder(models, _unpack_gguf, tell)), {}
+        case "gguf":
+            return str(Path(place.source).parent), {"gguf_file": Path(place.source).name}
+        case "folder":
+            return place.source, {}
+    return place.source, {"revision": place.revision or "main"}
+
+
 def load_tokenizer(name: str, models: Path, tell: Tell = lambda text: None) -> Any:
     """The tokenizer alone of the model called `name`, as `load` gives it; raises ModelError."""
-    place = placed(name)
-    where: dict[str, Any] = {"trust_remote_code": False}
-    source = place.source
-    if place.kind == "demo":
-        source = str(demo.demo_folder(models, _unpack_gguf, tell))
-    elif place.kind == "gguf":
-        source, where["gguf_file"] = str(Path(place.source).parent), Path(place.source).name
-    elif place.kind != "folder":
-        where["revision"] = place.revision or "main"
+    source, where = source_of(name, models, tell)
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **where)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False, **where)
     except Exception as error:
         raise ModelError(explained(name, error)) from error
     _require_vocabulary(name, tokenizer)
@@ -120,8 +125,7 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
         require_supported(name, config)
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own, **where)
         _require_vocabulary(name, tokenizer)
-        factory = _factory(config)
-        model, report = factory.from_pretrained(
+        model, report = factory(config).from_pretrained(
             source, attn_implementation="eager", output_loading_info=True, **own, **options
         )
         _require_whole(name, model, report)
@@ -196,7 +200,7 @@ def _unpack_gguf(gguf: Path, folder: Path) -> None:
     loaded.tokenizer.save_pretrained(folder)
 
 
-def _factory(config: Any) -> Any:
+def factory(config: Any) -> Any:
     """The auto class for a checkpoint: causal language model, masked language model, or bare encoder."""
     names = " ".join(config.architectures or [])
     if "MaskedLM" in names:
@@ -225,7 +229,7 @@ def describe(name: str, model: Any, tokenizer: Any) -> ModelInfo:
         heads=config.num_attention_heads,
         is_causal=not is_encoder(config),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        max_length=_max_length(model, config, tokenizer),
+        max_length=longest(model, config, tokenizer),
     )
 
 
@@ -238,7 +242,7 @@ def _told_length(where: str, told: Any) -> int:
     return int(min(told, _UNLIMITED)) if told > 1 else _UNLIMITED
 
 
-def _max_length(model: Any, config: Any, tokenizer: Any) -> int:
+def longest(model: Any, config: Any, tokenizer: Any) -> int:
     """Tokens of context: the least of what the configuration, the positions and the tokenizer allow."""
     limits = [
         _UNLIMITED,

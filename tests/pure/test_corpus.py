@@ -210,8 +210,16 @@ def test_what_is_no_ordinary_file_is_refused(tmp_path):
         load_corpus("/" + 300 * "x")
 
 
-def test_folder_is_refused(tmp_path):
-    with pytest.raises(CorpusError, match="is a folder; name a"):
+def test_a_folder_is_read_file_by_file(tmp_path):
+    write(tmp_path, "b.txt", "Three.\n")
+    write(tmp_path, "a.jsonl", '{"text": "One."}\n{"text": "Two."}\n')
+    write(tmp_path, "notes.md", "Not read.\n")
+    write(tmp_path, ".hidden.txt", "Nor this.\n")
+    assert texts(tmp_path) == ["One.", "Two.", "Three."]
+
+
+def test_a_folder_without_a_file_of_passages_is_refused(tmp_path):
+    with pytest.raises(CorpusError, match="is a folder without a"):
         load_corpus(tmp_path)
 
 

@@ -1,0 +1,1 @@
+"""What the Overview shows beside its map."""
