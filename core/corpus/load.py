@@ -148,6 +148,8 @@ def _read_folder(folder: Path) -> Iterator[Passage]:
         for path in sorted(folder.iterdir())
         if path.suffix.lower() in _CORPUS_FILES and not path.name.startswith(".") and path.is_file()
     ]
+    if link := next((one for one in files if not one.resolve().is_relative_to(folder.resolve())), None):
+        raise CorpusError(f"{link} is a link that leads out of the folder; put the file itself there")
     if not files:
         raise CorpusError(f"{folder} is a folder without a .txt, .jsonl, .csv or .parquet file")
     return chain.from_iterable(map(_read_file, files))

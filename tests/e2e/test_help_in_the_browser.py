@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from core.store import Workspace
 from tests.e2e.controls import wait_until_settled
 from tests.e2e.test_pages_in_the_browser import FAINT
+from tests.e2e.test_review_in_the_browser import review
 from tests.e2e.test_what_a_reviewer_sees import IS_SEEN, SMALL
 
 OpenPage = Callable[..., Page]
@@ -41,8 +42,8 @@ STOPS = 24  # of the tab key
 
 
 def test_terms_say_what_they_mean_and_help_opens_beside_the_editor(address: str, open_page: OpenPage) -> None:
-    page = open_page(f"{address}/review?reviewer=words", SMALL["width"], SMALL["height"])
-    expect(page.locator("canvas").first).to_be_visible()
+    page = review(open_page, address, "words")
+    page.set_viewport_size(SMALL)
     wait_until_settled(page)
     page.wait_for_function(f"() => ({MARKED})().includes('IoU') && ({MARKED})().includes('lift')")
     tip = page.get_by_role("tooltip")

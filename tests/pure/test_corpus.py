@@ -218,6 +218,13 @@ def test_a_folder_is_read_file_by_file(tmp_path):
     assert texts(tmp_path) == ["One.", "Two.", "Three."]
 
 
+def test_a_link_that_leads_out_of_a_folder_is_refused(tmp_path):
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "a.txt").symlink_to(write(tmp_path, "outside.txt", "One.\n"))
+    with pytest.raises(CorpusError, match=r"a\.txt is a link that leads out"):
+        load_corpus(tmp_path / "inside")
+
+
 def test_a_folder_without_a_file_of_passages_is_refused(tmp_path):
     with pytest.raises(CorpusError, match="is a folder without a"):
         load_corpus(tmp_path)
