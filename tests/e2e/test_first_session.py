@@ -62,7 +62,7 @@ def take_the_tour(page: Page) -> None:
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     wait_until_settled(page)
     expect(card).to_be_hidden()
-    page.get_by_role("button", name="Help").click()
+    page.get_by_role("button", name="Help", exact=True).click()
     page.get_by_role("button", name="Tour", exact=True).click()
     expect(card).to_contain_text("Tour · 1 of 5")
     card.get_by_role("button", name="End the tour").click()
