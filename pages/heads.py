@@ -15,7 +15,7 @@ from core.sharing.figures import Comparison
 from core.sharing.snippet import page
 from core.sharing.standalone import best_sources, looked_at
 from core.types import HeadId, ModelInfo, Program, Sentence, Split
-from core.ui.heads import address, controls, evidence, notices, passages, steps, verdict, why
+from core.ui.heads import address, contributions, controls, evidence, notices, passages, steps, verdict, why
 from core.ui.heads.everywhere import draw_everywhere
 from core.ui.heads.passages import OWN, Passage
 from core.ui.parts import frame, keys, state
@@ -158,12 +158,13 @@ def draw_download(model: ModelInfo, row: pd.Series, head: HeadId) -> None:
 
 
 def draw_figure(
-    model: ModelInfo, head: HeadId, passage: Passage, compared: SideBySide, program: ParsedProgram
-) -> None:
+    model: ModelInfo, head: HeadId, passage: Passage, iou: float, drawn: SideBySide, is_signed: bool,
+    program: ParsedProgram,
+) -> None:  # fmt: skip
     """What the maps show, for a paper or a post."""
-    maps = compared.head, compared.program
+    maps = drawn.head, drawn.program
     found = Comparison.of(
-        model, head, program, compared.tokens, maps, passage.genre, passages.iou(compared), FIGURE_TOKENS
+        model, head, program, drawn.tokens, maps, passage.genre, iou, FIGURE_TOKENS, is_signed
     )
     draw_figure_button(
         {"maps": lambda: found}, f"{model.title}-{head}", "heads-figure", {"html": lambda: page(found)}
@@ -216,9 +217,14 @@ def draw_touchable(
     reasons = why.reasons_for(shown, passage, looks, compared, model.is_causal, pins)
     maps, program = st.columns([1.3, 1], gap="medium")
     with maps:
+        signed = (
+            contributions.or_message(model, head, passage, compared) if contributions.are_shown() else None
+        )
+        drawn = signed or compared
         draw_attention(
-            compared, str(head), model.is_causal, pins, address.stamp(), address.VIEW, address.remember_pins,
-            rests=passages.resting_places(passage, head.layer, model.is_causal),
+            drawn, str(head), model.is_causal, pins, address.stamp(), address.VIEW, address.remember_pins,
+            rests=passages.resting_places(passage, head.layer, model.is_causal), is_signed=signed is not None,
+            on_turn=contributions.turn,
         )  # fmt: skip
         why.draw_why(reasons, key="why")
     with program:
@@ -227,7 +233,7 @@ def draw_touchable(
     with references:
         draw_download(model, row, head)
         if compared.failure is None:
-            draw_figure(model, head, passage, compared, shown)
+            draw_figure(model, head, passage, passages.iou(compared), drawn, signed is not None, shown)
         draw_references(
             model,
             passages.parsed(row.source),

@@ -84,10 +84,18 @@ def change(before: Tensor, after: Tensor, since: Tensor) -> Tensor:
     return (after - before) * since[..., None]
 
 
-def contributions(a: Tensor, z: Tensor) -> Tensor:
-    """Each key's signed share of what a query's head writes: A_ij <z_j, o_i> / |o_i|^2; rows sum to 1."""
+def contributions(a: Tensor, z: Tensor, x: Tensor | None = None) -> Tensor:
+    """Each key's signed share of what a query's head writes: A_ij <z_j, o_i> / |o_i|^2; rows sum to 1.
+
+    With X, that of a pattern in the place of A, as shares of what A writes: rows sum to the share of it
+    that X writes. Rows where A writes nothing are 0.
+    """
     o = a @ z
-    return a * (o @ z.transpose(-1, -2)) / o.square().sum(-1, keepdim=True).clamp(min=1e-30)
+    return (
+        (a if x is None else x)
+        * (o @ z.transpose(-1, -2))
+        / o.square().sum(-1, keepdim=True).clamp(min=1e-30)
+    )
 
 
 def shuffled(a: Tensor, sees: Tensor, draws: Tensor) -> Tensor:

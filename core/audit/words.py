@@ -11,6 +11,11 @@ from core.types import Estimate
 
 _FORMATS: dict[Unit, str] = {"": "{:.3f}", "share": "{:.1%}", "change": "{:+.1%}", "nats": "{:.3f} nats"}
 
+WRITES_TOGETHER = (
+    "This architecture does something between attention and output projection, "
+    "so what one head writes cannot be told apart."
+)
+
 
 def in_words(figure: Figure) -> tuple[str, str | None]:
     """A figure, and its interval where it is known: `12.0%` and `[10.0%, 14.0%]`."""

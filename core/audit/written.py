@@ -8,6 +8,7 @@ import numpy as np
 
 from core.audit import known
 from core.audit.contract import Audit, AuditVerdict, Figure, Finding, ProgramSubject, at_least
+from core.audit.words import WRITES_TOGETHER
 from core.types import Bounds, Estimate, Told, option
 
 ERROR, BELOW = "output error", "output error below the twin's"
@@ -25,11 +26,7 @@ def run(subject: ProgramSubject, limits: WrittenLimits, told: Told) -> Finding:
     """Output error and norm-weighted IoU of program and twin."""
     found, row = subject.shared.passages, subject.shared.row(subject.head)
     if subject.head.layer not in subject.shared.projections:
-        return Finding(
-            "cannot tell",
-            "This architecture does something between attention and output projection, "
-            "so what one head writes cannot be told apart.",
-        )
+        return Finding("cannot tell", WRITES_TOGETHER)
     written = np.where(found.written[row] > 0, found.written[row], np.nan)
     if known.nothing(written):
         return known.undecided(written, "what the head writes; elsewhere it writes nothing")

@@ -4,6 +4,6 @@ The app hands the scripts to Streamlit's components; sites and snippets carry th
 """
 
 from core.canvas.packing import payload
-from core.canvas.scripts import FOLDER, classic, script, style
+from core.canvas.scripts import ATTENTION_VIEW, FOLDER, classic, script, style
 
-__all__ = ["FOLDER", "classic", "payload", "script", "style"]
+__all__ = ["ATTENTION_VIEW", "FOLDER", "classic", "payload", "script", "style"]

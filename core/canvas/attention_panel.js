@@ -4,8 +4,8 @@ const NAMED_FROM = 9; // CSS pixels of a cell, from which tokens are named
 const MARK = "#e08214"; // seen on the darkest and on the lightest cells
 
 class Panel {
-  constructor(row, { title, signed }, header) {
-    Object.assign(this, { signed, n: header.n, causal: header.causal, tokens: header.tokens });
+  constructor(row, { title, signed, sides = ["", ""] }, header) {
+    Object.assign(this, { signed, sides, n: header.n, causal: header.causal, tokens: header.tokens });
     const stops = signed ? (isDark(row) ? header.divergingDark : header.diverging) : header.sequential;
     this.table = colours(stops);
     this.image = document.createElement("canvas");
@@ -34,14 +34,15 @@ class Panel {
   }
 
   paint(map, scale) {
-    const { most, place } = scaled(map, scale);
+    const { most, isBeyond, place } = scaled(map, scale);
     const shade = this.signed
       ? (x) => this.table[Math.round(127.5 + 127.5 * place(x))]
       : (x) => this.table[Math.round(255 * place(x))];
     paint(this.image, [map], this.n, this.causal, shade);
     const end = inDigits(most);
-    this.begin.textContent = this.signed ? `program −${end}` : "0";
-    this.end.textContent = (this.signed ? `+${end} head` : end) + (scale.root ? " (√)" : "");
+    const [low, high] = isBeyond ? ["≤ ", "≥ "] : ["", ""];
+    this.begin.textContent = this.signed ? `${this.sides[0]}${low}−${end}` : "0";
+    this.end.textContent = (this.signed ? `${high}+${end}${this.sides[1]}` : end) + (scale.root ? " (√)" : "");
   }
 
   draw(queries, cell) {

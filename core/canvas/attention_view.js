@@ -1,26 +1,28 @@
 // A head, a program and their difference on one sentence. Hovering a cell or a token, or walking with the
 // arrow keys, selects a query (and key) in all three maps and in the text. A click pins: a cell, to be
-// explained, or tokens, whose attention is summed. Tokens are only ever set as text.
+// explained, or tokens, whose attention is summed. Tokens are only ever set as text. Where the numbers are signed,
+// they are shares of what the head writes, and not weights.
 
 const PANELS = [
   { key: "head", title: null, signed: false }, // named after the head
   { key: "program", title: "program", signed: false },
-  { key: "difference", title: "head − program", signed: true },
+  { key: "difference", title: "head − program", signed: true, sides: ["program ", " head"] },
 ];
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const open = new WeakMap(); // element -> its view, so that a rerun of the page keeps what is hovered
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const arrived = performance.now();
   const { header, maps } = unpack(data);
   let view = open.get(parentElement);
   if (!view || view.id !== header.id) {
     view?.close();
-    view = new View(header, maps, parentElement, (pins) => setStateValue("pins", pins));
+    view = new View(header, maps, parentElement, (pins) => setStateValue("pins", pins), () => setTriggerValue("turned", true));
     open.set(parentElement, view);
     view.root.dataset.drawnMs = (performance.now() - arrived).toFixed(1);
     view.root.dataset.bytes = data.byteLength;
   } else if (view.stamp !== header.stamp) view.adopt(header);
+  if (view.turned) view.turned.checked = header.isTurned; // it stays off where contributions cannot be told
   return () => {
     open.get(parentElement)?.close();
     open.delete(parentElement);
@@ -28,9 +30,9 @@ export default function ({ data, parentElement, setStateValue }) {
 }
 
 class View {
-  constructor(header, maps, parent, tell) {
-    const { id, n, tokens, digits = 3, rests } = header;
-    Object.assign(this, { id, n, tokens, digits, tell, rests: new Set(rests) });
+  constructor(header, maps, parent, tell, turn) {
+    const { id, n, tokens, digits = 3, rests, most } = header;
+    Object.assign(this, { id, n, tokens, digits, tell, rests: new Set(rests), isSigned: most !== undefined });
     const [head, program] = maps;
     this.maps = { head, program };
     this.at = [null, null]; // hovered or walked to: query, key
@@ -39,7 +41,7 @@ class View {
     this.buildMaps(header);
     this.readout = element("div", "readout", this.root);
     this.readout.setAttribute("aria-live", "polite");
-    this.buildBar();
+    this.buildBar(header.isTurned, turn);
     this.repaint();
     this.adopt(header);
     this.resized = new ResizeObserver(() => this.draw());
@@ -76,8 +78,9 @@ class View {
   buildMaps(header) {
     this.row = element("div", "maps", this.root);
     const shown = PANELS.filter(({ key }) => header.panels?.includes(key) ?? true);
-    this.panels = shown.map(({ key, title, signed }, i) => {
-      const panel = new Panel(this.row, { title: title ?? `head ${header.title}`, signed }, header);
+    this.panels = shown.map(({ key, title, signed, sides }, i) => {
+      const named = { title: title ?? `head ${header.title}`, signed: signed || this.isSigned, sides };
+      const panel = new Panel(this.row, named, header);
       panel.key = key;
       panel.canvas.tabIndex = i ? -1 : 0; // one stop for the tab key; the arrow keys move in all three
       panel.canvas.onmousemove = (event) => this.select(...panel.cell(event));
@@ -88,15 +91,23 @@ class View {
     });
   }
 
-  buildBar() {
+  // isTurned: whether the switch from weights to contributions is on; undefined or null where there is none.
+  buildBar(isTurned, turn) {
     const bar = element("div", "bar", this.root);
-    this.endSwitches = [scaleSwitches(bar), onScale(() => {
+    if (typeof isTurned === "boolean") {
+      const label = element("label", "", bar);
+      label.title = "A weight times what its key writes: the signed share of the head's output for the query; the program's are shares of the same output";
+      this.turned = Object.assign(element("input", "", label), { type: "checkbox", checked: isTurned, onchange: turn });
+      label.onclick = (event) => event.detail && setTimeout(() => this.turned.blur()); // the page's keys work on after a pointer
+      element("span", "", label, "contributions, signed");
+    }
+    this.endSwitches = [scaleSwitches(bar, this.isSigned ? ["root", "own"] : undefined), onScale(() => {
       this.repaint();
       this.draw();
     })];
     this.clear = element("button", "", bar, "let go of pins");
     this.clear.onclick = () => this.pin([], null);
-    element("span", "hint", bar, "in the text: shade = head, underline = program");
+    element("span", "hint", bar, this.isSigned ? "in the text: orange shade = the head adds, purple = takes away, underline = program" : "in the text: shade = head, underline = program");
   }
 
   key(event) {
@@ -150,8 +161,8 @@ class View {
 
   repaint() {
     const scale = scaleNow();
-    const kept = (map) => (scale.moving ? elsewhere(map, this.n, this.rests) : map);
-    const [head, program] = [kept(this.maps.head), kept(this.maps.program)];
+    const moving = (map) => (scale.moving && !this.isSigned ? elsewhere(map, this.n, this.rests) : map);
+    const [head, program] = [moving(this.maps.head), moving(this.maps.program)];
     const drawn = { head, program, difference: head.map((weight, i) => weight - program[i]) };
     for (const panel of this.panels) panel.paint(drawn[panel.key], scale);
   }
@@ -165,12 +176,13 @@ class View {
     this.clear.hidden = !this.pins.queries.length;
     this.head = this.sum("head", queries);
     this.program = this.sum("program", queries);
-    const most = Math.max(1e-6, ...this.head, ...this.program);
+    const most = Math.max(1e-6, ...[...this.head, ...this.program].map(Math.abs));
     this.spans.forEach((span, i) => {
       span.className = (queries.includes(i) ? "query " : "") + (this.pins.queries.includes(i) ? "pinned" : "");
       const [head, program] = [this.head[i] / most, this.program[i] / most];
-      span.style.backgroundColor = head > 0.02 ? `rgba(224, 130, 20, ${0.55 * head})` : "";
-      span.style.boxShadow = program > 0.02 ? `inset 0 -3px rgba(128, 115, 172, ${program})` : "";
+      const hue = head > 0 ? "224, 130, 20" : "128, 115, 172";
+      span.style.backgroundColor = Math.abs(head) > 0.02 ? `rgba(${hue}, ${0.55 * Math.abs(head)})` : "";
+      span.style.boxShadow = Math.abs(program) > 0.02 ? `inset 0 -3px rgba(128, 115, 172, ${Math.abs(program)})` : "";
     });
     this.describe(queries, cell);
   }
@@ -183,7 +195,7 @@ class View {
 
   top(queries) {
     const head = this.sum("head", queries);
-    return [...head.keys()].sort((a, b) => head[b] - head[a]).slice(0, 5);
+    return [...head.keys()].sort((a, b) => Math.abs(head[b]) - Math.abs(head[a])).slice(0, 5);
   }
 
   describe(queries, cell) {

@@ -4,14 +4,15 @@ function unpack(bytes) {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   const body = bytes.slice(4 + length); // a copy, so that 16-bit cells are aligned
-  const cells = header.depth === 2 ? new Uint16Array(body.buffer) : body;
-  const largest = header.depth === 2 ? 65535 : 255;
-  const { n, causal } = header;
+  const { n, causal, depth, most } = header; // most: where numbers are signed, the largest
+  const cells = new (most ? { 1: Int8Array, 2: Int16Array } : { 1: Uint8Array, 2: Uint16Array })[depth](body.buffer);
+  const largest = most ? 2 ** (8 * depth - 1) - 1 : 2 ** (8 * depth) - 1;
+  const value = most ? (part) => Math.sign(part) * part ** 2 * most : (part) => part ** 2;
   let at = 0;
   const maps = Array.from({ length: header.count }, () => {
     const full = new Float32Array(n * n);
     for (let q = 0; q < n; q++)
-      for (let k = 0, last = causal ? q : n - 1; k <= last; k++) full[q * n + k] = (cells[at++] / largest) ** 2;
+      for (let k = 0, last = causal ? q : n - 1; k <= last; k++) full[q * n + k] = value(cells[at++] / largest);
     return full;
   });
   return { header, maps };
@@ -61,13 +62,14 @@ const SCALE = {
 };
 const KEPT = "headscript-maps";
 const CHANGED = "headscript-maps-changed";
+let kept = {}; // where the browser keeps nothing, such as in a frame
 
 function scaleNow() {
   const usual = { root: true, own: false, moving: false };
   try {
     return { ...usual, ...JSON.parse(localStorage.getItem(KEPT)) };
   } catch {
-    return usual; // nothing may be kept here
+    return { ...usual, ...kept };
   }
 }
 
@@ -87,8 +89,9 @@ function scaleSwitches(parent, names = Object.keys(SCALE)) {
     element("span", "", label, words);
     label.onclick = (event) => event.detail && setTimeout(() => box.blur()); // the page's keys work on after a pointer
     box.onchange = () => {
+      kept = { ...scaleNow(), [name]: box.checked };
       try {
-        localStorage.setItem(KEPT, JSON.stringify({ ...scaleNow(), [name]: box.checked }));
+        localStorage.setItem(KEPT, JSON.stringify(kept));
       } catch { }
       window.dispatchEvent(new Event(CHANGED));
     };
@@ -110,13 +113,14 @@ function elsewhere(map, n, rests) {
   return kept;
 }
 
-// The weight that has the last colour, and how far along the colours a weight lies, -1 to 1.
+// The number that has the last colour, whether some are beyond it, and how far along the colours one lies, -1 to 1.
 function scaled(map, { root, own }) {
   let most = 0;
   for (const x of map) most = Math.max(most, Math.abs(x));
+  const isBeyond = !own && most > 1.001;
   most = own && most > 0 ? most : 1;
   const size = root ? (x) => Math.sqrt(Math.min(1, Math.abs(x) / most)) : (x) => Math.min(1, Math.abs(x) / most);
-  return { most, place: (x) => Math.sign(x) * size(x) };
+  return { most, isBeyond, place: (x) => Math.sign(x) * size(x) };
 }
 
 function inDigits(most) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+ATTENTION_VIEW = ("element", "maps", "attention_panel", "attention_view")  # head, program, difference
 _FACE = "export default function"
 
 

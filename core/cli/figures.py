@@ -15,8 +15,10 @@ from core.errors import WorkspaceError
 from core.types import Bounds, HeadId, Json, MapColour, ModelInfo, Split
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from core.language import ParsedProgram
-    from core.scoring import Examiner
+    from core.scoring import Examiner, Example
     from core.sharing.figures import Comparison, Drawable
 
 
@@ -54,8 +56,9 @@ def figure(
     of: Annotated[
         str | None,
         Parameter(
-            help="of a head: programs, passages (how well it fits each), figures (of all audits), or an "
-            "audit, such as by-genre; its maps unless given. Of a hybrid: genres, programs, calibration, "
+            help="of a head: contributions (the maps in signed shares of what the head writes; loads the "
+            "model), programs, passages (how well it fits each), figures (of all audits), or an audit, such "
+            "as by-genre; its maps in weights unless given. Of a hybrid: genres, programs, calibration, "
             "questions, figures, or an audit",
             metavar="WHAT",
         ),
@@ -88,6 +91,8 @@ def figure(
 
     Example: python -m core figure L7H3 --sentence "the cat" --first 16 --out figure.svg
 
+    Example: python -m core figure L7H3 --of contributions --out shares.pdf
+
     Example: python -m core figure map --colour lift --width 3.25 --out map.pdf
 
     Example: python -m core figure L7H3 --of by-genre --out genres.pdf
@@ -96,7 +101,7 @@ def figure(
     from core.sharing.figures.made import SUBJECTS, of_workspace
 
     info, subject = now.model(model), what.lower()
-    size = width, font
+    size, is_signed = (width, font), of == "contributions"
     try:
         lit_head = HeadId.parse(lit) if lit else None
         if subject == "hybrid" or (subject == "map" and program) or subject in SUBJECTS:
@@ -108,15 +113,15 @@ def figure(
         if subject in SUBJECTS:
             found = of_workspace(now.workspace, info, subject, colour, lit_head, (across, up))
             return _hand_out(now, out, found, subject, size)
-        form, at = form_of(out, () if of else ("html",)), HeadId.parse(what)
+        form, at = form_of(out, () if of and not is_signed else ("html",)), HeadId.parse(what)
     except ValueError as error:
         raise WorkspaceError(str(error)) from None
     if at not in info.head_ids():
         raise WorkspaceError(f"{info.title} has no head {at}; it has {info.layers} x {info.heads}")
     chosen = _program(now, info, at, program)
-    if of is not None:
+    if of is not None and not is_signed:
         return _hand_out(now, out, _of_head(now, info, at, chosen, of), str(at), size)
-    found = _comparison(now, info, at, chosen, sentence, first)
+    found = _comparison(now, info, at, chosen, sentence, first, is_signed)
     if form == "html":
         from core.sharing.snippet import page
 
@@ -202,6 +207,7 @@ def _comparison(
     program: ParsedProgram,
     text: str | None,
     first: int,
+    is_signed: bool,
 ) -> Comparison:
     """Head and program on the passage that is asked for; raises WorkspaceError where there is none."""
     from core.sharing.figures import Comparison
@@ -211,8 +217,21 @@ def _comparison(
     if example.failure is not None:
         raise WorkspaceError(f"the program fails on this passage: {example.failure.detail}")
     tokens = examiner.tokens(example.sentence)
-    passage, maps = f"{example.sentence.split} passage", (example.head, example.program)
-    return Comparison.of(info, head, program, tokens, maps, passage, example.iou, first)
+    maps = _contributions(now, info, head, example) if is_signed else (example.head, example.program)
+    passage = f"{example.sentence.split} passage"
+    return Comparison.of(info, head, program, tokens, maps, passage, example.iou, first, is_signed)
+
+
+def _contributions(
+    now: Session, info: ModelInfo, head: HeadId, example: Example
+) -> tuple[np.ndarray, np.ndarray]:
+    """What keys contribute to what the head writes, of head and program; the model says it."""
+    from core.audit.contributed import carried, contributed
+    from core.models.pretrained import load
+
+    features = now.workspace.tokens(info.id).read([example.sentence.id])
+    loaded = load(info.name, now.settings.models_folder, now.settings.device, now.terminal.say, info.id)
+    return contributed(example.head, example.program, carried(loaded, features, head))
 
 
 def _examiner(now: Session, info: ModelInfo, text: str | None) -> Examiner:

@@ -12,16 +12,20 @@ from typing import Self
 
 import numpy as np
 
+from core.canvas import ATTENTION_VIEW, classic, payload, style
 from core.display import CIVIDIS, PUOR, PUOR_DARK, counted
 from core.language import ParsedProgram
 from core.types import HeadId, ModelInfo
 
-_FOLDER = Path(__file__).parent
 _NOTHING_FROM_OUTSIDE = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 )
-_STEPS = 65535  # of a weight: 16 bits
-_MAP_HEIGHT, _LINE_HEIGHT, _LETTERS = 420, 19, 110  # pixels, pixels, letters of a line
+_MAP_HEIGHT, _LINE_HEIGHT, _LETTERS = 480, 22, 110  # pixels, pixels, letters of a line
+_CONTRIBUTIONS = (
+    "A cell is the signed share of what the head writes for its query that the key's write has; the "
+    "program's are shares of the same output."
+)
+_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,12 @@ class Drawn:
 
     title: str
     tokens: tuple[str, ...]
-    head: np.ndarray  # float [query, key], 0 to 1
-    program: np.ndarray  # float [query, key], 0 to 1
+    head: np.ndarray  # float [query, key], 0 to 1, or signed
+    program: np.ndarray  # float [query, key], 0 to 1, or signed
     caption: str = ""
     source: str = ""  # of the program; left out where it is empty
     is_causal: bool = True  # whether keys after the query are masked, and not merely without weight
+    is_signed: bool = False  # contributions to what the head writes, as `core.audit.contributed` gives them
 
     @classmethod
     def of(
@@ -47,6 +52,7 @@ class Drawn:
         passage: str,
         iou: float,
         first: int,
+        is_signed: bool = False,
     ) -> Self:
         """Of the first tokens what `maps`, the head's and the program's on all, say; the caption says where.
 
@@ -55,6 +61,7 @@ class Drawn:
         n, shown = len(tokens), min(first, len(tokens))
         part = f"the first {shown} of {n} tokens" if shown < n else f"{n} tokens"
         looks = len(program.looks)
+        cells = f" {_CONTRIBUTIONS}" if is_signed else ""
         given = f", given {counted(looks, 'head')} that it looks at" if looks else ""
         return cls(
             f"{model.title} {head}",
@@ -62,9 +69,10 @@ class Drawn:
             maps[0][:shown, :shown],
             maps[1][:shown, :shown],
             f"{passage}, {part}; IoU {iou:.2f} on the passage{given}. Rows are queries, columns keys; "
-            "square-root scale.",
+            f"square-root scale.{cells}",
             program.source,
             model.is_causal,
+            is_signed,
         )
 
 
@@ -82,38 +90,34 @@ def snippet(drawn: Drawn) -> str:
 
 def page(drawn: Drawn) -> str:
     """The same as a page of its own."""
-    told = {
-        "tokens": drawn.tokens,
-        "head": _cells(drawn.head),
-        "program": _cells(drawn.program),
-        "isCausal": drawn.is_causal,
-        "weights": CIVIDIS,
-        "apart": PUOR,
-        "apartDark": PUOR_DARK,
-    }
     source = f"<pre><code>{escape(drawn.source)}</code></pre>" if drawn.source else ""
+    view, sheet = classic(*ATTENTION_VIEW), json.dumps(style(ATTENTION_VIEW[-1]))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_NOTHING_FROM_OUTSIDE}">'
-        f"<title>{escape(drawn.title)}</title><style>{_file('snippet.css')}</style></head><body>"
-        f"<h1>{escape(drawn.title)}</h1>"
-        '<div id="tokens" role="group" aria-label="tokens"></div>'
-        '<div id="maps"></div><p id="pair" aria-live="polite"></p>'
+        f"<title>{escape(drawn.title)}</title><style>{style('theme')}{_file('snippet.css')}</style></head><body>"
+        f'<h1>{escape(drawn.title)}</h1><div id="view"></div>'
         f'{source}<p class="small">{escape(drawn.caption)}</p>'
-        f'<script type="application/json" id="told">{_harmless(told)}</script>'
-        f"<script>{_file('snippet.js')}</script></body></html>"
+        f'<script type="application/octet-stream" id="told">{_told(drawn)}</script>'
+        f"<script>const draw = {view};\nconst sheet = {sheet};\n{_file('snippet.js')}</script></body></html>"
     )
 
 
-def _cells(weights: np.ndarray) -> str:
-    """Every cell of a map in two bytes, as text."""
-    steps = np.rint(np.clip(weights, 0, 1) * _STEPS).astype("<u2")
-    return base64.b64encode(steps.tobytes()).decode()
-
-
-def _harmless(told: object) -> str:
-    """JSON that ends no element, whatever it holds."""
-    return json.dumps(told).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def _told(drawn: Drawn) -> str:
+    """What the view draws, as bytes of letters and digits, which are no markup."""
+    header = {
+        "id": "snippet",
+        "stamp": 0,
+        "tokens": drawn.tokens,
+        "title": "",
+        "pins": {"queries": [], "cell": None},
+        "rests": [0],
+        "sequential": CIVIDIS,
+        "diverging": PUOR,
+        "divergingDark": PUOR_DARK,
+    }
+    maps = np.stack([drawn.head, drawn.program])
+    return base64.b64encode(payload(header, maps, drawn.is_causal, drawn.is_signed)).decode()
 
 
 def _height(drawn: Drawn) -> int:

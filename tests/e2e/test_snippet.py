@@ -30,24 +30,30 @@ def test_a_snippet_shows_weights_under_the_pointer_and_asks_nobody(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     frame = page.frame_locator("iframe")
-    expect(frame.locator("canvas")).to_have_count(3)
-    expect(frame.get_by_role("heading")).to_have_text(HOSTILE)
+    maps, readout = frame.locator("canvas"), frame.locator(".readout")
+    expect(maps).to_have_count(3)
+    expect(frame.get_by_role("heading", level=1)).to_have_text(HOSTILE)
     expect(frame.locator("pre")).to_contain_text(HOSTILE)
-    assert frame.locator("#tokens button").all_text_contents() == ["The", HOSTILE, "↵", "&lt;b&gt;", '"']
-    maps = frame.locator("canvas")
+    assert frame.locator(".tokens span").all_text_contents() == ["The", HOSTILE, "⏎", "&lt;b&gt;", '"']
     side = maps.first.bounding_box()["width"]  # type: ignore[index]
     maps.first.hover(position={"x": side * 0.1, "y": side * 0.5})
-    expect(frame.locator("#pair")).to_have_text("“↵” → “The”: head 0.250, program 1.000")
+    expect(readout).to_have_text("⏎ → The head 0.250 program 1.000")
     maps.nth(2).hover(position={"x": side * 0.9, "y": side * 0.5})  # the masked future has no weight
-    expect(frame.locator("#pair")).to_contain_text("“↵” looks at (head / program): “The” 0.25 / 1.00")
-    frame.locator(".map").first.focus()
+    expect(readout).to_contain_text("Hover to look")
+    maps.first.focus()
     page.keyboard.press("ArrowRight")
-    expect(frame.locator("#pair")).to_contain_text("“↵” → “The”")
-    frame.get_by_role("button", name='"', exact=True).focus()
-    expect(frame.locator("#pair")).to_contain_text('“"” looks at')
-    pixel = "(canvas, at) => [...canvas.getContext('2d').getImageData(at[0], at[1], 1, 1).data]"
-    assert maps.first.evaluate(pixel, [4, 0])[3] == 0
-    assert maps.nth(1).evaluate(pixel, [0, 4]) == [255, 234, 70, 255]  # 1 in cividis
+    expect(readout).to_have_text('" → " head 0.000 program 0.000')
+    corner = "canvas => [...canvas.getContext('2d').getImageData(canvas.width - 3, 3, 1, 1).data]"
+    assert maps.first.evaluate(corner)[3] == 0
+    page.keyboard.press("Escape")
+    pixel = "canvas => [...canvas.getContext('2d').getImageData(3, canvas.height - 3, 1, 1).data]"
+    assert maps.nth(1).evaluate(pixel) == [255, 234, 70, 255]  # 1 in cividis
+    dim = maps.first.evaluate(pixel)
+    frame.get_by_label(
+        "square-root scale"
+    ).click()  # nothing can be kept in such a frame, and the switch works
+    expect(frame.get_by_label("square-root scale")).not_to_be_checked()
+    assert maps.first.evaluate(pixel) != dim
     assert page.evaluate("() => typeof hit") == "undefined"
     assert frame.locator("body").evaluate("() => typeof hit") == "undefined"
     assert asked == []

@@ -1,5 +1,6 @@
 """The command line: answers, exit codes, and no traceback whatever the input; its jobs are processes."""
 
+import csv
 import json
 import os
 import re
@@ -320,6 +321,15 @@ def test_a_head_and_its_program_are_drawn(built: Path, tmp_path: Path) -> None:
     assert (told["file"], told["head"], told["tokens"]) == (str(file), "L0H1", 9)
     assert str(told["caption"]).startswith("test passage, the first 9 of ")
     assert file.read_bytes().startswith(b"%PDF")
+    shares = tmp_path / "shares.csv"
+    answer(
+        call_core("figure", "L1H1", "--of", "contributions", "--out", str(shares), "--json", workspace=built)
+    )
+    sums: dict[str, float] = {}
+    for row in csv.DictReader(shares.read_text().splitlines()):
+        sums[row["query"]] = sums.get(row["query"], 0) + float(row["head contribution"])
+    assert list(sums.values()) == pytest.approx([1] * len(sums), abs=1e-3)
+    shares.unlink()
     for wrong, why in {
         ("L9H9",): "has no head L9H9",
         ("7",): "'7' is not a head; write it as L3H7",

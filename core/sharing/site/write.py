@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.audit.resting import resting_keys
-from core.canvas import FOLDER, classic, script, style
+from core.canvas import ATTENTION_VIEW, FOLDER, classic, script, style
 from core.display import CATEGORY_COLOURS, CIVIDIS, PUOR, PUOR_DARK, RUNGS, VERDICTS
 from core.files import disk_errors
 from core.glossary import GLOSSARY
@@ -29,7 +29,7 @@ from core.types import HeadId
 
 _ASSETS = Path(__file__).parent / "assets"
 _VIEWS = {
-    "attention": ("element", "maps", "attention_panel", "attention_view"),
+    "attention": ATTENTION_VIEW,
     "why": ("element", "maps", "heads_why"),
     "circuit": ("element", "circuit"),
 }
@@ -71,8 +71,8 @@ def _write_assets(folder: SiteFolder) -> None:
     own = (_ASSETS / "site.js").read_text(encoding="utf-8")
     parts = f"const COMPONENTS = {{\n{views}\n}};\n", f"const STYLES = {json.dumps(styles)};\n"
     folder.write("assets/site.js", "".join([*parts, script("code_words"), own]))
-    for name in ("site.css", "theme.js"):
-        folder.write(f"assets/{name}", (_ASSETS / name).read_bytes())
+    folder.write("assets/site.css", style("theme") + (_ASSETS / "site.css").read_text(encoding="utf-8"))
+    folder.write("assets/theme.js", (_ASSETS / "theme.js").read_bytes())
     folder.write("assets/icon.svg", (FOLDER / "icon.svg").read_bytes())
 
 

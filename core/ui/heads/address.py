@@ -7,12 +7,14 @@ from dataclasses import replace
 import streamlit as st
 
 from core.types import HeadId, ModelInfo
+from core.ui.heads import contributions
 from core.ui.parts.attention_view import Pins, pins_of
 from core.ui.parts.reviewer import in_address
 
 VIEW = "attention"  # key of the attention view
 NO_PINS = Pins()
-_NAMES = ("layer", "head", "sentence", "program", "at", "text")  # what of the address is this page's
+_CONTRIBUTIONS = "contributions"  # what the address says where maps are of them
+_NAMES = ("layer", "head", "sentence", "program", "at", "text", "maps")  # what of the address is this page's
 _WRITTEN = "heads-written"  # the address as this page last left it
 _PINS = "heads-pins"  # (sentence, Pins)
 _STAMP = "heads-stamp"  # counts the times that pins came from elsewhere than the view
@@ -43,6 +45,8 @@ def follow_address(model: ModelInfo) -> None:
     if "text" in given:
         st.session_state["text"] = st.session_state["own-text"] = given["text"]
         st.session_state["text-in-address"] = True
+    if given.get("maps") == _CONTRIBUTIONS:
+        contributions.show(True)
     if "at" in given and "sentence" in given:
         pin(given["sentence"], _pins(given["at"]))
 
@@ -85,6 +89,8 @@ def write_address(head: HeadId, sentence: str = "", program: str = "", pins: Pin
         place["at"] = "-".join([*others, f"{pins.cell[0]}.{pins.cell[1]}"])
     if sentence == "own" and st.session_state.get("text-in-address"):
         place["text"] = st.session_state["text"]
+    if program and contributions.are_shown():
+        place["maps"] = _CONTRIBUTIONS
     given = st.query_params.to_dict()
     elsewhere = {name: value for name, value in given.items() if name not in (*_NAMES, "reviewer")}
     wanted = elsewhere | in_address() | place

@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import streamlit as st
 
-from core.canvas import payload, script, style
+from core.canvas import ATTENTION_VIEW, payload, script, style
 from core.display import CIVIDIS, PUOR, PUOR_DARK
 from core.ui.parts.state import SideBySide
 
 _view = st.components.v2.component(
     "headscript_attention",
     css=style("attention_view"),
-    js=script("element", "maps", "attention_panel", "attention_view"),
+    js=script(*ATTENTION_VIEW),
 )
 PANELS = ("head", "program", "difference")
 
@@ -39,10 +39,14 @@ def draw_attention(
     on_pin: Callable[[], None],
     panels: Sequence[str] = PANELS,
     rests: Collection[int] = (0,),
+    is_signed: bool = False,
+    on_turn: Callable[[], None] | None = None,
 ) -> None:
     """Head, program and head − program at one scale, or some of these, below the token text.
 
-    `rests` are the keys that the switch *without resting places* leaves out.
+    Weights, or contributions if `is_signed`; the switch between them is there where `on_turn` is, which it
+    calls. `rests` are the keys that the switch *without resting
+    places* leaves out.
 
     `pins` are shown when the maps are new or `stamp` is; after that the view keeps its own, and calls
     `on_pin` when they change: `pins_of(key)` then gives them.
@@ -58,11 +62,13 @@ def draw_attention(
         "pins": asdict(pins),
         "panels": list(panels),
         "rests": sorted(rests),
+        "isTurned": None if on_turn is None else is_signed,
         "sequential": CIVIDIS,
         "diverging": PUOR,
         "divergingDark": PUOR_DARK,
     }
-    _view(key=key, data=payload(header, maps, is_causal), on_pins_change=on_pin)
+    packed = payload(header, maps, is_causal, is_signed)
+    _view(key=key, data=packed, on_pins_change=on_pin, on_turned_change=on_turn or (lambda: None))
 
 
 def pins_of(key: str) -> Pins:

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from core.audit import AUDITS, Finding, ProgramSubject, Standing, standings
+from core.audit.contributed import carried, contributed
 from core.audit.recording import projections, recording
 from core.audit.shared import Shared
 from core.audit.sizes import sizes_written
+from core.errors import AuditError
 from core.features import annotate
 from core.language import parse
 from core.models.pretrained import LoadedModel, load
@@ -26,6 +28,11 @@ RULES = """def attend(q, k):
         weight += 9.0
     return weight
 """
+PROJECTIONS = {  # of layer 1
+    "gpt2": "h.1.attn.c_proj",
+    "llama": "layers.1.self_attn.o_proj",
+    "bert": "encoder.layer.1.attention.output.dense",
+}
 FIRST_FIVE = ("twin", "off-sink", "written", "foresight", "promise")
 
 
@@ -198,10 +205,7 @@ def test_what_heads_write_adds_up_to_what_the_layer_writes(
     loaded = tiny_loaded(architecture)
     features = annotate(tiny.short_passages(4)[:3], loaded.tokenizer, loaded.embeddings())
     written: list[torch.Tensor] = []
-    layer = {"gpt2": "h.1.attn.c_proj", "llama": "layers.1.self_attn.o_proj"}.get(
-        architecture, "encoder.layer.1.attention.output.dense"
-    )
-    module = loaded.model.base_model.get_submodule(layer)
+    module = loaded.model.base_model.get_submodule(PROJECTIONS[architecture])
     hook = module.register_forward_hook(lambda m, inputs, output: written.append(output))
     with recording(loaded) as recorder:
         recorder.forward(features, [0])
@@ -247,3 +251,39 @@ def test_memory_holds_numbers_of_passages_not_their_maps(
     single = Shared(loaded.info, programs, splits, lambda: loaded).passages
     for name in ("iou", "twin_off_sink", "apart", "written", "size"):
         assert getattr(whole, name) == pytest.approx(getattr(single, name), rel=1e-3, abs=1e-5), name
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "bert"])
+def test_contributions_are_each_keys_share_of_what_the_head_adds_to_the_stream(
+    architecture: str, tiny_loaded: TinyLoaded
+) -> None:
+    loaded = tiny_loaded(architecture)
+    features = annotate(tiny.short_passages(4)[:1], loaded.tokenizer, loaded.embeddings())
+    with torch.no_grad(), recording(loaded) as recorder:
+        recorder.forward(features, [0])
+    head = recorder.attention[1][0, 2]
+    program = torch.eye(len(head))
+    module = loaded.model.base_model.get_submodule(PROJECTIONS[architecture])
+    weight = module.weight.T if isinstance(module, torch.nn.Linear) else module.weight
+    z = recorder.values[1][0, 2] @ weight.reshape(tiny.HEADS, -1, weight.shape[-1])[2]  # V_j W_O in full
+    output = head @ z
+    shares = torch.stack([(z @ one) / one.square().sum() for one in output])
+
+    own, other = contributed(head.numpy(), program.numpy(), carried(loaded, features, HEAD))
+    assert np.allclose(own, head * shares, atol=1e-4)
+    assert np.allclose(own.sum(1), 1, atol=1e-4)
+    assert np.allclose(other, program * shares, atol=1e-4)
+
+
+def test_a_layer_that_norms_before_it_projects_is_told_not_to_have_contributions(
+    tiny_loaded: TinyLoaded,
+) -> None:
+    loaded = tiny_loaded("gpt2")
+    features = annotate(tiny.short_passages(4)[:1], loaded.tokenizer, loaded.embeddings())
+    module = loaded.model.base_model.get_submodule(PROJECTIONS["gpt2"])
+    gate = module.register_forward_pre_hook(lambda m, inputs: (inputs[0] * 2,))
+    try:
+        with pytest.raises(AuditError, match="between attention and output projection"):
+            carried(loaded, features, HEAD)
+    finally:
+        gate.remove()

@@ -45,6 +45,13 @@ def test_contributions_are_signed_shares_of_what_is_written() -> None:
     shares = measures.contributions(A, z)
     assert torch.allclose(shares.sum(-1), torch.ones(3))
     assert shares[1].tolist() == pytest.approx([0.8 / 0.6, -0.2 / 0.6, 0])
+    planted = measures.contributions(A, z, X)  # of the same outputs, whatever X writes
+    expected = [
+        [x * (z[j] @ (A @ z)[i]) / (A @ z)[i].square().sum() for j, x in enumerate(row)]
+        for i, row in enumerate(X)
+    ]
+    assert torch.allclose(planted, torch.tensor(expected))
+    assert measures.contributions(A, 0 * z).abs().max() == 0  # a head that writes nothing
 
 
 def test_the_cost_is_half_the_mean_square_of_the_score() -> None:

@@ -46,3 +46,16 @@ def test_small_weights_keep_their_digits_in_8_bits() -> None:
     maps[:, 1, 0] = 0.001
     _, weights = unpacked(payload({}, maps, True))
     assert weights[0, 1] == pytest.approx(0.001, rel=0.1)
+
+
+@pytest.mark.parametrize(("n", "depth", "error"), [(3, 2, 1e-3), (300, 1, 0.05)])
+def test_signed_numbers_arrive_with_their_sign_and_size(n: int, depth: int, error: float) -> None:
+    maps = np.tril(np.random.default_rng(0).normal(0, 1, (2, n, n)))
+    maps[0, 1, 0] = -7.5
+    packed = payload({}, maps, True, is_signed=True)
+    length = int.from_bytes(packed[:4], "little")
+    header = json.loads(packed[4 : 4 + length])
+    assert (header["depth"], header["most"]) == (depth, 7.5)
+    parts = np.frombuffer(packed[4 + length :], f"<i{depth}") / (256**depth // 2 - 1)
+    cells = np.sign(parts) * parts**2 * 7.5
+    np.testing.assert_allclose(cells.reshape(2, -1), [one[np.tril_indices(n)] for one in maps], atol=error)

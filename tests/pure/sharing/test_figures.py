@@ -24,6 +24,7 @@ from core.sharing.figures import (
     figure_bytes,
     form_of,
 )
+from core.sharing.figures.paper import DIVERGING
 from core.sharing.figures.points import Point
 from core.types import CurvePoint, HeadId
 
@@ -155,3 +156,16 @@ def test_a_frame_of_a_page_is_a_table_of_plain_cells() -> None:
 def test_only_a_head_is_lit() -> None:
     found = GraphFigure("m", 2, 1, circuit_of_two(), "c", HeadId(0, 1))
     assert list(found.numbers()[1]) == []
+
+
+def test_contributions_are_drawn_in_two_colours_and_numbered_with_their_signs() -> None:
+    cells = np.array([[1.0, 0.0], [-0.5, 1.5]])
+    found = Comparison("m L0H0", ("a", "b"), cells, np.diag([1.0, 0.0]), "c", is_signed=True)
+    columns, rows = found.numbers()
+    assert columns[-2:] == ("head contribution", "program contribution")
+    assert [(row[0], row[1], *row[4:]) for row in rows] == [(0, 0, 1, 1), (1, 0, -0.5, 0), (1, 1, 1.5, 0)]
+    panels = found.drawn(6.75, 8).axes[:3]
+    for panel in panels:
+        assert panel.images[0].get_cmap() is DIVERGING
+    shades = [panels[0].images[0].norm(value) for value in (-1, -0.25, 0, 0.25, 1)]
+    assert shades == pytest.approx([0, 0.25, 0.5, 0.75, 1])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.language.scalar.trace import trace
@@ -141,6 +142,24 @@ def test_a_model_that_is_gone_is_named_when_it_should_read_a_text(
     app = at(open_app(workspace_copy), sentence="own", text="one two three")
     assert not app.exception
     assert "Your text cannot be read: /nowhere/model does not exist" in app.error[0].value.replace("\\", "")
+
+
+def test_maps_of_contributions_are_in_the_address_and_weights_again_where_the_model_is_gone(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    app = at(open_app(workspace_copy), layer="1", head="2", maps="contributions")
+    assert not app.exception
+    assert not app.warning
+    assert address(app)["maps"] == "contributions"
+    box(app, "head").select(3).run()
+    assert (address(app)["head"], address(app)["maps"]) == ("3", "contributions")
+
+    state.owner().workspace.database.run("UPDATE models SET name = '/nowhere/model'")
+    st.cache_resource.clear()
+    app = at(open_app(workspace_copy), layer="1", head="1", maps="contributions")
+    assert not app.exception
+    assert "Weights are shown: /nowhere/model does not exist" in app.warning[0].value.replace("\\", "")
+    assert "maps" not in address(app)
 
 
 def test_missing_attention_is_a_message(open_app: OpenApp, workspace_copy: Path) -> None:
