@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import call_core
@@ -12,6 +13,7 @@ from tests.e2e.controls import wait_until_settled
 OpenPage = Callable[..., Page]
 
 
+@pytest.mark.slow
 def test_a_token_names_the_heads_that_harm_it_and_the_map_switches_them(
     workspace_copy: Path, open_page: OpenPage
 ) -> None:

@@ -20,8 +20,6 @@ from core.ui.parts.damage_text import Pick, added, draw_damage_text, picked_toke
 from core.ui.parts.head_picker import Cell, pick_heads, picked_heads
 
 if TYPE_CHECKING:
-    from streamlit.delta_generator import DeltaGenerator
-
     from core.hybrid.switches import Repair, TokenCosts
 
 _AT_HAND = 4  # passages: with more a switch takes longer than two seconds on one slow processor
@@ -77,18 +75,21 @@ def _draw_with_heads(switches: Switches, passages: Sequence[TokenDamage]) -> Non
     left, right = st.columns([1, 1.05], gap="large")
     text = f"text-{switches.hybrid}-{'-'.join(switches.names)}"
     picked = picked_token(text)
-    start, key = _start(switches)
-    heads = frozenset(picked_heads(switches.model, start, key)).intersection(switches.sources)
+    key = _place(switches)
+    turn, start = st.session_state.get(f"{key}-set", (0, switches.own))
+    heads = frozenset(picked_heads(switches.model, start, key, turn)).intersection(switches.sources)
     with right:
         wait = st.empty()
         try:
-            is_built = heads == switches.own
-            now = list(passages) if is_built else _as_switched(passages, switches.costs(heads))
-            ranking = None if picked is None else _ranking(switches, _heads_at(picked, heads), picked, wait)
+            with wait.container():  # what is told meanwhile moves nothing below it
+                is_built = heads == switches.own
+                now = list(passages) if is_built else _as_switched(passages, switches.costs(heads))
+                ranking = None if picked is None else _ranking(switches, _heads_at(picked, heads), picked)
+            wait.empty()
         except HeadscriptError as error:
             wait.error(frame.as_text(str(error)), icon=":material/error:")
             return
-        pick_heads(switches.model, _cells(switches, heads, ranking), start, key)
+        pick_heads(switches.model, _cells(switches, heads, ranking), start, key, turn)
         _draw_buttons(switches, heads)
         _draw_perplexities(passages, now, len(heads))
     with left:
@@ -109,15 +110,9 @@ class _Ranking:
     repairs: Sequence[Repair]
 
 
-def _start(switches: Switches) -> tuple[Heads, str]:
-    """The heads that a button set last, those of the hybrid at first, and the map's key since then."""
-    place = _place(switches)
-    times, heads = st.session_state.get(place, (0, switches.own))
-    return heads, f"{place}-{times}"
-
-
 def _set(switches: Switches, heads: Heads) -> None:
-    place = _place(switches)
+    """Put these heads on, and all others off."""
+    place = f"{_place(switches)}-set"
     st.session_state[place] = (st.session_state.get(place, (0, None))[0] + 1, heads)
 
 
@@ -169,15 +164,16 @@ def _heads_at(picked: Pick, heads: Heads) -> Heads:
     return heads
 
 
-def _ranking(switches: Switches, heads: Heads, picked: Pick, wait: DeltaGenerator) -> _Ranking:
+def _ranking(switches: Switches, heads: Heads, picked: Pick) -> _Ranking:
     """What giving each of these heads back does for the token that was clicked."""
     from core.hybrid.switches import repairs
 
+    bar = st.empty()
+
     def tell(done: int, total: int) -> None:
-        wait.progress(done / total, f"giving back {counted(total, 'head')}, one at a time: {done}")
+        bar.progress(done / total, f"giving back {counted(total, 'head')}, one at a time: {done}")
 
     costs, given_back = switches.given_back(picked.passage, heads, tell)
-    wait.empty()
     at = picked.token - 1
     damage = float(costs.changed[at]) - float(costs.base[at])
     return _Ranking(heads, damage, repairs(costs, given_back, at))

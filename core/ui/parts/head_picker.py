@@ -28,33 +28,33 @@ class Cell:
 
 
 def pick_heads(
-    model: ModelInfo, cells: Mapping[HeadId, Cell], start: Collection[HeadId], key: str
+    model: ModelInfo, cells: Mapping[HeadId, Cell], start: Collection[HeadId], key: str, turn: int = 0
 ) -> list[HeadId]:
-    """The heads picked on the map, in order; `start` until something is, and when `start` changes."""
+    """The heads picked on the map, in order; `start` until something is, and when it or `turn` changes."""
     names = sorted(start)
     _picker(
         key=key,
         data=_drawn(model, cells)
-        | {"chosen": [_place(model, head) for head in names], "version": _version(names)},
+        | {"chosen": [_place(model, head) for head in names], "version": _version(names, turn)},
         default={"picked": None},
         on_picked_change=lambda: None,
     )
-    return picked_heads(model, start, key)
+    return picked_heads(model, start, key, turn)
 
 
-def picked_heads(model: ModelInfo, start: Collection[HeadId], key: str) -> list[HeadId]:
+def picked_heads(model: ModelInfo, start: Collection[HeadId], key: str, turn: int = 0) -> list[HeadId]:
     """What `pick_heads` gives, also before it draws the map."""
     names = sorted(start)
     found = st.session_state.get(key)
     picked = found.get("picked") if found else None
-    if picked is None or picked["version"] != _version(names):
+    if picked is None or picked["version"] != _version(names, turn):
         return names
     heads = [HeadId(*divmod(int(place), model.heads)) for place in sorted(picked["heads"])]
     return [head for head in heads if head.layer in model.attention_layers]
 
 
-def _version(start: Sequence[HeadId]) -> str:
-    return sha256(" ".join(map(str, start)).encode()).hexdigest()[:16]
+def _version(start: Sequence[HeadId], turn: int) -> str:
+    return sha256(" ".join(map(str, [*start, turn])).encode()).hexdigest()[:16]
 
 
 def draw_heads(model: ModelInfo, cells: Mapping[HeadId, Cell], key: str) -> None:
