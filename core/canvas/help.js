@@ -3,6 +3,13 @@
 const TYPED = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=''], [contenteditable=true]";
 const ASKED = "headscript-help"; // the event by which another part of the page asks for a section
 
+// While a page gives way to another there may be two for a moment: the one that came last leads.
+function helps() {
+  const all = (document.headscriptHelps ??= new Set());
+  for (const one of [...all]) if (!one.root.isConnected) one.close();
+  return [...all];
+}
+
 class Help {
   constructor(parent, data) {
     this.root = element("div", "help", parent);
@@ -20,17 +27,32 @@ class Help {
     this.panel.setAttribute("aria-label", "Help");
     this.panel.tabIndex = -1;
     this.build(data);
-    this.terms = new Terms(data.terms, this.tip);
+    const before = helps();
+    document.headscriptHelps.add(this);
+    this.terms = new Terms(data.terms, this.tip, () => this.leads());
     this.terms.told = (seen) => this.order(seen);
-    this.order(this.terms.seen);
+    this.order(this.terms.seen ?? new Set());
     this.tour = new Tour(data.tour, this.card, ring);
     this.onKey = (event) => this.press(event);
-    this.onAsk = (event) => this.toggle(event.detail);
+    this.onAsk = (event) => this.leads() && this.toggle(event.detail);
     document.addEventListener("keydown", this.onKey, true);
     document.addEventListener(ASKED, this.onAsk);
     // What is typed here is no key of the page.
     for (const name of ["keydown", "keyup", "keypress"])
       this.panel.addEventListener(name, (event) => event.target.matches(TYPED) && event.stopPropagation());
+    if (before.map((one) => one.standBack()).some(Boolean)) this.panel.showPopover();
+  }
+
+  leads() {
+    return helps().at(-1) === this;
+  }
+
+  // Shows nothing any more; whether the panel was open.
+  standBack() {
+    const wasOpen = this.isOpen();
+    for (const one of [this.tip, this.card, this.panel]) if (one.matches(":popover-open")) one.hidePopover();
+    this.tour.close();
+    return wasOpen;
   }
 
   layer(name, role) {
@@ -41,6 +63,7 @@ class Help {
   }
 
   close() {
+    document.headscriptHelps.delete(this);
     document.removeEventListener("keydown", this.onKey, true);
     document.removeEventListener(ASKED, this.onAsk);
     this.terms.close();
@@ -49,8 +72,7 @@ class Help {
   }
 
   press(event) {
-    if (!this.root.isConnected) return this.close();
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!this.leads() || event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.composedPath()[0];
     const isTyped = target instanceof Element && Boolean(target.closest(TYPED));
     if (event.key === "Escape" && this.isOpen() && (!isTyped || this.panel.contains(target))) this.toggle();
@@ -165,10 +187,11 @@ class Help {
 export default function ({ data, parentElement }) {
   parentElement.help ??= new Help(parentElement, data);
   const { help } = parentElement;
-  help.tour.resume(data.offersTour);
+  if (help.leads()) help.tour.resume(data.offersTour);
   return () => {
     if (help.root.isConnected) return;
     help.close();
     parentElement.help = undefined;
+    helps().at(-1)?.tour.resume(false);
   };
 }

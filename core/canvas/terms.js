@@ -15,8 +15,8 @@ sheet.replaceSync(`::highlight(${MARK}) { text-decoration: underline dotted 1.5p
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 class Terms {
-  constructor(terms, tip) {
-    this.tip = tip;
+  constructor(terms, tip, leads) {
+    Object.assign(this, { tip, leads });
     this.ranges = new Map(); // element that holds the text -> [{ range, term }]
     this.of = new Map(); // as written, in small letters -> term
     for (const term of terms) for (const written of term.marked) this.of.set(written.toLowerCase(), term);
@@ -44,7 +44,6 @@ class Terms {
     document.removeEventListener("pointerdown", this.onMove);
     document.removeEventListener("keydown", this.onKey, true);
     document.removeEventListener("scroll", this.onScroll, { capture: true });
-    CSS.highlights?.delete(MARK);
   }
 
   watch(root) {
@@ -60,6 +59,7 @@ class Terms {
   }
 
   read() {
+    if (!this.leads()) return;
     this.ranges = new Map();
     this.seen = new Set(); // terms that stand on the page
     this.readWithin(document.querySelector("[data-testid=stMain]") ?? document.body, false);
@@ -103,6 +103,7 @@ class Terms {
   }
 
   point(event) {
+    if (!this.leads()) return;
     const here = this.ranges.get(event.composedPath()[0]);
     const found = here?.find(({ range }) => [...range.getClientRects()].some((box) =>
       event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom));

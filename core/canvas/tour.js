@@ -12,6 +12,7 @@ class Tour {
 
   close() {
     clearInterval(this.follows);
+    this.ring.hidden = true;
   }
 
   // Goes on where a reload or another page interrupted it, or begins where it is offered for the first time.
@@ -86,9 +87,8 @@ class Tour {
   }
 
   end() {
-    clearInterval(this.follows);
+    this.close();
     sessionStorage.removeItem(AT);
-    this.ring.hidden = true;
     if (this.isOpen()) this.card.hidePopover();
   }
 }

@@ -9,7 +9,6 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import TinyModel
 from tests.e2e.conftest import serve
-from tests.e2e.controls import wait_until_settled
 
 OpenPage = Callable[..., Page]
 MINUTES = 60_000
@@ -26,7 +25,7 @@ def test_from_an_empty_workspace_to_a_hybrids_perplexity(
     with serve(workspace, HEADSCRIPT_DEMO_MODEL=str(tiny_model("llama"))) as address:
         page = open_page(address)
         build_the_demo(page)
-        take_the_tour(page)
+        page.get_by_role("button", name="End the tour").click()
         open_a_head_from_the_map(page)
         title = accept_one_program(page)
         build_a_hybrid(page)
@@ -45,28 +44,6 @@ def build_the_demo(page: Page) -> None:
     expect(page.get_by_role("heading", name="Building the workspace")).to_be_visible()
     expect(metric(page, "With a program")).to_have_text("12", timeout=5 * MINUTES)
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-
-
-def take_the_tour(page: Page) -> None:
-    """It comes by itself, once, and goes from page to page with a frame around what it speaks of."""
-    card = page.get_by_role("region", name="Tour")
-    for number, place in enumerate(("/", "/heads", "/audit", "/review", "/hybrid"), start=1):
-        expect(card).to_contain_text(f"Tour · {number} of 5")
-        page.wait_for_url(re.compile(rf":\d+{place}(\?|$)"))
-        if place != "/audit":  # of which there is nothing to frame yet
-            expect(page.locator(".ring")).to_be_visible()
-        wait_until_settled(page)
-        card.get_by_role("button", name=re.compile("Next|Done")).click()
-    expect(card).to_be_hidden()
-    page.get_by_role("link", name="Overview", exact=True).click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    wait_until_settled(page)
-    expect(card).to_be_hidden()
-    page.get_by_role("button", name="Help", exact=True).click()
-    page.get_by_role("button", name="Tour", exact=True).click()
-    expect(card).to_contain_text("Tour · 1 of 5")
-    card.get_by_role("button", name="End the tour").click()
-    expect(card).to_be_hidden()
 
 
 def open_a_head_from_the_map(page: Page) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from core.store import Workspace
+from tests.e2e.conftest import serve
 from tests.e2e.controls import wait_until_settled
 from tests.e2e.test_pages_in_the_browser import FAINT
 from tests.e2e.test_review_in_the_browser import review
@@ -38,7 +39,7 @@ FRAME = """() => {
     const [low, high] = [light(framed.outlineColor), page].sort((a, b) => a - b);
     return [one.outerHTML.slice(0, 80), (high + 0.05) / (low + 0.05)];
 }"""
-STOPS = 24  # of the tab key
+STOPS = 20  # of the tab key
 
 
 def test_terms_say_what_they_mean_and_help_opens_beside_the_editor(address: str, open_page: OpenPage) -> None:
@@ -106,3 +107,29 @@ def test_what_has_the_focus_is_framed_and_changes_are_coloured_legibly(
         assert [
             name for name, contrast in frames if contrast < 3 and not name.startswith(("<body", "<main"))
         ] == []
+
+
+def test_the_tour_comes_once_on_the_demo_and_again_when_asked_for(
+    built: Path, workspace_copy: Path, open_page: OpenPage
+) -> None:
+    with serve(workspace_copy, HEADSCRIPT_DEMO_MODEL=str(built.parent / "llama")) as address:
+        page = open_page(address)
+        card = page.get_by_role("region", name="Tour")
+        for number, place in enumerate(("/", "/heads", "/audit", "/review", "/hybrid"), start=1):
+            expect(card).to_contain_text(f"Tour · {number} of 5")
+            page.wait_for_url(re.compile(rf":\d+{place}(\?|$)"))
+            if place != "/audit":  # of which there is nothing to frame yet
+                expect(page.locator(".ring:not([hidden])")).to_be_visible()
+            assert card.evaluate(IS_SEEN)
+            wait_until_settled(page)
+            card.get_by_role("button", name=re.compile("Next|Done")).click()
+        expect(card).to_be_hidden()
+        page.goto(address)
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        wait_until_settled(page)
+        expect(card).to_be_hidden()
+        page.get_by_role("button", name="Help", exact=True).click()
+        page.get_by_role("button", name="Tour", exact=True).click()
+        expect(card).to_contain_text("Tour · 1 of 5")
+        card.get_by_role("button", name="End the tour").click()
+        expect(card).to_be_hidden()
