@@ -41,8 +41,8 @@ class HeadSummary(BaseModel):
     category: str
     lookahead: bool = Field(description="whether the program reads text to the right of a token")
     iou: float = Field(description="given the heads that it looks at")
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     lift: float = Field(description="IoU beyond the head's best baseline")
     resolved: float | None = Field(description="IoU with those heads' own programs")
     looks: int = Field(description="heads that it looks at")
@@ -108,8 +108,8 @@ class Score(BaseModel):
     program_id: str
     split: str
     iou: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     js_distance: float | None
     sentences: int
     failures: int

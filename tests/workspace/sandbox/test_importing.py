@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.audit.table import ready
@@ -21,8 +22,9 @@ from core.settings import Settings
 from core.sharing.accepted import curated_report
 from core.sharing.decisions import export_lines, import_lines
 from core.sharing.hybrid_folder import export_hybrid, import_hybrid
-from core.store import Workspace
-from core.types import Action, HeadId, HybridRequest, Split, is_plain
+from core.store import Workspace, add_scores
+from core.store.attention import from_bytes
+from core.types import Action, Estimate, HeadId, HybridRequest, Score, Split, is_plain
 from tests.conftest import call_core
 from tests.sandboxed import needs_locks
 
@@ -256,3 +258,37 @@ def test_what_leaves_the_workspace_says_what_it_is(
         import_lines(other, lines)
     other.close()
     assert "plain Python" in curated_report(workspace, model)
+
+
+def test_the_api_tells_runs_and_fails_them_in_words(
+    imported: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    pytest.importorskip("fastapi", reason="the API needs FastAPI; pip install -r requirements-serve.txt")
+    from tests.workspace.api.test_api import asking
+
+    folder = Path(shutil.copytree(imported[0], tmp_path / "workspace"))
+    workspace = Workspace.open(folder)
+    (model,) = workspace.models.all()
+    bests = {HeadId(1, 2): id_of(workspace, "previous_token"), HeadId(1, 3): id_of(workspace, "too_small")}
+    with workspace.database.transaction() as cursor:
+        for head, name in bests.items():
+            scores = [Score(name, head, split, Estimate(0.999), 0.1, 8, 0) for split in Split]
+            add_scores(cursor, model.id, scores)
+    passage = workspace.models.sentences(model.id, Split.TEST)[0].id
+    workspace.close()
+    with asking(folder) as client:
+        at = f"/models/{model.id}"
+        best = {(row["layer"], row["head"]): row for row in client.get(f"{at}/heads").json()}[1, 2]
+        assert best["program_id"] == bests[HeadId(1, 2)]
+        told = client.get(f"{at}/programs/{best['program_id']}").json()
+        assert told["source"].startswith("# plain Python: previous_token\n")
+        assert told["origin"] == "plain Python, from others.py"
+        answer = client.get(f"{at}/heads/L1H2/attention/{passage}", params={"of": "program"})
+        assert answer.status_code == 200, answer.text
+        n = int(answer.headers["x-tokens"])
+        before = np.eye(n, k=-1)
+        before[0, 0] = 1
+        np.testing.assert_array_equal(from_bytes(answer.content, n, is_causal=True), before)
+        answer = client.get(f"{at}/heads/L1H3/attention/{passage}", params={"of": "program"})
+        assert answer.status_code == 404
+        assert "the program fails on this passage: its matrix is 1 x 1" in answer.json()["detail"]
