@@ -16,8 +16,9 @@ from core.types import Action, Card, HeadId, ModelInfo, Sentence, SiteOptions, S
 _LONGEST = 96  # tokens of a passage whose map can be read on a page
 # Bytes of the files, as measured on the demo's site; that of short programs comes out smaller.
 _FIXED = 150_000
-_A_HEAD = 14_000  # its page, and its lines in lists
-_A_CELL = 2.4  # of a head's map, its program's, and what its lines did, compressed, in base64
+_A_HEAD = 8_000  # its page, and its lines in lists
+_A_FINDING = 1_530  # of an audit, on the head's page
+_A_CELL = 2.63  # of a head's map, its program's, and what its lines did, compressed, in base64
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,10 @@ def plan_site(workspace: Workspace, model: ModelInfo, options: SiteOptions) -> S
     looks = {head for card in cards for head in parse(card.program.source).looks}
     passages, lengths = _passages(workspace, model, options.passages)
     heads = len(shown | looks)
-    size = _FIXED + heads * (_A_HEAD + _A_CELL * cell_sum(lengths, model.is_causal))
+    audited = workspace.findings.of_programs(model.id)
+    findings = sum(len(audited.get(card.id, ())) for card in cards)
+    a_head = _A_HEAD + _A_CELL * cell_sum(lengths, model.is_causal)
+    size = _FIXED + findings * _A_FINDING + heads * a_head
     return SitePlan(
         model, options, cards, tuple(sorted(looks - shown)), passages, int(size), len(every) - len(cards)
     )

@@ -16,6 +16,7 @@ from core.store import Workspace
 from core.types import Action, HeadId, ModelInfo, SiteOptions
 from tests.conftest import TinyModel, call_core
 from tests.hostile import HEAD, PLAIN_HEAD, hostile_workspace
+from tests.workspace.review.test_doubt import keep_findings
 
 
 class Page(HTMLParser):
@@ -139,6 +140,17 @@ def test_the_size_that_is_told_before_is_about_that_of_the_files(held: Workspace
     written = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
     assert 0.7 < plan.bytes / written < 3  # baselines, which these heads have, pack better than programs
     assert plan.in_words.startswith(f"11 heads, {len(plan.passages)} passages, about ")
+
+
+def test_what_audits_found_counts_among_the_bytes(workspace_copy: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    before = plan_site(workspace, info(workspace), SiteOptions()).bytes
+    workspace.close()
+    cards = keep_findings(workspace_copy)
+    workspace = Workspace.open(workspace_copy)
+    after = plan_site(workspace, info(workspace), SiteOptions()).bytes
+    workspace.close()
+    assert after - before == pytest.approx(3 * 1530 * len(cards), abs=2)
 
 
 def test_a_site_takes_the_place_of_an_older_one_and_of_nothing_else(held: Workspace, tmp_path: Path) -> None:
