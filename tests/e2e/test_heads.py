@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.controls import choose, open_options, selectbox
+from tests.e2e.controls import choose, open_options, selectbox, wait_until_settled
 from tests.e2e.test_what_a_reviewer_sees import IS_SEEN, PIXELS
 
 OpenPage = Callable[..., Page]
@@ -55,18 +56,21 @@ def test_a_query_lights_up_in_the_text_and_the_maps_and_can_be_pinned(
     expect(page.get_by_label("square-root scale")).not_to_be_checked()
 
 
+@pytest.mark.slow
 def test_maps_turn_from_weights_to_signed_contributions_and_stay_so_in_the_address(
     address: str, open_page: OpenPage
 ) -> None:
     page = open_page(f"{address}/{L1H1}")
     ends, switch = page.locator(".legend span:first-child"), page.get_by_label("contributions, signed")
     expect(ends).to_have_text(["0", "0", "program −1"])
+    wait_until_settled(page)
     switch.click()
     expect(ends.first).to_have_text(re.compile("−1$"))
     expect(switch).to_be_checked()
     expect_address(page, maps="contributions")
     page.reload()
     expect(ends.first).to_have_text(re.compile("−1$"))
+    wait_until_settled(page)
     switch.click()
     expect(ends.first).to_have_text("0")
     expect(page).not_to_have_url(re.compile("maps="))
