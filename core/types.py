@@ -18,6 +18,29 @@ if TYPE_CHECKING:
 _MAP_CELLS = 2**29  # of one passage, over all heads: 1 GB in float16
 _MARKS = re.compile(r"[^A-Za-z0-9.]+")
 _HEAD_NAME = re.compile(r"L(\d+)H(\d+)", re.IGNORECASE)
+_LAYERS = re.compile(r"(\d{1,4})(?:\s*-\s*(\d{1,4}))?")
+
+
+def layer_numbers(text: str) -> tuple[int, ...]:
+    """The layers that `0-7,20` names, in order; raises ValueError naming what names none."""
+    found: set[int] = set()
+    for part in map(str.strip, text.split(",")):
+        match = _LAYERS.fullmatch(part)
+        if match is None or int(match[2] or match[1]) < int(match[1]):
+            raise ValueError(f"{part!r} names no layers; write 3, or 0-7, or 0-7,20")
+        found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return tuple(sorted(found))
+
+
+def layer_spans(layers: Iterable[int]) -> str:
+    """Layers as `layer_numbers` reads them: 0-7, 20."""
+    spans: list[list[int]] = []
+    for layer in sorted(layers):
+        if spans and spans[-1][-1] == layer - 1:
+            spans[-1][1:] = [layer]
+        else:
+            spans.append([layer])
+    return ", ".join("-".join(map(str, span)) for span in spans)
 
 
 class Split(StrEnum):
@@ -160,6 +183,7 @@ class Traits:
     sinks: tuple[int, ...] = ()  # layers in which part of the attention goes to no token
     missing_mass: float = 0.0  # of a row of those, on average
     attention_only: str = ""  # why its heads cannot be replaced; nothing if they can
+    not_extracted: tuple[int, ...] = ()  # layers with heads of which the workspace holds no attention
 
     @property
     def words(self) -> list[str]:
@@ -167,6 +191,8 @@ class Traits:
         told = []
         if self.without_heads:
             told.append(f"Layers without heads: {', '.join(map(str, self.without_heads))}.")
+        if self.not_extracted:
+            told.append(f"Layers that were not extracted: {layer_spans(self.not_extracted)}.")
         if self.windows:
             told.append(f"Layers with a window, beyond which no program sees either: {len(self.windows)}.")
         if self.sinks:
@@ -203,13 +229,18 @@ class ModelInfo:
         return _MARKS.sub("-", bare).strip("-.") or "model"
 
     def head_ids(self) -> list[HeadId]:
-        """Every head, layer by layer."""
+        """Every head whose attention can be worked on, layer by layer."""
         return [HeadId(layer, head) for layer in self.attention_layers for head in range(self.heads)]
+
+    @property
+    def head_count(self) -> int:
+        """How many heads the model has, extracted or not: what a share of its heads is a share of."""
+        return (self.layers - len(self.traits.without_heads)) * self.heads
 
     @property
     def longest(self) -> int:
         """Tokens of a passage, of which all maps together are to fit into memory."""
-        return min(self.max_length, max(64, math.isqrt(_MAP_CELLS // max(1, len(self.head_ids())))))
+        return min(self.max_length, max(64, math.isqrt(_MAP_CELLS // max(1, self.head_count))))
 
     def with_traits(self, traits: Traits) -> ModelInfo:
         """The same with these traits."""
@@ -217,8 +248,30 @@ class ModelInfo:
 
     @property
     def attention_layers(self) -> list[int]:
-        """The layers that have heads, by their numbers in the model."""
-        return [layer for layer in range(self.layers) if layer not in self.traits.without_heads]
+        """The layers whose heads can be worked on, by their numbers in the model."""
+        absent = {*self.traits.without_heads, *self.traits.not_extracted}
+        return [layer for layer in range(self.layers) if layer not in absent]
+
+    def absence(self, layer: int) -> str:
+        """Why the heads of a layer of the model cannot be worked on, in words; nothing if they can."""
+        if layer in self.traits.without_heads:
+            return "that layer is of another kind and has no heads"
+        if layer in self.traits.not_extracted:
+            return f"that layer was not extracted; run `extract --layers {layer}` first"
+        return ""
+
+    def lacks(self, head: HeadId) -> str:
+        """What is wrong with a head that cannot be worked on, in words after its name; nothing if it can."""
+        if head.layer >= self.layers or head.head >= self.heads:
+            return f"does not exist: {self.title} has {self.layers} layers of {self.heads} heads"
+        absence = self.absence(head.layer)
+        return absence and f"cannot be worked on: {absence}"
+
+    def extracted(self, layers: Iterable[int]) -> ModelInfo:
+        """The same where the attention of these layers alone is extracted."""
+        absent = {*self.traits.without_heads, *layers}
+        missing = tuple(layer for layer in range(self.layers) if layer not in absent)
+        return self.with_traits(replace(self.traits, not_extracted=missing))
 
     def window(self, layer: int) -> Window:
         """How far the queries of a layer see."""

@@ -293,7 +293,7 @@ with step_buttons:
     steps.draw_steps(sorted(ious, key=lambda name: ious[name]), head, str(row.program_id))
 
 with top:
-    notices.warn_of_missing(address.missing(head, chosen, str(row.program_id)))
+    notices.warn_of_missing(address.missing(model, head, chosen, str(row.program_id)))
 passage = notices.own_or_message(model) if chosen == OWN else stored_passage(model, sentences, chosen)
 if passage is None:
     st.stop()

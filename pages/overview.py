@@ -177,9 +177,13 @@ def _open_named(model: ModelInfo, named: str) -> None:
     """Open the head that was typed, which needs no pointer."""
     if not named.strip():
         return
-    head = next((head for head in model.head_ids() if str(head) == named.strip().upper()), None)
-    if head is None:
-        st.caption(f"This model has no head {frame.as_text(named)}.")
+    try:
+        head = HeadId.parse(named)
+    except ValueError as error:
+        st.caption(frame.as_text(f"{error}."))
+        return
+    if lacking := model.lacks(head):
+        st.caption(frame.as_text(f"{head} {lacking}."))
         return
     st.session_state.pop("open-head", None)
     frame.open_head(head)

@@ -116,8 +116,8 @@ def figure(
         form, at = form_of(out, () if of and not is_signed else ("html",)), HeadId.parse(what)
     except ValueError as error:
         raise WorkspaceError(str(error)) from None
-    if at not in info.head_ids():
-        raise WorkspaceError(f"{info.title} has no head {at}; it has {info.layers} x {info.heads}")
+    if lacking := info.lacks(at):
+        raise WorkspaceError(f"{at} {lacking}")
     chosen = _program(now, info, at, program)
     if of is not None and not is_signed:
         return _hand_out(now, out, _of_head(now, info, at, chosen, of), str(at), size)

@@ -88,7 +88,7 @@ def hybrid(
     if share is not None:
         from core.review import heads_in_share
 
-        count = heads_in_share(share, len(info.head_ids()))
+        count = heads_in_share(share, info.head_count)
         request = _titled(request, f"{share:.0%} of heads, {programs} programs", count)
     else:
         request = _titled(request, f"within {request.budget:+.0%}, {programs} programs", None)

@@ -200,7 +200,7 @@ def _hybrids(
     """What a hybrid of a share of heads costs on the test passages with the programs of each library."""
     from core.review import heads_in_share
 
-    count = heads_in_share(share, len(info.head_ids())) if share else 0
+    count = heads_in_share(share, info.head_count) if share else 0
     if not count or info.traits.attention_only:
         return {}
     held_out = now.workspace.models.sentences(info.id, Split.TEST)

@@ -17,7 +17,18 @@ from core.cli.session import Model, Now, Session
 from core.display import counted
 from core.errors import ProgramError, SandboxError, WorkspaceError
 from core.proposers import PROPOSERS, ClaudeLimits, LanguageModel, Proposer
-from core.types import BestProgram, Bounds, CardId, HeadId, Json, ModelInfo, Split, is_plain
+from core.types import (
+    BestProgram,
+    Bounds,
+    CardId,
+    HeadId,
+    Json,
+    ModelInfo,
+    Split,
+    is_plain,
+    layer_numbers,
+    layer_spans,
+)
 
 _MAX_PROGRAM = 2**20  # bytes of a program's file; what is too long for a program is said as of any source
 
@@ -64,12 +75,24 @@ def extract(
         ),
     ] = "bundled",
     limit: Annotated[int | None, whole_number("take at most so many passages", Bounds(above=0))] = None,
+    layers: Annotated[
+        str | None,
+        Parameter(
+            help="only these, such as 0-7,20, and those extracted before; all unless given", metavar="L"
+        ),
+    ] = None,
 ) -> Json:
     """Add a model and its attention on a corpus.
 
     Example: python -m core extract --model gpt2 --corpus passages.txt --limit 500
+
+    Example: python -m core extract --model big --corpus passages.txt --layers 0-7,20
     """
-    now.follow(now.runner.start_build(model, corpus, limit, search=False))
+    try:
+        chosen = None if layers is None else layer_numbers(layers)
+    except ValueError as error:
+        raise WorkspaceError(f"--layers: {error}") from None
+    now.follow(now.runner.start_build(model, corpus, limit, search=False, layers=chosen))
     info = now.model(model)
     count = len(now.workspace.models.sentences(info.id))
     return {
@@ -78,6 +101,7 @@ def extract(
         "layers": info.layers,
         "heads": info.heads,
         "sentences": count,
+        **({"extracted": layer_spans(info.attention_layers)} if info.traits.not_extracted else {}),
     }
 
 
@@ -256,6 +280,7 @@ def best(
 
         fresh = list(load_corpus(passages).sentences)  # before the model, which takes a while
         loaded = load(info.name, now.settings.models_folder, now.settings.device, now.terminal.say, info.id)
+        loaded = loaded.extracted(info.attention_layers)
         tokens = TokenStore(attention_folder(now.settings.workspace, info.id))
         found = rescore(replace(loaded, pipeline=tokens.pipeline()), found, fresh)
         label = passages

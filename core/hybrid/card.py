@@ -41,7 +41,7 @@ def model_card(
     or that program; both by head.
     """
     fitted, said = parents or {}, audited or {}
-    total = len(info.head_ids())
+    total = info.head_count
     parsed = [(head, program_of(source)) for head, source in spec.programs]
     described = [(head, describe(program)) for head, program in parsed]
     lookahead = sum(found.lookahead for _, found in described)

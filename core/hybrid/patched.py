@@ -133,10 +133,8 @@ def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:
         raise HybridError(f"this hybrid is for the model {spec.model}, not for {info.id}")
     heads = [head for head, _ in spec.programs]
     for head in heads:
-        if head.layer not in info.attention_layers or head.head not in range(info.heads):
-            raise HybridError(
-                f"{head} does not exist: {info.name} has {info.layers} layers of {info.heads} heads"
-            )
+        if lacking := info.lacks(head):
+            raise HybridError(f"{head} {lacking}")
         if heads.count(head) > 1:
             raise HybridError(f"{head} is replaced twice; name each head once")
     known = {source: program_of(source) for source in {source for _, source in spec.programs}}
@@ -145,9 +143,7 @@ def parsed(info: ModelInfo, spec: HybridSpec) -> dict[HeadId, ParsedProgram]:
     programs = {head: known[source] for head, source in spec.programs}
     refuse_circles(programs)
     for head, program in sorted(programs.items()):
-        if missing := sorted(program.looks - set(info.head_ids())):
-            raise HybridError(
-                f"the program for {head} looks at {missing[0]}, which does not exist: {info.name} has "
-                f"{info.layers} layers of {info.heads} heads"
-            )
+        for looked in sorted(program.looks):
+            if lacking := info.lacks(looked):
+                raise HybridError(f"the program for {head} looks at {looked}, which {lacking}")
     return programs

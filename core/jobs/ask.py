@@ -48,9 +48,17 @@ _NOT_AUDITED = "plain Python, which is run and not read, so no audit takes it; `
 class Jobs(JobQueue):
     """The jobs of an open workspace: ask for one, watch it, stop it, go on with it."""
 
-    def start_build(self, model: str, corpus: str, limit: int | None = None, search: bool = True) -> str:
+    def start_build(
+        self,
+        model: str,
+        corpus: str,
+        limit: int | None = None,
+        search: bool = True,
+        layers: tuple[int, ...] | None = None,
+    ) -> str:
         """Extract a model's attention on a corpus and, with `search`, find first programs; the job's id.
 
+        Of all layers, or of these and those extracted before.
         Raises CorpusError if the corpus is a file and cannot be read, or has too few passages to search on.
         """
         if not is_dataset(corpus):
@@ -60,7 +68,7 @@ class Jobs(JobQueue):
         is_file = corpus not in CORPORA and there(Path(corpus))
         corpus = str(Path(corpus).resolve()) if is_file else corpus
         model = str(Path(model).expanduser().resolve()) if is_path(model) else model
-        return self._start((BuildTask if search else ExtractTask)(model, corpus, limit))
+        return self._start((BuildTask if search else ExtractTask)(model, corpus, limit, layers))
 
     def start_or_resume_demo(self) -> str:
         """Build the demo workspace, or go on with the build that was interrupted; the job's id."""

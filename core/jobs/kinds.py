@@ -49,18 +49,18 @@ class JobKind:
 
 
 def _extract(job: Job[ExtractTask]) -> None:
-    from core.jobs.work.extract import annotate_and_extract, load_model, read_corpus
+    from core.jobs.work.extract import annotate_and_extract, load_to_extract, read_corpus
 
     corpus = read_corpus(job)
-    annotate_and_extract(job, load_model(job, job.task.model), corpus)
+    annotate_and_extract(job, load_to_extract(job), corpus)
 
 
 def _build(job: Job[BuildTask]) -> None:
-    from core.jobs.work.extract import annotate_and_extract, load_model, read_corpus
+    from core.jobs.work.extract import annotate_and_extract, load_to_extract, read_corpus
 
     corpus = read_corpus(job)
     require_splits(corpus.sentences)
-    loaded = load_model(job, job.task.model)
+    loaded = load_to_extract(job)
     passages = annotate_and_extract(job, loaded, corpus)
 
     from core.jobs.work.search import find_programs

@@ -14,7 +14,7 @@ from core import wire
 from core.types import HeadId, HeadOrder, HybridRequest, MadeHybrid, ModelInfo
 
 _PASSING = {"passing": True}
-_TOLD = ("corpus", "limit", "heads", "limits", "title", "share")  # of a task, what its record shows
+_TOLD = ("corpus", "limit", "layers", "heads", "limits", "title", "share")  # of a task, what its record shows
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class ExtractTask(Task):
     model: str  # a hub id, a path or "demo"
     corpus: str  # a name or a path
     limit: int | None = None
+    layers: tuple[int, ...] | None = None  # beside those extracted before; None: all
 
 
 @dataclass(frozen=True)

@@ -52,19 +52,21 @@ def read_layers(
 ) -> None:
     """One forward pass over sentences `rows`; `take` is handed each layer's maps as the pass reaches it.
 
-    A layer's maps are float16 [sentence, head, query, key], padded; layers without heads are passed over.
-    Where the modules of a model hand out their maps unasked, no two layers' are held at once.
+    A layer's maps are float16 [sentence, head, query, key], padded; layers without heads, and those that are
+    not to be extracted, are passed over. Where the modules of a model hand out their maps unasked, no two
+    layers' are held at once.
     """
     ids, mask = padded_ids(features, rows, loaded.device)
-    model, taken = loaded.model.base_model, 0
+    model, taken, wanted = loaded.model.base_model, 0, set(loaded.info.attention_layers)
 
     def caught(module: torch.nn.Module, inputs: Any, output: Any) -> Any:
         nonlocal taken
         at = _maps_in(output, ids)
         if at is None:
             return output
+        if loaded.sites[taken].layer in wanted:
+            take(output[at].half().cpu().numpy())
         taken += 1
-        take(output[at].half().cpu().numpy())
         return (*output[:at], None, *output[at + 1 :])
 
     hooks = [one.register_forward_hook(caught) for one in {site.module for site in loaded.sites}]
@@ -81,9 +83,10 @@ def read_layers(
         raise RuntimeError(f"{taken} of {len(loaded.sites)} layers gave their attention")
     with torch.inference_mode():
         output = model(input_ids=ids, attention_mask=mask, output_attentions=True, **cacheless(model))
-    for layer in output.attentions:
-        if isinstance(layer, torch.Tensor):
-            take(layer.half().cpu().numpy())
+    maps = [one for one in output.attentions if isinstance(one, torch.Tensor)]
+    for site, one in zip(loaded.sites, maps, strict=True):
+        if site.layer in wanted:
+            take(one.half().cpu().numpy())
 
 
 def _maps_in(output: Any, ids: torch.Tensor) -> int | None:

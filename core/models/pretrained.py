@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,10 @@ class LoadedModel:
     def weights(self) -> str:
         """A fingerprint of shape and weights: equal wherever the model lies, and whatever loads it."""
         return identity.weights(self.model)
+
+    def extracted(self, layers: Iterable[int]) -> LoadedModel:
+        """The same, of which the attention of these layers alone is read."""
+        return replace(self, info=self.info.extracted(layers))
 
     def known_as(self, ids: Container[str]) -> LoadedModel:
         """The same under the id of version 0.1 if that is among these, as of a workspace it is in."""

@@ -165,6 +165,7 @@ class WorkspaceReader:
         """The model itself, loaded when it is first asked for; raises ModelError if it is not to be had."""
         settings = self._settings
         found = load(self.model.name, settings.models_folder, settings.device, expected=self.model.id)
+        found = found.extracted(self.model.attention_layers)
         return replace(found, pipeline=self.workspace.tokens(self.model.id).pipeline())
 
     @contextmanager

@@ -37,10 +37,8 @@ def heads_named(names: str, info: ModelInfo) -> list[HeadId]:
             head = HeadId.parse((name[:-1] + "0" if is_whole_layer else name).upper())
         except ValueError as error:
             raise WorkspaceError(f"{name!r} names no head; write L3H7, or L3H* for a layer") from error
-        if head.layer in info.traits.without_heads:
-            raise WorkspaceError(
-                f"{name} is not in {info.title}: that layer is of another kind and has no heads"
-            )
+        if absence := info.absence(head.layer):
+            raise WorkspaceError(f"{name} is not in {info.title}: {absence}")
         if head.layer >= info.layers or head.head >= info.heads:
             raise WorkspaceError(
                 f"{name} is not in {info.title}, which has layers 0 to {info.layers - 1} "

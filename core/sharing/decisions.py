@@ -34,7 +34,7 @@ from core.errors import DecisionsError, ProgramError, WireError
 from core.scoring import BASELINES, program_of
 from core.settings import TRUST_AND_STRANGERS, trusts_programs
 from core.store import ProgramRow, VerdictRow, Workspace
-from core.types import PLAIN_ORIGIN, Action, ModelInfo, is_plain
+from core.types import PLAIN_ORIGIN, Action, HeadId, ModelInfo, is_plain
 
 _HEADER = {"kind": "headscript decisions", "version": 1}
 _KINDS: dict[str, type[ProgramRow | VerdictRow]] = {"program": ProgramRow, "verdict": VerdictRow}
@@ -209,8 +209,9 @@ def _fits(
 ) -> None:
     """Whether what an event names exists; a model that is not here may still come."""
     model = models.get(event.model)
-    if model is not None and (event.layer not in model.attention_layers or event.head >= model.heads):
-        raise DecisionsError(f"{where}: {model.title} has no head L{event.layer}H{event.head}")
+    head = HeadId(event.layer, event.head)
+    if model is not None and (lacking := model.lacks(head)):
+        raise DecisionsError(f"{where}: {head} {lacking}")
     if event.program not in programs:
         raise DecisionsError(f"{where}: the program {event.program!r} is neither above nor in the workspace")
     if event.undoes is not None and event.undoes not in events:

@@ -145,7 +145,7 @@ def import_hybrid(workspace: Workspace, folder: Path) -> tuple[str, int]:
             for head, source in spec.programs
         ),
         whole_characters(str(shipped.figures.get("title", folder.name)))[:200],
-        len(spec.programs) / (len(info.head_ids())),
+        len(spec.programs) / info.head_count,
         told.order,
         told.budget,
         told.calibration,

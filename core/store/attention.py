@@ -8,8 +8,10 @@ head's rows of one batch of sentences, so a reader that wants one head, or one (
 rest by the row groups' statistics.
 
 Writing is in chunks. A chunk is one file in `partial/`, complete or absent, with the row groups of one or
-more batches of sentences: each layer's heads, layer after layer. `finish` merges chunks into the layer
-files, replacing each in one step. Killed at any point, what was finished is still there.
+more batches of sentences: each layer's heads, layer after layer, which its metadata entry `layers` names.
+`finish` merges chunks into the layer files, replacing each in one step. Killed at any point, what was
+finished is still there. Every layer file comes to hold the same sentences: a layer that is extracted later
+than others is so of all of theirs.
 """
 
 from __future__ import annotations
@@ -26,7 +28,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import WorkspaceError
@@ -70,12 +71,21 @@ class AttentionWriter:
         return self.folder / "partial"
 
     def done(self) -> set[str]:
-        """Sentence ids whose attention is on disk, merged or not."""
-        found: set[str] = set()
-        for path in [layer_path(self.folder, self.layers[-1]), *self._partial.glob("*.parquet")]:
-            if path.is_file():
-                found.update(_sentences_in(path))
+        """Sentence ids whose attention is on disk in all of the layers, merged or not."""
+        merged = [self._merged(layer) for layer in self.layers]
+        found = set.intersection(*merged) if merged else set()
+        for chunk in self._partial.glob("*.parquet"):
+            if set(self.layers) <= set(self._layers_of(pq.ParquetFile(chunk))):
+                found.update(_sentences_in(chunk))
         return found
+
+    def begun(self) -> set[str]:
+        """Sentence ids whose attention is on disk in some layer."""
+        return set().union(*(self._merged(layer) for layer in extracted_layers(self.folder)))
+
+    def _merged(self, layer: int) -> set[str]:
+        path = layer_path(self.folder, layer)
+        return set(_sentences_in(path)) if path.is_file() else set()
 
     def write(self, stream: Iterable[SentenceAttention]) -> Iterator[int]:
         """Store a stream chunk by chunk; yields how many sentences each finished chunk added.
@@ -98,8 +108,8 @@ class AttentionWriter:
         chunks = sorted(self._partial.glob("*.parquet"))
         if chunks:
             with disk_errors(self.folder):
-                for place in range(len(self.layers)):
-                    self._merge(place, chunks)
+                for layer in self.layers:
+                    self._merge(layer, chunks)
         shutil.rmtree(self._partial, ignore_errors=True)
 
     def _write_chunk(self, chunk: list[SentenceAttention]) -> None:
@@ -142,11 +152,9 @@ class AttentionWriter:
             self._schema(),
         )
 
-    def _merge(self, place: int, chunks: list[Path]) -> None:
+    def _merge(self, layer: int, chunks: list[Path]) -> None:
         """Layer file = its old row groups + those of every chunk it does not hold yet."""
-        layer = self.layers[place]
-        path = layer_path(self.folder, layer)
-        held = set(_sentences_in(path)) if path.is_file() else set()
+        path, held = layer_path(self.folder, layer), self._merged(layer)
         with (
             replacing(path) as scratch,
             pq.ParquetWriter(scratch, self._schema(layer), **_WRITE_OPTIONS) as writer,
@@ -155,26 +163,36 @@ class AttentionWriter:
                 old = pq.ParquetFile(path)
                 for group in range(old.num_row_groups):
                     writer.write_table(old.read_row_group(group, use_threads=False))
-            for batches in _gathered(self._new(chunk, place, held) for chunk in chunks):
+            for batches in _gathered(self._new(chunk, layer, held) for chunk in chunks):
                 for head in range(batches[0].heads):
                     writer.write_table(pa.concat_tables([batch.rows(head) for batch in batches]))
 
-    def _new(self, path: Path, place: int, held: Collection[str]) -> Iterator[_Batch]:
-        """The batches of a chunk with rows of a layer that are not held."""
+    def _new(self, path: Path, layer: int, held: set[str]) -> Iterator[_Batch]:
+        """The batches of a chunk with rows of a layer that are not held, which then are."""
         file = pq.ParquetFile(path, memory_map=True)
-        heads = 1 + _head_of(file, file.num_row_groups - 1)
-        for first in range(place * heads, file.num_row_groups, len(self.layers) * heads):
-            sentences = file.read_row_group(first, ["sentence_id"])["sentence_id"]  # the same for every head
-            new = pc.invert(pc.is_in(sentences, pa.array(sorted(held), pa.string())))
-            if pc.any(new).as_py():
-                yield _Batch(file, first, heads, new)
+        heads, layers = 1 + _head_of(file, file.num_row_groups - 1), self._layers_of(file)
+        if layer not in layers:
+            return
+        for first in range(layers.index(layer) * heads, file.num_row_groups, len(layers) * heads):
+            column = file.read_row_group(first, ["sentence_id"])["sentence_id"]  # the same for every head
+            sentences = column.to_pylist()
+            new = [sentence not in held for sentence in sentences]
+            if any(new):
+                held.update(sentences)
+                yield _Batch(file, first, heads, pa.array(new))
+
+    def _layers_of(self, chunk: pq.ParquetFile) -> Sequence[int]:
+        """The layers in a chunk, in its order; one of an older version, which does not say, has all."""
+        told = (chunk.schema_arrow.metadata or {}).get(b"layers")
+        return self.layers if told is None else [int(layer) for layer in told.split()]
 
     def _schema(self, layer: int | None = None) -> pa.Schema:
         shape = "lower triangle" if self.is_causal else "full"
         rows = "sum to at most 1" if layer in self.sinks else "sum to 1"
-        return pa.schema(
-            _COLUMNS, metadata={"format": "headscript attention 1", "shape": shape, "rows": rows}
-        )
+        told = {"format": "headscript attention 1", "shape": shape, "rows": rows}
+        if layer is None:
+            told["layers"] = " ".join(map(str, self.layers))
+        return pa.schema(_COLUMNS, metadata=told)
 
 
 @dataclass(frozen=True)
@@ -296,7 +314,7 @@ class _Batch:
     file: pq.ParquetFile
     first: int  # row group of head 0
     heads: int
-    new: pa.ChunkedArray  # which of its sentences are wanted
+    new: pa.BooleanArray  # which of its sentences are wanted
 
     def rows(self, head: int) -> pa.Table:
         return self.file.read_row_group(self.first + head, use_threads=False).filter(self.new)
@@ -317,6 +335,11 @@ def _gathered(chunks: Iterable[Iterable[_Batch]]) -> Iterator[list[_Batch]]:
 def layer_path(folder: Path, layer: int) -> Path:
     """Where a layer's attention lies."""
     return folder / f"layer={layer:02}.parquet"
+
+
+def extracted_layers(folder: Path) -> list[int]:
+    """The layers whose attention lies under `attention/<model>`."""
+    return sorted(int(path.stem.partition("=")[2]) for path in folder.glob("layer=*.parquet"))
 
 
 def _head_of(file: pq.ParquetFile, group: int) -> int:

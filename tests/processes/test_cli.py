@@ -331,7 +331,7 @@ def test_a_head_and_its_program_are_drawn(built: Path, tmp_path: Path) -> None:
     assert list(sums.values()) == pytest.approx([1] * len(sums), abs=1e-3)
     shares.unlink()
     for wrong, why in {
-        ("L9H9",): "has no head L9H9",
+        ("L9H9",): "L9H9 does not exist",
         ("7",): "'7' is not a head; write it as L3H7",
         ("L0H1", "--sentence", "no such words"): "no passage of",
         ("L0H1", "--out", str(tmp_path / "f.doc")): "a figure is written as .pdf, .svg, .png, .csv",

@@ -44,7 +44,7 @@ def measure_curve(job: Job[CurveTask]) -> None:
         return features_of(workspace, loaded, [p for p in others if p.split == split], events)
 
     chooser = chooser_of(job, task.candidates, loaded, features_of_split(Split.VALIDATION), task.seed)
-    total = len(loaded.info.head_ids())
+    total = loaded.info.head_count
     counts = curve_counts(task.shares, total, len(chooser.programs))
     ordered = {order: chooser.order(order, counts[-1]) for order in task.orders}
     points = [

@@ -13,7 +13,7 @@ import transformers
 
 from core.corpus import Corpus, load_corpus
 from core.display import counted
-from core.errors import CorpusError
+from core.errors import CorpusError, ModelError
 from core.features import LEAST_TOKENS, Features, annotate
 from core.jobs.crew import Bench, Stage, Station
 from core.jobs.folder import Job, Place
@@ -23,11 +23,11 @@ from core.maps import like_batches
 from core.models.attention import BATCH_TOKENS, MAP_BUDGET, padded_tokens, read_layers
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
-from core.store.attention import CHUNK_SENTENCES, AttentionWriter
+from core.store.attention import CHUNK_SENTENCES, AttentionWriter, extracted_layers
 from core.store.passages import keep_passages
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
-from core.types import ModelInfo, Sentence, Told
+from core.types import ModelInfo, Sentence, Told, layer_spans
 
 
 def load_model(job: Job[Task], name: str, model: str | None = None) -> LoadedModel:
@@ -38,11 +38,29 @@ def load_model(job: Job[Task], name: str, model: str | None = None) -> LoadedMod
     transformers.logging.disable_progress_bar()
     loaded = bench.model(job.place, name, model)
     held = attention_folder(job.place.workspace, "")
-    loaded = bench.keep(loaded.known_as([path.name for path in held.iterdir()] if held.is_dir() else []))
+    loaded = loaded.known_as([path.name for path in held.iterdir()] if held.is_dir() else [])
+    if layers := extracted_layers(attention_folder(job.place.workspace, loaded.info.id)):
+        loaded = loaded.extracted(layers)
+    bench.keep(loaded)
     events.result_anew("model", loaded.info)
     events.result_anew("weights", WeightsRead(loaded.info.id, loaded.weights()))
     events.note(f"{loaded.info.title} on {loaded.device}")
     return loaded
+
+
+def load_to_extract(job: Job[ExtractTask]) -> LoadedModel:
+    """The task's model with the layers whose attention is to be there; raises ModelError if it lacks one."""
+    loaded, asked = load_model(job, job.task.model), job.task.layers
+    held = extracted_layers(attention_folder(job.place.workspace, loaded.info.id))
+    whole = loaded.extracted(range(loaded.info.layers)).info
+    if asked is None:
+        return replace(loaded, info=whole)
+    if lacking := sorted(set(asked) - set(whole.attention_layers)):
+        raise ModelError(
+            f"{whole.title} has no heads in layer {layer_spans(lacking)}; it has them in layers "
+            f"{layer_spans(whole.attention_layers)}"
+        )
+    return loaded.extracted([*held, *asked])
 
 
 def reading_as_stored(workspace: Path, loaded: LoadedModel) -> LoadedModel:
@@ -63,7 +81,7 @@ def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Cor
     """Token features and attention of every sentence that has none yet; the sentences there are now."""
     events, workspace = job.events, job.place.workspace
     job.crew.bench.keep(loaded)
-    folder = attention_folder(workspace, loaded.info.id)
+    info, folder = loaded.info, attention_folder(workspace, loaded.info.id)
     tokens = TokenStore(folder)
     events.progress("reading the corpus", 0, len(corpus.sentences))
     held = tokens.sentences()
@@ -79,10 +97,10 @@ def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Cor
             tokens.add(features.select(long_enough))
         note_shortcomings(features, loaded.info, events)
     kept = _with_tokens(corpus, tokens, events)
-    features = tokens.read([sentence.id for sentence in kept])
-    info = loaded.info
     writer = AttentionWriter(folder, info.attention_layers, info.is_causal, info.traits.sinks)
     held = writer.done()
+    behind = writer.begun() - held  # of other corpora, where layers are added
+    features = tokens.read([*dict.fromkeys([*(sentence.id for sentence in kept), *sorted(behind)])])
     units = {
         f"{number:06}": rows
         for number, block in enumerate(_blocks(features, info), start=1)
@@ -95,6 +113,7 @@ def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Cor
         done += added
         events.progress("extracting attention", done, len(features))
     writer.finish()
+    events.result_anew("model", info)
     passages = keep_passages(workspace, kept)
     events.result_anew("sentences", SentencesRead(loaded.info.id, corpus.name, passages))
     return kept
@@ -129,7 +148,7 @@ class _Extraction:
     writer: AttentionWriter
 
     def __call__(self, bench: Bench) -> Station[_Chunk, int]:
-        loaded = bench.model(self.place, self.info.name, self.info.id)
+        loaded = replace(bench.model(self.place, self.info.name, self.info.id), info=self.info)
         halving = Halving(bench.told.note)
 
         def work(unit: _Chunk) -> int:

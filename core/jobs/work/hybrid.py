@@ -129,7 +129,7 @@ def _made(job: Job[HybridTask], loaded: LoadedModel) -> MadeHybrid:
     return MadeHybrid(
         tuple(HybridProgram(head, source, chooser.programs[head].id) for head, source in chosen.programs),
         request.title,
-        len(chosen.programs) / (len(loaded.info.head_ids())),
+        len(chosen.programs) / loaded.info.head_count,
         request.order,
         request.budget,
         history,

@@ -51,12 +51,12 @@ def follow_address(model: ModelInfo) -> None:
         pin(given["sentence"], _pins(given["at"]))
 
 
-def missing(shown: HeadId, sentence: str, program: str) -> list[str]:
+def missing(model: ModelInfo, shown: HeadId, sentence: str, program: str) -> list[str]:
     """What the address that was just opened asked for and this page does not show, in words."""
     asked = st.session_state.get(_ASKED, {})
     wanted = f"L{asked.get('layer', shown.layer)}H{asked.get('head', shown.head)}"
     return [
-        *([f"this model has no head {wanted}"] if wanted != str(shown) else []),
+        *([_unshown(wanted, model)] if wanted != str(shown) else []),
         *([f"{shown} has no program {asked['program']}"] if asked.get("program", program) != program else []),
         *(
             [f"there is no passage {asked['sentence']}"]
@@ -64,6 +64,14 @@ def missing(shown: HeadId, sentence: str, program: str) -> list[str]:
             else []
         ),
     ]
+
+
+def _unshown(wanted: str, model: ModelInfo) -> str:
+    """What is wrong with a head that the address asked for."""
+    try:
+        return f"{wanted} {model.lacks(HeadId.parse(wanted)) or 'is not shown'}"
+    except ValueError as error:
+        return str(error)
 
 
 def _pins(written: str) -> Pins:

@@ -117,7 +117,7 @@ def _filtered(model: ModelInfo, candidates: Candidates) -> Candidates:
 
 
 def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
-    total = len(model.head_ids())
+    total = model.head_count
     how = st.segmented_control("How many heads", [_SHARE, _BUDGET], default=_SHARE, key="how") or _SHARE
     count, budget = None, None
     if how == _SHARE:
@@ -203,7 +203,7 @@ def draw_curve_button(model: ModelInfo, candidates: Candidates) -> None:
     test = len(owner.workspace.models.sentences(model.id, Split.TEST))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.selectbox("Passages", _CURVE_PASSAGES, index=1, key="curve-passages", width=110)
-        size = curve_size(len(model.head_ids()), len(candidates.sources))
+        size = curve_size(model.head_count, len(candidates.sources))
         told = curve_in_words(model, size, min(count, test))
         if st.button("Measure the curve", icon=":material/show_chart:", key="measure-curve"):
             passages = owner.workspace.models.sentences(model.id, Split.TEST)[:count]

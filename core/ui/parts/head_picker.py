@@ -65,8 +65,8 @@ def draw_heads(model: ModelInfo, cells: Mapping[HeadId, Cell], key: str) -> None
 
 def _drawn(model: ModelInfo, cells: Mapping[HeadId, Cell]) -> dict[str, object]:
     grid = [HeadId(layer, head) for layer in range(model.layers) for head in range(model.heads)]
-    absent = Cell(text="the layer has no heads")
-    held = [cells.get(head, absent if head.layer in model.traits.without_heads else Cell()) for head in grid]
+    absent = {layer: Cell(text=model.absence(layer)) for layer in range(model.layers)}
+    held = [cells.get(head, absent[head.layer]) for head in grid]
     return {
         "layers": model.layers,
         "heads": model.heads,

@@ -38,5 +38,6 @@ def loaded_model(model: ModelInfo) -> LiveModel:
 
     settings = state.owner().settings
     found = load(model.name, settings.models_folder, settings.device, expected=model.id)
+    found = found.extracted(model.attention_layers)
     tokens = TokenStore(attention_folder(settings.workspace, model.id))
     return LiveModel(replace(found, pipeline=tokens.pipeline()), Lock())

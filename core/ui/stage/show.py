@@ -230,5 +230,5 @@ def _hybrid(model: ModelInfo) -> HybridSpec:
     found = workspace.library.best(model.id, Split.VALIDATION)
     best = [one for one in found if not is_plain(one.program.source)]
     best.sort(key=lambda one: -one.score.iou.value)
-    count = round(_SHARE * len(model.head_ids()))
+    count = round(_SHARE * model.head_count)
     return HybridSpec.of(model.id, [(one.score.head, one.program.source) for one in best[:count]])

@@ -109,7 +109,7 @@ def _draw_head(model: ModelInfo, show: Show) -> None:
         f"“{_spelled(show.compared.tokens[key])}” {show.compared.head[query, key]:.0%}" for key in strongest
     )
     told = (
-        f"Head {head.head} of layer {head.layer}, one of {len(model.head_ids())} in {model.title}.",
+        f"Head {head.head} of layer {head.layer}, one of {model.head_count} in {model.title}.",
         "Each row of the map is a token that looks, each column a token that is looked at.",
         f"On this passage, “{token}” looks at {looked}.",
     )
@@ -191,7 +191,7 @@ def _draw_writing(model: ModelInfo, show: Show) -> None:
     if isinstance(found, str):
         _title("A hybrid that writes", frame.as_text(found))
         return
-    share = found.heads / len(model.head_ids())
+    share = found.heads / model.head_count
     _title(f"{found.heads} heads run as programs, and the model still writes")
     columns = st.columns(2, gap="large")
     names = f"{model.title}", f"The same with {share:.0%} of its heads as programs"

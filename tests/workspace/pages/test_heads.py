@@ -70,7 +70,7 @@ def test_an_address_with_nonsense_opens_what_there_is(open_app: OpenApp, workspa
     said = app.warning[0].value
     assert "L0H0 has no program gone; there is no passage gone" in said
     assert not box(app, "program").select_index(1).run().warning
-    assert "this model has no head L7H1" in at(app, layer="7", head="1").warning[0].value
+    assert "L7H1 does not exist" in at(app, layer="7", head="1").warning[0].value
 
 
 def test_a_head_without_programs_leaves_the_choice_of_another(

@@ -159,7 +159,7 @@ def changed(lines: list[str], at: int, **fields: object) -> list[str]:
         (1, {"id": "0" * 16}, "its source gives"),
         (1, {"source": OTHER, "id": parse(OTHER).id}, "the origin is 'baseline', not one of search"),
         (1, {"source": OTHER, "id": parse(OTHER).id, "origin": "**me**"}, "the origin is '[*][*]me"),
-        (2, {"layer": 2}, "m has no head L2H1"),
+        (2, {"layer": 2}, "L2H1 does not exist: m has"),
         (2, {"layer": "0"}, "line 3: layer: Input should be a valid integer, not '0'"),
         (2, {"program": "f" * 16}, "neither above nor in the workspace"),
         (2, {"action": "burn"}, "'burn' is no action"),
