@@ -95,6 +95,8 @@ class Settings:
 
     workspace: Path = Path("workspace")
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    dtype: str = "auto"  # of weights: float32, bfloat16 or float16; auto: as core.models.pretrained.load
+    device_map: str | None = None  # of accelerate's, over which weights are spread; one device if None
     demo_model: str = "demo"  # the model that the demo workspace is built from
     models: Path | None = None  # where downloaded models are kept; in the workspace if None
     api_key: str | None = field(default=None, repr=False)  # Claude's; never written anywhere
@@ -147,6 +149,8 @@ class Settings:
         return cls(
             workspace=Path(environ.get("HEADSCRIPT_WORKSPACE") or cls.workspace),
             device=environ.get("HEADSCRIPT_DEVICE") or cls.device,
+            dtype=environ.get("HEADSCRIPT_DTYPE", "").strip() or cls.dtype,
+            device_map=environ.get("HEADSCRIPT_DEVICE_MAP", "").strip() or None,
             demo_model=environ.get("HEADSCRIPT_DEMO_MODEL") or cls.demo_model,
             models=_path(environ, "HEADSCRIPT_MODELS"),
             api_key=environ.get("ANTHROPIC_API_KEY", "").strip() or None,

@@ -179,7 +179,12 @@ def projections(loaded: LoadedModel, features: Features) -> dict[int, Tensor]:
 
 
 def _rows_in(module: Any, size: int) -> Tensor:
-    """A projection's weight as [input, output], whichever way its module keeps it."""
+    """A projection's weight as [input, output], whichever way its module keeps it; raises AuditError."""
+    if module.weight.is_meta:
+        raise AuditError(
+            "what heads write is read off weights that are in memory, but the device map leaves some to be "
+            "fetched when they are used; give one that holds all of them, or leave this audit out"
+        )
     weight: Tensor = module.weight.detach().float()
     is_linear = isinstance(module, torch.nn.Linear)
     return weight.T if is_linear or weight.shape[0] != size else weight

@@ -13,6 +13,7 @@ from core.audit import known
 from core.audit.contract import Audit, Figure, Finding, Passages, ProgramSubject
 from core.audit.twin import fit_twin
 from core.display import counted
+from core.errors import AuditError
 from core.types import AttentionMap, Bounds, Estimate, HeadId, ModelInfo, Split, Told, option
 
 if TYPE_CHECKING:
@@ -102,6 +103,10 @@ def drawn_anew(loaded: LoadedModel, seed: int = 0) -> Iterator[None]:
     """
     import torch
 
+    if any(weight.is_meta for weight in loaded.model.parameters()):
+        raise AuditError(
+            "weights that are not in memory are not drawn anew; give a device map that holds all of them"
+        )
     kept = {id(weight) for weight in loaded.model.get_input_embeddings().parameters()}
     weights = [one for one in loaded.model.parameters() if id(one) not in kept and one.is_floating_point()]
     held = [one.detach().clone() for one in weights]

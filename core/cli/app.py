@@ -44,6 +44,23 @@ Device = Annotated[
         group=_EVERY_COMMAND,
     ),
 ]
+Dtype = Annotated[
+    str | None,
+    Parameter(
+        help="of weights: auto, float32, bfloat16 or float16; $HEADSCRIPT_DTYPE or auto unless given",
+        metavar="T",
+        group=_EVERY_COMMAND,
+    ),
+]
+DeviceMap = Annotated[
+    str | None,
+    Parameter(
+        help="over which devices a model is spread: auto, balanced, sequential, or JSON of its parts; "
+        "$HEADSCRIPT_DEVICE_MAP or one device unless given",
+        metavar="M",
+        group=_EVERY_COMMAND,
+    ),
+]
 Runner = Annotated[
     str | None,
     Parameter(
@@ -122,12 +139,21 @@ def _app() -> App:
         *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
         workspace: Workspace = None,
         device: Device = None,
+        dtype: Dtype = None,
+        device_map: DeviceMap = None,
         runner: Runner = None,
         address: Address = None,
         as_json: AsJson = False,
     ) -> int:
         command, bound, ignored = app.parse_args(tokens)
-        given = {"workspace": workspace, "device": device, "runner": runner, "ray_address": address}
+        given = {
+            "workspace": workspace,
+            "device": device,
+            "dtype": dtype,
+            "device_map": device_map,
+            "runner": runner,
+            "ray_address": address,
+        }
         if "settings" in ignored:
             bound.arguments["settings"] = _settings(given)
         if "now" not in ignored:

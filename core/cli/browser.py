@@ -58,7 +58,12 @@ def script() -> Path:
 
 def environment_of(settings: Settings) -> Mapping[str, str]:
     """The settings of a command line, as the app reads them."""
-    return {"HEADSCRIPT_WORKSPACE": str(settings.workspace), "HEADSCRIPT_DEVICE": settings.device}
+    return {
+        "HEADSCRIPT_WORKSPACE": str(settings.workspace),
+        "HEADSCRIPT_DEVICE": settings.device,
+        "HEADSCRIPT_DTYPE": settings.dtype,
+        "HEADSCRIPT_DEVICE_MAP": settings.device_map or "",
+    }
 
 
 def secrets_toml(accounts: Accounts) -> str:

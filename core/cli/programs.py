@@ -279,7 +279,16 @@ def best(
         from core.store.workspace import attention_folder
 
         fresh = list(load_corpus(passages).sentences)  # before the model, which takes a while
-        loaded = load(info.name, now.settings.models_folder, now.settings.device, now.terminal.say, info.id)
+        chosen = now.settings
+        loaded = load(
+            info.name,
+            chosen.models_folder,
+            chosen.device,
+            now.terminal.say,
+            info.id,
+            chosen.dtype,
+            chosen.device_map,
+        )
         loaded = loaded.extracted(info.attention_layers)
         tokens = TokenStore(attention_folder(now.settings.workspace, info.id))
         found = rescore(replace(loaded, pipeline=tokens.pipeline()), found, fresh)

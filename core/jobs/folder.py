@@ -45,6 +45,13 @@ class Place:
     models: Path  # where downloaded models are kept
     device: str
     spacy_pipeline: str | None = None  # of texts that are read first; None: the bundled one
+    dtype: str = "auto"  # of the model's weights, as core.models.pretrained.load takes it
+    device_map: str | None = None
+
+    @property
+    def holding(self) -> tuple[str, str, str | None]:
+        """Where the model's weights are, and in which format."""
+        return self.device, self.dtype, self.device_map
 
 
 @dataclass(frozen=True)

@@ -173,8 +173,8 @@ class JobQueue:
         return {name: value for name, value in values.items() if value}
 
     def _unfinished(self, kind: JobKind, task: Task) -> str | None:
-        """The latest job of this kind that was asked this, for this device, and is not done."""
-        asked, device = task.question(), self._place(kind).device
+        """The latest job of this kind that was asked this, of weights held like this, and is not done."""
+        asked, held_like = task.question(), self._place(kind).holding
         for record in self.refresh():
             folder = self.folder(record.id)
             if record.kind == kind.name and record.state != "done" and folder.path.is_dir():
@@ -182,7 +182,7 @@ class JobQueue:
                     held = folder.spec()
                 except JobError:  # damaged, or of an older version
                     continue
-                if held.place.device == device and all(
+                if held.place.holding == held_like and all(
                     held.task.get(name) == value for name, value in asked.items()
                 ):
                     return record.id
@@ -195,6 +195,8 @@ class JobQueue:
             self._settings.models_folder.resolve(),
             self._settings.device if kind.needs_device else "cpu",
             self._settings.spacy_pipeline,
+            self._settings.dtype,
+            self._settings.device_map,
         )
 
     def _after(self, record: JobRecord) -> None:

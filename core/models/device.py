@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -29,6 +29,29 @@ def pick_device(wanted: str = "auto") -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def entrance(model: Any) -> torch.device:
+    """Where a model takes its tokens; its layers may be on other devices."""
+    embeddings = model.get_input_embeddings()
+    device = getattr(getattr(embeddings, "_hf_hook", None), "execution_device", None)
+    return embeddings.weight.device if device is None else torch.device(device)
+
+
+def parameters(model: Any) -> Iterator[torch.Tensor]:
+    """Each parameter once, with its values also where these are fetched only when their layer runs."""
+    seen: dict[int, torch.Tensor] = {}
+    for module in model.modules():
+        own = {name: one for name, one in module._parameters.items() if one is not None}
+        own = {name: one for name, one in own.items() if id(one) not in seen}
+        seen |= {id(one): one for one in own.values()}
+        if not any(one.is_meta for one in own.values()):
+            yield from own.values()
+            continue
+        from accelerate.utils import align_module_device  # takes a while, and few models need it
+
+        with align_module_device(module, torch.device("cpu")):
+            yield from [module._parameters[name] for name in own]
 
 
 class Halving:

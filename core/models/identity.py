@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from core.models.device import parameters
+
 _SAMPLES = 1024  # values of each weight
 _SHAPE = ("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
 # Of a configuration what says nothing of what the model does when it reads text.
@@ -30,7 +32,7 @@ def identity(model: Any, tokenizer: Any) -> str:
     # What differs from the defaults, to which a later version of the library may add.
     config = {key: value for key, value in model.config.to_diff_dict().items() if not _IRRELEVANT.match(key)}
     digest.update(json.dumps(config, sort_keys=True, default=str).encode())
-    for part in sorted(sampled(parameter) for parameter in model.parameters()):
+    for part in sorted(sampled(parameter) for parameter in parameters(model)):
         digest.update(part)  # their order and names are the library's affair
     digest.update(_of_tokenizer(tokenizer))
     return digest.hexdigest()[:12]
@@ -40,7 +42,7 @@ def weights(model: Any) -> str:
     """A fingerprint of shape and weights: equal whatever loads them, and with any tokenizer."""
     config = model.config.get_text_config()
     digest = hashlib.sha256(str([getattr(config, name, None) for name in _SHAPE]).encode())
-    for part in sorted(sampled(parameter, 256) for parameter in model.parameters()):
+    for part in sorted(sampled(parameter, 256) for parameter in parameters(model)):
         digest.update(part)  # their order is the library's affair
     return digest.hexdigest()[:16]
 
@@ -80,6 +82,6 @@ def of_version_0_1(model: Any, name: str) -> str:
     }
     shape = {key: value for key, value in shape.items() if not key.startswith(("_", "transformers", "dtype"))}
     digest.update(json.dumps(shape, sort_keys=True).encode())
-    for parameter in model.parameters():
+    for parameter in parameters(model):
         digest.update(parameter.detach().flatten()[:64].float().cpu().numpy().tobytes())
     return f"{slug(name)}-{digest.hexdigest()[:8]}"

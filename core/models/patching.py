@@ -143,7 +143,7 @@ def _attention(
 
     def taken(weights: Tensor, heads: list[int]) -> Tensor:
         # The cache of a layer with a window has let go of the keys before it.
-        weights = weights.to(value.dtype)[..., -key.shape[2] :]
+        weights = weights.to(value)[..., -key.shape[2] :]
         return _weighing(weights, own()[1][:, heads]) if keeps_sinks else weights
 
     weights, mix = taken(patterns.weights, patterns.heads), patterns.mix
@@ -159,7 +159,7 @@ def _attention(
     output, own_weights = own()
     if mix is not None:
         before = output[:, :, patterns.heads]
-        replaced = before + mix[:, None, :, None].to(value.dtype) * (replaced - before)
+        replaced = before + mix[:, None, :, None].to(value) * (replaced - before)
     output = output.clone()
     output[:, :, patterns.heads] = replaced
     return output, own_weights
@@ -197,13 +197,11 @@ class _SoftmaxCaught(TorchFunctionMode):
             return result
         own = result.reshape(sentences, -1, queries, keys)
         before = own[:, patterns.heads]
-        weights, mix = patterns.weights.to(own.dtype), patterns.mix
+        weights, mix = patterns.weights.to(own), patterns.mix
         if patterns.watch is not None:
-            weights, mix = patterns.watch(
-                weights, mix, lambda: own, lambda weights, heads: weights.to(own.dtype)
-            )
+            weights, mix = patterns.watch(weights, mix, lambda: own, lambda weights, heads: weights.to(own))
         if mix is not None:
-            weights = before + mix[:, :, None, None].to(own.dtype) * (weights - before)
+            weights = before + mix[:, :, None, None].to(own) * (weights - before)
         whole = own.clone()
         whole[:, patterns.heads] = weights
         patterns.used += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Collection, Container, Iterable, Mapping
@@ -17,13 +18,15 @@ from transformers.models.auto import modeling_auto
 from core.errors import ModelError
 from core.models import demo, identity
 from core.models.demo import Tell
-from core.models.device import pick_device
+from core.models.device import entrance, parameters, pick_device
 from core.models.names import explained, placed
 from core.models.patching import Site
 from core.models.probe import probe
 from core.types import ModelInfo
 
 _POSITIONS = ("position_embeddings", "embed_positions")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+MAPS = ("auto", "balanced", "balanced_low_0", "sequential")  # accelerate's own
 _UNLIMITED = 1_000_000  # tokenizers without a limit report an absurd one
 
 
@@ -34,13 +37,13 @@ class LoadedModel:
     info: ModelInfo
     model: Any  # transformers.PreTrainedModel
     tokenizer: Any  # transformers.PreTrainedTokenizerFast
-    device: torch.device
+    device: torch.device  # where it takes tokens; its layers may be on others
     pipeline: str | None = None  # the spaCy package that reads its texts; the usual one if None
     sites: tuple[Site, ...] = ()  # where the attention of its layers is computed
 
     def embeddings(self) -> np.ndarray:
         """The input embeddings, float32 [vocabulary, dimension]."""
-        table: torch.Tensor = self.model.get_input_embeddings().weight
+        (table,) = parameters(self.model.get_input_embeddings())
         array: np.ndarray = table.detach().float().cpu().numpy()
         return array
 
@@ -64,19 +67,23 @@ def load(
     device: str = "auto",
     tell: Tell = lambda text: None,
     expected: str | None = None,
+    dtype: str = "auto",
+    device_map: str | None = None,
 ) -> LoadedModel:
     """The model called `name`: "demo", a folder, a .gguf file or a hub id.
 
-    `models` keeps the demo model; `tell` hears what is going on. Raises ModelError, also if the model is not
+    `models` keeps the demo model; `tell` hears what is going on. Weights are of the format `dtype`: the
+    checkpoint's own on CUDA, float32 elsewhere, unless named. A `device_map` of accelerate's, by its name or
+    as JSON, spreads them over several devices, memory and disk. Raises ModelError, also if the model is not
     the one whose id is `expected`, such as a later checkpoint in the same folder.
     """
-    loaded = _load(name, models, device, tell)
+    loaded = _load(name, models, device, tell, _options(models, dtype, device_map))
     if expected is not None:
         loaded = loaded.known_as([expected])
     if expected not in (None, loaded.info.id):
         raise ModelError(
             f"{name} is now {loaded.info.id}, but the workspace's programs are of {expected}; put that model "
-            "back, or add the new one with `extract` and find programs for it"
+            "back (and its --dtype), or add the new one with `extract` and find programs for it"
         )
     return loaded
 
@@ -105,17 +112,44 @@ def load_tokenizer(name: str, models: Path, tell: Tell = lambda text: None) -> A
     return tokenizer
 
 
-def _load(name: str, models: Path, device: str, tell: Tell) -> LoadedModel:
+def _load(name: str, models: Path, device: str, tell: Tell, options: dict[str, Any]) -> LoadedModel:
     chosen, place = pick_device(device), placed(name)
     match place.kind:
         case "demo":
             folder = demo.demo_folder(models, _unpack_gguf, tell)
-            return _load_pretrained(str(folder), "demo", chosen)
+            return _load_pretrained(str(folder), "demo", chosen, **options)
         case "gguf":
-            return _load_gguf(Path(place.source), chosen)
+            return _load_gguf(Path(place.source), chosen, **options)
         case "folder":
-            return _load_pretrained(place.source, place.source, chosen)
-    return _load_pretrained(place.source, name, chosen, revision=place.revision or "main")
+            return _load_pretrained(place.source, place.source, chosen, **options)
+    return _load_pretrained(place.source, name, chosen, revision=place.revision or "main", **options)
+
+
+def _options(models: Path, dtype: str, device_map: str | None) -> dict[str, Any]:
+    """What from_pretrained is told of how weights are held; raises ModelError for what it cannot be."""
+    options: dict[str, Any] = {}
+    if dtype != "auto":
+        if dtype not in DTYPES:
+            raise ModelError(f"the dtype {dtype!r} is none of auto, {', '.join(DTYPES)}")
+        options["dtype"] = DTYPES[dtype]
+    if device_map:
+        options["device_map"] = _device_map(device_map)
+        options["offload_folder"] = str(models / "offloaded")
+    return options
+
+
+def _device_map(written: str) -> str | dict[str, Any]:
+    if written in MAPS:
+        return written
+    try:
+        read = json.loads(written)
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        raise ModelError(
+            f"the device map {written!r} is none of {', '.join(MAPS)}, nor JSON of parts and their devices"
+        )
+    return read
 
 
 def _load_pretrained(source: str, name: str, device: torch.device, **options: Any) -> LoadedModel:
@@ -140,9 +174,10 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
         raise
     except Exception as error:  # the libraries' errors about damaged files have nothing in common
         raise ModelError(explained(name, error)) from error
-    model = model.eval().requires_grad_(False).to(device)
+    model = model.eval().requires_grad_(False)
+    model = model if "device_map" in options else model.to(device)
     probed = probe(describe(name, model, tokenizer), model, tokenizer)
-    return LoadedModel(probed.info, model, tokenizer, device, sites=probed.sites)
+    return LoadedModel(probed.info, model, tokenizer, entrance(model), sites=probed.sites)
 
 
 def require_supported(name: str, config: Any) -> None:
@@ -192,9 +227,9 @@ def _some(keys: Collection[str]) -> str:
     return f"{first} and {len(keys) - 3} more" if len(keys) > 3 else first
 
 
-def _load_gguf(path: Path, device: torch.device) -> LoadedModel:
+def _load_gguf(path: Path, device: torch.device, **given: Any) -> LoadedModel:
     options = {"quantization_config": transformers.GgufConfig(dequantize=True), "dtype": torch.float32}
-    return _load_pretrained(str(path.parent), str(path), device, gguf_file=path.name, **options)
+    return _load_pretrained(str(path.parent), str(path), device, gguf_file=path.name, **(options | given))
 
 
 def _unpack_gguf(gguf: Path, folder: Path) -> None:

@@ -23,6 +23,7 @@ from core.errors import ModelError, is_out_of_memory
 from core.features import encoded
 from core.maps import FULL
 from core.models import patching
+from core.models.device import entrance
 from core.models.patching import LayerPatterns, Site
 from core.types import ModelInfo, Traits, Window
 
@@ -92,7 +93,7 @@ class _Asked:
 
     def _run(self, module: Any, passages: Sequence[Sequence[int]], **options: Any) -> Any:
         width = max(map(len, passages))
-        device = next(self.model.parameters()).device
+        device = entrance(self.model)
         padded = [[*passage, *[0] * (width - len(passage))] for passage in passages]
         mask = [[1] * len(passage) + [0] * (width - len(passage)) for passage in passages]
         try:
@@ -165,7 +166,7 @@ class _Asked:
         if untouched:
             return "its attention is computed in a way of its own, in which no weights can be exchanged"
         apart = max(_apart(one, other) for one, other in zip(found, expected, strict=True))
-        if not apart <= _tolerance(expected[0]):
+        if not apart <= _TOLERANCE.get(self.model.dtype, 0.05):
             return f"with its own attention in the place of its heads it gives other results (by {apart:.1%})"
         return ""
 

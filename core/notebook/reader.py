@@ -164,7 +164,14 @@ class WorkspaceReader:
     def loaded(self) -> LoadedModel:
         """The model itself, loaded when it is first asked for; raises ModelError if it is not to be had."""
         settings = self._settings
-        found = load(self.model.name, settings.models_folder, settings.device, expected=self.model.id)
+        found = load(
+            self.model.name,
+            settings.models_folder,
+            settings.device,
+            expected=self.model.id,
+            dtype=settings.dtype,
+            device_map=settings.device_map,
+        )
         found = found.extracted(self.model.attention_layers)
         return replace(found, pipeline=self.workspace.tokens(self.model.id).pipeline())
 

@@ -37,7 +37,13 @@ class Bench:
         if held is None or held.info.name != name or expected not in (None, held.info.id):
             self._held = None  # its memory first
             held = load(
-                name, place.models, place.device, lambda text: self.told.progress(text, 0, 0), expected
+                name,
+                place.models,
+                place.device,
+                lambda text: self.told.progress(text, 0, 0),
+                expected,
+                place.dtype,
+                place.device_map,
             )
         return self.keep(held)
 

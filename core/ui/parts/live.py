@@ -37,7 +37,14 @@ def loaded_model(model: ModelInfo) -> LiveModel:
     from core.models.pretrained import load  # brings transformers, which no other part of the app waits for
 
     settings = state.owner().settings
-    found = load(model.name, settings.models_folder, settings.device, expected=model.id)
+    found = load(
+        model.name,
+        settings.models_folder,
+        settings.device,
+        expected=model.id,
+        dtype=settings.dtype,
+        device_map=settings.device_map,
+    )
     found = found.extracted(model.attention_layers)
     tokens = TokenStore(attention_folder(settings.workspace, model.id))
     return LiveModel(replace(found, pipeline=tokens.pipeline()), Lock())

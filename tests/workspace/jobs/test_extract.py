@@ -124,10 +124,20 @@ def test_a_model_with_layers_of_another_kind_goes_the_whole_way(tmp_path: Path, 
 
 
 def test_the_setting_reaches_the_worker(tmp_path: Path) -> None:
-    settings = Settings.read({"HEADSCRIPT_WORKSPACE": str(tmp_path), "HEADSCRIPT_SPACY": NO_PIPELINE})
+    settings = Settings.read(
+        {
+            "HEADSCRIPT_WORKSPACE": str(tmp_path),
+            "HEADSCRIPT_SPACY": NO_PIPELINE,
+            "HEADSCRIPT_DEVICE": "cpu",
+            "HEADSCRIPT_DTYPE": "bfloat16",
+            "HEADSCRIPT_DEVICE_MAP": "auto",
+        }
+    )
     workspace = Workspace.open(tmp_path)
     jobs = Jobs(workspace, settings)
     job = jobs.start_build("nowhere", "bundled", search=False)
-    assert jobs.folder(job).spec().place.spacy_pipeline == NO_PIPELINE
+    place = jobs.folder(job).spec().place
+    assert place.spacy_pipeline == NO_PIPELINE
+    assert place.holding == ("cpu", "bfloat16", "auto")
     jobs.cancel(job)
     workspace.close()
