@@ -97,6 +97,9 @@ class Settings:
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     dtype: str = "auto"  # of weights: float32, bfloat16 or float16; auto: as core.models.pretrained.load
     device_map: str | None = None  # of accelerate's, over which weights are spread; one device if None
+    attention: str | None = (
+        None  # a path or URI under which new models' attention lies; the workspace if None
+    )
     demo_model: str = "demo"  # the model that the demo workspace is built from
     models: Path | None = None  # where downloaded models are kept; in the workspace if None
     api_key: str | None = field(default=None, repr=False)  # Claude's; never written anywhere
@@ -151,6 +154,7 @@ class Settings:
             device=environ.get("HEADSCRIPT_DEVICE") or cls.device,
             dtype=environ.get("HEADSCRIPT_DTYPE", "").strip() or cls.dtype,
             device_map=environ.get("HEADSCRIPT_DEVICE_MAP", "").strip() or None,
+            attention=environ.get("HEADSCRIPT_ATTENTION", "").strip() or None,
             demo_model=environ.get("HEADSCRIPT_DEMO_MODEL") or cls.demo_model,
             models=_path(environ, "HEADSCRIPT_MODELS"),
             api_key=environ.get("ANTHROPIC_API_KEY", "").strip() or None,

@@ -47,6 +47,9 @@ class Place:
     spacy_pipeline: str | None = None  # of texts that are read first; None: the bundled one
     dtype: str = "auto"  # of the model's weights, as core.models.pretrained.load takes it
     device_map: str | None = None
+    attention: str | None = (
+        None  # under which address new models' attention is written; the workspace if None
+    )
 
     @property
     def holding(self) -> tuple[str, str, str | None]:

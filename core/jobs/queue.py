@@ -197,6 +197,7 @@ class JobQueue:
             self._settings.spacy_pipeline,
             self._settings.dtype,
             self._settings.device_map,
+            self._settings.attention,
         )
 
     def _after(self, record: JobRecord) -> None:

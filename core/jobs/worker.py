@@ -16,6 +16,8 @@ from core.jobs.crew.cluster import VARIABLE, Cluster
 from core.jobs.crew.local import LocalCrew
 from core.jobs.folder import EventWriter, Job, JobFolder, Place
 from core.jobs.kinds import KINDS
+from core.jobs.tasks import Task
+from core.store.workspace import shared_folder
 
 
 def work(path: Path, prepare: Callable[[], None] | None = None) -> int:
@@ -34,7 +36,7 @@ def work(path: Path, prepare: Callable[[], None] | None = None) -> int:
             spec = folder.spec()
             kind = KINDS.named(spec.kind)
             task = wire.read(kind.task, spec.task, f"{folder.path / 'spec.json'}: task")
-            with crew_for(folder, spec.place, events, prepare) as crew:
+            with crew_for(folder, spec.place, task, events, prepare) as crew:
                 kind.run(Job(folder, spec.place, task, events, crew))
         except HeadscriptError as error:
             events.end("failed", str(error))
@@ -62,7 +64,11 @@ def _nothing() -> None:
 
 @contextmanager
 def crew_for(
-    folder: JobFolder, place: Place, events: EventWriter, prepare: Callable[[], None] | None
+    folder: JobFolder,
+    place: Place,
+    task: Task,
+    events: EventWriter,
+    prepare: Callable[[], None] | None,
 ) -> Iterator[Crew]:
     """Who works on a job's units: this process, or the cluster that its runner names."""
     named = os.environ.get(VARIABLE)
@@ -71,9 +77,9 @@ def crew_for(
         return
     from core.jobs.crew.on_ray import RayCrew
 
-    crew = RayCrew(
-        Cluster.load(named), events, folder.show_nodes, prepare or _nothing, (str(place.workspace),)
-    )
+    shared = shared_folder(place.workspace, task.model_id, place.attention)
+    paths = () if shared is None else (str(shared),)
+    crew = RayCrew(Cluster.load(named), events, folder.show_nodes, prepare or _nothing, paths)
     try:
         yield crew
     finally:

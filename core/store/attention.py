@@ -17,7 +17,7 @@ than others is so of all of theirs.
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import socket
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,12 +31,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import WorkspaceError
-from core.files import disk_errors, replacing
 from core.maps import cell_count, pack, unpack
-from core.store.parquet import damage_told, open_parquet
+from core.store.depot import Address, Depot, below, depot
 from core.types import AttentionMap, HeadId, SentenceAttention
 
 CHUNK_SENTENCES = 32
+_PARTIAL = "partial"
 Take = Callable[[Sequence[tuple[str, np.ndarray]]], None]  # sentence ids with maps [head, query, key]
 _COLUMNS = (("head", pa.int16()), ("sentence_id", pa.string()), ("n", pa.int32()), ("weights", pa.binary()))
 # Softmax weights are nearly incompressible noise in their low bits; a fast codec takes what there is.
@@ -59,24 +59,29 @@ def from_bytes(stored: bytes, n: int, is_causal: bool) -> np.ndarray:
 
 @dataclass(frozen=True)
 class AttentionWriter:
-    """Writes one model's attention under `folder` (`attention/<model>`)."""
+    """Writes one model's attention under `folder` (`attention/<model>`), wherever that is."""
 
-    folder: Path
+    folder: Address
     layers: Sequence[int]  # those that have heads, in the order of a SentenceAttention
     is_causal: bool
     sinks: Collection[int] = ()  # layers in which part of the attention goes to no token
 
     @property
-    def _partial(self) -> Path:
-        return self.folder / "partial"
+    def _depot(self) -> Depot:
+        return depot(self.folder)
+
+    @property
+    def _chunks(self) -> list[str]:
+        return [f"{_PARTIAL}/{name}" for name in self._depot.names(_PARTIAL)]
 
     def done(self) -> set[str]:
         """Sentence ids whose attention is on disk in all of the layers, merged or not."""
         merged = [self._merged(layer) for layer in self.layers]
         found = set.intersection(*merged) if merged else set()
-        for chunk in self._partial.glob("*.parquet"):
-            if set(self.layers) <= set(self._layers_of(pq.ParquetFile(chunk))):
-                found.update(_sentences_in(chunk))
+        for chunk in self._chunks:
+            file = self._depot.parquet(chunk)
+            if set(self.layers) <= set(self._layers_of(file)):
+                found.update(_sentences_in(file))
         return found
 
     def begun(self) -> set[str]:
@@ -84,8 +89,8 @@ class AttentionWriter:
         return set().union(*(self._merged(layer) for layer in extracted_layers(self.folder)))
 
     def _merged(self, layer: int) -> set[str]:
-        path = layer_path(self.folder, layer)
-        return set(_sentences_in(path)) if path.is_file() else set()
+        name = _layer_name(layer)
+        return set(_sentences_in(self._depot.parquet(name))) if self._depot.has(name) else set()
 
     def write(self, stream: Iterable[SentenceAttention]) -> Iterator[int]:
         """Store a stream chunk by chunk; yields how many sentences each finished chunk added.
@@ -105,15 +110,15 @@ class AttentionWriter:
 
     def finish(self) -> None:
         """Merge all chunks into the layer files. Safe to repeat after a kill at any point."""
-        chunks = sorted(self._partial.glob("*.parquet"))
-        if chunks:
-            with disk_errors(self.folder):
-                for layer in self.layers:
-                    self._merge(layer, chunks)
-        shutil.rmtree(self._partial, ignore_errors=True)
+        if chunks := self._chunks:
+            for layer in self.layers:
+                self._merge(layer, chunks)
+        self._depot.remove(_PARTIAL)
 
     def _write_chunk(self, chunk: list[SentenceAttention]) -> None:
-        numbers = (int(path.stem.partition("-")[0]) for path in self._partial.glob("*.parquet"))
+        numbers = (
+            int(name.partition("-")[0].removesuffix(".parquet")) for name in self._depot.names(_PARTIAL)
+        )
         with self.chunk(f"{1 + max(numbers, default=0):06}") as take:
             for place in range(len(self.layers)):
                 take([(attention.sentence, attention.weights[place]) for attention in chunk])
@@ -125,13 +130,9 @@ class AttentionWriter:
         After the last layer other sentences may follow, from the first on. The file is there when the block
         ends well. Names begin with a number, which orders chunks. Raises WorkspaceError.
         """
-        path = self._partial / f"{name}.parquet"
-        with disk_errors(self.folder):
-            self._partial.mkdir(parents=True, exist_ok=True)
         writer = f"{socket.gethostname()}-{os.getpid()}."
         with (
-            disk_errors(self.folder),
-            replacing(path, writer) as scratch,
+            self._depot.writing(f"{_PARTIAL}/{name}.parquet", writer) as scratch,
             pq.ParquetWriter(scratch, self._schema(), **_CHUNK_OPTIONS) as file,
         ):
 
@@ -152,24 +153,24 @@ class AttentionWriter:
             self._schema(),
         )
 
-    def _merge(self, layer: int, chunks: list[Path]) -> None:
+    def _merge(self, layer: int, chunks: list[str]) -> None:
         """Layer file = its old row groups + those of every chunk it does not hold yet."""
-        path, held = layer_path(self.folder, layer), self._merged(layer)
+        name, held = _layer_name(layer), self._merged(layer)
         with (
-            replacing(path) as scratch,
+            self._depot.writing(name) as scratch,
             pq.ParquetWriter(scratch, self._schema(layer), **_WRITE_OPTIONS) as writer,
         ):
-            if path.is_file():
-                old = pq.ParquetFile(path)
+            if self._depot.has(name):
+                old = self._depot.parquet(name)
                 for group in range(old.num_row_groups):
                     writer.write_table(old.read_row_group(group, use_threads=False))
             for batches in _gathered(self._new(chunk, layer, held) for chunk in chunks):
                 for head in range(batches[0].heads):
                     writer.write_table(pa.concat_tables([batch.rows(head) for batch in batches]))
 
-    def _new(self, path: Path, layer: int, held: set[str]) -> Iterator[_Batch]:
+    def _new(self, chunk: str, layer: int, held: set[str]) -> Iterator[_Batch]:
         """The batches of a chunk with rows of a layer that are not held, which then are."""
-        file = pq.ParquetFile(path, memory_map=True)
+        file = self._depot.parquet(chunk)
         heads, layers = 1 + _head_of(file, file.num_row_groups - 1), self._layers_of(file)
         if layer not in layers:
             return
@@ -202,7 +203,7 @@ class AttentionReader:
     A stage that must not see the test split is handed a reader without it.
     """
 
-    folder: Path
+    folder: Address
     only: frozenset[str] | None = None
 
     def restricted(self, sentences: Collection[str]) -> AttentionReader:
@@ -241,17 +242,22 @@ class AttentionReader:
         return HeadMapsOnDisk(self.restricted(sentences), tuple(sentences))
 
     def _open(self, layer: int) -> pq.ParquetFile:
-        path = layer_path(self.folder, layer)
-        if not path.is_file():
-            raise WorkspaceError(f"{path} is missing; extract the model's attention first")
-        return open_parquet(path)
+        if not self.has(layer):
+            raise WorkspaceError(
+                f"{below(self.folder, _layer_name(layer))} is missing; extract the model's attention first"
+            )
+        return depot(self.folder).parquet(_layer_name(layer))
+
+    def has(self, layer: int) -> bool:
+        """Whether this layer's attention is there."""
+        return depot(self.folder).has(_layer_name(layer))
 
     def _maps(
         self, file: pq.ParquetFile, groups: list[int], layer: int, sentence: str | None = None
     ) -> Iterator[AttentionMap]:
         is_causal = (file.schema_arrow.metadata or {}).get(b"shape") != b"full"
         for group in groups:
-            with damage_told(layer_path(self.folder, layer)):
+            with depot(self.folder).reading(_layer_name(layer)):
                 if (
                     sentence is not None
                     and sentence not in file.read_row_group(group, ["sentence_id"])[0].to_pylist()
@@ -277,11 +283,7 @@ class HeadMapsOnDisk(Mapping[HeadId, list[np.ndarray]]):
         self._held: OrderedDict[HeadId, list[np.ndarray]] = OrderedDict()
 
     def __contains__(self, head: object) -> bool:
-        return (
-            isinstance(head, HeadId)
-            and layer_path(self._reader.folder, head.layer).is_file()
-            and bool(self._maps(head))
-        )
+        return isinstance(head, HeadId) and self._reader.has(head.layer) and bool(self._maps(head))
 
     def __getitem__(self, head: HeadId) -> list[np.ndarray]:
         maps = self._maps(head)
@@ -333,13 +335,18 @@ def _gathered(chunks: Iterable[Iterable[_Batch]]) -> Iterator[list[_Batch]]:
 
 
 def layer_path(folder: Path, layer: int) -> Path:
-    """Where a layer's attention lies."""
-    return folder / f"layer={layer:02}.parquet"
+    """Where a layer's attention lies, on a disk."""
+    return folder / _layer_name(layer)
 
 
-def extracted_layers(folder: Path) -> list[int]:
-    """The layers whose attention lies under `attention/<model>`."""
-    return sorted(int(path.stem.partition("=")[2]) for path in folder.glob("layer=*.parquet"))
+def _layer_name(layer: int) -> str:
+    return f"layer={layer:02}.parquet"
+
+
+def extracted_layers(folder: Address) -> list[int]:
+    """The layers whose attention lies in a model's folder."""
+    names = (re.fullmatch(r"layer=(\d+)\.parquet", name) for name in depot(folder).names())
+    return sorted(int(name[1]) for name in names if name)
 
 
 def _head_of(file: pq.ParquetFile, group: int) -> int:
@@ -347,9 +354,8 @@ def _head_of(file: pq.ParquetFile, group: int) -> int:
     return head
 
 
-def _sentences_in(path: Path) -> list[str]:
+def _sentences_in(file: pq.ParquetFile) -> list[str]:
     """Sentence ids of the first head's row groups."""
-    file = pq.ParquetFile(path)
     groups = [group for group in range(file.num_row_groups) if _head_of(file, group) == 0]
     if not groups:
         return []

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from core.errors import WorkspaceError
 from core.files import disk_errors
 from core.store.database import is_held_here, open_database
-from core.store.workspace import Workspace
+from core.store.workspace import ELSEWHERE, Workspace
 
 _DATABASE = "workspace.duckdb"
 _QUIET = 0.05  # seconds without a change before a copy: file systems tell times apart by a few hundredths
@@ -90,7 +90,8 @@ def export_snapshot(folder: Path, target: Path) -> int:
         with disk_errors(target):
             copy_database(folder / _DATABASE, target / _DATABASE)
             open_database(target / _DATABASE).close()  # what the log holds goes into the one file
-            for source in sorted((folder / "attention").rglob("*.parquet")):
+            attention = folder / "attention"
+            for source in sorted([*attention.rglob("*.parquet"), *attention.rglob(ELSEWHERE)]):
                 if source.parent.name != "partial":
                     _link(source, target / source.relative_to(folder))
     except BaseException:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.files import disk_errors, write_whole
 from core.scoring import Examiner
-from core.store.attention import AttentionReader
+from core.store.attention import AttentionReader, extracted_layers
 from core.store.cards import CardTable
 from core.store.catalogue import Catalogue
 from core.store.conversions import ConversionTable
 from core.store.database import Database, open_database
+from core.store.depot import Address, address_of, below
 from core.store.failures import FailureTable
 from core.store.findings import FindingTable
 from core.store.gains import Gains
@@ -24,6 +26,8 @@ from core.store.tokens import TokenStore
 from core.store.verdict_rows import VerdictRows
 from core.store.verdicts import VerdictLog
 from core.types import ModelInfo, Sentence, Split
+
+ELSEWHERE = "attention-lies-at"  # a note beside the tokens of a model
 
 
 class Workspace:
@@ -54,7 +58,7 @@ class Workspace:
 
     def attention(self, model: str) -> AttentionReader:
         """Reads a model's attention."""
-        return AttentionReader(attention_folder(self.folder, model))
+        return reader_of(self.folder, model)
 
     def tokens(self, model: str) -> TokenStore:
         """A model's token features."""
@@ -78,5 +82,42 @@ class Workspace:
 
 
 def attention_folder(workspace: Path, model: str) -> Path:
-    """Where a model's attention and token features lie."""
+    """Where a model's token features lie; its attention, too, unless a note there says where else it is."""
     return workspace / "attention" / model
+
+
+def attention_address(workspace: Path, model: str) -> Address:
+    """Where a model's attention lies; raises WorkspaceError for a note that names no place."""
+    folder = attention_folder(workspace, model)
+    note = folder / ELSEWHERE
+    return address_of(note.read_text().strip()) if note.is_file() else folder
+
+
+def put_attention(workspace: Path, model: str, under: str | None) -> Address:
+    """Where a model's attention is to be written: where it lies, or `under` this address if there is none."""
+    folder, at = attention_folder(workspace, model), attention_address(workspace, model)
+    if under is None or at != folder or extracted_layers(folder):
+        return at
+    chosen = below(address_of(under), model)
+    with disk_errors(folder):
+        for made in (folder, chosen):
+            if isinstance(made, Path):
+                made.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / ELSEWHERE, f"{chosen}\n")
+    return chosen
+
+
+def shared_folder(workspace: Path, model: str, under: str | None) -> Path | None:
+    """The folder that whoever works on a model has to see; none where its attention lies in a store.
+
+    An empty `model` is one that is not known yet, whose attention comes to lie `under` that address.
+    """
+    at = attention_address(workspace, model) if model or not under else address_of(under)
+    if not isinstance(at, Path):
+        return None
+    return workspace if at.is_relative_to(workspace) else at
+
+
+def reader_of(workspace: Path, model: str) -> AttentionReader:
+    """Reads a model's attention, wherever it lies."""
+    return AttentionReader(attention_address(workspace, model))

@@ -20,11 +20,10 @@ from core.jobs.results import AuditsFound
 from core.jobs.tasks import AskedAudit, AuditTask
 from core.language import parse
 from core.scoring import chains, program_of
-from core.store.attention import AttentionReader
 from core.store.findings import StoredFinding
 from core.store.passages import read_passages
 from core.store.tokens import TokenStore
-from core.store.workspace import attention_folder
+from core.store.workspace import attention_folder, reader_of
 from core.types import HybridSpec, ModelInfo, Sentence, Split, Told
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def splits_of(workspace: Path, info: ModelInfo, sentences: Iterable[Sentence]) -
     Raises WorkspaceError if their token features are not there.
     """
     at = attention_folder(workspace, info.id)
-    features = TokenStore(at).read()
+    features, attention = TokenStore(at).read(), reader_of(workspace, info.id)
     splits: dict[Split, list[Sentence]] = {}
     for sentence in sentences:
         splits.setdefault(sentence.split, []).append(sentence)
@@ -58,7 +57,7 @@ def splits_of(workspace: Path, info: ModelInfo, sentences: Iterable[Sentence]) -
     for split, chosen in splits.items():
         names = [sentence.id for sentence in chosen]
         rows = features.select([features.row(name) for name in names])
-        reader = AttentionReader(at).restricted(names)
+        reader = attention.restricted(names)
         found[split] = Passages(tuple(chosen), rows, reader, info.is_causal)
     return found
 
@@ -67,7 +66,8 @@ def _audit_programs(job: Job[AuditTask], splits: Splits) -> None:
     task, events, finished = job.task, job.events, job.folder.finished()
     if task.left_out:
         events.note(f"{counted(task.left_out, 'program')} left out: plain Python is run and not read")
-    stage = Stage("auditing", _Auditing(job.place, task, splits), task.info.name)
+    pipeline = TokenStore(attention_folder(job.place.workspace, task.info.id)).pipeline()
+    stage = Stage("auditing", _Auditing(job.place, task, splits, pipeline), task.info.name)
     of_layer = Counter(head.layer for head, _ in task.programs)
     for asked in task.audits:
         audit, _ = known(asked)
@@ -96,16 +96,14 @@ class _Auditing:
     place: Place
     task: AuditTask
     splits: Splits
+    pipeline: str | None  # that read the tokens
 
     def __call__(self, bench: Bench) -> Station[_Asked, tuple[StoredFinding, ...]]:
         info = self.task.info
 
         @cache
         def load() -> LoadedModel:
-            from core.jobs.work.extract import reading_as_stored  # imports transformers, as does the other
-
-            loaded = bench.model(self.place, info.name, info.id)
-            return reading_as_stored(self.place.workspace, loaded)
+            return replace(bench.model(self.place, info.name, info.id), pipeline=self.pipeline)
 
         programs = {head: parse(source) for head, source in self.task.programs}
         probes = {

@@ -13,7 +13,7 @@ import transformers
 
 from core.corpus import Corpus, load_corpus
 from core.display import counted
-from core.errors import CorpusError, ModelError
+from core.errors import CorpusError, ModelError, WorkspaceError
 from core.features import LEAST_TOKENS, Features, annotate
 from core.jobs.crew import Bench, Stage, Station
 from core.jobs.folder import Job, Place
@@ -26,7 +26,7 @@ from core.models.pretrained import LoadedModel
 from core.store.attention import CHUNK_SENTENCES, AttentionWriter, extracted_layers
 from core.store.passages import keep_passages
 from core.store.tokens import TokenStore
-from core.store.workspace import attention_folder
+from core.store.workspace import attention_address, attention_folder, put_attention
 from core.types import ModelInfo, Sentence, Told, layer_spans
 
 
@@ -39,7 +39,7 @@ def load_model(job: Job[Task], name: str, model: str | None = None) -> LoadedMod
     loaded = bench.model(job.place, name, model)
     held = attention_folder(job.place.workspace, "")
     loaded = loaded.known_as([path.name for path in held.iterdir()] if held.is_dir() else [])
-    if layers := extracted_layers(attention_folder(job.place.workspace, loaded.info.id)):
+    if layers := extracted_layers(attention_address(job.place.workspace, loaded.info.id)):
         loaded = loaded.extracted(layers)
     bench.keep(loaded)
     events.result_anew("model", loaded.info)
@@ -51,7 +51,7 @@ def load_model(job: Job[Task], name: str, model: str | None = None) -> LoadedMod
 def load_to_extract(job: Job[ExtractTask]) -> LoadedModel:
     """The task's model with the layers whose attention is to be there; raises ModelError if it lacks one."""
     loaded, asked = load_model(job, job.task.model), job.task.layers
-    held = extracted_layers(attention_folder(job.place.workspace, loaded.info.id))
+    held = extracted_layers(attention_address(job.place.workspace, loaded.info.id))
     whole = loaded.extracted(range(loaded.info.layers)).info
     if asked is None:
         return replace(loaded, info=whole)
@@ -97,7 +97,8 @@ def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Cor
             tokens.add(features.select(long_enough))
         note_shortcomings(features, loaded.info, events)
     kept = _with_tokens(corpus, tokens, events)
-    writer = AttentionWriter(folder, info.attention_layers, info.is_causal, info.traits.sinks)
+    at = put_attention(workspace, info.id, job.place.attention)
+    writer = AttentionWriter(at, info.attention_layers, info.is_causal, info.traits.sinks)
     held = writer.done()
     behind = writer.begun() - held  # of other corpora, where layers are added
     features = tokens.read([*dict.fromkeys([*(sentence.id for sentence in kept), *sorted(behind)])])
@@ -148,6 +149,9 @@ class _Extraction:
     writer: AttentionWriter
 
     def __call__(self, bench: Bench) -> Station[_Chunk, int]:
+        at = self.writer.folder
+        if isinstance(at, Path) and not at.is_dir():  # what is written into one that is made here is lost
+            raise WorkspaceError(f"{at} is not there: attention has to lie where every node sees it")
         loaded = replace(bench.model(self.place, self.info.name, self.info.id), info=self.info)
         halving = Halving(bench.told.note)
 

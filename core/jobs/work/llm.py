@@ -35,7 +35,7 @@ from core.proposers.llm.provider import Fault, Request
 from core.proposers.llm.shown import HeadData
 from core.settings import Settings
 from core.store.attention import AttentionReader
-from core.store.workspace import attention_folder
+from core.store.workspace import attention_folder, reader_of
 from core.types import Failure, HeadId, Sentence, Split
 
 _AT_ONCE = 4  # heads whose conversations go on side by side
@@ -51,7 +51,7 @@ def propose_programs(
     if left:
         place = attention_folder(job.place.workspace, info.id)
         features = {split: split_features(place, passages, split) for split in Split}
-        attention = AttentionReader(place)
+        attention = reader_of(job.place.workspace, info.id)
         limits = job.task.limits
         teller = Teller(events, info, model, origin, limits, features, attention, len(heads))
         teller.done = len(heads) - len(left)

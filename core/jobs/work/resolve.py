@@ -7,9 +7,8 @@ from core.jobs.results import ResolvedFound
 from core.jobs.tasks import ResolveTask
 from core.jobs.work.search import device_of, split_features
 from core.scoring import Resolved, chains, program_of, score
-from core.store.attention import AttentionReader
 from core.store.passages import read_passages
-from core.store.workspace import attention_folder
+from core.store.workspace import attention_folder, reader_of
 from core.types import Score, Split
 
 _SPLITS = (Split.VALIDATION, Split.TEST)
@@ -20,7 +19,7 @@ def resolve_programs(job: Job[ResolveTask]) -> None:
     task, events, finished = job.task, job.events, job.folder.finished()
     place = attention_folder(job.place.workspace, task.info.id)
     passages = read_passages(job.place.workspace, task.passages)
-    attention, device = AttentionReader(place), device_of(job.place)
+    attention, device = reader_of(job.place.workspace, task.info.id), device_of(job.place)
     programs = {head: program_of(source) for head, source in task.programs}
     looking = [head for head in sorted(programs) if programs[head].looks]
     names = chains(programs)

@@ -26,7 +26,7 @@ from core.proposers import LayerByLayer, Layers, Material, Proposer
 from core.scoring import BASELINES, ProgramMaps, in_blocks, program_maps, program_of, score
 from core.store.attention import AttentionReader
 from core.store.tokens import TokenStore
-from core.store.workspace import attention_folder
+from core.store.workspace import attention_folder, reader_of
 from core.types import FailedPassages, HeadId, ModelInfo, Score, Sentence, Split
 
 
@@ -53,7 +53,9 @@ def search_programs(
     place = attention_folder(job.place.workspace, info.id)
     features = {split: split_features(place, passages, split) for split in Split}
     events.progress("preparing candidate programs", 0, 0)
-    stage = Stage("finding programs", _Searching(job.place, info, proposer, task.limits, features))
+    attention = reader_of(job.place.workspace, info.id)
+    searching = _Searching(job.place, info, proposer, task.limits, features, attention)
+    stage = Stage("finding programs", searching)
     total = sum(map(len, heads.values()))
     done = total - sum(len(heads[layer]) for layer in left)
     for name, found in job.crew.run(stage, {_layer_name(layer): (layer, heads[layer]) for layer in left}):
@@ -85,9 +87,10 @@ class _Searching:
     proposer: Proposer
     limits: Any
     features: dict[Split, Features]
+    attention: AttentionReader
 
     def __call__(self, bench: Bench) -> Station[_Heads, _Scored]:
-        attention = AttentionReader(attention_folder(self.place.workspace, self.info.id))
+        attention = self.attention
         splits = (self.features[Split.TRAIN], self.features[Split.VALIDATION])
         chooser = attention.restricted({name for split in splits for name in split.sentences})
 
@@ -159,7 +162,10 @@ def score_programs(
     total = len(parsed) * len(info.attention_layers)
     done = total - sum(len(block) for block, _ in units.values())
     events.progress("scoring the library", done, total)
-    stage = Stage("scoring the library", _Scoring(job.place, info, tuple(sources), features, cells))
+    attention = reader_of(job.place.workspace, info.id)
+    stage = Stage(
+        "scoring the library", _Scoring(job.place, info, tuple(sources), features, cells, attention)
+    )
     for name, (scores, failures) in job.crew.run(stage, units):
         told = f"{name.rpartition('-')[0]}-failures"  # the same whatever the layer
         if failures and f"{told}.json" not in finished:
@@ -186,9 +192,10 @@ class _Scoring:
     sources: tuple[str, ...]
     features: dict[Split, Features]
     cells: int
+    attention: AttentionReader
 
     def __call__(self, bench: Bench) -> Station[_Block, _OfBlock]:
-        attention = AttentionReader(attention_folder(self.place.workspace, self.info.id))
+        attention = self.attention
         device, halving = device_of(self.place), Halving(bench.told.note)
         parsed = [program_of(source) for source in self.sources]
         looking = {program.id: program for program in parsed if program.looks}

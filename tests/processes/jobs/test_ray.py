@@ -6,11 +6,12 @@ import os
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.processes.jobs.ray_cluster import ENVIRONMENT, LoopbackCluster, cluster
@@ -18,18 +19,23 @@ from tests.processes.jobs.ray_cluster import ENVIRONMENT, LoopbackCluster, clust
 os.environ.update(ENVIRONMENT)  # before Ray is imported, which reads it once
 pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
+from core.audit import ready
 from core.errors import JobError, SettingsError
 from core.jobs import Jobs
 from core.jobs.crew.cluster import Cluster, Tally
 from core.jobs.crew.on_ray import RayCrew
 from core.jobs.folder import JobFolder
 from core.proposers import SearchLimits
+from core.sandbox import programs_in
+from core.scoring import program_of
 from core.settings import Settings
-from core.store import Workspace
-from core.types import Split
+from core.store import AttentionReader, Workspace, attention_folder
+from core.types import HeadId, HybridRequest, Split
 from tests import tiny
+from tests.conftest import ROOT
 from tests.processes.jobs.ray_units import stage
 from tests.processes.jobs.test_crashes import check_units, kill, wait_for
+from tests.servers import s3
 
 # Ray's own code leaves sockets and files to the end of the process.
 pytestmark = [
@@ -61,6 +67,7 @@ class Heard:
 
 @pytest.fixture(scope="module")
 def shared_cluster() -> Iterator[LoopbackCluster]:
+    os.environ.update(s3.ENVIRONMENT)  # nodes have it, as those of a store do
     with cluster("one", "two") as started:
         yield started
 
@@ -152,6 +159,103 @@ def test_a_path_that_no_node_sees_is_named_before_any_work(
     ):
         list(crew.run(stage(log=log), UNITS))
     assert not log.exists()
+
+
+Found = Callable[[Workspace, Jobs], object]  # runs jobs, and says what is in the workspace then
+
+
+def in_both(on: LoopbackCluster, workspace: Path, copy: Path, found: Found) -> tuple[object, object]:
+    """What the same jobs come to on a cluster and in this process."""
+    alone = Workspace.open(Path(shutil.copytree(workspace, copy)))
+    expected = found(alone, Jobs(alone, Settings(copy, device="cpu", runner="inline")))
+    alone.close()
+    shared = Workspace.open(workspace)
+    there = found(shared, jobs_on(on, shared))
+    shared.close()
+    return there, expected
+
+
+def audited(workspace: Workspace, jobs: Jobs) -> object:
+    """Findings of audits that read maps, that run the model, and that read its weights."""
+    (model,) = workspace.models.all()
+    best = {one.score.head: one.program.source for one in workspace.library.best(model.id, Split.VALIDATION)}
+    usual = ready("program")
+    asked = {name: usual[name] for name in ("coverage", "written", "load-bearing")}
+    job = jobs.start_program_audits(model, asked, best)
+    assert jobs.wait(job).state == "done"
+    return {
+        (head, found.audit): found.finding
+        for head, source in best.items()
+        for found in workspace.findings.of_program(model.id, head, program_of(source).id)
+    }
+
+
+def costed(workspace: Workspace, jobs: Jobs) -> object:
+    """Costs of all heads, and the hybrid that is chosen by them."""
+    (model,) = workspace.models.all()
+    best = {one.score.head: one.program.source for one in workspace.library.best(model.id, Split.VALIDATION)}
+    passages = workspace.models.sentences(model.id, Split.TEST)
+    job = jobs.start_hybrid(model, best, passages, "test", HybridRequest("half", count=6))
+    assert jobs.wait(job).state == "done"
+    made = workspace.hybrids.frame(model.id).iloc[0]
+    return workspace.hybrids.costs(model.id), workspace.hybrids.spec(str(made.hybrid_id)), made.increase
+
+
+def scored_plain(workspace: Workspace, jobs: Jobs) -> object:
+    """Scores and failures of plain Python, which nodes run in the sandbox."""
+    (model,) = workspace.models.all()
+    text = (ROOT / "docs/plain_programs.py").read_text()
+    job = jobs.start_scoring(model, [one.source for one in programs_in(text)][:4])
+    assert jobs.wait(job).state == "done"
+    rows = workspace.database.rows("SELECT program_id, layer, head, split, iou FROM scores")
+    return sorted(rows), sorted(
+        workspace.database.rows("SELECT program_id, kind, passages FROM program_failures")
+    )
+
+
+@pytest.mark.slow  # a cluster on loopback wants the cores to itself; the gate runs it alone
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("found", [audited, costed, scored_plain])
+def test_audits_costs_and_plain_python_on_two_nodes_come_to_what_one_process_finds(
+    found: Found, shared_cluster: LoopbackCluster, workspace_copy: Path, tmp_path: Path, locks: None
+) -> None:
+    there, expected = in_both(shared_cluster, workspace_copy, tmp_path / "other", found)
+    assert there == expected
+    assert there
+
+
+@pytest.mark.slow  # a cluster on loopback wants the cores to itself; the gate runs it alone
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["s3", "path"])
+def test_nodes_share_attention_that_lies_in_a_store_or_a_folder_of_its_own(
+    kind: str, shared_cluster: LoopbackCluster, built: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    """Both nodes see the machine's disks here; of the workspace they are asked nothing but its passages."""
+    with s3.bucket() if kind == "s3" else nullcontext(str(tmp_path / "mounted")) as elsewhere:
+        workspace = Workspace.open(tmp_path / "workspace")
+        given = Settings(
+            workspace.folder,
+            device="cpu",
+            runner="ray",
+            ray_address=shared_cluster.address,
+            attention=elsewhere,
+        )
+        jobs = Jobs(workspace, given)
+        model, corpus = str(built.parent / "llama"), str(small_corpus)
+        extracted = jobs.start_build(model, corpus, search=False)
+        assert jobs.wait(extracted).state == "done"
+        (info,) = workspace.models.all()
+        search = jobs.start_search(info, [HeadId(0, 0), HeadId(2, 1)], SearchLimits(rules=1))
+        assert jobs.wait(search).state == "done"
+        usual = AttentionReader(attention_folder(built, info.id))
+        for layer in info.attention_layers:
+            expected = usual.layer(layer)
+            for name, maps in workspace.attention(info.id).layer(layer).items():
+                np.testing.assert_array_equal(maps, expected.pop(name))
+            assert not expected
+        assert not list(workspace.folder.rglob("layer=*"))
+        assert sum(tally.done for tally in jobs.nodes(search).values()) > 0
+        workspace.close()
 
 
 # What does not need a cluster

@@ -1,0 +1,74 @@
+"""A server that speaks S3, on loopback: moto's, in a process and an environment of its own.
+
+What it needs does not go with the tested set (boto3 wants an older python-dateutil), so `.ci/run` installs it
+apart; `pip install "moto[server]"` in any environment whose `bin` is on the path does as well.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from urllib.parse import quote
+
+import pytest
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "anyone",
+    "AWS_SECRET_ACCESS_KEY": "anything",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_REGION": "us-east-1",
+}
+_BUCKET = "headscript"
+_PATIENCE = 60.0  # seconds until it listens
+
+
+@contextmanager
+def bucket() -> Iterator[str]:
+    """The URI of an empty folder of a bucket, as long as the block lasts."""
+    command = shutil.which("moto_server")
+    if command is None:
+        pytest.skip('moto\'s S3 server is not on the path: pip install "moto[server]" in some environment')
+    port = _free_port()
+    server = subprocess.Popen(
+        [command, "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(port)
+        options = f"endpoint_override={quote(f'http://127.0.0.1:{port}', '')}&region=us-east-1"
+        _make_bucket(options)
+        yield f"s3://{_BUCKET}/attention?{options}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _make_bucket(options: str) -> None:
+    from pyarrow import fs
+
+    os.environ.update(ENVIRONMENT)
+    system, _ = fs.FileSystem.from_uri(f"s3://{_BUCKET}?{options}&allow_bucket_creation=true")
+    system.create_dir(_BUCKET)
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _wait_for(port: int) -> None:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        with closing(socket.socket()) as tried:
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"no S3 server listens on port {port}")
