@@ -120,13 +120,17 @@ def elsewhere() -> Iterator[str]:
     """The device's name, under which tensors can be put there within the block."""
     _register()
     plain = torch.tensor  # makes its tensors below what a Python device is told of
+    inference = torch.inference_mode  # whose tensors have no versions, which views of a wrapper need
 
     def tensor(values: Any, *, device: Any = None, **options: Any) -> torch.Tensor:
         made: torch.Tensor = plain(values, **options)
         return made if device is None else made.to(device)
 
-    torch.tensor = tensor
+    torch.tensor, torch.inference_mode = tensor, torch.no_grad
+    # A parameter that is moved stays the same object: weights that are tied would else be two.
+    torch.__future__.set_swap_module_params_on_conversion(True)
     try:
         yield NAME
     finally:
-        torch.tensor = plain
+        torch.tensor, torch.inference_mode = plain, inference
+        torch.__future__.set_swap_module_params_on_conversion(False)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from core.features import Features
+from core.corpus import load_corpus
+from core.features import Features, annotate
+from core.hybrid.calibrate import calibrate
+from core.hybrid.perplexity import evaluate_hybrid
 from core.language import Evaluator, parse
 from core.language.tune import tune
+from core.models.attention import extract
+from core.models.pretrained import load
+from core.proposers import SearchLimits
+from core.proposers.search.propose import prepare_search
 from core.scoring import BASELINES, program_maps
-from tests import elsewhere
+from core.types import HybridSpec
+from tests import elsewhere, tiny
 from tests.pure.language.test_tune import FEATURES
+from tests.pure.proposers.test_search import PLANTED, SPLITS, features_of, maps_of, noisy
 
 PROGRAM = """def attend(q, k):
     weight = 1.0
@@ -70,3 +80,41 @@ def test_constants_are_fitted_to_what_they_are_on_the_cpu(device: str, few: Feat
     start = parse(PROGRAM.replace("3.0", "1.5").replace("0.8", "0.9"))
     there, here = (tune([(start, target.to(on))], few, True, on, steps=8)[0] for on in (device, "cpu"))
     assert there.program.source == here.program.source
+
+
+# Models
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save(tmp_path_factory.mktemp("model"), "gpt2")  # whose embeddings are tied to its last layer
+
+
+def test_a_model_elsewhere_is_the_model_and_attends_and_is_calibrated_alike(device: str, model: Path) -> None:
+    here, there = (load(str(model), device=on) for on in ("cpu", device))
+    assert there.device.type == elsewhere.NAME
+    assert there.info == here.info
+    features = annotate(load_corpus().sentences[:8], here.tokenizer, here.embeddings())
+    expected = {one.sentence: one.weights for one in extract(here, features, range(8))}
+    for one in extract(there, features, range(8)):
+        np.testing.assert_array_equal(one.weights, expected[one.sentence])
+
+    source = "def attend(q, k):\n    return 0.5 + 2.0 * k.is_first\n"
+    hybrid = HybridSpec.of(here.info.id, [(head, source) for head in here.info.head_ids()])
+    assert evaluate_hybrid(there, hybrid, features) == evaluate_hybrid(here, hybrid, features)
+    train, validation = features.select(range(5)), features.select(range(5, 8))
+    fitted, usual = (calibrate(one, hybrid, train, validation, steps=3) for one in (there, here))
+    assert usual.after < usual.before
+    assert (fitted.after, fitted.spec) == (usual.after, usual.spec)
+
+
+@pytest.mark.slow  # two minutes, of which the CPU takes a fifth
+@pytest.mark.timeout(900)
+def test_a_search_elsewhere_finds_the_same_programs(device: str) -> None:
+    features, limits = features_of(), SearchLimits(rules=2)
+    maps = noisy(maps_of(list(PLANTED.values()), features))
+    there, here = (
+        prepare_search(*(features[split] for split in SPLITS), True, limits, device=on).propose(maps)
+        for on in (device, "cpu")
+    )
+    assert [one.source for one in there] == [one.source for one in here]

@@ -19,6 +19,7 @@ from tests.processes.jobs.ray_cluster import ENVIRONMENT, LoopbackCluster, clust
 os.environ.update(ENVIRONMENT)  # before Ray is imported, which reads it once
 pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
+from core import wire
 from core.audit import ready
 from core.errors import JobError, SettingsError
 from core.jobs import Jobs
@@ -184,7 +185,7 @@ def audited(workspace: Workspace, jobs: Jobs) -> object:
     job = jobs.start_program_audits(model, asked, best)
     assert jobs.wait(job).state == "done"
     return {
-        (head, found.audit): found.finding
+        (head, found.audit): wire.dump(found.finding)  # as text, in which what is not known is the same
         for head, source in best.items()
         for found in workspace.findings.of_program(model.id, head, program_of(source).id)
     }
