@@ -113,8 +113,13 @@ def test_the_tour_comes_once_on_the_demo_and_again_when_asked_for(
     built: Path, workspace_copy: Path, open_page: OpenPage
 ) -> None:
     with serve(workspace_copy, HEADSCRIPT_DEMO_MODEL=str(built.parent / "llama")) as address:
-        page = open_page(address)
+        page = open_page(f"{address}/library")  # a link leads where it says
         card = page.get_by_role("region", name="Tour")
+        expect(page.get_by_role("button", name="Help", exact=True)).to_be_visible()
+        wait_until_settled(page)
+        expect(card).to_be_hidden()
+        expect(page).to_have_url(re.compile("/library$"))
+        page.get_by_role("link", name="Overview", exact=True).click()
         for number, place in enumerate(("/", "/heads", "/audit", "/review", "/hybrid"), start=1):
             expect(card).to_contain_text(f"Tour · {number} of 5")
             page.wait_for_url(re.compile(rf":\d+{place}(\?|$)"))
