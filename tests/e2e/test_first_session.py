@@ -54,7 +54,7 @@ def open_a_head_from_the_map(page: Page) -> None:
     page.wait_for_url("**/heads?**")
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^L\dH\d$"))
     expect(page.locator("canvas[aria-label^=head]").first).to_be_visible()
-    expect(page.get_by_text("def attend").first).to_be_visible()
+    expect(page.locator(".program code")).to_contain_text("def attend")
 
 
 def accept_one_program(page: Page) -> str:
@@ -76,7 +76,7 @@ def build_a_hybrid(page: Page) -> None:
     page.get_by_role("button", name="Build and measure").click()
     expect(metric(page, "Perplexity increase")).to_be_visible(timeout=2 * MINUTES)
     page.get_by_role("tab", name="Damage").click()
-    expect(page.get_by_text("nats per token").first).to_be_visible()
+    expect(page.get_by_text("nats per token").locator("visible=true").first).to_be_visible()
     page.get_by_role("tab", name="Text").click()
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_text("Once upon a time", exact=False).nth(1)).to_be_visible(timeout=MINUTES)
