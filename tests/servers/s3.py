@@ -1,7 +1,7 @@
 """A server that speaks S3, on loopback: moto's, in a process and an environment of its own.
 
-What it needs does not go with the tested set (boto3 wants an older python-dateutil), so `.ci/run` installs it
-apart; `pip install "moto[server]"` in any environment whose `bin` is on the path does as well.
+What it needs does not go with the tested set (boto3 wants an older python-dateutil), so it is installed
+apart: `pip install "moto[server]"` in any environment whose `bin` is on the path.
 """
 
 from __future__ import annotations
