@@ -93,6 +93,9 @@ def test_one_key_steps_through_the_stage_and_another_back(address: str, open_pag
     title = page.get_by_role("heading", level=1)
     expect(title).to_have_text("L2H1: what does it look at?")
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    last = page.get_by_role("button", name="5 A hybrid that writes")
+    expect(last).to_be_visible()  # which comes with the keys
+    wait_until_settled(page)
     page.keyboard.press("Space")
     expect(title).to_have_text("L2H1: its program")
     page.keyboard.press("PageDown")
@@ -102,7 +105,6 @@ def test_one_key_steps_through_the_stage_and_another_back(address: str, open_pag
     expect(title).to_have_text("L2H1: its program")
     page.keyboard.press("5")
     expect(title).to_contain_text("the model still writes")
-    last = page.get_by_role("button", name="5 A hybrid that writes")
     expect(last).to_have_attribute("aria-current", "step")
     assert page.evaluate(FAINT) == []
     assert page.evaluate(FITS)
