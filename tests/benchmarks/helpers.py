@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.jobs.crew import Bench, Stage, Station
+from core.jobs.crew import Bench, Heard, Stage, Station
 from core.jobs.crew.local import LocalCrew
 from core.plugins import prepare_process
 from core.proposers.search.propose import Search, prepare_search
@@ -50,16 +50,6 @@ class Searching:
         return Station(work, side_by_side=True)
 
 
-class Silent:
-    """Nobody hears it."""
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        pass
-
-    def note(self, message: str) -> None:
-        pass
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workspace", type=Path, default=Path("workspace"))
@@ -84,7 +74,7 @@ def main() -> None:
     threads = time.perf_counter() - started
     del search
     started = time.perf_counter()
-    crew = LocalCrew(Silent(), prepare_process)
+    crew = LocalCrew(Heard(), prepare_process)
     helped = dict(crew.run(Stage("search", searching), {str(layer): layer for layer in layers}))
     processes = time.perf_counter() - started
     print(f"{info.title}: {len(layers)} layers of {info.heads} heads")

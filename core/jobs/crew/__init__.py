@@ -53,6 +53,25 @@ class Bench:
         return loaded
 
 
+@dataclass
+class Heard:
+    """What is told where units are worked on, until a reply takes it along: notes; not how far a unit is."""
+
+    notes: list[str] = field(default_factory=list)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Says nothing elsewhere."""
+
+    def note(self, message: str) -> None:
+        """Keep a note."""
+        self.notes.append(message)
+
+    def taken(self) -> tuple[str, ...]:
+        """The notes since the last reply."""
+        found, self.notes = tuple(self.notes), []
+        return found
+
+
 @dataclass(frozen=True)
 class Station(Generic[Unit, Found]):
     """What is ready to work on a stage's units."""

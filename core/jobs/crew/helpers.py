@@ -8,7 +8,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pickle import PicklingError
 from queue import Empty, SimpleQueue
@@ -16,7 +16,7 @@ from threading import Lock, Thread
 from types import TracebackType
 from typing import Any
 
-from core.jobs.crew import Bench, Stage
+from core.jobs.crew import Bench, Heard, Stage
 
 _LOOK = 0.5  # seconds to wait for a helper's unit
 _GONE = (EOFError, OSError)  # what a connection raises whose other end is gone
@@ -113,23 +113,6 @@ class Helpers:
                 self._brought.put(brought)
 
 
-@dataclass
-class _Heard:
-    """Notes that wait until the next reply takes them along; how far a unit is says nothing here."""
-
-    notes: list[str] = field(default_factory=list)
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        pass
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-    def taken(self) -> tuple[str, ...]:
-        found, self.notes = tuple(self.notes), []
-        return found
-
-
 def _help(asked: Connection, stage: Stage[Any, Any], prepare: Callable[[], None] | None) -> None:
     """A helper's process: opens the stage's station and works on units, as long as there is who asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks is interrupted, and ends this process
@@ -139,7 +122,7 @@ def _help(asked: Connection, stage: Stage[Any, Any], prepare: Callable[[], None]
     import torch
 
     torch.set_num_threads(1)
-    heard = _Heard()
+    heard = Heard()
     station = stage.open(Bench(heard))
     heard.taken()  # the job's own process has said the same
     with suppress(*_GONE):

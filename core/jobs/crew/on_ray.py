@@ -21,7 +21,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from core.errors import HeadscriptError, JobError, WorkspaceError
-from core.jobs.crew import Bench, Stage, Station
+from core.jobs.crew import Bench, Heard, Stage, Station
 from core.jobs.crew.cluster import GB, Cluster, Tally
 from core.models.names import is_path
 from core.types import Told
@@ -47,29 +47,12 @@ class _Reply:
     is_disk: bool = False  # it was the node's disk
 
 
-@dataclass
-class _Heard:
-    """Notes that were told on a node, until the next reply takes them along."""
-
-    notes: list[str] = field(default_factory=list)
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        pass
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-    def taken(self) -> tuple[str, ...]:
-        found, self.notes = tuple(self.notes), []
-        return found
-
-
 class Hand:
     """Works on units on a node; an actor."""
 
     def __init__(self, cpus: int, prepare: Callable[[], None]) -> None:
         prepare()
-        self._cpus, self._heard = cpus, _Heard()
+        self._cpus, self._heard = cpus, Heard()
         self._bench = Bench(self._heard)
         self._station: Station[Any, Any] | None = None
         self._one = Lock()

@@ -9,26 +9,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
-from core.jobs.crew import Bench, Stage, Station
+from core.jobs.crew import Bench, Heard, Stage, Station
 from core.jobs.crew.local import LocalCrew
 from core.plugins import prepare_process
-
-
-@dataclass
-class Heard:
-    notes: list[str] = field(default_factory=list)
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        pass
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
 
 
 @dataclass(frozen=True)
