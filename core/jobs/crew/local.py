@@ -52,8 +52,9 @@ class LocalCrew:
         waiting = deque(units)
         with _one_thread():
             began, name = time.monotonic(), waiting.popleft()
-            yield name, station.work(units[name])
+            found = station.work(units[name])
             hired = self._worth_hiring(len(waiting), time.monotonic() - began)
+            yield name, found
             with Helpers(hired, stage, units, waiting, self._prepare) if hired else nullcontext() as helpers:
                 yield from self._work(station, units, waiting, helpers)
 
