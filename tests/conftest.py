@@ -95,7 +95,7 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(tmp_path_factory: pytest.TempPathFactory, tiny_model: TinyModel, small_corpus: Path) -> Path:
     """A finished workspace of a tiny llama, built by the command line; for reading only.
 
-    Test processes that run side by side share it.
+    It is built once, and each test process has a copy: of one folder, one process at a time is let in.
     """
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built"
@@ -108,7 +108,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, tiny_model: TinyModel, small
             ):
                 call_core(*command, workspace=shared / "workspace").check_returncode()
             (shared / "complete").touch()
-    return shared / "workspace"
+    return Path(shutil.copytree(shared, tmp_path_factory.mktemp("own") / "built")) / "workspace"
 
 
 @pytest.fixture(scope="session")
