@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from core.jobs.crew import Bench, Heard, Stage
+from core.types import Told
 
 _LOOK = 0.5  # seconds to wait for a helper's unit
 _GONE = (EOFError, OSError)  # what a connection raises whose other end is gone
@@ -44,7 +45,8 @@ class Helpers:
         stage: Stage[Any, Any],
         units: Mapping[str, Any],
         waiting: deque[str],
-        prepare: Callable[[], None] | None = None,
+        prepare: Callable[[], None] | None,
+        told: Told,
     ) -> None:
         self._units, self._waiting = units, waiting
         self._brought: SimpleQueue[Brought] = SimpleQueue()
@@ -56,7 +58,8 @@ class Helpers:
             process = spawn.Process(target=_help, args=(there, stage, prepare), daemon=True)
             try:
                 process.start()
-            except _CANNOT_TRAVEL:
+            except _CANNOT_TRAVEL as error:
+                told.note(f"{stage.title}: no process helps, for this cannot be sent to one ({error})")
                 return
             there.close()
             self._processes.append(process)

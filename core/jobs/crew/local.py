@@ -55,7 +55,8 @@ class LocalCrew:
             found = station.work(units[name])
             hired = self._worth_hiring(len(waiting), time.monotonic() - began)
             yield name, found
-            with Helpers(hired, stage, units, waiting, self._prepare) if hired else nullcontext() as helpers:
+            hiring = (hired, stage, units, waiting, self._prepare, self.bench.told)
+            with Helpers(*hiring) if hired else nullcontext() as helpers:
                 yield from self._work(station, units, waiting, helpers)
 
     def _worth_hiring(self, units: int, seconds: float) -> int:

@@ -22,7 +22,7 @@ from core.jobs.work.sizes import SizesWritten
 from core.language import ParsedProgram, PlainProgram, parse
 from core.maps import cell_sum
 from core.models.device import Halving, pick_device
-from core.proposers import LayerByLayer, Layers, Material, Proposer
+from core.proposers import PROPOSERS, LayerByLayer, Layers, Material, Proposer
 from core.scoring import BASELINES, ProgramMaps, in_blocks, program_maps, program_of, score
 from core.store.attention import AttentionReader
 from core.store.tokens import TokenStore
@@ -54,7 +54,7 @@ def search_programs(
     features = {split: split_features(place, passages, split) for split in Split}
     events.progress("preparing candidate programs", 0, 0)
     attention = reader_of(job.place.workspace, info.id)
-    searching = _Searching(job.place, info, proposer, task.limits, features, attention)
+    searching = _Searching(job.place, info, proposer.name, task.limits, features, attention)
     stage = Stage("finding programs", searching)
     total = sum(map(len, heads.values()))
     done = total - sum(len(heads[layer]) for layer in left)
@@ -84,7 +84,7 @@ class _Searching:
 
     place: Place
     info: ModelInfo
-    proposer: Proposer
+    proposer: str  # by name: what its entry holds need not travel
     limits: Any
     features: dict[Split, Features]
     attention: AttentionReader
@@ -102,14 +102,14 @@ class _Searching:
         material = Material(
             *splits, self.info.is_causal, device, Halving(bench.told.note), read, sizes.of_layer
         )
-        search = _prepared(self.proposer, material, self.limits)
+        search = _prepared(PROPOSERS[self.proposer], material, self.limits)
         bench.told.note(search.describe())
 
         def work(unit: _Heads) -> _Scored:
             layer, heads = unit
             ((_, programs),) = search.over_layers({layer: heads})
             chosen = dict(zip(heads, programs, strict=True))
-            return _scored(layer, chosen, self.features, attention, self.info, self.proposer.name)
+            return _scored(layer, chosen, self.features, attention, self.info, self.proposer)
 
         return Station(work, side_by_side=device.type == "cpu")
 

@@ -95,8 +95,10 @@ def test_what_a_helper_loses_is_done_here(begun: Path, in_helper: Callable[[Path
 
 def test_a_stage_that_cannot_travel_gets_no_helpers(begun: Path) -> None:
     begun.touch()
-    _, found = worked(Opening(os.getpid(), begun, lambda path: None), 20)
+    heard, found = worked(Opening(os.getpid(), begun, lambda path: None), 20)
     assert {process for _, (_, process) in found} == {os.getpid()}
+    (_, told) = heard.notes
+    assert told.startswith("squares: no process helps, for this cannot be sent to one (Can't pickle")
 
 
 def test_little_work_gets_no_helpers(begun: Path) -> None:

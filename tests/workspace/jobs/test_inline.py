@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.errors import JobError, PluginError
 from core.jobs import Jobs
+from core.jobs.crew import Stage
+from core.jobs.crew.local import LocalCrew
+from core.proposers import SearchLimits
 from core.scoring import BASELINES
 from core.settings import Settings
 from core.store import Workspace
@@ -21,6 +27,32 @@ def test_a_job_is_over_when_it_is_started_and_the_next_follows(workspace_copy: P
     assert all(runner.folder(job).has_ended() for job in jobs)
     assert [runner.wait(job).state for job in jobs] == ["done", "done"]
     assert all(runner.folder(job).worker() is None for job in jobs)
+    workspace.close()
+
+
+class Travelling(LocalCrew):
+    """Sends a stage away as to a process that helps, and works on what comes back."""
+
+    def run(self, stage: Stage[Any, Any], units: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        return super().run(pickle.loads(pickle.dumps(stage)), units)
+
+
+def test_what_processes_help_with_can_be_sent_to_them(
+    workspace_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    runner = Jobs(workspace, Settings(workspace.folder, device="cpu", runner="inline"))
+    (model,) = workspace.models.all()
+    jobs = []
+    for crew in (LocalCrew, Travelling):
+        monkeypatch.setattr("core.jobs.worker.LocalCrew", crew)
+        jobs.append(runner.start_search(model, limits=SearchLimits(rules=2)))
+        runner.wait(jobs[-1])
+    here, sent = (
+        {f.name: f.read_bytes() for f in (runner.folder(job).path / "results").iterdir()} for job in jobs
+    )
+    assert here == sent
+    assert any(name.endswith(".parquet") for name in here)
     workspace.close()
 
 
