@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--head", default="", help="such as L7H3; the app's own choice unless given")
     given = parser.parse_args()
-    with _app(given.workspace) as address, sync_playwright() as playwright:
+    with app_on(given.workspace) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport=WINDOW, color_scheme="light", reduced_motion="reduce")
         page.set_default_timeout(600_000)  # the model is loaded, and writes
@@ -91,7 +91,8 @@ def _write(out: Path, frames: list[Frame]) -> None:
 
 
 @contextmanager
-def _app(workspace: Path) -> Iterator[str]:
+def app_on(workspace: Path) -> Iterator[str]:
+    """The app in a process of its own, as a user starts it; yields its address."""
     port = free_port()
     options = ["--server.headless=true", f"--server.port={port}"]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]

@@ -19,7 +19,8 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
-from tests.e2e.conftest import _FLAGS, CHROMIUM, serve
+from tests.e2e.conftest import _FLAGS, CHROMIUM
+from tests.recording import app_on
 
 KEY_WANTED, CHANGE_WANTED, MEMORY_WANTED = 0.4, 1.5, 1.5e9
 PAGES = ("Overview", "Heads", "Review", "Hybrid", "Library")
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=60)
     parser.add_argument("--changes", type=int, default=20)
     given = parser.parse_args()
-    with serve(given.folder) as address, sync_playwright() as playwright:
+    with app_on(given.folder) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(60_000)
