@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.audit import Standing
@@ -37,7 +37,7 @@ class Desk:
     records: Records
     reviewer: str
     view: View
-    standing_of: Callable[[CardId], Standing | None] = lambda card: None  # what audits say of a card
+    audited: Callable[[], Mapping[CardId, Standing]] = dict  # what audits say, as it is now
     ticket: str = field(default_factory=lambda: uuid.uuid4().hex)  # names the card that is on the screen
     is_editing: bool = False
     seen: int | None = None  # the reviewer's own event on the card when it was drawn
@@ -58,6 +58,7 @@ class Desk:
     def refresh(self) -> None:
         """Read anew what the workspace holds; once a run and after each change."""
         self.shelf = self.records.shelf()
+        self.standings = self.audited()
         self.opinions = self.records.opinions()
         self._queues: dict[View, list[Card]] = {}
         self._recent: list[Verdict] | None = None
@@ -193,7 +194,7 @@ class Desk:
 
     def _doubt(self, card: Card) -> str:
         """What to say, once, before a program is accepted that an audit fails; nothing if none does."""
-        standing = self.standing_of(card.id)
+        standing = self.standings.get(card.id)
         if standing is None or standing.explains or self.warned == card.id:
             return ""
         why = "" if self.view.is_blind else f": {standing.why}"
@@ -204,7 +205,7 @@ class Desk:
 
     def doubtful(self) -> int:
         """How many cards of the queue audits do not call an explanation."""
-        found = (self.standing_of(card.id) for card in self.queue())
+        found = (self.standings.get(card.id) for card in self.queue())
         return sum(standing is not None and not standing.explains for standing in found)
 
     def decide_all(self, action: Action, reason: str = "") -> None:

@@ -38,7 +38,7 @@ def draw_verdict(model: ModelInfo, head: HeadId, program: str) -> None:
     with st.popover(WORDS[word.action] if word else "Verdict", icon=":material/rule:", key="verdict"):
         if said := desk.opinions.in_words(card.id):
             st.caption(frame.as_text(said))
-        standing = desk.standing_of(card.id)
+        standing = desk.standings.get(card.id)
         if standing is not None and not standing.explains:
             st.caption(f"Audited as {standing.rung}: {frame.as_text(standing.why)}")
         note, reason = (f"heads-{name}-{head}-{program}" for name in ("note", "reason"))

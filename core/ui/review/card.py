@@ -156,7 +156,7 @@ def _line(desk: Desk, card: Card, word: Verdict | None, hidden: bool) -> str:
     if word is not None:
         note = f" “{word.note}”" if word.note else ""
         marks.append(f"yours: {WORDS[word.action]}{note}")
-    if not hidden and (standing := desk.standing_of(card.id)) is not None:
+    if not hidden and (standing := desk.standings.get(card.id)) is not None:
         marks.insert(
             0, f"audited: {RUNG_MARKS[standing.rung]} {standing.rung} ({_over_twin(card, standing)})"
         )

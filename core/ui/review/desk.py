@@ -47,7 +47,7 @@ def open_desk(model: ModelInfo) -> Desk:
     if isinstance(kept, Desk) and (kept.model, kept.reviewer) == (model, name):
         kept.refresh()
         return kept
-    desk = Desk(model, OpenRecords(model), name, View(), lambda card: state.standings(model).get(card))
+    desk = Desk(model, OpenRecords(model), name, View(), lambda: state.standings(model))
     saved = state.owner().workspace.reviewers.view(model.id, name)
     if saved:
         desk.take_up(View.from_json(saved))

@@ -26,7 +26,9 @@ def desk(workspace_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk
     """A desk at which every card is position only."""
     monkeypatch.setenv("HEADSCRIPT_WORKSPACE", str(workspace_copy))
     model = state.models()[0]
-    yield Desk(model, OpenRecords(model), "ada", View(pile=Pile.ALL), lambda card: STANDING)
+    records = OpenRecords(model)
+    audited = {card.id: STANDING for card in records.shelf().best}
+    yield Desk(model, records, "ada", View(pile=Pile.ALL), lambda: audited)
     close_app()
 
 
