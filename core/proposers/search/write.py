@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from core.proposers.search.grammar import FIRST
 from core.proposers.search.rule import Rule
 
+_NEAR = re.compile(r"what is near|the nearest \d+ tokens")
 _LONGEST = 90  # characters that the docstring has, unless its first rule alone takes more
 
 
@@ -36,8 +38,9 @@ def summary(rules: Sequence[Rule], constants: Sequence[Sequence[str]]) -> str:
             verb = "weighs"
         if verb == "favours" and phrase == "the first token":
             verb = "rests on"
-        if phrase not in clauses.setdefault(verb, []):
-            clauses[verb].append(phrase)
+        clause = clauses.setdefault(verb, [])
+        if not any(_says_all(said, phrase) for said in clause):
+            clause.append(phrase)
         longer = "; ".join(f"{verb} {_listed(phrases)}" for verb, phrases in clauses.items())
         if rule != pairs[0][0] and len(longer) > _LONGEST:
             break
@@ -47,6 +50,12 @@ def summary(rules: Sequence[Rule], constants: Sequence[Sequence[str]]) -> str:
 
 def _is_of_sink(rule: Rule) -> bool:
     return rule.key == FIRST and not rule.relation
+
+
+def _says_all(said: str, phrase: str) -> bool:
+    """Whether what was said covers a phrase: "spaces" what is told of "spaces after digits"."""
+    is_near = all(_NEAR.fullmatch(text) for text in (said, phrase))
+    return is_near or phrase == said or phrase.startswith(f"{said} ")
 
 
 def _listed(phrases: list[str]) -> str:

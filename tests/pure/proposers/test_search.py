@@ -189,6 +189,20 @@ def test_a_docstring_says_what_the_strongest_rules_do() -> None:
     assert parse(written([], [])).docstring == "Looks at all tokens alike."
 
 
+def test_a_docstring_does_not_say_again_what_a_phrase_before_covers() -> None:
+    grammar = search_of().train.grammar
+    law = next(part for part in grammar.laws if part.of() == "q.index - k.index")
+    nearest = next(part for part in grammar.relations if part.of() == "q.index - k.index < 3")
+    mark = next(part for part in grammar.tokens if part.of("k") == "k.is_punct")
+    start = next(part for part in grammar.relations if part.of() == "k == q")
+    rules = [Rule(key=mark), Rule(relation=nearest), Rule(law=law), Rule(key=mark, relation=start)]
+    said = parse(written(rules, [["2"], ["2"], ["0.8"], ["2"]])).docstring
+    assert said == "Favours punctuation, the nearest 3 tokens and itself among punctuation."
+    rules = [Rule(relation=start), Rule(law=law), Rule(relation=nearest), Rule(key=mark, relation=start)]
+    said = parse(written(rules, [["2"], ["0.8"], ["2"], ["2"]])).docstring
+    assert said == "Favours itself and what is near."
+
+
 # Fitting and screening
 
 
