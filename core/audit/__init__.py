@@ -15,7 +15,6 @@ from core.audit.contract import (
     Finding,
     HybridSubject,
     Of,
-    Passages,
     ProgramSubject,
     Shaded,
     Unit,
@@ -24,6 +23,7 @@ from core.audit.contract import (
     probe_of,
 )
 from core.audit.ladder import RUNGS, RungName, Standing, standings, twins
+from core.audit.passages import Passages, Splits
 from core.audit.table import AUDITS, checked, ready
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "ProgramSubject",
     "RungName",
     "Shaded",
+    "Splits",
     "Standing",
     "Unit",
     "at_least",

@@ -12,18 +12,17 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
+from core.audit.passages import Passages, Splits
 from core.errors import CorpusError, PluginError
-from core.types import Estimate, HeadId, HybridSpec, ModelInfo, Sentence, Split, Told
+from core.types import Estimate, HeadId, HybridSpec, ModelInfo, Split, Told
 
 if TYPE_CHECKING:  # torch and transformers, seconds long: what only lists or draws audits does without
     import numpy as np
 
     from core.audit.shared import Shared
-    from core.features import Features
     from core.hybrid.perplexity import Variant
     from core.language import ParsedProgram
     from core.models.pretrained import LoadedModel
-    from core.scoring import Examiner, HeadReader
 
 Of = Literal["program", "hybrid"]
 AuditVerdict = Literal["passes", "fails", "cannot tell"]
@@ -120,26 +119,6 @@ def all_above(figures: Iterable[Estimate]) -> AuditVerdict:
     if any(figure.high <= 0 for figure in found):
         return "fails"
     return "passes" if all(figure.low > 0 for figure in found) else "cannot tell"
-
-
-@dataclass(frozen=True)
-class Passages:
-    """The passages of one split, and what the model attends to on them."""
-
-    sentences: tuple[Sentence, ...]
-    features: Features  # of these sentences, in this order
-    attention: HeadReader  # sees these sentences only
-    is_causal: bool
-
-    @cached_property
-    def examiner(self) -> Examiner:
-        """Compares programs with heads on these passages; what programs share is computed once."""
-        from core.scoring import Examiner
-
-        return Examiner(self.features, self.sentences, self.attention, self.is_causal)
-
-
-Splits = Mapping[Split, Passages]  # those that have a passage
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.audit.contract import Passages
+from core.audit.passages import Passages
 from core.types import Sentence
 
 if TYPE_CHECKING:

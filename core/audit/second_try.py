@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.audit import known
-from core.audit.contract import Audit, Cell, Figure, Finding, Passages, ProgramSubject
+from core.audit.contract import Audit, Cell, Figure, Finding, ProgramSubject
+from core.audit.passages import Passages
 from core.audit.rules import rules_of
 from core.display import counted
 from core.types import Bounds, Estimate, HeadId, Split, Told, option

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from core.audit import measures
-from core.audit.contract import Splits
 from core.audit.edits import Edit, features_of, swaps
+from core.audit.passages import Splits
 from core.audit.twin import Twin, fit_twin
 from core.errors import CorpusError
 from core.maps import confined, like_batches

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.audit import known
-from core.audit.contract import Audit, Figure, Finding, Passages, ProgramSubject
+from core.audit.contract import Audit, Figure, Finding, ProgramSubject
+from core.audit.passages import Passages
 from core.audit.twin import fit_twin
 from core.display import counted
 from core.errors import AuditError

@@ -29,32 +29,13 @@ from core.files import disk_errors, write_json, write_whole
 from core.jobs.crew import Crew
 from core.jobs.crew.cluster import Tally
 from core.jobs.crew.local import LocalCrew
+from core.jobs.place import Place
 from core.jobs.results import NAME_OF, RESULTS
 from core.jobs.tasks import Task
 from core.store.scores import write_scores
 from core.types import Json, Score
 
 AnyTask = TypeVar("AnyTask", bound=Task, covariant=True)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a job works."""
-
-    workspace: Path
-    models: Path  # where downloaded models are kept
-    device: str
-    spacy_pipeline: str | None = None  # of texts that are read first; None: the bundled one
-    dtype: str = "auto"  # of the model's weights, as core.models.pretrained.load takes it
-    device_map: str | None = None
-    attention: str | None = (
-        None  # under which address new models' attention is written; the workspace if None
-    )
-
-    @property
-    def holding(self) -> tuple[str, str, str | None]:
-        """Where the model's weights are, and in which format."""
-        return self.device, self.dtype, self.device_map
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ import duckdb
 
 from core.errors import HeadscriptError, JobError, WorkspaceError
 from core.jobs.crew.cluster import Tally
-from core.jobs.folder import JobFolder, Place
+from core.jobs.folder import JobFolder
 from core.jobs.intake import Intake
 from core.jobs.kinds import KINDS, JobKind, kind_of
+from core.jobs.place import Place
 from core.jobs.runners import RUNNERS, Runner
 from core.jobs.tasks import Task
 from core.settings import Settings

@@ -14,8 +14,9 @@ from core.errors import HeadscriptError, is_out_of_memory
 from core.jobs.crew import Crew
 from core.jobs.crew.cluster import VARIABLE, Cluster
 from core.jobs.crew.local import LocalCrew
-from core.jobs.folder import EventWriter, Job, JobFolder, Place
+from core.jobs.folder import EventWriter, Job, JobFolder
 from core.jobs.kinds import KINDS
+from core.jobs.place import Place
 from core.jobs.tasks import Task
 from core.store.workspace import shared_folder
 

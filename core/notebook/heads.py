@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,10 @@ from core.errors import WorkspaceError
 from core.files import disk_errors, write_whole
 from core.language import ParsedProgram
 from core.notebook import frames
-from core.scoring import Example, program_of
+from core.scoring import Examiner, Example, program_of
 from core.sharing.snippet import Drawn, page, snippet
-from core.types import HeadId, Sentence
-
-if TYPE_CHECKING:
-    from core.notebook.reader import WorkspaceReader
+from core.store import Workspace
+from core.types import HeadId, ModelInfo, Sentence
 
 TOKENS_SHOWN = 40
 
@@ -42,12 +40,28 @@ class Picture:
             write_whole(path, page(self.drawn))
 
 
+class Reader(Protocol):
+    """What a head is read with: a `WorkspaceReader`."""
+
+    model: ModelInfo
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace as it was opened, or refreshed last."""
+
+    def sentence(self, wanted: str | Sentence) -> Sentence:
+        """The passage that is meant; raises WorkspaceError if there is none."""
+
+    def examiner(self, sentence: Sentence | None = None) -> Examiner:
+        """What compares programs with heads: on a passage, or on all of test."""
+
+
 @dataclass(frozen=True)
 class Head:
     """A head of the workspace's model."""
 
     id: HeadId
-    _reader: WorkspaceReader
+    _reader: Reader
 
     @property
     def program(self) -> str | None:

@@ -113,7 +113,8 @@ def _extracted(layers: int, passages: int, tokens: int) -> tuple[float, int, flo
     import transformers
 
     from core.corpus import Corpus, from_passages
-    from core.jobs.folder import EventWriter, Job, JobFolder, Place
+    from core.jobs.folder import EventWriter, Job, JobFolder
+    from core.jobs.place import Place
     from core.jobs.tasks import ExtractTask
     from core.jobs.work.extract import annotate_and_extract
     from core.models.pretrained import load

@@ -11,8 +11,9 @@ import pytest
 from core import wire
 from core.audit import Figure, Finding, Shaded
 from core.errors import WireError
-from core.jobs.folder import Place, Spec
+from core.jobs.folder import Spec
 from core.jobs.kinds import KINDS, kind_of
+from core.jobs.place import Place
 from core.jobs.results import (
     RESULTS,
     AuditsFound,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from core.types import Told
 
 if TYPE_CHECKING:
-    from core.jobs.folder import Place
+    from core.jobs.place import Place
     from core.models.pretrained import LoadedModel
 
 Unit = TypeVar("Unit")

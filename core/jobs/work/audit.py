@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import wire
-from core.audit import AUDITS, Audit, Finding, HybridSubject, Passages, ProgramSubject, probe_of
+from core.audit import AUDITS, Audit, Finding, HybridSubject, Passages, ProgramSubject, Splits, probe_of
 from core.audit.shared import Shared
 from core.display import counted
 from core.jobs.crew import Bench, Stage, Station
-from core.jobs.folder import Job, Place
+from core.jobs.folder import Job
+from core.jobs.place import Place
 from core.jobs.results import AuditsFound
 from core.jobs.tasks import AskedAudit, AuditTask
 from core.language import parse
@@ -28,8 +29,6 @@ from core.types import HybridSpec, ModelInfo, Sentence, Split, Told
 
 if TYPE_CHECKING:
     from core.models.pretrained import LoadedModel
-
-Splits = Mapping[Split, Passages]
 
 
 def run_audits(job: Job[AuditTask]) -> None:

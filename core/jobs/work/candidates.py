@@ -13,7 +13,8 @@ from core.hybrid.costs import Scores, joined, score_batches, scores
 from core.hybrid.perplexity import Tell
 from core.hybrid.predicted import asked
 from core.jobs.crew import Bench, Stage, Station
-from core.jobs.folder import Job, Place
+from core.jobs.folder import Job
+from core.jobs.place import Place
 from core.jobs.results import CostsEstimated, HeadCost
 from core.jobs.tasks import Candidate
 from core.language import ParsedProgram

@@ -16,7 +16,8 @@ from core.display import counted
 from core.errors import CorpusError, ModelError, WorkspaceError
 from core.features import LEAST_TOKENS, Features, annotate
 from core.jobs.crew import Bench, Stage, Station
-from core.jobs.folder import Job, Place
+from core.jobs.folder import Job
+from core.jobs.place import Place
 from core.jobs.results import SentencesRead, WeightsRead
 from core.jobs.tasks import ExtractTask, Task
 from core.maps import like_batches

@@ -14,7 +14,8 @@ import torch
 from core.corpus import require_splits
 from core.features import Features
 from core.jobs.crew import Bench, Stage, Station
-from core.jobs.folder import Job, Place
+from core.jobs.folder import Job
+from core.jobs.place import Place
 from core.jobs.results import NewProgram, ProgramsFound
 from core.jobs.tasks import ProposeTask
 from core.jobs.work.readings import keep_reading

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.features import Features
 from core.jobs.crew import Bench
-from core.jobs.folder import Place
+from core.jobs.place import Place
 from core.types import ModelInfo
 
 

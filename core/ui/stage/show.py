@@ -175,8 +175,8 @@ def _read(model: ModelInfo, card: Card, text: str) -> SideBySide:
 
 def _swaps(model: ModelInfo, among: list[Sentence]) -> list[Edit]:
     """Swaps of a token in each passage, of words where there are some."""
-    from core.audit.contract import Passages
     from core.audit.edits import swaps  # brings transformers with the model
+    from core.audit.passages import Passages
 
     workspace = state.owner().workspace
     reader, tokens = workspace.attention(model.id), workspace.tokens(model.id)

@@ -9,7 +9,8 @@ import torch
 from core.features import annotate
 from core.hybrid import parsed
 from core.hybrid.choose import Chooser
-from core.jobs.folder import EventWriter, JobFolder, Place
+from core.jobs.folder import EventWriter, JobFolder
+from core.jobs.place import Place
 from core.jobs.tasks import Task
 from core.jobs.work.calibrate import as_they_are, calibrated_within
 from core.language import parse

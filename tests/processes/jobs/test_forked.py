@@ -16,8 +16,9 @@ import pytest
 
 from core.errors import JobError
 from core.jobs import Jobs
-from core.jobs.folder import JobFolder, Place
+from core.jobs.folder import JobFolder
 from core.jobs.kinds import KINDS
+from core.jobs.place import Place
 from core.jobs.runners.fork_server import Request
 from core.jobs.runners.forked import ForkedRunner, ForkServer
 from core.jobs.tasks import BuildTask

@@ -15,8 +15,9 @@ import pytest
 
 from core.errors import JobError
 from core.jobs import Jobs, Watch
-from core.jobs.folder import EventWriter, Job, JobFolder, Place
+from core.jobs.folder import EventWriter, Job, JobFolder
 from core.jobs.kinds import KINDS
+from core.jobs.place import Place
 from core.jobs.results import ProgramsFound
 from core.jobs.tasks import BuildTask, ScoreTask
 from core.jobs.work.search import score_programs

@@ -13,7 +13,8 @@ from core.corpus import Corpus, from_passages
 from core.errors import CorpusError, ModelError
 from core.features import BUNDLED, NO_PIPELINE
 from core.jobs import Jobs
-from core.jobs.folder import EventWriter, Job, JobFolder, Place
+from core.jobs.folder import EventWriter, Job, JobFolder
+from core.jobs.place import Place
 from core.jobs.tasks import ExtractTask
 from core.jobs.work.extract import annotate_and_extract, reading_as_stored
 from core.models import LoadedModel

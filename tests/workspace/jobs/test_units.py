@@ -14,7 +14,8 @@ from core.hybrid import ProgramPatterns
 from core.hybrid.costs import joined, score_batches, scores
 from core.jobs.crew import Crew, Stage
 from core.jobs.crew.local import LocalCrew
-from core.jobs.folder import EventWriter, Job, JobFolder, Place
+from core.jobs.folder import EventWriter, Job, JobFolder
+from core.jobs.place import Place
 from core.jobs.tasks import ExtractTask
 from core.jobs.work.extract import annotate_and_extract
 from core.language import parse
