@@ -1,4 +1,4 @@
-"""A small head with a plan: eight hand-written passages, and what a known program attends to on them."""
+"""A small head with a plan: eight hand-written passages, what a known program attends to on them, and talk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from functools import cache
 
 from core.features import Features
 from core.language import Evaluator, parse
+from core.proposers.llm.calls import Asker
+from core.proposers.llm.conversation import Outcome, converse
+from core.proposers.llm.limits import TalkLimits
 from core.proposers.llm.shown import HeadData
+from core.scoring import BASELINES
 from core.types import HeadId
 from tests.language_cases import build, sentence
 
@@ -35,6 +39,7 @@ _VERBS = frozenset({"saw", "ran", "took", "was", "crossed", "slept", "read", "fo
     {"sing", "comes", "ate", "drank", "left", "fell"}
 )
 HEAD = HeadId(3, 7)
+PARSED_BASELINES = {name: parse(source) for name, source in BASELINES.items()}
 
 
 def features() -> Features:
@@ -56,3 +61,15 @@ def head(at: HeadId = HEAD, is_causal: bool = True) -> HeadData:
     lengths = dict(zip(every.sentences, every.lengths.tolist(), strict=True))
     maps = {name: weights[row : row + 1, :n, :n] for row, (name, n) in enumerate(lengths.items())}
     return HeadData(at, is_causal, every.select(range(5)), every.select(range(5, 8)), maps)
+
+
+def talk(asker: Asker, limits: TalkLimits, at: HeadId = HEAD) -> Outcome:
+    """A whole conversation about that head."""
+    conversation = converse(head(at=at), limits, PARSED_BASELINES)
+    try:
+        request = next(conversation)
+        while True:
+            request = conversation.send(asker.answer(request))
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome

@@ -1,4 +1,4 @@
-"""Tiny models with a head that is known: one that is a program, or that writes nothing."""
+"""Tiny models of which a head is a program, or a layer is seen to attend."""
 
 from __future__ import annotations
 
@@ -49,3 +49,19 @@ def planted(loaded: LoadedModel, head: HeadId, source: str) -> Iterator[None]:
             yield
         finally:
             hook.remove()
+
+
+@contextmanager
+def layers_that_attend() -> Iterator[list[int]]:
+    """The layers of tiny llamas that compute their own attention within the block, as they do it."""
+    from transformers.models.llama import modeling_llama
+
+    eager, called = modeling_llama.eager_attention_forward, list[int]()
+
+    def counted(module: torch.nn.Module, *arguments: Any, **options: Any) -> Any:
+        called.append(int(module.layer_idx))
+        return eager(module, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(modeling_llama, "eager_attention_forward", counted)
+        yield called

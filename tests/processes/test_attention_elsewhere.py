@@ -20,6 +20,7 @@ from core.store.snapshot import export_snapshot
 from core.store.workspace import ELSEWHERE, attention_address, attention_folder, shared_folder
 from core.types import HeadId, SentenceAttention, Split
 from tests.servers import s3
+from tests.stored import assert_same_attention
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +104,7 @@ def test_a_workspace_whose_attention_lies_elsewhere_works_on_the_same(
     assert found == HeadId(2, 1)
 
     usual = AttentionReader(attention_folder(built, info.id))
-    for layer in info.attention_layers:
-        expected = usual.layer(layer)
-        for name, maps in workspace.attention(info.id).layer(layer).items():
-            np.testing.assert_array_equal(maps, expected.pop(name))
-        assert not expected
+    assert_same_attention(workspace.attention(info.id), usual, info)
 
     workspace.close()
     export_snapshot(workspace.folder, tmp_path / "copy")

@@ -13,21 +13,17 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import socket
-import struct
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 
 from tests.rule_writer import write_programs
+from tests.servers.loopback import SIGN_IN, Handler, Loopback
 
 Json = dict[str, Any]
 
-RETRY_AFTER = "0.05"  # seconds, so that back-off in tests is short
 PRICES = {  # millionths of a dollar a token: input, cache write, cache read, output
     "claude-sonnet-5-5": (2.0, 2.5, 0.1, 10.0),
     "claude-haiku-5-5": (0.1, 0.125, 0.01, 0.5),
@@ -41,12 +37,11 @@ _STATUS = {
 }
 
 _GATEWAY = ("502", "503", "504", "billed 502", "billed 503", "billed 504")  # not in the service's own words
-_SIGN_IN = b"<html>Sign in to the hotel network</html>"
-_STRANGE = {"html": _SIGN_IN, "page": _SIGN_IN}  # as JSON, and as what it is
+_STRANGE = {"html": SIGN_IN, "page": SIGN_IN}  # as JSON, and as what it is
 
 
 @dataclass
-class ClaudeServer:
+class ClaudeServer(Loopback):
     """One server on a free port; what it saw and billed can be read at any time."""
 
     key: str = "sk-test"
@@ -68,27 +63,13 @@ class ClaudeServer:
     batches: dict[str, Json] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
+        self._listen(_Handler)
         self._cache: set[str] = set()
-        server = self
-
-        class Handler(_Handler):
-            owner = server
-
-        self._http = _Quiet(("127.0.0.1", self.port), Handler)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
 
     @property
     def address(self) -> str:
         """What ANTHROPIC_BASE_URL is set to."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return self.root
 
     @property
     def dollars(self) -> float:
@@ -236,21 +217,11 @@ class ClaudeServer:
         }
 
 
-class _Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed has closed its end; that is what the tests are about."""
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     owner: ClaudeServer
-    protocol_version = "HTTP/1.1"
+    retry_after = "0.05"
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the tests look at what was called."""
-
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         body = json.loads(self.rfile.read(int(self.headers["content-length"])) or "null")
         if self._key() != self.owner.key:
             self._error(401, "authentication_error", f"invalid API key {self._key()}")
@@ -268,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._error(404, "not_found_error", self.path)
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         if self._meets(self.owner.next_free_fault()):
             return
         if self.path.partition("?")[0] == "/v1/messages/batches":
@@ -280,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, "not_found_error", name)
         elif self.path.endswith("/results"):
             lines = self.owner.batches[name]["lines"]
-            self._send(200, "\n".join(map(json.dumps, lines)).encode(), "application/x-jsonl")
+            self.send(200, "\n".join(map(json.dumps, lines)).encode(), "application/x-jsonl")
         else:
             self._json(self.owner.batch(name))
 
@@ -297,9 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self._meets(fault):
             return
         if fault == "cut":
-            raw = json.dumps(self.owner.reply(body, fault)).encode()
-            self._send(200, raw[: len(raw) // 2], "application/json", claims=len(raw))
-            self.close_connection = True
+            self.cut(json.dumps(self.owner.reply(body, fault)).encode())
         elif fault == "no-usage":
             self._json({**self.owner.reply(body, fault), "usage": None})
         elif body.get("stream"):
@@ -322,16 +291,13 @@ class _Handler(BaseHTTPRequestHandler):
             status, kind = _STATUS[fault]
             self._error(status, kind, f"as told, to {self._key()}")
         elif fault in _GATEWAY:
-            self._send(int(fault[-3:]), b"<html>upstream request timeout</html>", "text/html")
+            self.time_out(int(fault[-3:]))
         elif fault == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-            self.close_connection = True
+            self.reset()
         elif fault in _STRANGE:
-            self._send(200, _STRANGE[fault], "application/json" if fault == "html" else "text/html")
+            self.send(200, _STRANGE[fault], "application/json" if fault == "html" else "text/html")
         elif fault == "slow":
-            time.sleep(self.owner.slow)
-            self.close_connection = True
+            self.stall()
         else:
             return False
         return True
@@ -343,23 +309,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream(self, message: Json) -> None:
         raw = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in _events(message))
-        self._send(200, raw.encode(), "text/event-stream")
+        self.send(200, raw.encode(), "text/event-stream")
 
     def _json(self, content: Json) -> None:
-        self._send(200, json.dumps(content).encode(), "application/json")
+        self.send(200, json.dumps(content).encode(), "application/json")
 
     def _error(self, status: int, kind: str, message: str) -> None:
         content = {"type": "error", "error": {"type": kind, "message": message}}
-        self._send(status, json.dumps(content).encode(), "application/json")
-
-    def _send(self, status: int, raw: bytes, kind: str, claims: int | None = None) -> None:
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(claims or len(raw)))
-        if status >= 429:
-            self.send_header("retry-after", RETRY_AFTER)
-        self.end_headers()
-        self.wfile.write(raw)
+        self.send(status, json.dumps(content).encode(), "application/json")
 
 
 def tokens(text: str) -> int:

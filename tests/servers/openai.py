@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
-import struct
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 
 from tests.rule_writer import write_programs
+from tests.servers.loopback import SIGN_IN, Handler, Loopback
 
 Json = dict[str, Any]
 
@@ -36,11 +33,10 @@ _REFUSALS = {
     "404": (404, "model_not_found"),
 }
 _GATEWAY = ("billed 502", "billed 503", "billed 504")  # not in the service's own words
-RETRY_AFTER = "0.02"  # seconds
 
 
 @dataclass
-class OpenAIServer:
+class OpenAIServer(Loopback):
     """One server on a free port; what it saw can be read at any time."""
 
     key: str | None = None  # None: it asks for none
@@ -55,26 +51,12 @@ class OpenAIServer:
     tokens: int = 0  # of input and output of all that were answered
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
-        server = self
-
-        class Handler(_Handler):
-            owner = server
-
-        self._http = _Quiet(("127.0.0.1", self.port), Handler)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        self._listen(_Handler)
 
     @property
     def address(self) -> str:
         """What OPENAI_BASE_URL is set to."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        return f"{self.root}/v1"
 
     def next_fault(self) -> str:
         """The fault that this call meets; "" for none."""
@@ -139,21 +121,11 @@ class OpenAIServer:
         return hands_in(self.write(prompt))
 
 
-class _Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed has closed its end; that is what the tests are about."""
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     owner: OpenAIServer
-    protocol_version = "HTTP/1.1"
+    retry_after = "0.02"
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the tests look at what was called."""
-
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         given = (self.headers.get("authorization") or "").removeprefix("Bearer ")
         if self.owner.key is not None and given != self.owner.key:
@@ -171,35 +143,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(status, code, f"as told, to {given}")
         elif fault in _GATEWAY:
             self.owner.reply(body, fault)
-            self._send(int(fault[-3:]), b"<html>upstream request timeout</html>", "text/html")
+            self.time_out(int(fault[-3:]))
         elif fault == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-            self.close_connection = True
+            self.reset()
         elif fault == "slow":
-            time.sleep(self.owner.slow)
-            self.close_connection = True
+            self.stall()
         elif fault == "html":
-            self._send(200, b"<html>Sign in to the hotel network</html>", "application/json")
+            self.send(200, SIGN_IN, "application/json")
         elif fault == "cut":
-            raw = json.dumps(self.owner.reply(body, fault)).encode()
-            self._send(200, raw[: len(raw) // 2], "application/json", claims=len(raw))
-            self.close_connection = True
+            self.cut(json.dumps(self.owner.reply(body, fault)).encode())
         else:
-            self._send(200, json.dumps(self.owner.reply(body, fault)).encode(), "application/json")
+            self.send(200, json.dumps(self.owner.reply(body, fault)).encode(), "application/json")
 
     def _error(self, status: int, code: str, message: str) -> None:
         content = {"error": {"message": message, "type": code, "param": None, "code": code}}
-        self._send(status, json.dumps(content).encode(), "application/json")
-
-    def _send(self, status: int, raw: bytes, kind: str, claims: int | None = None) -> None:
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(claims or len(raw)))
-        if status >= 429:
-            self.send_header("retry-after", RETRY_AFTER)
-        self.end_headers()
-        self.wfile.write(raw)
+        self.send(status, json.dumps(content).encode(), "application/json")
 
 
 def prompt_of(body: Json) -> str:

@@ -11,7 +11,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.processes.jobs.ray_cluster import ENVIRONMENT, LoopbackCluster, cluster
@@ -37,6 +36,7 @@ from tests.conftest import ROOT
 from tests.processes.jobs.ray_units import stage
 from tests.processes.jobs.test_crashes import check_units, kill, wait_for
 from tests.servers import s3
+from tests.stored import assert_same_attention
 
 # Ray's own code leaves sockets and files to the end of the process.
 pytestmark = [
@@ -249,11 +249,7 @@ def test_nodes_share_attention_that_lies_in_a_store_or_a_folder_of_its_own(
         search = jobs.start_search(info, [HeadId(0, 0), HeadId(2, 1)], SearchLimits(rules=1))
         assert jobs.wait(search).state == "done"
         usual = AttentionReader(attention_folder(built, info.id))
-        for layer in info.attention_layers:
-            expected = usual.layer(layer)
-            for name, maps in workspace.attention(info.id).layer(layer).items():
-                np.testing.assert_array_equal(maps, expected.pop(name))
-            assert not expected
+        assert_same_attention(workspace.attention(info.id), usual, info)
         assert not list(workspace.folder.rglob("layer=*"))
         assert sum(tally.done for tally in jobs.nodes(search).values()) > 0
         workspace.close()

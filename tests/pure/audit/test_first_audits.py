@@ -36,6 +36,12 @@ PROJECTIONS = {  # of layer 1
 FIRST_FIVE = ("twin", "off-sink", "written", "foresight", "promise")
 
 
+def output_projection(loaded: LoadedModel, architecture: str) -> tuple[torch.nn.Module, torch.Tensor]:
+    """The module that projects what layer 1's heads write, and its weight, [input, output]."""
+    module = loaded.model.base_model.get_submodule(PROJECTIONS[architecture])
+    return module, module.weight.T if isinstance(module, torch.nn.Linear) else module.weight
+
+
 def audited(loaded: LoadedModel, source: str, head: HeadId = HEAD, count: int = 24) -> dict[str, Finding]:
     subject = ProgramSubject(loaded.info, head, parse(source), splits_of(loaded, count), lambda: loaded)
     return {name: AUDITS[name].run(subject, AUDITS[name].limits(), Quiet()) for name in FIRST_FIVE}
@@ -205,12 +211,11 @@ def test_what_heads_write_adds_up_to_what_the_layer_writes(
     loaded = tiny_loaded(architecture)
     features = annotate(tiny.short_passages(4)[:3], loaded.tokenizer, loaded.embeddings())
     written: list[torch.Tensor] = []
-    module = loaded.model.base_model.get_submodule(PROJECTIONS[architecture])
+    module, weight = output_projection(loaded, architecture)
     hook = module.register_forward_hook(lambda m, inputs, output: written.append(output))
     with recording(loaded) as recorder:
         recorder.forward(features, [0])
     hook.remove()
-    weight = module.weight.T if isinstance(module, torch.nn.Linear) else module.weight
     parts = weight.reshape(tiny.HEADS, -1, weight.shape[-1])
     z = recorder.values[1] @ parts
     outputs = recorder.attention[1] @ z
@@ -263,8 +268,7 @@ def test_contributions_are_each_keys_share_of_what_the_head_adds_to_the_stream(
         recorder.forward(features, [0])
     head = recorder.attention[1][0, 2]
     program = torch.eye(len(head))
-    module = loaded.model.base_model.get_submodule(PROJECTIONS[architecture])
-    weight = module.weight.T if isinstance(module, torch.nn.Linear) else module.weight
+    _, weight = output_projection(loaded, architecture)
     z = recorder.values[1][0, 2] @ weight.reshape(tiny.HEADS, -1, weight.shape[-1])[2]  # V_j W_O in full
     output = head @ z
     shares = torch.stack([(z @ one) / one.square().sum() for one in output])

@@ -18,6 +18,7 @@ from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec
 from tests import tiny
 from tests.conftest import TinyLoaded
+from tests.planted_heads import layers_that_attend
 
 FIRST = "def attend(q, k):\n    return k.is_first\n"
 UNIFORM = "def attend(q, k):\n    return 1.0\n"
@@ -76,25 +77,12 @@ def test_a_program_that_returns_the_heads_own_attention_changes_nothing(
 def test_layers_with_every_head_replaced_skip_the_query_key_product(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("llama")
     features = features_of(loaded, 1)
-    calls: list[int] = []
-    from transformers.models.llama import modeling_llama
-
-    eager = modeling_llama.eager_attention_forward
-
-    def counted(module: torch.nn.Module, *arguments: object, **options: object) -> object:
-        calls.append(int(module.layer_idx))
-        return eager(module, *arguments, **options)
-
     spec = HybridSpec.of(
         loaded.info.id, [(HeadId(1, head), FIRST) for head in range(tiny.HEADS)] + [(HeadId(2, 0), FIRST)]
     )
-    modeling_llama.eager_attention_forward = counted
-    try:
-        with hybrid(loaded, spec) as patched:
-            patched.logits(features, [0])
-    finally:
-        modeling_llama.eager_attention_forward = eager
-    assert calls == [0, 2]
+    with layers_that_attend() as layers, hybrid(loaded, spec) as patched:
+        patched.logits(features, [0])
+    assert layers == [0, 2]
 
 
 def test_a_program_sees_no_further_than_its_layers_sliding_window(tiny_loaded: TinyLoaded) -> None:

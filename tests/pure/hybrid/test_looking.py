@@ -26,6 +26,7 @@ from core.models.pretrained import LoadedModel
 from core.types import HeadId, HybridSpec
 from tests import architectures, tiny
 from tests.conftest import TinyLoaded, TinyModel
+from tests.planted_heads import layers_that_attend
 
 UNIFORM = "def attend(q, k):\n    return 1.0\n"
 NEAR = "def attend(q, k):\n    return 0.5 ** (q.index - k.index)\n"
@@ -201,22 +202,10 @@ def test_only_heads_that_are_looked_at_are_kept_and_not_their_whole_layers(tiny_
 def test_a_layer_of_programs_that_look_at_programs_skips_its_own_attention(tiny_loaded: TinyLoaded) -> None:
     loaded = tiny_loaded("llama")
     features = features_of(loaded, 1)
-    calls: list[int] = []
-    from transformers.models.llama import modeling_llama
-
-    eager = modeling_llama.eager_attention_forward
-
-    def counted(module: torch.nn.Module, *arguments: object, **options: object) -> object:
-        calls.append(int(module.layer_idx))
-        return eager(module, *arguments, **options)
-
-    modeling_llama.eager_attention_forward = counted
     programs = {"L1H0": NEAR} | {f"L1H{at}": copy_of(f"L1H{at - 1}") for at in range(1, tiny.HEADS)}
-    try:
+    with layers_that_attend() as layers:
         hybrid_logits(loaded, features, programs | {"L2H0": copy_of("L1H3")})
-    finally:
-        modeling_llama.eager_attention_forward = eager
-    assert calls == [0, 2]
+    assert layers == [0, 2]
 
 
 @pytest.mark.parametrize("architecture", [*tiny.CAUSAL, *tiny.PECULIAR])

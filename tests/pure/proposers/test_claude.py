@@ -9,7 +9,6 @@ import anthropic
 import pytest
 
 from core.errors import ProposerError
-from core.language import parse
 from core.proposers import ClaudeLimits
 from core.proposers.llm.budget import Budget, most_a_call_costs
 from core.proposers.llm.calls import Asker
@@ -20,7 +19,6 @@ from core.proposers.llm.ledger import CallLog
 from core.proposers.llm.prices import PRICES, estimate_cost, price_of, terms
 from core.proposers.llm.provider import MAX_OUTPUT, Price, Request, Usage
 from core.proposers.llm.replies import MAX_REPLY, read_reply
-from core.scoring import BASELINES
 from core.settings import Patience, Settings
 from core.types import Failure, HeadId
 from tests import planted
@@ -29,7 +27,6 @@ from tests.servers.claude import ClaudeServer, prompt_of, write_programs
 KEY = "sk-test"
 QUICK = Patience().times(0.01)
 ONCE = ClaudeLimits(candidates=2, rounds=0)
-_BASELINES = {name: parse(source) for name, source in BASELINES.items()}
 MakeAsker = Callable[..., Asker]
 
 
@@ -54,15 +51,7 @@ def make_asker(server: ClaudeServer, tmp_path: Path) -> Iterator[MakeAsker]:
 
 
 def talk(asker: Asker, limits: ClaudeLimits = ONCE, at: HeadId = planted.HEAD) -> Outcome:
-    """A whole conversation about the planted head."""
-    conversation = converse(planted.head(at=at), limits, _BASELINES)
-    try:
-        request = next(conversation)
-        while True:
-            request = conversation.send(asker.answer(request))
-    except StopIteration as end:
-        outcome: Outcome = end.value
-        return outcome
+    return planted.talk(asker, limits, at)
 
 
 # What comes back
@@ -80,7 +69,7 @@ def test_iou_on_validation_climbs_over_the_rounds(server: ClaudeServer, make_ask
 
 
 def test_heads_of_an_encoder_are_asked_about_too(server: ClaudeServer, make_asker: MakeAsker) -> None:
-    conversation = converse(planted.head(is_causal=False), ONCE, _BASELINES)
+    conversation = converse(planted.head(is_causal=False), ONCE, planted.PARSED_BASELINES)
     request = next(conversation)
     with pytest.raises(StopIteration) as end:
         conversation.send(make_asker().answer(request))
@@ -508,7 +497,7 @@ def test_a_batch_that_cannot_be_looked_at_for_a_while_is_looked_at_again(
 
 
 def planted_messages() -> list[dict[str, object]]:
-    request = next(converse(planted.head(), ONCE, _BASELINES))
+    request = next(converse(planted.head(), ONCE, planted.PARSED_BASELINES))
     return list(request.messages)
 
 

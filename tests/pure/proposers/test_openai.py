@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from core.errors import ProposerError
-from core.language import parse
 from core.proposers import OpenAILimits, check_limits
 from core.proposers.llm.calls import Asker
 from core.proposers.llm.chat import chat_messages, message_of
@@ -18,7 +17,6 @@ from core.proposers.llm.ledger import CallLog
 from core.proposers.llm.openai import OPENAI, TIMEOUT, OpenAIModel, connect
 from core.proposers.llm.provider import MAX_OUTPUT
 from core.proposers.proposer import LanguageModel
-from core.scoring import BASELINES
 from core.settings import Patience, Settings
 from core.types import HeadId
 from tests import planted
@@ -27,7 +25,6 @@ from tests.servers.openai import OpenAIServer
 KEY = "sk-test"
 QUICK = Patience().times(0.01)
 ONCE = OpenAILimits(model="by-rule", candidates=2, rounds=0)
-_BASELINES = {name: parse(source) for name, source in BASELINES.items()}
 MakeAsker = Callable[..., Asker]
 assert isinstance(OPENAI.way, LanguageModel)
 WAY = OPENAI.way
@@ -54,15 +51,7 @@ def make_asker(server: OpenAIServer, tmp_path: Path) -> Iterator[MakeAsker]:
 
 
 def talk(asker: Asker, limits: OpenAILimits = ONCE, at: HeadId = planted.HEAD) -> Outcome:
-    """A whole conversation about the planted head."""
-    conversation = converse(planted.head(at=at), limits, _BASELINES)
-    try:
-        request = next(conversation)
-        while True:
-            request = conversation.send(asker.answer(request))
-    except StopIteration as end:
-        outcome: Outcome = end.value
-        return outcome
+    return planted.talk(asker, limits, at)
 
 
 def test_iou_on_validation_climbs_over_the_rounds(server: OpenAIServer, make_asker: MakeAsker) -> None:
@@ -90,7 +79,7 @@ def test_a_request_names_the_model_and_the_most_a_reply_may_have(
 
 def test_openai_itself_is_told_the_most_by_its_newer_name() -> None:
     with connect(KEY, None) as client:
-        request = next(converse(planted.head(), ONCE, _BASELINES))
+        request = next(converse(planted.head(), ONCE, planted.PARSED_BASELINES))
         body = OpenAIModel(client, ONCE).body(request)
     assert body["max_completion_tokens"] == MAX_OUTPUT
     assert "max_tokens" not in body

@@ -8,16 +8,13 @@ import pytest
 from core.language import parse
 from core.store import Workspace, add_program, add_proposals, add_scores
 from core.types import Estimate, HeadId, Score, Split
+from tests.stored import fits
 
 HEAD = HeadId(1, 2)
 BASELINE = "def attend(q, k):\n    return 1.0\n"
 # The same fit and the same number of nodes: only the id tells which goes first.
 TIED = [f"def attend(q, k):\n    return k.index + {constant}\n" for constant in ("2.5", "3.5", "4.5", "5.5")]
 LONGER = "def attend(q, k):\n    return k.index + 2.5 + 3.5\n"
-
-
-def fits(source: str, head: HeadId, iou: float) -> list[Score]:
-    return [Score(parse(source).id, head, split, Estimate(iou, iou, iou), 0.0, 9, 0) for split in Split]
 
 
 @pytest.fixture

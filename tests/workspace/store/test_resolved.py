@@ -9,17 +9,14 @@ from core.language import parse
 from core.scoring import chains
 from core.store import Workspace, add_program, add_scores
 from core.store.resolved import add_resolved
-from core.types import Estimate, HeadId, Score, Split
+from core.types import HeadId, Split
+from tests.stored import fits
 
 BELOW, ABOVE = HeadId(0, 1), HeadId(1, 0)
 PLAIN = "def attend(q, k):\n    return k.is_first\n"
 BETTER = "def attend(q, k):\n    return k == q\n"
 LOOKS = 'def attend(q, k):\n    return look("L0H1", q, k)\n'
 BASELINE = "def attend(q, k):\n    return 1.0\n"
-
-
-def fits(source: str, head: HeadId, iou: float) -> list[Score]:
-    return [Score(parse(source).id, head, split, Estimate(iou, iou, iou), 0.0, 9, 0) for split in Split]
 
 
 @pytest.fixture
