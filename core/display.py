@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -105,6 +106,11 @@ LONGEST_NAME = 500  # characters of a person's name, and of anything else that i
 def one_spelling(name: str) -> str:
     """A name with its accents composed, so that it is one name however it was typed."""
     return unicodedata.normalize("NFC", name)
+
+
+def when(moment: float) -> str:
+    """A moment in this machine's time: `22 Nov, 16:05`."""
+    return time.strftime("%-d %b, %H:%M", time.localtime(moment))
 
 
 def counted(number: int, noun: str) -> str:

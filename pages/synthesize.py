@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.sharing.figures.of_runs import runs_of
 from core.types import ModelInfo
 from core.ui.parts import frame, state
 from core.ui.synthesize import run
@@ -33,9 +34,7 @@ def draw_active(model: ModelInfo, job: str) -> None:
 frame.through_app()
 model = frame.model_or_stop("Synthesize", with_programs=False)
 st.title(f"Synthesize · {model.title}")
-all_runs = [
-    job for job in state.owner().workspace.jobs.all() if job.kind in run.KINDS and job.model == model.id
-]
+all_runs = runs_of(state.owner().workspace, model)
 runs, deleted = without_deleted(all_runs)
 active = [job for job in runs if job.is_active]
 for job in active:

@@ -1,8 +1,9 @@
-"""The command `figure`: a head beside its program, or all heads of a model, as a file for paper."""
+"""The command `figure`: what pages draw of heads, runs, hybrids and reviewers, as a file for paper."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from core.language import ParsedProgram
     from core.scoring import Examiner, Example
     from core.sharing.figures import Comparison, Drawable
+    from core.store import JobRecord
+
+_AUDITS = "; audits add to them"
 
 
 def figure(
@@ -28,7 +32,9 @@ def figure(
         Parameter(
             help="a head such as L7H3; or map (all heads), histogram (of IoU), circuit (who looks at whom), "
             "curve (cost against share of heads), table (every head's program), library (every program), "
-            "audits (heads and audits), points (two figures of audits against each other), hybrids, hybrid"
+            "audits (heads and audits), points (two figures of audits against each other), hybrids, costs "
+            "(of hybrids against their share of heads), hybrid, runs (that found programs), run, agreement "
+            "(of reviewers)"
         ),
     ],
     /,
@@ -59,13 +65,27 @@ def figure(
             help="of a head: contributions (the maps in signed shares of what the head writes; loads the "
             "model), programs, passages (how well it fits each), figures (of all audits), or an audit, such "
             "as by-genre; its maps in weights unless given. Of a hybrid: genres, programs, calibration, "
-            "questions, figures, or an audit",
+            "questions, figures, or an audit; of two: heads, genres. Of a run: climb, heads. Of an "
+            "agreement: pairs, or two reviewers, such as 'Ada and Bo'",
             metavar="WHAT",
         ),
     ] = None,
     hybrid_id: Annotated[
         str | None,
         Parameter(name="--hybrid", help="its id, or how it starts; the latest unless given", metavar="ID"),
+    ] = None,
+    to: Annotated[
+        str | None,
+        Parameter(help="of a hybrid: another, by its id, with which it is compared", metavar="ID"),
+    ] = None,
+    run_id: Annotated[
+        str | None,
+        Parameter(
+            name="--run",
+            help="of a run: its id, or how it starts, as the folder in jobs/ is called; the latest that "
+            "found a program unless given",
+            metavar="ID",
+        ),
     ] = None,
     across: Annotated[str, Parameter(help="of points: a figure of an audit", metavar="FIGURE")] = "IoU",
     up: Annotated[str, Parameter(help="of points: another", metavar="FIGURE")] = "output error",
@@ -82,7 +102,7 @@ def figure(
     font: Annotated[float, number("size of the letters, in points", Bounds(least=2, most=40))] = 8,
     model: Model = None,
 ) -> Json:
-    """Draw a head beside its program, all heads, or a table, at paper size.
+    """Draw a head beside its program, all heads, a chart or a table, at paper size.
 
     A head's maps are on a square-root scale, as in the app. A .csv file holds the numbers instead, an .html
     file a head to be walked through in a browser, which needs nothing else.
@@ -96,6 +116,8 @@ def figure(
     Example: python -m core figure map --colour lift --width 3.25 --out map.pdf
 
     Example: python -m core figure L7H3 --of by-genre --out genres.pdf
+
+    Example: python -m core figure hybrid --hybrid 3f2a --to 91bc --out apart.pdf
     """
     from core.sharing.figures import figure_bytes, form_of
     from core.sharing.figures.made import SUBJECTS, of_workspace
@@ -104,16 +126,20 @@ def figure(
     size, is_signed = (width, font), of == "contributions"
     try:
         lit_head = HeadId.parse(lit) if lit else None
-        if subject == "hybrid" or (subject == "map" and program) or subject in SUBJECTS:
+        draws: dict[str, Callable[[], Drawable]] = {
+            one: partial(of_workspace, now.workspace, info, one, colour, lit_head, (across, up))
+            for one in SUBJECTS
+        }
+        draws["hybrid"] = partial(_of_hybrid, now, info, hybrid_id, to, of)
+        draws["runs"] = partial(_runs, now, info)
+        draws["run"] = partial(_of_run, now, info, run_id, of)
+        draws["agreement"] = partial(_of_reviewers, now, info, of)
+        if program is not None:
+            draws["map"] = partial(_program_map, now, info, program)
+        if subject in draws:
             form_of(out)
-        if subject == "hybrid":
-            return _hand_out(now, out, _of_hybrid(now, info, hybrid_id, of), subject, size)
-        if subject == "map" and program is not None:
-            return _hand_out(now, out, _program_map(now, info, program), subject, size)
-        if subject in SUBJECTS:
-            found = of_workspace(now.workspace, info, subject, colour, lit_head, (across, up))
-            return _hand_out(now, out, found, subject, size)
-        form, at = form_of(out, () if of and not is_signed else ("html",)), HeadId.parse(what)
+            return _hand_out(now, out, draws[subject](), subject, size)
+        form, at = form_of(out, () if of and not is_signed else ("html",)), _head(what, draws)
     except ValueError as error:
         raise WorkspaceError(str(error)) from None
     if lacking := info.lacks(at):
@@ -134,6 +160,13 @@ def figure(
     return {"file": str(out), "head": str(at), "tokens": len(found.tokens), "caption": found.caption}
 
 
+def _head(what: str, others: Iterable[str]) -> HeadId:
+    try:
+        return HeadId.parse(what)
+    except ValueError as error:
+        raise ValueError(f"{error}, or name one of {', '.join(others)}") from None
+
+
 def _hand_out(now: Session, out: Path, found: Drawable, of: str, size: tuple[float, float]) -> Json:
     """Write a figure, width and letters as in `size`; raises ValueError for a form that is none."""
     from core.sharing.figures import figure_bytes, form_of
@@ -145,13 +178,71 @@ def _hand_out(now: Session, out: Path, found: Drawable, of: str, size: tuple[flo
     return {"file": str(out), "of": of, "lines": sum(1 for _ in found.numbers()[1])}
 
 
-def _of_hybrid(now: Session, info: ModelInfo, hybrid_id: str | None, of: str | None) -> Drawable:
-    """A figure of a hybrid, of its cost by genre unless another is named."""
+def _of_hybrid(
+    now: Session, info: ModelInfo, hybrid_id: str | None, to: str | None, of: str | None
+) -> Drawable:
+    """A figure of a hybrid, of its cost by genre unless another is named; of two, of how they differ."""
     from core.cli.hybrids import stored_hybrid
     from core.sharing.figures.of_hybrid import hybrid_figures
+    from core.sharing.figures.of_two_hybrids import two_figures
 
     row = stored_hybrid(now, info, hybrid_id)
-    return _named(hybrid_figures(now.workspace, info, row), of or "genres", str(row.title))
+    if to is not None:
+        other = stored_hybrid(now, info, to)
+        return _named(two_figures(now.workspace, row, other), of or "heads", f"{row.title} to {other.title}")
+    return _named(hybrid_figures(now.workspace, info, row), of or "genres", str(row.title), _AUDITS)
+
+
+def _runs(now: Session, info: ModelInfo) -> Drawable:
+    """The table of runs; raises WorkspaceError where there is none."""
+    from core.jobs.kinds import KINDS
+    from core.sharing.figures.of_runs import run_table, runs_figure
+
+    table = run_table(now.workspace, info, _stored_runs(now, info), lambda job: KINDS[job.kind].title)
+    return runs_figure(info, table)
+
+
+def _of_run(now: Session, info: ModelInfo, run_id: str | None, of: str | None) -> Drawable:
+    """A figure of a run, of how its heads' IoU climbed unless another is named."""
+    from core.sharing.figures.of_runs import run_figures
+
+    runs = _stored_runs(now, info)
+    if run_id is None:
+        some = now.workspace.gains.by_job(info.id)
+        chosen = [job for job in runs if job.id in some]
+    else:
+        chosen = [job for job in runs if job.id.startswith(run_id)]
+        if not chosen:
+            known = ", ".join(job.id for job in runs)
+            raise WorkspaceError(f"{info.title} has no run {run_id}; there are {known}")
+    if not chosen:
+        raise WorkspaceError(f"no run of {info.title} has found a program yet")
+    figures = run_figures(now.workspace, info, chosen[0])
+    if not figures:
+        raise WorkspaceError(f"the run {chosen[0].id} has found no program yet")
+    return _named(figures, of or "climb", f"the run {chosen[0].id}")
+
+
+def _stored_runs(now: Session, info: ModelInfo) -> list[JobRecord]:
+    """The model's runs that were not deleted, newest first; raises WorkspaceError where there is none."""
+    from core.sharing.figures.of_runs import runs_of
+
+    deleted = set(now.workspace.labels.deleted())
+    runs = [job for job in runs_of(now.workspace, info) if job.id not in deleted]
+    if not runs:
+        raise WorkspaceError(f"{info.title} has no run yet; run `synthesize`")
+    return runs
+
+
+def _of_reviewers(now: Session, info: ModelInfo, of: str | None) -> Drawable:
+    """How far reviewers agree, all pairs of them unless two are named."""
+    from core.review import Opinions, agreements
+    from core.sharing.figures.of_reviewers import PAIRS, agreement_figures
+
+    found = agreements(Opinions(now.workspace.verdicts.opinions(info.id)))
+    if not found:
+        raise WorkspaceError(f"no program of {info.title} has been decided by two reviewers yet")
+    return _named(agreement_figures(info, found), of or PAIRS, "the agreement of reviewers")
 
 
 def _of_head(now: Session, info: ModelInfo, head: HeadId, program: ParsedProgram, of: str) -> Drawable:
@@ -163,13 +254,12 @@ def _of_head(now: Session, info: ModelInfo, head: HeadId, program: ParsedProgram
         return passage_histogram(f"{info.title} {head}", ious.tolist(), "Test passages")
 
     figures = beside_maps(now.workspace, info, head, program.id)
-    return _named({"passages": passages, **figures}, of, str(head))
+    return _named({"passages": passages, **figures}, of, str(head), _AUDITS)
 
 
-def _named(figures: Mapping[str, Callable[[], Drawable]], of: str, whose: str) -> Drawable:
+def _named(figures: Mapping[str, Callable[[], Drawable]], of: str, whose: str, more: str = "") -> Drawable:
     if of not in figures:
-        known = ", ".join(figures) or "none"
-        raise WorkspaceError(f"{whose} has no figure {of!r}; there is {known}; audits add to them")
+        raise WorkspaceError(f"{whose} has no figure {of!r}; there is {', '.join(figures) or 'none'}{more}")
     return figures[of]()
 
 

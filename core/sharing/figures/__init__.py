@@ -7,6 +7,7 @@ A kind of figure is a frozen dataclass with `drawn` and `numbers`, see `paper.Dr
 """
 
 from core.sharing.figures.comparison import Comparison
+from core.sharing.figures.costs import CostFigure, HybridCost
 from core.sharing.figures.graph import GraphFigure
 from core.sharing.figures.lines import CurveFigure, Histogram, LineFigure
 from core.sharing.figures.maps import HeadMap
@@ -17,11 +18,13 @@ from core.sharing.figures.tables import TableFigure
 __all__ = [
     "FORMATS",
     "Comparison",
+    "CostFigure",
     "CurveFigure",
     "Drawable",
     "GraphFigure",
     "HeadMap",
     "Histogram",
+    "HybridCost",
     "LineFigure",
     "ScatterFigure",
     "TableFigure",

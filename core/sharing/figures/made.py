@@ -9,12 +9,22 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from core.display import CATEGORY_COLOURS, COSTS, PUBLISHED_IOU, RUNGS, VERDICTS, capitalised, counted
+from core.display import (
+    CATEGORY_COLOURS,
+    COSTS,
+    PUBLISHED_INCREASE,
+    PUBLISHED_IOU,
+    RUNGS,
+    VERDICTS,
+    capitalised,
+    counted,
+)
 from core.errors import WorkspaceError
 from core.review import Circuit, Opinions
 from core.scoring import FITS
 from core.sharing.circuit import best_circuit
 from core.sharing.figures.audits import audit_table, head_figures, of_best, scatter
+from core.sharing.figures.costs import CostFigure, HybridCost
 from core.sharing.figures.graph import GraphFigure
 from core.sharing.figures.lines import CurveFigure, Histogram
 from core.sharing.figures.maps import HeadMap
@@ -23,7 +33,9 @@ from core.sharing.figures.tables import TableFigure
 from core.store import Workspace
 from core.types import Action, HeadId, MapColour, ModelInfo, Split
 
-Subject = Literal["map", "histogram", "circuit", "curve", "table", "hybrids", "library", "audits", "points"]
+Subject = Literal[
+    "map", "histogram", "circuit", "curve", "table", "hybrids", "costs", "library", "audits", "points"
+]
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 _OF_TEST = "Best programs, chosen on validation, on test passages, which chose nothing"
 _SIGNED = (-0.5, 0.5)
@@ -55,6 +67,8 @@ def of_workspace(
             return head_table(workspace, model)
         case "hybrids":
             return hybrid_table(workspace, model)
+        case "costs":
+            return hybrid_costs(workspace, model)
         case "library":
             return library_table(model, workspace.catalogue.programs(model.id, FITS))
         case "audits":
@@ -127,10 +141,7 @@ def head_table(workspace: Workspace, model: ModelInfo) -> TableFigure:
 
 def hybrid_table(workspace: Workspace, model: ModelInfo) -> TableFigure:
     """Every measured hybrid; raises WorkspaceError where there is none."""
-    frame = workspace.hybrids.frame(model.id)
-    frame = frame[frame.kl.notna()]
-    if frame.empty:
-        raise WorkspaceError(f"{model.title} has no measured hybrid yet; run `hybrid`")
+    frame = _measured(workspace, model)
     words = COSTS[str(frame.iloc[0].measure)]
     rows = [
         (str(row["title"]), int(row["heads"]), float(row["share"]), _known(row["increase"]),
@@ -140,6 +151,27 @@ def hybrid_table(workspace: Workspace, model: ModelInfo) -> TableFigure:
     columns = ("hybrid", "heads", "share", "increase", "low", "high", words.short, "tokens")
     caption = f"{capitalised(words.distance)} in {words.unit}; increase of perplexity with its 95 % interval."
     return TableFigure(f"{model.title}: hybrids", columns, rows, caption)
+
+
+def hybrid_costs(workspace: Workspace, model: ModelInfo) -> CostFigure:
+    """Every measured hybrid against its share of heads, beside published costs where the measure is theirs.
+
+    Raises WorkspaceError where there is none.
+    """
+    frame = _measured(workspace, model)
+    measure = str(frame.iloc[0].measure)
+    words = COSTS[measure]
+    what = ("increase", "low", "high") if words.perplexity else ("kl", "kl_low", "kl_high")
+    costs = [
+        HybridCost(str(row["title"]), float(row["share"]), *(float(row[name]) for name in what))
+        for row in frame.to_dict("records")
+    ]
+    is_published = measure == "next tokens"
+    caption = "Bars: 95 % intervals over passages." + (" Named: published increases." if is_published else "")
+    return CostFigure(
+        f"{model.title}: hybrids", f"{words.perplexity} increase" if words.perplexity else words.distance,
+        costs, caption, bool(words.perplexity), PUBLISHED_INCREASE if is_published else None,
+    )  # fmt: skip
 
 
 def library_table(model: ModelInfo, programs: pd.DataFrame) -> TableFigure:
@@ -165,6 +197,14 @@ def program_map(model: ModelInfo, title: str, summary: str, ious: Sequence[tuple
         dict(ious),
         f"One program on every head: {summary}",
     )
+
+
+def _measured(workspace: Workspace, model: ModelInfo) -> pd.DataFrame:
+    frame = workspace.hybrids.frame(model.id)
+    frame = frame[frame.kl.notna()]
+    if frame.empty:
+        raise WorkspaceError(f"{model.title} has no measured hybrid yet; run `hybrid`")
+    return frame
 
 
 def _best(workspace: Workspace, model: ModelInfo) -> pd.DataFrame:

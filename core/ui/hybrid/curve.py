@@ -99,7 +99,10 @@ def draw_comparison(model: ModelInfo, hybrids: pd.DataFrame) -> None:
     if len(measured):
         workspace = state.owner().workspace
         draw_figure_button(
-            {"table": lambda: made.hybrid_table(workspace, model)},
+            {
+                "table": lambda: made.hybrid_table(workspace, model),
+                "chart": lambda: made.hybrid_costs(workspace, model),
+            },
             f"hybrids-{model.title}",
             "hybrids-figure",
         )

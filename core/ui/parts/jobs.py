@@ -148,11 +148,6 @@ def title(job: JobRecord) -> str:
     return KINDS[job.kind].title
 
 
-def when(moment: float) -> str:
-    """A moment in this machine's time: `22 Nov, 16:05`."""
-    return time.strftime("%-d %b, %H:%M", time.localtime(moment))
-
-
 def duration(seconds: float) -> str:
     """`45 s`, `3 min`, `2 h 5 min`."""
     if seconds < 90:

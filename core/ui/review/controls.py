@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -20,7 +19,7 @@ from core.review import (
     QueueOrder,
     agreements,
 )
-from core.sharing.figures import TableFigure
+from core.sharing.figures.of_reviewers import agreement_figures, kappa_in_words, two_by_two
 from core.types import Action, Card, HeadId, Verdict
 from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.frame import as_text
@@ -122,19 +121,13 @@ def draw_agreement(desk: Desk) -> None:
             icon=":material/group:",
         )
     for one in found:
-        kappa = "undefined: both decided the same throughout"
-        if one.kappa is not None:
-            kappa = f"{one.kappa.value:.2f} (95 %: {one.kappa.low:.2f} to {one.kappa.high:.2f})"
-        st.markdown(f"**{as_text(one.first)}** and **{as_text(one.second)}**: Cohen’s κ {kappa}")
+        st.markdown(f"**{as_text(one.first)}** and **{as_text(one.second)}**: {kappa_in_words(one)}")
         st.caption(f"{one.same} of {one.both} programs decided alike")
-        st.dataframe(_two_by_two(one), width="content")
-        draw_figure_button(
-            {"table": partial(_agreement_figure, one, f"Cohen’s κ {kappa}")},
-            f"agreement-{desk.model.title}",
-            f"agreement-figure-{one.first}-{one.second}",
-        )
+        st.dataframe(two_by_two(one), width="content")
         _draw_disagreements(desk, one)
     if found:
+        figures = agreement_figures(desk.model, found)
+        draw_figure_button(figures, f"agreement-{desk.model.title}", "agreement-figure")
         st.download_button(
             "Decisions side by side (CSV)",
             lambda: decisions_csv(desk.opinions),
@@ -142,21 +135,6 @@ def draw_agreement(desk: Desk) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-
-
-def _two_by_two(one: Agreement) -> pd.DataFrame:
-    """Counts of programs; rows are the first reviewer's words, columns the second's."""
-    return pd.DataFrame(
-        one.table,
-        index=[f"{one.first} accepts", f"{one.first} rejects"],
-        columns=[f"{one.second} accepts", f"{one.second} rejects"],
-    )
-
-
-def _agreement_figure(one: Agreement, kappa: str) -> TableFigure:
-    table = _two_by_two(one).rename_axis("programs").reset_index()
-    caption = f"{kappa}. {one.same} of {one.both} programs decided alike."
-    return TableFigure.of(f"{one.first} and {one.second}", table, caption)
 
 
 def decisions_csv(opinions: Opinions) -> str:

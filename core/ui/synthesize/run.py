@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 
-import pandas as pd
 import streamlit as st
 
-from core.display import counted
-from core.proposers import PROPOSERS
+from core.display import counted, when
 from core.review import Filter, Pile
-from core.sharing.figures import LineFigure, TableFigure
+from core.sharing.figures.of_runs import asked_heads, climb, run_figures, run_heads
 from core.store import HeadGain, JobRecord
 from core.types import HeadId, ModelInfo, Split
 from core.ui.parts import charts, frame, jobs, state
@@ -23,8 +20,6 @@ from core.ui.review.desk import open_desk
 from core.ui.synthesize.conversation import draw_conversations
 from core.ui.synthesize.heads import name_heads
 
-KINDS = (*(proposer.job_kind for proposer in PROPOSERS.values()), "build")  # those that find programs
-
 
 def draw_run(model: ModelInfo, job: JobRecord, where: str) -> None:
     """One run, whether it waits, works or has ended; `where` tells apart places that draw the same one."""
@@ -34,7 +29,7 @@ def draw_run(model: ModelInfo, job: JobRecord, where: str) -> None:
         if job.is_active:
             jobs.draw_progress(job)
         else:
-            st.markdown(f"**{jobs.title(job)}** · {jobs.when(job.added_at)}")
+            st.markdown(f"**{jobs.title(job)}** · {when(job.added_at)}")
             jobs.draw_state(job)
         _draw_figures(model, job, steps)
         with st.container(horizontal=True):
@@ -48,7 +43,7 @@ def draw_run(model: ModelInfo, job: JobRecord, where: str) -> None:
             st.altair_chart(charts.climb_chart(climb(steps)), width="stretch")
     draw_heads(model, _cells(model, job, steps), f"map-{where}-{job.id}")
     if steps and not job.is_active:
-        _draw_programs(model, steps, f"{where}-{job.id}")
+        _draw_programs(model, job, steps, f"{where}-{job.id}")
     draw_conversations(job, where)
     jobs.draw_log(job)
 
@@ -64,54 +59,15 @@ def interrupted(runs: Sequence[JobRecord], drawn: Sequence[JobRecord]) -> list[J
 
 def draw_interrupted(job: JobRecord) -> None:
     """What stopped, and the button that lets it go on."""
-    st.markdown(f"**{jobs.title(job)}** · {jobs.when(job.added_at)}")
+    st.markdown(f"**{jobs.title(job)}** · {when(job.added_at)}")
     jobs.draw_state(job)
     jobs.draw_buttons(job, "interrupted")
 
 
-def climb(steps: Sequence[HeadGain]) -> pd.DataFrame:
-    """Mean IoU on validation of the heads of a run, as it went: minutes, heads done, before, after.
-
-    A head counts with what it had until it is done, so that the mean rises with every gain and never falls.
-    """
-    before: dict[HeadId, float] = {}
-    for step in steps:
-        before.setdefault(step.head, step.before)
-    after, done = dict(before), set()
-    rows = []
-    for seconds, lot in groupby(steps, lambda step: step.seconds):
-        for step in lot:
-            after[step.head] = max(step.after, after[step.head])
-            done.add(step.head)
-        means = [sum(found.values()) / len(found) for found in (before, after)]
-        rows.append((seconds / 60, len(done), *means))
-    return pd.DataFrame(rows, columns=["minutes", "heads", "before", "after"])
-
-
-def climb_figure(model: ModelInfo, means: pd.DataFrame) -> LineFigure:
-    """The rows of `climb` as a figure."""
-    lines = {name: list(zip(means.minutes, means[name], strict=True)) for name in ("before", "after")}
-    caption = f"Mean IoU on validation of {int(means.heads.max())} heads, as they were done."
-    return LineFigure(f"{model.title}: a run", "minutes", "mean IoU", lines, caption)
-
-
-def _draw_programs(model: ModelInfo, steps: Sequence[HeadGain], where: str) -> None:
+def _draw_programs(model: ModelInfo, job: JobRecord, steps: Sequence[HeadGain], where: str) -> None:
     """The heads of a run that has ended, each with its best program now; a row that is picked opens it."""
-    best = state.best_frame(model, Split.VALIDATION)
-    rows = best.to_dict("records")
-    summaries = {HeadId(int(row["layer"]), int(row["head"])): str(row["summary"]) for row in rows}
-    gains: dict[HeadId, tuple[float, float]] = {}
-    for step in steps:
-        gains[step.head] = (gains.get(step.head, (step.before, 0.0))[0], step.after)
-    heads = sorted(gains, key=lambda head: gains[head][0] - gains[head][1])
-    table = pd.DataFrame(
-        {
-            "head": [str(head) for head in heads],
-            "best program now": [summaries.get(head, "–") for head in heads],
-            "before": [gains[head][0] for head in heads],
-            "after": [gains[head][1] for head in heads],
-        }
-    )
+    table = run_heads(state.best_frame(model, Split.VALIDATION), steps)
+    heads = [HeadId.parse(name) for name in table["head"]]
     figure = st.column_config.NumberColumn(format="%.2f", help="IoU on validation", width=70)
     event = st.dataframe(
         table,
@@ -127,14 +83,8 @@ def _draw_programs(model: ModelInfo, steps: Sequence[HeadGain], where: str) -> N
             "after": figure,
         },
     )
-    draw_figure_button(
-        {
-            "table": lambda: TableFigure.of(f"{model.title}: a run's heads", table, "IoU on validation."),
-            "climb": lambda: climb_figure(model, climb(steps)),
-        },
-        f"run-{model.title}",
-        f"run-figure-{where}",
-    )
+    figures = run_figures(state.owner().workspace, model, job)
+    draw_figure_button(figures, f"run-{model.title}", f"run-figure-{where}")
     label = f"Review these {counted(len(heads), 'head')}"
     if st.button(label, icon=":material/rule:", key=f"review-{where}"):
         desk = open_desk(model)
@@ -143,12 +93,6 @@ def _draw_programs(model: ModelInfo, steps: Sequence[HeadGain], where: str) -> N
         st.switch_page("pages/review.py", query_params=in_address())
     if event.selection.rows:
         frame.open_head(heads[event.selection.rows[0]])
-
-
-def asked_heads(model: ModelInfo, job: JobRecord) -> list[HeadId]:
-    """The heads that a job was asked for; all if it names none."""
-    names = job.settings.get("heads")
-    return model.head_ids() if names is None else [HeadId.parse(name) for name in names]
 
 
 def _draw_figures(model: ModelInfo, job: JobRecord, steps: Sequence[HeadGain]) -> None:

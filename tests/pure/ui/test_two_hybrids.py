@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from core.sharing.figures.of_two_hybrids import by_genre, heads_apart, is_comparable
 from core.types import Estimate, Evaluation, HeadId, HybridProgram, MadeHybrid
-from core.ui.hybrid.two import by_genre, heads_apart, is_comparable
 
 ONE, OTHER = "def attend(q, k):\n    return 1\n", "def attend(q, k):\n    return k.is_first\n"
 

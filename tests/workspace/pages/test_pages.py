@@ -20,6 +20,7 @@ from core.language import parse
 from core.proposers import ClaudeLimits, SearchLimits
 from core.review import QueueOrder
 from core.scoring import BASELINES
+from core.sharing.figures.of_runs import climb, settings
 from core.store import JobRecord, Workspace, add_model, add_sentences
 from core.store.gains import HeadGain
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid
@@ -41,8 +42,6 @@ from core.types import (
 )
 from core.ui.parts import state
 from core.ui.parts.damage_text import shaded
-from core.ui.synthesize.history import settings
-from core.ui.synthesize.run import climb
 from tests import tiny
 
 ROOT = Path(__file__).parents[3]

@@ -1,9 +1,10 @@
-"""Tables that pages show, as figures: of audits, of a head, of a hybrid, of a program."""
+"""Tables that pages show, as figures: of audits, a head, a hybrid, a program, runs, reviewers."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,12 @@ from core.sharing.figures import Drawable, figure_bytes
 from core.sharing.figures.made import of_workspace
 from core.sharing.figures.of_head import beside_maps
 from core.sharing.figures.of_hybrid import hybrid_figures
-from core.store import Workspace
+from core.sharing.figures.of_runs import runs_of
+from core.store import Label, Workspace
 from core.store.findings import StoredFinding, add_finding
 from core.store.hybrids import add_downstream, add_evaluation, add_hybrid
 from core.types import (
+    Action,
     Estimate,
     Evaluation,
     EvaluationDetails,
@@ -131,3 +134,103 @@ def test_a_hybrid_has_its_genres_programs_calibration_and_answers(
     assert done.returncode == 0, done.stderr
     by_head = {line.split(",")[0]: line.split(",")[3] for line in out.read_text().splitlines()[1:]}
     assert float(by_head[str(best.score.head)]) == pytest.approx(best.score.iou.value, abs=1e-4)
+
+
+def test_runs_and_what_one_did_for_its_heads_are_drawn_by_command(
+    workspace_copy: Path, tmp_path: Path
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0]
+    run = runs_of(workspace, model)[0]
+    steps = workspace.gains.of_job(run.id)
+    workspace.labels.set(run.id, Label("the first"))
+    workspace.close()
+    table = drawn(workspace_copy, tmp_path, "runs")
+    assert [row["run"] for row in table] == ["the first"]
+    assert table[0]["heads"] == f"{len({step.head for step in steps})} of 12"
+    lines = drawn(workspace_copy, tmp_path, "run")
+    ended = [row["mean IoU"] for row in lines if row["line"] == "after"][-1]
+    heads = drawn(workspace_copy, tmp_path, "run", "--run", run.id[:15], "--of", "heads")
+    assert {row["head"] for row in heads} == {str(step.head) for step in steps}
+    after = [float(row["after"]) for row in heads]
+    assert float(ended) == pytest.approx(sum(after) / len(after), abs=1e-4)
+    refused = call_core("figure", "run", "--run", "1999", "--out", "f.pdf", workspace=workspace_copy)
+    assert refused.returncode == 2
+    assert f"llama has no run 1999; there are {run.id}" in refused.stderr
+
+    workspace = Workspace.open(workspace_copy)
+    workspace.labels.delete(run.id)
+    workspace.close()
+    refused = call_core("figure", "run", "--out", "f.pdf", workspace=workspace_copy)
+    assert "llama has no run yet; run `synthesize`" in refused.stderr
+
+
+def test_how_reviewers_agree_is_drawn_by_command(workspace_copy: Path, tmp_path: Path) -> None:
+    none = call_core("figure", "agreement", "--out", "f.pdf", workspace=workspace_copy)
+    assert (none.returncode, "decided by two reviewers yet" in none.stderr) == (2, True)
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0].id
+    cards = workspace.library.best_programs(model)[:4]
+    for name, words in {"Ada": "aaar", "Bo": "aarr"}.items():
+        for card, word in zip(cards, words, strict=True):
+            workspace.verdicts.record(model, *card, {"a": Action.ACCEPT, "r": Action.REJECT}[word], name)
+    workspace.close()
+    (pair,) = drawn(workspace_copy, tmp_path, "agreement")
+    assert [pair[name] for name in ("first", "second", "programs", "both accept", "only first")] == [
+        "Ada", "Bo", "4", "2", "1",
+    ]  # fmt: skip
+    assert (pair["only second"], pair["both reject"], pair["κ"]) == ("0", "1", "0.5")
+    of_two = drawn(workspace_copy, tmp_path, "agreement", "--of", "Ada and Bo")
+    assert [list(row.values()) for row in of_two] == [["Ada accepts", "2", "1"], ["Ada rejects", "0", "1"]]
+    wrong = call_core("figure", "agreement", "--of", "Bo", "--out", "f.pdf", workspace=workspace_copy)
+    assert "the agreement of reviewers has no figure 'Bo'; there is pairs, Ada and Bo" in wrong.stderr
+
+
+def test_two_hybrids_and_what_all_cost_are_drawn_by_command(workspace_copy: Path, tmp_path: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0]
+    programs = [
+        HybridProgram(one.score.head, one.program.source)
+        for one in workspace.library.best(model.id, Split.VALIDATION)[:2]
+    ]
+    names = []
+    with workspace.database.transaction() as cursor:
+        for count, kl in ((1, 0.2), (2, 0.5)):
+            made = MadeHybrid(tuple(programs[:count]), f"of {count}", count / 12, "cost")
+            names.append(add_hybrid(cursor, model.id, made))
+            cost = Evaluation(20.0, 22.0, Estimate(kl / 2, 0.05, 0.3), Estimate(kl, 0.1, 0.6), 900, 8, 1)
+            add_evaluation(cursor, names[-1], "test", cost, EvaluationDetails({"prose": cost}))
+    workspace.close()
+    two = ("hybrid", "--hybrid", names[0], "--to", names[1])
+    (added,) = drawn(workspace_copy, tmp_path, *two)
+    assert (added["head"], added["change"], added["before"]) == (str(programs[1].head), "added", "")
+    (prose,) = drawn(workspace_copy, tmp_path, *two, "--of", "genres")
+    assert [prose[name] for name in ("genre", "first", "second", "difference")] == [
+        "prose",
+        "0.2",
+        "0.5",
+        "0.3",
+    ]
+    costs = drawn(workspace_copy, tmp_path, "costs")
+    own = {row["hybrid"]: row["perplexity increase"] for row in costs if "published" not in row["hybrid"]}
+    assert own == {"of 1": "0.1", "of 2": "0.25"}
+    assert {row["share"] for row in costs if "published" in row["hybrid"]} == {"0.25"}
+
+
+def drawn(workspace: Path, folder: Path, *what: str) -> list[dict[str, str]]:
+    """A figure by command as a PDF of a column's width; the rows behind it."""
+    out = folder / "f.pdf"
+    size = ("--width", "3.25", "--font", "7")
+    done = call_core("figure", *what, *size, "--out", str(out), workspace=workspace)
+    assert done.returncode == 0, done.stderr
+    assert width_of(out.read_bytes()) == pytest.approx(3.25, abs=0.4)  # the margin is cut off
+    done = call_core("figure", *what, "--out", str(out.with_suffix(".csv")), workspace=workspace)
+    assert done.returncode == 0, done.stderr
+    return list(csv.DictReader(io.StringIO(out.with_suffix(".csv").read_text())))
+
+
+def width_of(pdf: bytes) -> float:
+    """How wide the page of a PDF is, inches."""
+    box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+)", pdf)
+    assert box is not None
+    return float(box[1]) / 72
