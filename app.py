@@ -15,7 +15,7 @@ if is_asked():
     st.stop()
 page = st.navigation(frame.pages())
 frame.draw_sidebar()
-help_panel.draw_help(state.chosen_model())
+help_panel.draw_help(state.chosen_model(), page.url_path)
 jobs.draw_panel()
 if (ahead := warming(warm)) is not None:
     ahead.note(state.chosen_model())

@@ -17,7 +17,6 @@ from core.ui.parts.map_keys import draw_map_keys
 from core.ui.parts.reviewer import in_address
 from core.ui.review.shelf import current_opinions
 
-_BUILDS = ("build", "extract")
 _HELP = {
     "Reviewed": "Heads with an accepted program, or whose best program is rejected",
     "Explained": "Heads whose best program audits call an explanation: better than its text-blind twin in "
@@ -54,7 +53,7 @@ def draw_welcome() -> None:
         ):
             state.owner().runner.start_or_resume_demo()
             st.rerun()
-    for kind in _BUILDS:
+    for kind in jobs.BUILDS:
         jobs.draw_last_failure(kind)
     if (model := state.chosen_model()) is not None and state.owner().workspace.models.sentences(model.id):
         st.info(
@@ -251,7 +250,7 @@ def draw_overview(model: ModelInfo) -> None:
     st.title(f"Overview · {model.title}")
     draw_funnel(model, heads, decided)
     draw_map(model, heads, decided)
-    builds = [found for found in state.owner().workspace.jobs.all() if found.kind in _BUILDS]
+    builds = [found for found in state.owner().workspace.jobs.all() if found.kind in jobs.BUILDS]
     if builds:
         jobs.draw_notes(builds[0])
         if builds[0].state in ("failed", "stopped"):
@@ -271,7 +270,7 @@ frame.through_app()
 model = state.chosen_model()
 job = state.running_job()
 has_programs = model is not None and state.has_programs(model)
-if job is not None and (job.kind in _BUILDS or (job.kind == "synthesize" and not has_programs)):
+if job is not None and (job.kind in jobs.BUILDS or (job.kind == "synthesize" and not has_programs)):
     st.title("Building the workspace")
     draw_building()
 elif not has_programs:

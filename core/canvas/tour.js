@@ -15,13 +15,11 @@ class Tour {
     this.ring.hidden = true;
   }
 
-  // Goes on where a reload or another page interrupted it, or begins where it is offered for the first time:
-  // on its own first page, for a link to another leads where it says.
+  // Goes on where a reload or another page interrupted it, or begins where it is offered for the first time.
   resume(isOffered) {
     if (this.isOpen()) return;
     const at = sessionStorage.getItem(AT);
-    const isNew = isOffered && !localStorage.getItem(SEEN) && this.page() === this.steps[0].page;
-    if (at !== null || isNew) this.show(Number(at));
+    if (at !== null || (isOffered && !localStorage.getItem(SEEN))) this.show(Number(at));
   }
 
   isOpen() {

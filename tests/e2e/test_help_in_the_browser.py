@@ -40,6 +40,14 @@ FRAME = """() => {
     return [one.outerHTML.slice(0, 80), (high + 0.05) / (low + 0.05)];
 }"""
 STOPS = 20  # of the tab key
+# The terms that each element says which has the mark of one, in the document and in components.
+SAID = """() => {
+    const within = (root) => [...root.querySelectorAll("*")]
+        .flatMap((one) => [one, ...(one.shadowRoot ? within(one.shadowRoot) : [])]);
+    const name = (one) => (id) => one.getRootNode().getElementById(id).textContent.split(":")[0];
+    return within(document).filter((one) => one.matches("[data-says-terms]"))
+        .map((one) => one.getAttribute("aria-describedby").split(" ").map(name(one)));
+}"""
 
 
 def test_terms_say_what_they_mean_and_help_opens_beside_the_editor(address: str, open_page: OpenPage) -> None:
@@ -54,6 +62,23 @@ def test_terms_say_what_they_mean_and_help_opens_beside_the_editor(address: str,
     assert tip.evaluate(IS_SEEN)
     page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
+
+    said = page.evaluate(SAID)
+    assert len(said) <= 6  # among them the stops of the tab key that terms bring to the card
+    assert len({term for terms in said for term in terms}) == sum(map(len, said))  # each is said once
+    figures = page.locator(".card-figures")
+    expect(figures).to_have_accessible_description(re.compile("IoU: How alike two maps.* Lift: IoU minus"))
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if figures.evaluate("(one) => one === document.activeElement"):
+            break
+    expect(figures).to_be_focused()
+    expect(tip).to_have_text(re.compile("^IoU How alike two maps are.*Lift IoU minus"))
+    assert tip.evaluate(IS_SEEN)
+    assert page.evaluate(FRAME)[1] >= 3
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    expect(figures).to_be_focused()
 
     panel = page.get_by_role("region", name="Help", exact=True)
     page.keyboard.press("?")

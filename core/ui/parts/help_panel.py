@@ -11,7 +11,7 @@ import streamlit as st
 from core.canvas import script, style
 from core.glossary import GLOSSARY
 from core.types import ModelInfo
-from core.ui.parts import state
+from core.ui.parts import jobs, state
 from core.ui.parts.keys import KEYS, Key
 from core.ui.parts.reference import language
 from core.ui.parts.verdict_row import KEYS as REVIEW_KEYS
@@ -60,7 +60,7 @@ TOUR = (
         ".st-key-verdicts",
         "You decide",
         "One card at a time, one key a decision: a accepts, x rejects, Space puts off, Backspace takes back. "
-        "Terms with a dotted line say what they mean under the pointer; ? opens all keys and words.",
+        "Terms with a dotted line say what they mean, by pointer or Tab; ? opens all keys and words.",
     ),
     _Step(
         "hybrid",
@@ -72,15 +72,17 @@ TOUR = (
 )
 
 
-def draw_help(model: ModelInfo | None) -> None:
-    """The button `?` and what it opens; the tour by itself on the demo, once in a browser."""
+def draw_help(model: ModelInfo | None, page: str) -> None:
+    """The button `?` and what it opens; the tour by itself on the demo's first page, once in a browser."""
     with st.container(key="help"):
-        _help(key="help-panel", data={**_said(), "offersTour": _offers_tour(model)})
+        _help(key="help-panel", data={**_said(), "offersTour": page == TOUR[0].page and _offers_tour(model)})
 
 
 def _offers_tour(model: ModelInfo | None) -> bool:
-    """Whether there is a demo to be shown around in."""
-    return model is not None and model.name == state.owner().settings.demo_model and state.has_programs(model)
+    """Whether there is a demo to be shown around in, and nothing of it is still to come."""
+    if model is None or model.name != state.owner().settings.demo_model or not state.has_programs(model):
+        return False
+    return not any(job.kind in jobs.BUILDS for job in state.active_jobs())
 
 
 @cache

@@ -20,6 +20,7 @@ _STATES = {
     "failed": (":material/error:", "failed"),
     "stopped": (":material/stop_circle:", "stopped"),
 }
+BUILDS = ("build", "extract")  # what a workspace begins with
 _IDLE_SECONDS = 3.0  # between two looks for jobs that another tab may have started
 
 
