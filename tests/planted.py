@@ -1,4 +1,4 @@
-"""A small head with a plan: eight hand-written passages, what a known program attends to on them, and talk."""
+"""A small head with a plan: eight written passages, what a known program attends to on them, and talk."""
 
 from __future__ import annotations
 
