@@ -12,7 +12,7 @@ from core.display import COSTS, CostWords, capitalised, counted
 from core.glossary import meaning
 from core.sharing.figures.of_hybrid import genre_table, hybrid_figures, program_table
 from core.types import EvaluationDetails, ModelInfo
-from core.ui.parts import state
+from core.ui.parts import charts, state
 from core.ui.parts.figure import draw_figure_button
 
 _CHANGE = st.column_config.NumberColumn("increase", format="percent", help=meaning("Perplexity increase"))
@@ -82,7 +82,7 @@ def draw_details(model: ModelInfo, row: pd.Series, details: EvaluationDetails) -
     if made.calibration:
         right.markdown(f"**Calibration**, {words.distance} on validation")
         history = pd.DataFrame(list(made.calibration), columns=["step", words.short])
-        right.line_chart(history, x="step", y=words.short, height=160, width="stretch")
+        right.altair_chart(charts.calibration_chart(history, words), width="stretch")
     with st.expander(f"Its {counted(int(row.heads), 'program')}"):
         st.dataframe(program_table(made.programs), hide_index=True)
     draw_figure_button(hybrid_figures(workspace, model, row), f"hybrid-{row.hybrid_id[:6]}", "hybrid-figure")

@@ -279,6 +279,24 @@ def increase_chart(hybrids: pd.DataFrame, words: CostWords) -> alt.LayerChart | 
     return alt.layer(bars, points, reference).properties(height=320)
 
 
+def calibration_chart(history: pd.DataFrame, words: CostWords) -> alt.Chart:
+    """Distance from the model against the steps of a calibration.
+
+    `history` has columns step and the distance's short name. Streamlit's own line chart has a mark without a
+    name for people who hear it.
+    """
+    return (
+        alt.Chart(history)
+        .mark_line(strokeWidth=2.5, color="#4c78a8")
+        .encode(
+            x=alt.X("step:Q", scale=alt.Scale(nice=False)),
+            y=alt.Y(f"{words.short}:Q", scale=alt.Scale(zero=False)),
+            tooltip=["step:Q", alt.Tooltip(f"{words.short}:Q", format=".4f")],
+        )
+        .properties(height=160)
+    )
+
+
 def climb_chart(course: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Mean IoU of a run's heads against minutes of work, before the run and with what it found.
 
