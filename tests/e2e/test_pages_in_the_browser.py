@@ -1,6 +1,7 @@
 """What only a browser shows: deep links, canvases, keys."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, TimeoutError, expect
 
+from tests.conftest import call_core
 from tests.e2e.conftest import serve
 from tests.e2e.controls import wait_until_settled
 
@@ -44,10 +46,11 @@ REFUSES = """() => new Promise((tell) => {
 })"""
 
 
+PAGES = ("", "heads", "circuit", "synthesize", "audit", "review", "hybrid", "library")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize(
-    "page_name", ["", "heads", "circuit", "synthesize", "audit", "review", "hybrid", "library"]
-)
+@pytest.mark.parametrize("page_name", PAGES)
 def test_no_page_shows_an_error_scrolls_sideways_writes_faintly_or_breaks_a_rule_of_access(
     page_name: str, theme: str, address: str, open_page: OpenPage
 ) -> None:
@@ -66,8 +69,44 @@ def test_no_page_shows_an_error_scrolls_sideways_writes_faintly_or_breaks_a_rule
     policy = page.locator("meta[http-equiv=Content-Security-Policy]")
     expect(policy).to_be_attached()  # a component brings it, which on a first visit comes after the words
     assert page.evaluate(REFUSES) == "img-src"
+    assert broken_rules(page) == []
+
+
+def broken_rules(page: Page) -> list[tuple[str, list[str]]]:
+    """Rules of access that the page breaks, with the elements that do."""
     broken = Axe().run(page, options={"preload": False}).response["violations"]
-    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in broken] == []
+    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in broken]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page_name", PAGES)
+def test_no_page_breaks_a_rule_of_access_at_any_size_with_data_or_without(
+    page_name: str, calibrated: str, unfilled: str, open_page: OpenPage
+) -> None:
+    for address in (calibrated, unfilled):
+        for theme in ("light", "dark"):
+            page = open_page(f"{address}/{page_name}", *SIZES[0], color_scheme=theme)
+            for width, height in (*SIZES, (1920, 1080)):
+                page.set_viewport_size({"width": width, "height": height})
+                expect(page.get_by_role("heading", level=1)).to_be_visible()
+                wait_until_settled(page)
+                assert broken_rules(page) == [], (address == unfilled, theme, width)
+
+
+@pytest.fixture(scope="module")
+def calibrated(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app on a workspace with a hybrid and the course of its calibration."""
+    copy = Path(shutil.copytree(built, tmp_path_factory.mktemp("calibrated") / "workspace"))
+    call_core("hybrid", "--share", "0.25", "--order", "iou", "--calibrate", workspace=copy).check_returncode()
+    with serve(copy) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def unfilled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app on an empty workspace."""
+    with serve(tmp_path_factory.mktemp("unfilled") / "workspace") as address:
+        yield address
 
 
 def test_what_goes_to_the_browser_is_compressed(address: str) -> None:
