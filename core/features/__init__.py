@@ -11,7 +11,7 @@ from core.features.attributes import ATTRIBUTES
 from core.features.kinds import Aspect, Attribute, Kind, Value, attribute, missing_value
 from core.features.occurrence import Occurrence
 from core.features.pipelines import BUNDLED, NO_PIPELINE, chosen_pipeline, load_pipeline
-from core.features.reading import Reading, ReadNow, describe_tokenizer
+from core.features.reading import Carried, Reading, ReadNow, describe_tokenizer
 from core.features.spans import encoded, read_text, without_closing
 from core.features.table import LEAST_TOKENS, FeatureBuilder, Features, Token, merge, unit_rows
 
@@ -22,6 +22,7 @@ __all__ = [
     "NO_PIPELINE",
     "Aspect",
     "Attribute",
+    "Carried",
     "FeatureBuilder",
     "Features",
     "Kind",

@@ -36,6 +36,31 @@ class ReadNow:
         return describe_tokenizer(self.read_by)
 
 
+@dataclass(frozen=True)
+class Carried:
+    """A reading that holds what it gives, so that another machine has it as well."""
+
+    texts_of: Mapping[str, str]  # Sentence.id -> text
+    described: Mapping[str, Any]  # as `describe_tokenizer` gives it
+
+    @classmethod
+    def of(cls, reading: Reading | None, sentences: Sequence[str]) -> Carried | None:
+        """What is known of these passages; None where there is no tokenizer that they were read by."""
+        tokenizer = None if reading is None else reading.tokenizer()
+        if reading is None or tokenizer is None:
+            return None
+        texts = zip(sentences, reading.texts(sentences), strict=True)
+        return cls({sentence: text for sentence, text in texts if text is not None}, tokenizer)
+
+    def texts(self, sentences: Sequence[str]) -> list[str | None]:
+        """The text of each passage."""
+        return [self.texts_of.get(sentence) for sentence in sentences]
+
+    def tokenizer(self) -> Mapping[str, Any]:
+        """The tokenizer."""
+        return self.described
+
+
 def both(old: Reading | None, new: Reading | None) -> Reading | None:
     """The reading of the passages of two; None where they were not read alike."""
     if isinstance(old, ReadNow) and isinstance(new, ReadNow) and old.read_by is new.read_by:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import pickle
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from core.errors import WorkspaceError
 from core.jobs import Jobs
+from core.jobs.crew import Crew, Stage
+from core.jobs.crew.local import LocalCrew
+from core.jobs.folder import EventWriter, JobFolder, Place
 from core.proposers import SearchLimits
 from core.settings import Settings
 from core.store import AttentionReader, AttentionWriter, Workspace
 from core.store.attention import extracted_layers
 from core.store.depot import address_of, below, depot
 from core.store.snapshot import export_snapshot
-from core.store.workspace import ELSEWHERE, attention_address, attention_folder, shared_folder
+from core.store.workspace import ELSEWHERE, attention_address, put_attention, shared_folder
 from core.types import HeadId, SentenceAttention, Split
+from tests.processes.jobs.found import check_attention, inline, plain
 from tests.servers import s3
-from tests.stored import assert_same_attention
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,6 @@ def fail_within(writer: AttentionWriter, one: SentenceAttention) -> None:
         raise ZeroDivisionError
 
 
-@pytest.mark.slow  # moto answers uploads in parts with an error in some environments
 def test_files_in_a_store_are_whole_or_absent_and_merge_as_on_a_disk(bucket: str, tmp_path: Path) -> None:
     at = below(address_of(bucket), "model")
     given = [attention_of(f"s{number}", number) for number in range(3)]
@@ -87,7 +93,7 @@ def test_a_store_that_does_not_answer_is_told(bucket: str) -> None:
         address_of("gopher://moon/x")
 
 
-@pytest.mark.parametrize("kind", [pytest.param("s3", marks=pytest.mark.slow), "path"])
+@pytest.mark.parametrize("kind", ["s3", "path"])
 def test_a_workspace_whose_attention_lies_elsewhere_works_on_the_same(
     kind: str, request: pytest.FixtureRequest, built: Path, small_corpus: Path, tmp_path: Path
 ) -> None:
@@ -103,8 +109,7 @@ def test_a_workspace_whose_attention_lies_elsewhere_works_on_the_same(
     (found,) = {one.score.head for one in workspace.library.best(info.id, Split.TEST) if one.lift}
     assert found == HeadId(2, 1)
 
-    usual = AttentionReader(attention_folder(built, info.id))
-    assert_same_attention(workspace.attention(info.id), usual, info)
+    check_attention(workspace, info, built)
 
     workspace.close()
     export_snapshot(workspace.folder, tmp_path / "copy")
@@ -112,3 +117,39 @@ def test_a_workspace_whose_attention_lies_elsewhere_works_on_the_same(
     shared = shared_folder(workspace.folder, info.id, None)
     assert shared == (None if kind == "s3" else tmp_path / "mounted" / info.id)
     assert (workspace.folder / "attention" / info.id / ELSEWHERE).is_file()
+
+
+class FarAway(LocalCrew):
+    """Works as a node does that sees the attention and nothing of the workspace."""
+
+    def __init__(self, told: EventWriter, workspace: Path) -> None:
+        super().__init__(told)
+        self._workspace = workspace
+
+    def run(self, stage: Stage[Any, Any], units: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        sent = pickle.dumps((stage, dict(units)))
+        away = self._workspace.rename(self._workspace.with_name("away"))
+        try:
+            found = list(super().run(*pickle.loads(sent)))
+        finally:
+            away.rename(self._workspace)
+        yield from found
+
+
+def test_plain_python_needs_nothing_of_the_workspace_where_its_units_are_worked_on(
+    workspace_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: None
+) -> None:
+    expected = inline(Path(shutil.copytree(workspace_copy, tmp_path / "other")), plain)
+    (held,) = (workspace_copy / "attention").iterdir()
+    mounted = tmp_path / "mounted"
+    (mounted / held.name).mkdir(parents=True)
+    for path in held.glob("layer=*.parquet"):
+        path.rename(mounted / held.name / path.name)
+    assert put_attention(workspace_copy, held.name, str(mounted)) == mounted / held.name
+
+    @contextmanager
+    def far_away(folder: JobFolder, place: Place, task: Any, told: EventWriter, _: Any) -> Iterator[Crew]:
+        yield FarAway(told, place.workspace)
+
+    monkeypatch.setattr("core.jobs.worker.crew_for", far_away)
+    assert inline(workspace_copy, plain) == expected

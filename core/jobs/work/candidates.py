@@ -17,6 +17,7 @@ from core.jobs.folder import Job
 from core.jobs.place import Place
 from core.jobs.results import CostsEstimated, HeadCost
 from core.jobs.tasks import Candidate
+from core.jobs.work.readings import carried
 from core.language import ParsedProgram
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
@@ -38,7 +39,7 @@ def chooser_of(
 
     stage = Stage(
         "estimating what each head costs",
-        _Costing(job.place, loaded.info, programs, validation),
+        _Costing(job.place, loaded.info, programs, carried(validation, programs.values())),
         loaded.info.name,
     )
 

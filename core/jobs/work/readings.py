@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from core.errors import ModelError
-from core.features import ReadNow, read_text
+from core.features import Carried, Features, ReadNow, read_text
 from core.jobs.folder import Job
+from core.language import ParsedProgram, PlainProgram
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
 from core.types import ModelInfo, Sentence
@@ -36,3 +39,10 @@ def keep_reading(job: Job[Any], info: ModelInfo, passages: list[Sentence]) -> No
             )
         texts[passage.id] = text[: tokens.end]
     store.reading.add(ReadNow(texts, tokenizer), list(texts))
+
+
+def carried(features: Features, programs: Iterable[ParsedProgram]) -> Features:
+    """Features that hold all that these programs ask for, so that no node needs the workspace for it."""
+    if not any(isinstance(program, PlainProgram) for program in programs):
+        return features
+    return replace(features, reading=Carried.of(features.reading, features.sentences))

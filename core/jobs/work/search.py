@@ -18,7 +18,7 @@ from core.jobs.folder import Job
 from core.jobs.place import Place
 from core.jobs.results import NewProgram, ProgramsFound
 from core.jobs.tasks import ProposeTask
-from core.jobs.work.readings import keep_reading
+from core.jobs.work.readings import carried, keep_reading
 from core.jobs.work.sizes import SizesWritten
 from core.language import ParsedProgram, PlainProgram, parse
 from core.maps import cell_sum
@@ -145,12 +145,12 @@ def score_programs(
     """
     events, finished = job.events, job.folder.finished()
     place = attention_folder(job.place.workspace, info.id)
-    held = {split: split_features(place, passages, split) for split in Split}
-    features = {split: found for split, found in held.items() if len(found)}
-    cells = sum(cell_sum(found.lengths, info.is_causal) for found in features.values())
     parsed = [program_of(source) for source in sources]
     if any(isinstance(program, PlainProgram) for program in parsed):
         keep_reading(job, info, passages)
+    held = {split: split_features(place, passages, split) for split in Split}
+    features = {split: carried(found, parsed) for split, found in held.items() if len(found)}
+    cells = sum(cell_sum(found.lengths, info.is_causal) for found in features.values())
     units: dict[str, _Block] = {}
     for block in in_blocks(range(len(parsed)), cells):
         first = f"scores-{block[0]:04}-{len(block):04}"

@@ -17,6 +17,7 @@ class Counting:
 
     seconds: float
     fails_on: int | None = None
+    ends_on: int | None = None  # with it the process ends, as where memory runs out
     lacks: str = ""  # a mark of nodes that have no model
     log: Path | None = None  # a line for each time a unit was worked on
 
@@ -29,6 +30,8 @@ class Counting:
         def work(unit: int) -> tuple[int, str]:
             if unit == self.fails_on:
                 raise ZeroDivisionError("this unit fails")
+            if unit == self.ends_on:
+                os._exit(1)
             time.sleep(self.seconds)
             if (spool := os.environ.get("TEST_SPOOL")) is not None:
                 Path(spool).write_text("some")  # /dev/full is a disk that is full

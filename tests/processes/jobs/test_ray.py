@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -18,25 +19,22 @@ from tests.processes.jobs.ray_cluster import ENVIRONMENT, LoopbackCluster, clust
 os.environ.update(ENVIRONMENT)  # before Ray is imported, which reads it once
 pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
-from core import wire
-from core.audit import ready
 from core.errors import JobError, SettingsError
 from core.jobs import Jobs
 from core.jobs.crew.cluster import Cluster, Tally
+from core.jobs.crew.node import shortcomings, versions
 from core.jobs.crew.on_ray import RayCrew
 from core.jobs.folder import JobFolder
 from core.proposers import SearchLimits
-from core.sandbox import programs_in
-from core.scoring import program_of
 from core.settings import Settings
-from core.store import AttentionReader, Workspace, attention_folder
-from core.types import HeadId, HybridRequest, Split
+from core.store import Workspace
+from core.types import HeadId, Split
 from tests import tiny
 from tests.conftest import ROOT
+from tests.processes.jobs.found import Found, audited, check_attention, costed, inline, plain
 from tests.processes.jobs.ray_units import stage
 from tests.processes.jobs.test_crashes import check_units, kill, wait_for
 from tests.servers import s3
-from tests.stored import assert_same_attention
 
 # Ray's own code leaves sockets and files to the end of the process.
 pytestmark = [
@@ -93,6 +91,12 @@ def best_of(workspace: Workspace) -> list[tuple[Any, ...]]:
     return sorted((found.score.head, found.program.source, found.score.iou) for found in best)
 
 
+def searched(workspace: Workspace, jobs: Jobs) -> object:
+    """The best programs, after a search."""
+    jobs.wait(jobs.start_search(workspace.models.all()[0], None, SearchLimits(rules=1)))
+    return best_of(workspace)
+
+
 # One cluster for what a default run looks at
 
 
@@ -100,12 +104,7 @@ def best_of(workspace: Workspace) -> list[tuple[Any, ...]]:
 def test_a_search_on_two_nodes_finds_what_one_process_finds_though_a_worker_is_killed(
     shared_cluster: LoopbackCluster, workspace_copy: Path, tmp_path: Path
 ) -> None:
-    other = Path(shutil.copytree(workspace_copy, tmp_path / "other"))
-    alone = Workspace.open(other)
-    inline = Jobs(alone, Settings(other, device="cpu", runner="inline"))
-    inline.wait(inline.start_search(alone.models.all()[0], None, SearchLimits(rules=1)))
-    expected = best_of(alone)
-    alone.close()
+    expected = inline(Path(shutil.copytree(workspace_copy, tmp_path / "other")), searched)
 
     workspace = Workspace.open(workspace_copy)
     jobs = jobs_on(shared_cluster, workspace)
@@ -162,61 +161,18 @@ def test_a_path_that_no_node_sees_is_named_before_any_work(
     assert not log.exists()
 
 
-Found = Callable[[Workspace, Jobs], object]  # runs jobs, and says what is in the workspace then
-
-
 def in_both(on: LoopbackCluster, workspace: Path, copy: Path, found: Found) -> tuple[object, object]:
     """What the same jobs come to on a cluster and in this process."""
-    alone = Workspace.open(Path(shutil.copytree(workspace, copy)))
-    expected = found(alone, Jobs(alone, Settings(copy, device="cpu", runner="inline")))
-    alone.close()
+    expected = inline(Path(shutil.copytree(workspace, copy)), found)
     shared = Workspace.open(workspace)
     there = found(shared, jobs_on(on, shared))
     shared.close()
     return there, expected
 
 
-def audited(workspace: Workspace, jobs: Jobs) -> object:
-    """Findings of audits that read maps, that run the model, and that read its weights."""
-    (model,) = workspace.models.all()
-    best = {one.score.head: one.program.source for one in workspace.library.best(model.id, Split.VALIDATION)}
-    usual = ready("program")
-    asked = {name: usual[name] for name in ("coverage", "written", "load-bearing")}
-    job = jobs.start_program_audits(model, asked, best)
-    assert jobs.wait(job).state == "done"
-    return {
-        (head, found.audit): wire.dump(found.finding)  # as text, in which what is not known is the same
-        for head, source in best.items()
-        for found in workspace.findings.of_program(model.id, head, program_of(source).id)
-    }
-
-
-def costed(workspace: Workspace, jobs: Jobs) -> object:
-    """Costs of all heads, and the hybrid that is chosen by them."""
-    (model,) = workspace.models.all()
-    best = {one.score.head: one.program.source for one in workspace.library.best(model.id, Split.VALIDATION)}
-    passages = workspace.models.sentences(model.id, Split.TEST)
-    job = jobs.start_hybrid(model, best, passages, "test", HybridRequest("half", count=6))
-    assert jobs.wait(job).state == "done"
-    made = workspace.hybrids.frame(model.id).iloc[0]
-    return workspace.hybrids.costs(model.id), workspace.hybrids.spec(str(made.hybrid_id)), made.increase
-
-
-def scored_plain(workspace: Workspace, jobs: Jobs) -> object:
-    """Scores and failures of plain Python, which nodes run in the sandbox."""
-    (model,) = workspace.models.all()
-    text = (ROOT / "docs/plain_programs.py").read_text()
-    job = jobs.start_scoring(model, [one.source for one in programs_in(text)][:4])
-    assert jobs.wait(job).state == "done"
-    rows = workspace.database.rows("SELECT program_id, layer, head, split, iou FROM scores")
-    return sorted(rows), sorted(
-        workspace.database.rows("SELECT program_id, kind, passages FROM program_failures")
-    )
-
-
 @pytest.mark.slow  # a cluster on loopback wants the cores to itself; the gate runs it alone
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("found", [audited, costed, scored_plain])
+@pytest.mark.parametrize("found", [audited, costed, plain])
 def test_audits_costs_and_plain_python_on_two_nodes_come_to_what_one_process_finds(
     found: Found, shared_cluster: LoopbackCluster, workspace_copy: Path, tmp_path: Path, locks: None
 ) -> None:
@@ -248,8 +204,7 @@ def test_nodes_share_attention_that_lies_in_a_store_or_a_folder_of_its_own(
         (info,) = workspace.models.all()
         search = jobs.start_search(info, [HeadId(0, 0), HeadId(2, 1)], SearchLimits(rules=1))
         assert jobs.wait(search).state == "done"
-        usual = AttentionReader(attention_folder(built, info.id))
-        assert_same_attention(workspace.attention(info.id), usual, info)
+        check_attention(workspace, info, built)
         assert not list(workspace.folder.rglob("layer=*"))
         assert sum(tally.done for tally in jobs.nodes(search).values()) > 0
         workspace.close()
@@ -265,6 +220,16 @@ def test_hands_share_a_node_by_cores_and_by_gpus() -> None:
     assert Cluster("auto", gpus=0.5).shares(8, 1) == [(4, 0.5)] * 2
     assert Cluster("auto", cpus=2).shares(1, 0) == []
     assert Cluster("auto").shares(0, 0) == []
+
+
+def test_what_a_node_lacks_is_said_in_words() -> None:
+    here = versions()
+    assert shortcomings(here, [str(ROOT)]) == []
+    assert shortcomings(here | {"torch": "0.1", "Headscript": "other"}, ["/not/shared"]) == [
+        f"has torch {here['torch']} instead of 0.1",
+        f"has Headscript {here['Headscript']} instead of other",
+        "does not see /not/shared",
+    ]
 
 
 def test_no_cluster_at_an_address_is_said_in_words() -> None:
@@ -330,7 +295,7 @@ def test_a_node_whose_disk_is_full_is_left_out_and_with_the_last_the_job_says_so
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_node_without_the_model_or_another_source_is_named_before_any_work(tmp_path: Path) -> None:
+def test_a_node_without_the_model_is_named_before_any_work(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with cluster("one") as on:
         on.add("bare", TEST_MARK="bare")
@@ -340,6 +305,76 @@ def test_a_node_without_the_model_or_another_source_is_named_before_any_work(tmp
         ):
             list(crew.run(stage(0.1, lacks="bare", log=log), UNITS))
         assert not log.exists()
+
+
+def of_another_version(folder: Path) -> str:
+    """A path for Python on which torch is of another version."""
+    told = folder / "torch-0.1.dist-info"
+    told.mkdir(parents=True)
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 0.1\n")
+    return str(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_node_of_another_version_is_named_before_any_work_and_left_out_where_it_joins_later(
+    tmp_path: Path,
+) -> None:
+    path, heard, log = of_another_version(tmp_path / "path"), Heard(), tmp_path / "log"
+    with cluster("one") as on:
+        with crew_on(on, heard) as crew:
+            for _ in crew.run(stage(0.1), UNITS):
+                if "old" not in on.nodes:
+                    on.add("old", PYTHONPATH=path)
+        (note,) = [note for note in heard.notes if "old" in note]
+        assert re.fullmatch(r"node old has torch 0\.1 instead of \S+, so it is left out", note)
+        assert heard.tallies.keys() == {"one"}
+        with (
+            crew_on(on, Heard()) as crew,
+            pytest.raises(JobError, match=r"^node old has torch 0\.1 instead of \S+\. Put that right"),
+        ):
+            list(crew.run(stage(log=log), UNITS))
+        assert not log.exists()
+
+
+class Sender(Heard):
+    """Sends for a node where none is left."""
+
+    def __init__(self, send: Callable[[], object]) -> None:
+        super().__init__()
+        self._send, self.sent = send, 0
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        if "waiting for a node" in stage and not self.sent:
+            self.sent += 1
+            self._send()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_job_that_has_lost_all_nodes_waits_for_one_and_goes_on_with_it() -> None:
+    with cluster("one") as on:
+        heard = Sender(lambda: on.add("two"))
+        with crew_on(on, heard) as crew:
+            found = list[str]()
+            for name, _ in crew.run(stage(0.1), UNITS):
+                found.append(name)
+                if len(found) == 5:
+                    on.kill("one")
+    assert heard.sent == 1
+    assert Counter(found) == dict.fromkeys(UNITS, 1)
+    assert heard.tallies["two"].done == len(UNITS) - heard.tallies["one"].done
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_unit_that_ends_every_worker_that_takes_it_ends_the_job() -> None:
+    with (
+        cluster("one") as on,
+        crew_on(on, Heard()) as crew,
+        pytest.raises(JobError, match=r"^unit-03 ended 8 workers, on node one the last; see the log$"),
+    ):
+        list(crew.run(stage(ends_on=3), UNITS))
 
 
 @pytest.mark.slow
