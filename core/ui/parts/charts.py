@@ -285,7 +285,7 @@ def calibration_chart(history: pd.DataFrame, words: CostWords) -> alt.Chart:
     `history` has columns step and the distance's short name. Streamlit's own line chart has a mark without a
     name for people who hear it.
     """
-    return (
+    chart: alt.Chart = (
         alt.Chart(history)
         .mark_line(strokeWidth=2.5, color="#4c78a8")
         .encode(
@@ -295,6 +295,7 @@ def calibration_chart(history: pd.DataFrame, words: CostWords) -> alt.Chart:
         )
         .properties(height=160)
     )
+    return chart
 
 
 def climb_chart(course: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
