@@ -44,7 +44,10 @@ class View {
     this.buildBar(header.isTurned, turn);
     this.repaint();
     this.adopt(header);
-    this.resized = new ResizeObserver(() => this.draw());
+    this.resized = new ResizeObserver(() => {
+      this.draw();
+      this.reachText();
+    });
     this.resized.observe(this.row);
   }
 
@@ -63,6 +66,8 @@ class View {
 
   buildText() {
     this.text = element("div", "tokens", this.root);
+    this.text.setAttribute("role", "group");
+    this.text.setAttribute("aria-label", "text of the passage");
     this.spans = this.tokens.map((token, i) => {
       const space = /^\s*(?=\S)/.exec(token)?.[0] ?? ""; // stays outside, so that no frame breaks over two lines
       this.text.append(space);
@@ -121,6 +126,12 @@ class View {
     const query = Math.min(this.n - 1, Math.max(0, q + step[0]));
     this.select(query, Math.min(this.panels[0].last(query), Math.max(0, (k ?? query) + step[1])));
     this.reveal(query);
+  }
+
+  // Text that does not fit is a stop for the tab key: the arrow keys scroll it.
+  reachText() {
+    if (this.text.scrollHeight > this.text.clientHeight) this.text.tabIndex = 0;
+    else this.text.removeAttribute("tabindex");
   }
 
   // Scrolls the text, and only the text, until a token is seen.

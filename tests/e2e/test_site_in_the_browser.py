@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -149,10 +150,24 @@ def test_no_page_breaks_a_rule_of_accessibility_runs_a_script_or_scrolls_sideway
         page.emulate_media(color_scheme="light")
         wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert page.title() != "got out"
+        if "/1/" in name:
+            broken += on_a_narrow_screen(page)
         if broken or faint or wide:
             found[name] = [*((one["id"], one["nodes"][0]["html"][:200]) for one in broken), *faint, wide]
     assert found == {}
     assert wrong == []
+
+
+def on_a_narrow_screen(page: Page) -> list[dict[str, Any]]:
+    """What breaks a rule where a passage's text does not fit, and scrolls."""
+    page.set_viewport_size({"width": 220, "height": 720})
+    text = page.locator("#attention .tokens")
+    expect(text).to_have_js_property("tabIndex", 0)
+    assert text.evaluate("one => one.scrollHeight > one.clientHeight")
+    broken: list[dict[str, Any]] = Axe().run(page, options={"preload": False}).response["violations"]
+    page.set_viewport_size({"width": 1280, "height": 720})
+    expect(text).to_have_js_property("tabIndex", -1)
+    return broken
 
 
 def test_a_site_works_from_a_server_and_changes_its_colours_when_asked(
