@@ -60,7 +60,9 @@ def copy_database(source: Path, target: Path, patience: float = _PATIENCE) -> St
     if is_held_here(source):
         raise WorkspaceError(f"{source} is open in this process, which needs no snapshot of it")
     if not source.is_file() or source.is_symlink():
-        raise WorkspaceError(f"there is no workspace in {source.parent}; run `demo`, or name another folder")
+        raise WorkspaceError(
+            f"there is no workspace in {source.parent.resolve()}; run `demo`, or name another folder"
+        )
     until = time.monotonic() + patience
     while time.monotonic() < until:
         before = _stamp(source)
