@@ -19,7 +19,7 @@ from core.sharing.archive import zipped
 from core.store import Workspace
 from core.types import Action, Split
 from tests import tiny
-from tests.conftest import TinyModel, call_core, run_core
+from tests.conftest import ROOT, TinyModel, call_core, run_core
 
 HEADS = tiny.LAYERS * tiny.HEADS
 
@@ -313,6 +313,16 @@ def test_an_export_follows_a_link_and_replaces_no_pipe_or_folder(built: Path, tm
         assert reader.communicate(timeout=20)[0].decode() == (tmp_path / "file").read_text()
     result = call_core("export", "library", str(tmp_path), workspace=built)
     assert (result.returncode, "is a folder; name the file" in result.stderr) == (2, True), result.stderr
+
+
+def test_nobody_is_asked_for_an_address_before_the_app_starts(tmp_path: Path) -> None:
+    asks = "from streamlit.runtime.credentials import check_credentials; check_credentials()"
+    environment = os.environ | {"HOME": str(tmp_path), "DISPLAY": ":0"}  # a desktop, for the first time
+    told = subprocess.run(
+        [sys.executable, "-c", asks], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (told.returncode, told.stdout) == (0, ""), told.stderr
 
 
 def test_a_head_and_its_program_are_drawn(built: Path, tmp_path: Path) -> None:
