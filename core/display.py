@@ -92,6 +92,14 @@ def between(stops: Sequence[str], places: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(places, at_stops, colours[:, channel]) for channel in range(3)], axis=1)
 
 
+def diverging(steps: int) -> tuple[str, str]:
+    """Background and ink in CSS of a word, -4 to 4; on a dark page what is near 0 is dark."""
+    backgrounds = [palette[5 + steps] for palette in (PUOR, PUOR_DARK)]
+    is_light = are_light(np.array([[int(one[at : at + 2], 16) for at in (1, 3, 5)] for one in backgrounds]))
+    inks = ["#000000" if light else "#ffffff" for light in is_light]
+    return f"light-dark({', '.join(backgrounds)})", f"light-dark({', '.join(inks)})"
+
+
 def are_light(colours: np.ndarray) -> np.ndarray:
     """Whether black stands out more than white against each of these colours (WCAG's contrast ratio)."""
     shares = colours / 255

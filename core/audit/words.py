@@ -6,7 +6,7 @@ import math
 from html import escape
 
 from core.audit.contract import Figure, Shaded, Unit
-from core.display import PUOR
+from core.display import diverging
 from core.types import Estimate
 
 _FORMATS: dict[Unit, str] = {"": "{:.3f}", "share": "{:.1%}", "change": "{:+.1%}", "nats": "{:.3f} nats"}
@@ -38,7 +38,6 @@ def _span(token: str, value: float, largest: float) -> str:
     steps = round(4 * abs(value) / largest) if largest and math.isfinite(value) else 0
     style = ""
     if steps:
-        background = PUOR[5 + steps] if value > 0 else PUOR[5 - steps]
-        ink = "#ffffff" if steps == 4 else "#1a1a1a"
+        background, ink = diverging(steps if value > 0 else -steps)
         style = f' style="background:{background};color:{ink};border-radius:3px"'
     return f'<span title="{value:+.3g}"{style}>{escape(token)}</span>'

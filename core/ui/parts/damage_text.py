@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import streamlit as st
 
 from core.canvas import script, style
-from core.display import PUOR
+from core.display import diverging
 from core.types import TokenDamage
 
 _text = st.components.v2.component(
@@ -92,5 +92,4 @@ def shaded(passage: TokenDamage) -> list[ShadedToken]:
 def damage_colour(change: float) -> tuple[str, str]:
     """Background and ink for a token whose loss changed by so many nats: orange worse, purple better."""
     steps = min(4, int(abs(change) / _STEP) + 1)
-    background = PUOR[5 + steps] if change > 0 else PUOR[5 - steps]
-    return background, "#ffffff" if steps == 4 else "#1a1a1a"
+    return diverging(steps if change > 0 else -steps)
