@@ -38,6 +38,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     reads[reader].push(i);
     readers[edges.read[i]].push(i);
   });
+  const isAlone = (at) => edges.reader.length && !reads[at].length && !readers[at].length; // among heads that are not
   const about = (at) => (at in row ? nodes.text[row[at]] : "no program yet");
   const said = (at) => `${name(at)}: ${about(at)}. Reads ${reads[at].length}, read by ${readers[at].length}`;
 
@@ -72,7 +73,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     const largest = Math.min(dx, dy) * 0.42;
     const place = (at) => [LEFT + (Math.floor(at / heads) + 0.5) * dx, TOP + ((at % heads) + 0.5) * dy];
     const radius = (at) => {
-      if (!reads[at].length && !readers[at].length) return Math.max(2.5, largest * 0.4);
+      if (isAlone(at)) return Math.max(2.5, largest * 0.4);
       return Math.min(largest, largest * (0.55 + 0.12 * Math.sqrt(readers[at].length)));
     };
     const [w, h] = [LEFT + layers * dx + 14, TOP + heads * dy + BOTTOM];
@@ -107,7 +108,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       const circle = drawn("circle", { cx: x, cy: y, r: radius(at) }, dot);
       if (at in row) circle.style.fill = nodes.colour[row[at]];
       else dot.classList.add("empty");
-      if (!reads[at].length && !readers[at].length) dot.classList.add("alone");
+      if (isAlone(at)) dot.classList.add("alone");
       const mark = nodes.mark[row[at]];
       if (mark) drawn("text", { x: x + radius(at) * 0.7, y: y - radius(at) * 0.7, class: "mark" }, dot).textContent = mark;
       return dot;
@@ -220,8 +221,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   }
 
   function drawList() {
+    if (!ranked.length) return listHeads();
     element("h2", "", list, "Most read heads");
-    if (!ranked.length) element("p", "hint", list, "No arrow passes the filter.");
     const items = element("ol", "", list);
     for (const at of ranked) {
       const item = element("li", "", items);
@@ -232,11 +233,33 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       if (at in row) element("div", "summary", item, nodes.summary[row[at]]).title = nodes.summary[row[at]];
       const ends = element("div", "ends", item);
       for (const i of strongest(readers[at])) chip(ends, edges.reader[i], edges.exponent[i]);
-      item.onpointerenter = () => light(at);
-      item.onpointerleave = () => light(null);
-      item.addEventListener("focusin", () => light(at));
-      item.addEventListener("focusout", () => light(null));
+      followed(item, at);
     }
+  }
+
+  // Where there is no arrow: every head that has a program, in the model's order.
+  function listHeads() {
+    list.setAttribute("aria-label", "Heads and their programs");
+    element("h2", "", list, "Heads and their programs");
+    element("p", "hint", list, "There is no arrow to show.");
+    const items = element("ol", "", list);
+    for (const [i, at] of nodes.place.entries()) {
+      const item = element("li", "", items);
+      item.dataset.at = at;
+      const title = element("div", "title", item);
+      link(title, at, name(at));
+      element("span", "", title, ` ${nodes.text[i]}`);
+      element("div", "summary", item, nodes.summary[i]).title = nodes.summary[i];
+      followed(item, at);
+    }
+  }
+
+  // The graph lights what the list points to.
+  function followed(item, at) {
+    item.onpointerenter = () => light(at);
+    item.onpointerleave = () => light(null);
+    item.addEventListener("focusin", () => light(at));
+    item.addEventListener("focusout", () => light(null));
   }
 
   function press(at) {
@@ -282,7 +305,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   }
 
   function legend() {
-    for (const [exponent, word] of [[0.4, "follows"], [-0.4, "turns away"], [null, "otherwise"]]) {
+    for (const [exponent, word] of !edges.reader.length ? [] : [[0.4, "follows"], [-0.4, "turns away"], [null, "otherwise"]]) {
       const one = element("span", "key", bar);
       const sample = drawn("svg", { width: 30, height: 8, "aria-hidden": true }, one);
       drawn("path", { d: "M0,4 H30", class: `edge ${kind(exponent)}`, "stroke-width": width(exponent) }, sample);

@@ -35,7 +35,14 @@ def choose_arrows(model: ModelInfo) -> tuple[Kept, str]:
             key="circuit-verdicts",
             persist_state="session",
         )
-        colour = st.segmented_control(
+        colour = choose_colour()
+    return Kept(least, span, frozenset(chosen or VERDICTS)), colour
+
+
+def choose_colour() -> str:
+    """One of COLOURS."""
+    return str(
+        st.segmented_control(
             "Colour by", COLOURS, default="IoU", key="circuit-colour", required=True, persist_state="session"
         )
-    return Kept(least, span, frozenset(chosen or VERDICTS)), str(colour)
+    )

@@ -64,7 +64,8 @@ def test_without_a_program_that_looks_the_page_says_how_to_come_by_one(
     workspace.close()
     app = go(open_app(workspace_copy), "circuit")
     assert not app.exception
-    assert "No program looks at another head yet" in text_of(app)
+    assert "No program looks at another head yet: those of 12 heads read the text alone" in text_of(app)
+    assert [found.label for found in app.button_group] == ["Colour by"]  # heads, without an arrow to filter
 
 
 def test_the_view_is_told_heads_arrows_and_ranks_column_by_column(
