@@ -28,18 +28,21 @@ class Program {
     this.around.addEventListener("scroll", this.onScroll, { passive: true });
     this.resized = new ResizeObserver(() => this.fit());
     this.resized.observe(this.around);
+    this.onFired = ({ detail }) => this.point(detail);
+    window.addEventListener(FIRED, this.onFired);
   }
 
   close() {
     this.around.removeEventListener("scroll", this.onScroll);
     this.resized.disconnect();
+    window.removeEventListener(FIRED, this.onFired);
     this.box.remove();
   }
 
-  draw({ source, ticket, key, fired, off, numbered }) {
+  draw({ source, ticket, key, fired, off, numbered, less }) {
     this.box.dataset.ticket = ticket;
     this.box.classList.toggle("numbered", numbered);
-    this.key = key;
+    Object.assign(this, { key, less });
     if (source !== this.code.textContent) this.write(source);
     const lines = [...this.code.children];
     lines.forEach((line, i) => {
@@ -50,6 +53,12 @@ class Program {
     this.fit();
     const first = lines.find((line) => line.classList.contains("fired"));
     if (first && this.isCut(first)) first.scrollIntoView({ block: "nearest" });
+  }
+
+  // Marks the lines that fire for a cell under the pointer, of a map beside it.
+  point(numbers) {
+    if (this.less === null) return;
+    [...this.code.children].forEach((line, i) => line.classList.toggle("pointed", numbers.includes(i + 1 + this.less)));
   }
 
   isCut(line) {

@@ -12,6 +12,12 @@ function unpackSmall({ n, cells, signed }, causal) {
   return full;
 }
 
+function unpackFired({ sets, cells }, n, causal) {
+  const bytes = Uint8Array.from(atob(cells), (c) => c.charCodeAt(0));
+  const row = (q) => (causal ? (q * (q + 1)) / 2 : q * n);
+  return (q, k) => sets[bytes[row(q) + k]];
+}
+
 function node(tag, className, text) {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -21,7 +27,8 @@ function node(tag, className, text) {
 
 class Group {
   constructor(found, at, data, diverging, readout, open) {
-    Object.assign(this, { found, causal: data.causal, isBlind: data.blind, readout });
+    Object.assign(this, { found, causal: data.causal, isBlind: data.blind, texts: data.lines, readout });
+    this.fired = found.fired ? unpackFired(found.fired, found.maps[0].n, data.causal) : () => [];
     this.figure = node("figure");
     if (!found.tokens.length) this.figure.title = found.text;
     const maps = node("div", "maps");
@@ -53,12 +60,16 @@ class Group {
 
   tell(q, k) {
     this.readout.replaceChildren();
-    if (q === null || this.isBlind || !this.found.tokens.length) return;
+    const lines = q === null ? [] : this.fired(q, k);
+    window.dispatchEvent(new CustomEvent(FIRED, { detail: lines }));
+    if (q === null || !this.found.tokens.length) return;
     const n = this.maps[0].n;
-    element("b", "", this.readout, named(this.found.tokens[q]));
-    element("span", "", this.readout, " → ");
-    element("b", "", this.readout, named(this.found.tokens[k]));
-    for (const map of this.maps) element("span", "", this.readout, ` · ${map.label} ${map.weights[q * n + k].toFixed(3)}`);
+    const pair = element("div", "", this.readout);
+    element("b", "", pair, named(this.found.tokens[q]));
+    element("span", "", pair, " → ");
+    element("b", "", pair, named(this.found.tokens[k]));
+    for (const map of this.isBlind ? [] : this.maps) element("span", "", pair, ` · ${map.label} ${map.weights[q * n + k].toFixed(3)}`);
+    if (lines.length) element("div", "fired", this.readout, lines.map((line) => this.texts[line]).join(" · "));
   }
 
   paint(scale) {
@@ -73,9 +84,11 @@ class Group {
 }
 
 // A query with its keys as text, each shaded by what the head gives it above, and by what the program does below.
-function queryLine({ shades, place }, open, isBlind) {
+function queryLine({ shades, place }, open, isBlind, tell) {
   const line = node(open ? "button" : "div", "query");
   if (open) line.onclick = () => open(place);
+  line.onmouseenter = () => tell(place);
+  line.onmouseleave = () => tell(null);
   shades.forEach(({ text, head, program }, i) => {
     const token = node("span", !text ? "gap" : i + 1 < shades.length ? "key" : "key asks", text ? named(text) : "…");
     if (text && !isBlind) token.title = `head ${head.toFixed(3)}, program ${program.toFixed(3)}`;
@@ -117,11 +130,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const open = data.opens ? (place) => setTriggerValue("open", place) : null;
   if (data.queries.length) {
     const queries = node("div", "queries");
-    queries.append(...data.queries.map((one) => queryLine(one, open, data.blind)));
+    const tell = (place) => groups[place?.[0] ?? 0].tell(...(place?.slice(1) ?? [null]));
+    queries.append(...data.queries.map((one) => queryLine(one, open, data.blind, tell)));
     queries.prepend(node("div", "about", "strongest weights off the resting places: head above, program below"));
     all.appendChild(queries);
   }
-  const readout = node("div", "readout");
+  const readout = node("div", data.groups.some((one) => one.fired) ? "readout tells" : "readout");
   const grid = node("div", data.wide ? "groups wide" : "groups");
   const groups = data.groups.map((found, at) => new Group(found, at, data, diverging, readout, open));
   grid.append(...groups.map((one) => one.figure));

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.errors import Problem, ProgramError
 from core.features import Features
-from core.language import Evaluated, Evaluator, Looks, ParsedProgram, SomeLooks
+from core.language import Evaluated, Evaluator, Looks, ParsedProgram, SomeLooks, TracedBatch, traced
 from core.maps import confined, iou_from_l1, like_batches, mass_of
 from core.scoring.intervals import mean_estimate
 from core.types import UNBOUNDED, AttentionMap, Estimate, Failure, HeadId, Score, Sentence, Split, Window
@@ -138,6 +138,11 @@ class Examiner:
     def tokens(self, sentence: Sentence) -> tuple[str, ...]:
         """The tokens of one of the sentences, as drawn on a page."""
         return self._features.surfaces[self._features.span(self._features.row(sentence.id))]
+
+    def traced(self, program: ParsedProgram, sentences: Sequence[Sentence]) -> TracedBatch:
+        """Every step of a program on some of the sentences, padded to the longest of them."""
+        rows = [self._features.row(sentence.id) for sentence in sentences]
+        return traced(program, self._features.select(rows), self._is_causal, SomeLooks(self._looks, rows))
 
     def _confined(self, weights: Tensor, head: HeadId) -> np.ndarray:
         """A program's map on one sentence as the head's layer sees it."""

@@ -65,6 +65,10 @@ def lines(page: Page) -> Locator:
     return page.locator(".program .line")
 
 
+def bottom(found: Locator) -> float:
+    return float(found.evaluate("element => element.getBoundingClientRect().bottom"))
+
+
 def unseen(found: Locator) -> list[str]:
     """The texts of those that are not wholly on the screen."""
     return [one.inner_text() for one in found.all() if not one.evaluate(IS_SEEN)]
@@ -229,6 +233,14 @@ def test_the_card_shows_what_the_head_looks_at_and_opens_heads_there(
     expect(page.locator(".st-key-evidence-panel .readout")).to_have_text(
         re.compile(r"→ .* · head \d\.\d{3} · program \d\.\d{3}")
     )
+    told = page.locator(".st-key-evidence-panel .readout .fired")
+    expect(told).to_have_count(1)
+    ends = [bottom(found) for found in (told, page.locator(".st-key-evidence-panel"))]
+    assert ends[0] <= ends[1] + 1  # it is seen, though the maps go on below
+    marked = page.locator(".program .line.pointed")
+    assert told.inner_text().split(" · ")[0] in [line.strip() for line in marked.all_inner_texts()]
+    page.mouse.move(0, 0)
+    expect(marked).to_have_count(0)
     card = head(page)
     page.keyboard.press("o")
     expect(title(page)).to_have_text(card)

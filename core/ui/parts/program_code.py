@@ -11,7 +11,7 @@ from core.canvas import script, style
 _code = st.components.v2.component(
     "headscript_program_code",
     css=style("program_code"),
-    js=script("code_words", "program_code"),
+    js=script("code_words", "fired", "program_code"),
 )
 
 
@@ -23,12 +23,14 @@ def draw_program_code(
     fired: Mapping[int, str] | None = None,
     off: Collection[int] = (),
     is_numbered: bool = False,
+    less: int | None = None,
 ) -> None:
     """The source in a container that scrolls; a mark counts the lines that are still below.
 
     `ticket` names the card, so that the browser can tell whose program it shows; `scrolled_by` the key that
     scrolls it; `fired` the lines, counted from 1, that had a say in a weight, with what they did to it; lines
-    in `off` are left out.
+    in `off` are left out. Where `less` is given, the lines that fire for a cell under the pointer are marked;
+    it is how many lines before them are not shown.
     """
     marks = {str(line): effect for line, effect in (fired or {}).items()}
     _code(
@@ -40,5 +42,6 @@ def draw_program_code(
             "fired": marks,
             "off": sorted(off),
             "numbered": is_numbered,
+            "less": less,
         },
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from core.maps import pack
 _groups = st.components.v2.component(
     "headscript_thumbnails",
     css=style("thumbnails"),
-    js=script("element", "maps", "thumbnails"),
+    js=script("element", "maps", "fired", "thumbnails"),
 )
 
 
@@ -30,6 +30,14 @@ class Map:
 
 
 @dataclass(frozen=True)
+class Fired:
+    """Which lines of a program had a say in each cell's weight."""
+
+    sets: tuple[tuple[int, ...], ...]  # of lines, counted from 1; those that matter most come first
+    at: np.ndarray  # uint8 [query, key]: a place in `sets`
+
+
+@dataclass(frozen=True)
 class Group:
     """Maps that belong together, with a caption above; hovering shows the tokens if given, else the text."""
 
@@ -38,6 +46,7 @@ class Group:
     maps: tuple[Map, ...]
     tokens: tuple[str, ...] = ()
     rests: tuple[int, ...] = (0,)  # the keys that *without resting places* leaves out
+    fired: Fired | None = None  # what hovering says of the program's lines
 
 
 @dataclass(frozen=True)
@@ -74,11 +83,12 @@ def draw_thumbnails(
     queries: Sequence[Query] = (),
     on_open: Callable[[], None] | None = None,
     is_blind: bool = False,
+    lines: Mapping[int, str] | None = None,
 ) -> None:
     """Groups of small maps in a grid, or one a line if `wide`; `queries` above, `bars` below them.
 
-    Where `is_blind`, hovering says no weight. A click on a cell or a query calls `on_open`, if given:
-    `opened(key)` then says where.
+    Where `is_blind`, hovering says no weight; `lines` are the texts of those that `Group.fired` numbers. A
+    click on a cell or a query calls `on_open`, if given: `opened(key)` then says where.
     """
     _groups(
         key=key,
@@ -86,6 +96,7 @@ def draw_thumbnails(
         data={
             "opens": on_open is not None,
             "blind": is_blind,
+            "lines": lines or {},
             "queries": [asdict(query) for query in queries],
             "causal": is_causal,
             "wide": wide,
@@ -99,6 +110,7 @@ def draw_thumbnails(
                     "text": group.text,
                     "tokens": list(group.tokens),
                     "rests": list(group.rests),
+                    "fired": None if group.fired is None else _fired(group.fired, is_causal),
                     "maps": [
                         {
                             "label": one.label,
@@ -119,6 +131,12 @@ def opened(key: str) -> tuple[int, int, int]:
     """Which group, query and key of it were clicked in the thumbnails called `key`."""
     group, query, at = st.session_state[key]["open"]
     return int(group), int(query), int(at)
+
+
+def _fired(found: Fired, is_causal: bool) -> dict[str, object]:
+    """The sets, and a byte a cell as base64, in the order of `packed`."""
+    cells = pack(found.at, is_causal).astype(np.uint8)
+    return {"sets": found.sets, "cells": base64.b64encode(cells.tobytes()).decode()}
 
 
 def packed(one: Map, is_causal: bool) -> str:

@@ -19,10 +19,11 @@ from core.types import Card, HeadId, Split, Verdict, is_plain
 from core.ui.parts import frame, state
 from core.ui.parts.program_code import draw_program_code
 from core.ui.parts.references import draw_references
-from core.ui.parts.thumbnails import Bars, Group, Map, draw_thumbnails, opened
+from core.ui.parts.thumbnails import Bars, Fired, Group, Map, draw_thumbnails, opened
 from core.ui.parts.verdict_row import WORDS
 from core.ui.review.alike import alike_shelf, differences
 from core.ui.review.editor import Assessment, draw_editor
+from core.ui.review.fired import line_texts
 from core.ui.review.place import ask_for_heads
 from core.ui.review.shelf import evidence_shelf, examiner
 from core.ui.review.strongest import Looked, strongest_queries
@@ -91,7 +92,9 @@ def draw_card(desk: Desk, card: Card) -> None:
             if desk.is_editing:
                 draft = draw_editor(desk, card, hidden)
             else:
-                draw_program_code(shown_source(card), desk.ticket, "card-program", scrolled_by="j")
+                shown = shown_source(card)
+                less = card.program.source.rstrip("\n").count("\n") - shown.count("\n")
+                draw_program_code(shown, desk.ticket, "card-program", scrolled_by="j", less=less)
                 draw_looks(desk, card)
         with st.container(key="evidence-panel"):
             draw_evidence(desk, card, hidden, draft)
@@ -220,7 +223,9 @@ def draw_evidence(desk: Desk, card: Card, hidden: bool, draft: Assessment | None
     model, reader = desk.model, state.owner().workspace.attention(desk.model.id)
     examined = examiner(model, Split.VALIDATION)
     seen = evidence_shelf().looked(model, examined, reader, card.head, found.examples)
-    groups = [_group(*pair, hidden) for pair in zip(found.examples, seen, strict=True)]
+    written = draft.program if draft is not None else program_of(card.program.source)
+    fired = evidence_shelf().fired(model, examined, written, found.examples) or [None] * len(seen)
+    groups = [_group(*one, hidden) for one in zip(found.examples, seen, fired, strict=True)]
     program = card.program.id
 
     def open_cell() -> None:
@@ -235,6 +240,7 @@ def draw_evidence(desk: Desk, card: Card, hidden: bool, draft: Assessment | None
         queries=strongest_queries(seen),
         on_open=None if draft is not None else open_cell,
         is_blind=hidden,
+        lines=line_texts(written),
     )
     st.caption(_neighbours(desk, card, hidden))
 
@@ -256,7 +262,7 @@ def draw_looks(desk: Desk, card: Card) -> None:
     draw_references(desk.model, program, maps_of, where, f"card-{card.head}")
 
 
-def _group(example: Example, seen: Looked, hidden: bool) -> Group:
+def _group(example: Example, seen: Looked, fired: Fired | None, hidden: bool) -> Group:
     figure = "" if hidden else f" {example.iou:.2f}"
     return Group(
         f"{example.word}{figure} · {example.sentence.genre}",
@@ -264,6 +270,7 @@ def _group(example: Example, seen: Looked, hidden: bool) -> Group:
         (Map("head", example.head), Map("program", example.program)),
         tuple(seen.tokens),
         tuple(seen.rests),
+        fired,
     )
 
 

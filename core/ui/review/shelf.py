@@ -13,15 +13,19 @@ import streamlit as st
 
 from core.audit.resting import resting_keys
 from core.errors import HeadscriptError
+from core.language import ParsedProgram, PlainProgram
 from core.review import Opinions, Shelf
 from core.scoring import Evidence, Examiner, Example, program_of
 from core.store import AttentionReader
 from core.types import Card, HeadId, ModelInfo, Split
 from core.ui.parts import state
+from core.ui.parts.thumbnails import Fired
+from core.ui.review.fired import fired_lines
 from core.ui.review.strongest import Looked
 
 _EVIDENCE_BYTES_HELD = 2**26
 _RESTS_HELD = 2048  # passages of a layer
+_FIRED_HELD = 64  # cards
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -64,6 +68,7 @@ class EvidenceShelf:
     def __init__(self) -> None:
         self._held: OrderedDict[tuple[str, int, HeadId, str], Evidence] = OrderedDict()
         self._rests: OrderedDict[tuple[str, int, str], list[int]] = OrderedDict()
+        self._fired: OrderedDict[tuple[str, ...], list[Fired]] = OrderedDict()
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(1, "evidence")
 
@@ -108,6 +113,25 @@ class EvidenceShelf:
             for name, one in zip(names, examples, strict=True)
         ]
 
+    def fired(
+        self, model: ModelInfo, found: Examiner, program: ParsedProgram, examples: Sequence[Example]
+    ) -> list[Fired]:
+        """Which lines had a say in each cell of the examples; of plain Python it is not known, so none."""
+        if isinstance(program, PlainProgram):
+            return []
+        sentences = [example.sentence for example in examples]
+        name = (model.id, program.source, *(sentence.id for sentence in sentences))
+        with self._lock:
+            held = self._fired.get(name)
+        if held is None:
+            lengths = [len(found.tokens(sentence)) for sentence in sentences]
+            held = fired_lines(found.traced(program, sentences), lengths)
+            with self._lock:
+                self._fired[name] = held
+                while len(self._fired) > _FIRED_HELD:
+                    self._fired.popitem(last=False)
+        return held
+
     def _bytes(self) -> int:
         return sum(evidence.nbytes for evidence in self._held.values())
 
@@ -123,7 +147,9 @@ class EvidenceShelf:
         self, model: ModelInfo, found: Examiner, reader: AttentionReader, shelf: Shelf, card: Card
     ) -> None:
         with suppress(HeadscriptError, OSError):
-            self.looked(model, found, reader, card.head, self.get(model, found, card).examples)
+            examples = self.get(model, found, card).examples
+            self.looked(model, found, reader, card.head, examples)
+            self.fired(model, found, program_of(card.program.source), examples)
             shelf.fits(card.program.id)
             shelf.candidates(card)
             shelf.baselines(card.head)
