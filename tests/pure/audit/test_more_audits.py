@@ -30,10 +30,14 @@ DECORATED = RULES.replace(
 
 
 def found_of(
-    loaded: LoadedModel, name: str, source: str, programs: dict[HeadId, str] | None = None
+    loaded: LoadedModel,
+    name: str,
+    source: str,
+    programs: dict[HeadId, str] | None = None,
+    passages: int = 24,
 ) -> Finding:
     parsed = {head: parse(text) for head, text in (programs or {}).items()} | {HEAD: parse(source)}
-    splits, audit = splits_of(loaded, 24), AUDITS[name]
+    splits, audit = splits_of(loaded, passages), AUDITS[name]
     probe = probe_of(audit, audit.limits())
     shared = Shared(loaded.info, parsed, splits, lambda: loaded, probes={name: probe} if probe else {})
     subject = ProgramSubject(loaded.info, HEAD, parsed[HEAD], splits, lambda: loaded, shared)
@@ -137,7 +141,8 @@ def test_where_values_tell_all_keys_apart_there_is_no_slack() -> None:
 
 
 def test_passages_longer_than_the_heads_dimension_leave_slack(tiny_loaded: TinyLoaded) -> None:
-    finding = found_of(tiny_loaded("gpt2"), "slack", UNIFORM)  # 8 dimensions, passages of about 20 tokens
+    # 8 dimensions, passages of about 20 tokens
+    finding = found_of(tiny_loaded("gpt2"), "slack", UNIFORM, passages=8)
     assert finding.figure("slack").value > 0.1
     assert finding.figure("slack").value <= np.log(2)
 

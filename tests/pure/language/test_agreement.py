@@ -278,10 +278,11 @@ def assert_agreement(parsed: ParsedProgram, features: Features, causal: bool) ->
 SLOW_DRAWS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=SLOW_DRAWS)
-@given(programs(), sentences(), st.booleans())
-def test_both_evaluators_agree(parsed: ParsedProgram, features: Features, causal: bool) -> None:
-    assert_agreement(parsed, features, causal)
+@settings(max_examples=300, deadline=None, suppress_health_check=SLOW_DRAWS)
+@given(programs(), sentences())
+def test_both_evaluators_agree(parsed: ParsedProgram, features: Features) -> None:
+    for causal in (True, False):  # drawing a program takes longer than running it
+        assert_agreement(parsed, features, causal)
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from core.hybrid.perplexity import evaluate_hybrid
 from core.models.attention import extract
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
+from core.proposers import SearchLimits
 from core.proposers.search.propose import prepare_search
 from core.scoring import BASELINES
 from core.types import HeadId, HybridSpec
@@ -149,6 +150,7 @@ def test_the_search_finds_the_same_programs_with_fewer_heads_at_a_time(tiny_load
     list(halving.run(range(2), doubled(most=1)[0]))  # from now on one head at a time
     train, validation = features.select(range(3)), features.select(range(3, 4))
     at_once, one_by_one = (
-        prepare_search(train, validation, True, halving=used).propose(maps) for used in (Halving(), halving)
+        prepare_search(train, validation, True, SearchLimits(rules=5), halving=used).propose(maps)
+        for used in (Halving(), halving)
     )
     assert [program.id for program in one_by_one] == [program.id for program in at_once]

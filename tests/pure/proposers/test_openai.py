@@ -235,9 +235,9 @@ def test_no_call_is_made_that_could_pass_the_limit_on_tokens(
     fault: str, server: OpenAIServer, make_asker: MakeAsker
 ) -> None:
     server.always = fault
-    limits = OpenAILimits(model="by-rule", candidates=2, rounds=0, tokens=100_000)
+    limits = OpenAILimits(model="by-rule", candidates=2, rounds=0, tokens=50_000)
     asker = make_asker(limits)
-    outcomes = [talk(asker, limits, HeadId(0, head)) for head in range(30)]
+    outcomes = [talk(asker, limits, HeadId(0, head)) for head in range(15)]
     assert outcomes[0].best is not None
     assert outcomes[-1].failures[-1].kind == "budget"
     assert "tokens of the budget is left" in outcomes[-1].failures[-1].detail
