@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -224,7 +225,8 @@ def draw_evidence(desk: Desk, card: Card, hidden: bool, draft: Assessment | None
     examined = examiner(model, Split.VALIDATION)
     seen = evidence_shelf().looked(model, examined, reader, card.head, found.examples)
     written = draft.program if draft is not None else program_of(card.program.source)
-    fired = evidence_shelf().fired(model, examined, written, found.examples) or [None] * len(seen)
+    known = evidence_shelf().fired(model, examined, written, found.examples)
+    fired: Sequence[Fired | None] = known or [None] * len(seen)
     groups = [_group(*one, hidden) for one in zip(found.examples, seen, fired, strict=True)]
     program = card.program.id
 

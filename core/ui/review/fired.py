@@ -31,10 +31,11 @@ def line_texts(program: ParsedProgram) -> dict[int, str]:
 
 def _has_a_say(step: Step) -> np.ndarray:
     """bool [sentence, query, key]: where the step changes a weight, or is returned from a branch."""
-    fired: np.ndarray = step.fired.numpy()
+    said = bool(step.conditions) or step.name == RETURNED
     if step.operator in _NEUTRAL:
-        return fired & (step.operand.numpy() != _NEUTRAL[step.operator])
-    return fired & (bool(step.conditions) or step.name == RETURNED)
+        said = step.operand.numpy() != _NEUTRAL[step.operator]
+    fired: np.ndarray = step.fired.numpy() & said
+    return fired
 
 
 def _on_passage(steps: Sequence[Step], says: Sequence[np.ndarray], at: int, n: int) -> Fired:
@@ -53,5 +54,5 @@ def _on_passage(steps: Sequence[Step], says: Sequence[np.ndarray], at: int, n: i
     new = np.full(len(counts), len(kept))
     new[kept] = np.arange(len(kept))
     rows = [np.flatnonzero(cells[:, first[one]]) for one in kept]
-    sets = [tuple(dict.fromkeys(steps[row].line for row in found)) for found in rows]
+    sets = [tuple(dict.fromkeys(steps[row].line for row in found.tolist())) for found in rows]
     return Fired((*sets, ()), new[places].reshape(n, n).astype(np.uint8))
