@@ -15,25 +15,26 @@ class Tour {
     this.ring.hidden = true;
   }
 
-  // Goes on where a reload or another page interrupted it, or begins where it is offered for the first time.
+  // Goes on where a reload or another page interrupted it, or begins where it is offered for the first time;
+  // on the page at hand, for a link to another leads where it says.
   resume(isOffered) {
     if (this.isOpen()) return;
     const at = sessionStorage.getItem(AT);
-    if (at !== null || (isOffered && !localStorage.getItem(SEEN))) this.show(Number(at));
+    if (at !== null || (isOffered && !localStorage.getItem(SEEN))) this.show(Number(at), false);
   }
 
   isOpen() {
     return this.card.matches(":popover-open");
   }
 
-  show(at) {
+  show(at, goes = true) {
     const step = this.steps[at];
     if (!step) return this.end();
     this.at = at;
     localStorage.setItem(SEEN, "yes");
     sessionStorage.setItem(AT, String(at));
     this.draw(step);
-    if (this.page() !== step.page) this.go(step.page);
+    if (goes && this.page() !== step.page) this.go(step.page);
     clearInterval(this.follows);
     this.follows = setInterval(() => this.follow(), FOLLOWS);
     this.follow();
