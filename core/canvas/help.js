@@ -62,6 +62,12 @@ class Help {
     return made;
   }
 
+  // Offers the tour to whoever looks at this help; where there is another that came later, once that is gone.
+  offer(isOffered) {
+    this.isOffered = isOffered;
+    if (this.leads()) this.tour.resume(isOffered);
+  }
+
   close() {
     document.headscriptHelps.delete(this);
     document.removeEventListener("keydown", this.onKey, true);
@@ -69,6 +75,8 @@ class Help {
     this.terms.close();
     this.tour.close();
     this.root.remove();
+    const next = helps().at(-1);
+    next?.offer(next.isOffered);
   }
 
   press(event) {
@@ -187,11 +195,10 @@ class Help {
 export default function ({ data, parentElement }) {
   parentElement.help ??= new Help(parentElement, data);
   const { help } = parentElement;
-  if (help.leads()) help.tour.resume(data.offersTour);
+  help.offer(data.offersTour);
   return () => {
     if (help.root.isConnected) return;
     help.close();
     parentElement.help = undefined;
-    helps().at(-1)?.tour.resume(false);
   };
 }

@@ -135,9 +135,12 @@ def test_what_has_the_focus_is_framed_and_changes_are_coloured_legibly(
 
 
 def test_the_tour_comes_once_on_the_demo_and_again_when_asked_for(
-    built: Path, workspace_copy: Path, open_page: OpenPage
+    workspace_copy: Path, open_page: OpenPage
 ) -> None:
-    with serve(workspace_copy, HEADSCRIPT_DEMO_MODEL=str(built.parent / "llama")) as address:
+    workspace = Workspace.open(workspace_copy)
+    (model,) = workspace.models.all()
+    workspace.close()
+    with serve(workspace_copy, HEADSCRIPT_DEMO_MODEL=model.name) as address:
         page = open_page(f"{address}/library")  # a link leads where it says
         card = page.get_by_role("region", name="Tour")
         expect(page.get_by_role("button", name="Help", exact=True)).to_be_visible()
