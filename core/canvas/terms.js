@@ -215,6 +215,7 @@ class Terms {
 
   // Terms' sentences beside a word or an element.
   show(at, terms) {
+    clearTimeout(this.shows);
     clearTimeout(this.hides);
     this.at = at;
     this.tip.replaceChildren();
