@@ -15,6 +15,7 @@ from core.ui.review.alike import LEAST, alike_shelf, heads_in_words
 from core.ui.review.card import STYLE, draw_card, shown_source
 from core.ui.review.controls import draw_controls
 from core.ui.review.desk import act, open_desk
+from core.ui.review.lines import draw_lines
 from core.ui.review.place import go_if_asked
 from core.ui.review.shelf import evidence_shelf
 
@@ -59,6 +60,8 @@ def draw_recent(desk: Desk, card: Card | None) -> None:
         draw_last(desk)
         draw_history(desk)
         if card is not None:
+            if not desk.is_editing:
+                draw_lines(card)
             draw_alike(desk, card)
             draw_note(desk, card)
 

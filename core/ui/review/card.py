@@ -23,8 +23,9 @@ from core.ui.parts.references import draw_references
 from core.ui.parts.thumbnails import Bars, Fired, Group, Map, draw_thumbnails, opened
 from core.ui.parts.verdict_row import WORDS
 from core.ui.review.alike import alike_shelf, differences
-from core.ui.review.editor import Assessment, draw_editor
+from core.ui.review.editor import Assessment, assess, draw_difference, draw_editor
 from core.ui.review.fired import line_texts
+from core.ui.review.lines import line_off
 from core.ui.review.place import ask_for_heads
 from core.ui.review.shelf import evidence_shelf, examiner
 from core.ui.review.strongest import Looked, strongest_queries
@@ -93,12 +94,28 @@ def draw_card(desk: Desk, card: Card) -> None:
             if desk.is_editing:
                 draft = draw_editor(desk, card, hidden)
             else:
-                shown = shown_source(card)
-                less = card.program.source.rstrip("\n").count("\n") - shown.count("\n")
-                draw_program_code(shown, desk.ticket, "card-program", scrolled_by="j", less=less)
+                draft = draw_program(desk, card, hidden)
                 draw_looks(desk, card)
         with st.container(key="evidence-panel"):
             draw_evidence(desk, card, hidden, draft)
+
+
+def draw_program(desk: Desk, card: Card, hidden: bool) -> Assessment | None:
+    """The program's code; where a line of it is left out, what the rest is worth, which is returned."""
+    shown, off = shown_source(card), line_off(card)
+    less = card.program.source.rstrip("\n").count("\n") - shown.count("\n")
+    rest = None
+    if off is not None:
+        with suppress(HeadscriptError, OSError, KeyError):  # the evidence says what cannot be read
+            rest = assess(desk.model, card, off.without.source)
+            st.caption("Without the line that is struck through, figures and maps are:")
+            draw_difference(card, rest, hidden)
+    draw_program_code(
+        shown, desk.ticket, "card-program", scrolled_by="j",
+        off=range(off.line - less, off.last + 1 - less) if off and rest else (),
+        less=None if rest else less,
+    )  # fmt: skip
+    return rest
 
 
 def shown_source(card: Card) -> str:

@@ -78,7 +78,7 @@ def draw_editor(desk: Desk, card: Card, hidden: bool) -> Assessment | None:
         told.warning(f"It cannot be scored: {frame.as_text(str(error))}", icon=":material/warning:")
     else:
         with told:
-            _draw_difference(card, found, hidden)
+            draw_difference(card, found, hidden)
     with buttons:
         st.button(
             "Check", key="check-draft", icon=":material/fact_check:",
@@ -111,8 +111,8 @@ def _draw_problems(problems: tuple[Problem, ...], draft: str) -> None:
     st.code("\n".join(shown) + more, language=None, wrap_lines=True)
 
 
-def _draw_difference(card: Card, found: Assessment, hidden: bool) -> None:
-    """IoU of the draft beside its parent's."""
+def draw_difference(card: Card, found: Assessment, hidden: bool) -> None:
+    """IoU of the draft beside its parent's; where it is `hidden`, only which is better."""
     if found.program.id == card.program.id:
         st.caption("The same program so far; leave the field or press Check to score a change.")
         return

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -42,6 +43,7 @@ from core.types import (
 )
 from core.ui.parts import state
 from core.ui.parts.damage_text import shaded
+from core.ui.review.lines import OFF
 from tests import tiny
 
 ROOT = Path(__file__).parents[3]
@@ -179,6 +181,23 @@ def test_a_program_whose_features_are_not_there_says_so_on_its_card(
     app = go(open_app(workspace_copy), "review")
     assert not app.exception
     assert "The evidence cannot be drawn" in text_of(app)
+
+
+def test_a_line_left_out_on_a_card_changes_its_figures_and_maps(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    source = (
+        "def attend(q, k):\n    weight = 1.0\n    if k.is_first:\n        weight += 90.0\n    return weight\n"
+    )
+    keep_one_head(workspace_copy, source)
+    app = go(open_app(workspace_copy), "review")
+    assert "Without the line" not in text_of(app)
+    app.session_state[OFF] = ((HeadId(0, 0), parse(source).id), 3)
+    app.run()
+    assert not app.exception
+    assert "Without the line that is struck through" in text_of(app)
+    (figures,) = [told.value for told in app.markdown if "against" in told.value]
+    assert float(re.findall(r"\*\*(0\.\d+)\*\*", figures)[0]) > 0.5  # the tiny heads are nearly uniform
 
 
 def keep_one_head(folder: Path, source: str) -> None:
