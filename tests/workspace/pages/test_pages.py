@@ -16,7 +16,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import wire
+from core.cli.terminal import Terminal
 from core.errors import WorkspaceError
+from core.jobs.crew.cluster import Tally, by_node
+from core.jobs.folder import EventWriter, JobFolder
 from core.language import parse
 from core.proposers import ClaudeLimits, SearchLimits
 from core.review import QueueOrder
@@ -400,6 +403,43 @@ def test_a_stopped_build_says_so_and_can_go_on(open_app: OpenApp, tmp_path: Path
     app = open_app(tmp_path)
     assert "stopped while starting" in text_of(app)
     assert button(app, "build-demo")
+
+
+def test_a_job_on_a_cluster_shows_how_far_each_node_is_on_page_and_terminal(
+    open_app: OpenApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = JobFolder(tmp_path / "jobs" / "20260101-000000-build-abc")
+    job.path.mkdir(parents=True)
+    (job.path / "spec.json").write_text(json.dumps({"kind": "build"}))
+    workspace = Workspace.open(tmp_path)
+    workspace.jobs.add(job.id, "build")
+    workspace.jobs.set_state(job.id, "running")
+    record = workspace.jobs.get(job.id)
+    workspace.close()
+    told = ["one: 30 done, 2 at hand, 1 lost", "two: 1,000 done, 1 at hand"]
+    claim = job.claim()
+    assert claim is not None
+    with claim, EventWriter(job) as events:  # this process is the worker, and is alive
+        events.progress("extracting attention", 1030, 2400)
+        job.show_nodes({"two": Tally(1, 1000), "one": Tally(2, 30, 1)})
+        app = open_app(tmp_path)
+        assert not app.exception
+        shown = text_of(app).replace("\\", "")  # colons are escaped, as one may begin an emoji
+        assert "\n".join(told) in shown
+        assert by_node(job.nodes()) == told
+
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    with Terminal().following(lambda: by_node(job.nodes())) as show:
+        show(record)
+    assert " · ".join(told) in screen.getvalue()
+
+
+class Screen(io.StringIO):
+    """A terminal that is wide enough."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def test_the_synthesize_page_chooses_heads_by_name(open_app: OpenApp, workspace_copy: Path) -> None:
