@@ -429,6 +429,7 @@ def test_a_job_on_a_cluster_shows_how_far_each_node_is_on_page_and_terminal(
         assert by_node(job.nodes()) == told
 
     screen = Screen()
+    monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setattr("sys.stderr", screen)
     with Terminal().following(lambda: by_node(job.nodes())) as show:
         show(record)
@@ -436,7 +437,7 @@ def test_a_job_on_a_cluster_shows_how_far_each_node_is_on_page_and_terminal(
 
 
 class Screen(io.StringIO):
-    """A terminal that is wide enough."""
+    """A terminal."""
 
     def isatty(self) -> bool:
         return True
