@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import textwrap
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,12 +16,16 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from core.display import CIVIDIS, PUOR
 
 SEQUENTIAL = LinearSegmentedColormap.from_list("cividis of the app", CIVIDIS)
 DIVERGING = LinearSegmentedColormap.from_list("orange and purple of the app", PUOR)
 SMALL = 0.8  # of the size of letters: captions and ticks
+_LARGE = 1.1  # the same: titles
+_LETTER = 0.62  # of the size of letters: how wide one is, rather too much
+_MARGIN = 0.03  # inches above and below
 Row = Sequence[str | int | float | None]
 _FONTS: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -57,10 +62,8 @@ def figure_bytes(found: Drawable, form: str, width: float, font: float) -> tuple
         return _csv(found).encode(), ""
     with rc_context(_FONTS | {"font.size": font}), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        held = io.BytesIO()
-        found.drawn(width, font).savefig(
-            held, format=form, dpi=300, bbox_inches="tight", metadata=_TIMELESS[form]
-        )
+        held, figure = io.BytesIO(), found.drawn(width, font)
+        figure.savefig(held, format=form, dpi=300, bbox_inches=_page(figure), metadata=_TIMELESS[form])
     lacks = any("missing from font" in str(one.message) for one in warned)
     return held.getvalue(), "the font lacks characters of some texts, which show as boxes" if lacks else ""
 
@@ -74,10 +77,23 @@ def form_of(path: Path, others: Sequence[str] = ()) -> str:
     return form
 
 
+def _page(figure: Figure) -> Bbox:
+    """The whole width of a figure, and of its height what is drawn on, inches."""
+    figure.draw_without_rendering()  # it is laid out then
+    drawn = figure.get_tightbbox()
+    return Bbox.from_extents(0, drawn.y0 - _MARGIN, figure.get_figwidth(), drawn.y1 + _MARGIN)
+
+
 def entitle(figure: Figure, title: str, caption: str, font: float) -> None:
-    """A title above and a caption below."""
-    figure.suptitle(title, fontsize=font * 1.1)
+    """A title above, over as many lines as it takes, and a caption below."""
+    lines = title_lines(title, figure.get_figwidth(), font)
+    figure.suptitle("\n".join(lines), fontsize=font * _LARGE)
     figure.supxlabel(caption, fontsize=font * SMALL, wrap=True)
+
+
+def title_lines(title: str, width: float, font: float) -> list[str]:
+    """A title as lines that a figure of a width holds."""
+    return textwrap.wrap(title, max(8, int(width * 72 / (_LETTER * _LARGE * font)))) or [""]
 
 
 def legend_below(panel: Axes, height: float, handles: Sequence[Artist], width: float, font: float) -> None:

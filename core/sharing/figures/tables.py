@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from core.sharing.figures.paper import Row, entitle
+from core.sharing.figures.paper import Row, entitle, title_lines
 
 _GAP = 3  # letters between columns
 _ROW = 1.7  # sizes of letters from a row to the next
@@ -42,7 +42,8 @@ class TableFigure:
         letters = sum(widths) + _GAP * len(widths)
         size = min(font, width * 72 / (0.56 * letters))
         height = (len(cells) + 1) * _ROW * size / 72
-        figure = Figure(figsize=(width, height + 5 * font / 72), layout="constrained")
+        room = (4 + len(title_lines(self.title, width, font))) * font / 72
+        figure = Figure(figsize=(width, height + room), layout="constrained")
         panel = figure.subplots()
         panel.set(xlim=(0, letters), ylim=(len(cells) + 0.5, -0.7))
         panel.axis("off")

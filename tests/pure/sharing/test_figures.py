@@ -51,12 +51,20 @@ def test_a_figure_is_a_file_of_its_form_and_the_same_each_time(form: str, start:
     assert figure_bytes(comparison(), form, 3.25, 8)[0] == held
 
 
+def test_a_title_that_is_wider_than_the_figure_goes_on_below() -> None:
+    title = "SmolLM2-135M-Instruct, 25% of heads, best programs, by cost, calibrated: by genre"
+    figure = TableFigure(title, ("genre", "kl"), [("prose", 0.5)], "On 48 passages.").drawn(3.25, 7)
+    figure.draw_without_rendering()
+    drawn = figure.get_tightbbox()
+    assert (drawn.x0 > -0.01, drawn.x1 < 3.26) == (True, True)
+
+
 def test_a_png_is_as_wide_as_it_was_asked_to_be() -> None:
     widths = []
     for inches in (3.0, 6.0):
         held, _ = figure_bytes(comparison(), "png", inches, 8)
         widths.append(int.from_bytes(held[16:20], "big") / 300)
-    assert widths == pytest.approx([3, 6], abs=0.35)  # the margin is cut off
+    assert widths == pytest.approx([3, 6], abs=0.01)
 
 
 def test_numbers_are_those_of_the_maps_with_their_tokens() -> None:

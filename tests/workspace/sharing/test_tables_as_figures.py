@@ -223,7 +223,7 @@ def drawn(workspace: Path, folder: Path, *what: str) -> list[dict[str, str]]:
     size = ("--width", "3.25", "--font", "7")
     done = call_core("figure", *what, *size, "--out", str(out), workspace=workspace)
     assert done.returncode == 0, done.stderr
-    assert width_of(out.read_bytes()) == pytest.approx(3.25, abs=0.4)  # the margin is cut off
+    assert width_of(out.read_bytes()) == pytest.approx(3.25, abs=0.01)
     done = call_core("figure", *what, "--out", str(out.with_suffix(".csv")), workspace=workspace)
     assert done.returncode == 0, done.stderr
     return list(csv.DictReader(io.StringIO(out.with_suffix(".csv").read_text())))
