@@ -73,6 +73,8 @@ def _drawn(found: Comparison, width: float, font: float) -> Figure:
         )
         if norm is cells and found.is_signed:
             bar.set_ticks([-1, -0.25, 0, 0.25, 1])
+        if norm is apart:
+            bar.set_ticks([-most, 0, most], labels=[f"−{most:.2g}", "0", f"{most:.2g}"])
         bar.ax.tick_params(labelsize=font * 0.75, width=0.4, length=2)
         bar.outline.set_linewidth(0.4)
     panels[0].set_ylabel("query")

@@ -59,6 +59,13 @@ def test_a_title_that_is_wider_than_the_figure_goes_on_below() -> None:
     assert (drawn.x0 > -0.01, drawn.x1 < 3.26) == (True, True)
 
 
+def test_the_scale_of_the_difference_names_its_ends() -> None:
+    found = comparison()
+    most = f"{abs(found.head - found.program).max():.2g}"
+    named = [label.get_text() for label in found.drawn(3.25, 8).axes[-1].get_xticklabels()]
+    assert named == [f"−{most}", "0", most]
+
+
 def test_a_png_is_as_wide_as_it_was_asked_to_be() -> None:
     widths = []
     for inches in (3.0, 6.0):
