@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from io import StringIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,20 @@ Forked = Callable[..., Settings]
 def pytest_xdist_auto_num_workers() -> int:
     """One test process more than there are cores: they wait for workers and pages a third of the time."""
     return min((os.cpu_count() or 1) + 1, 4)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Hand out files with a browser, which keeps cores busy, and files of processes, which wait, in turn.
+
+    They go first, since they take longest: no test process is left alone with one at the end.
+    """
+    lanes: dict[str, dict[Path, list[pytest.Item]]] = {}
+    for item in items:
+        lane = item.path.relative_to(ROOT / "tests").parts[0]
+        lanes.setdefault(lane, {}).setdefault(item.path, []).append(item)
+    pairs = zip_longest(*(lanes.pop(lane, {}).values() for lane in ("e2e", "processes")), fillvalue=[])
+    rest = (tests for files in lanes.values() for tests in files.values())
+    items[:] = [item for files in (*pairs, rest) for tests in files for item in tests]
 
 
 def pytest_configure(config: pytest.Config) -> None:
