@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -110,8 +111,15 @@ def test_a_search_on_two_nodes_finds_what_one_process_finds_though_a_worker_is_k
     jobs = jobs_on(shared_cluster, workspace)
     job = jobs.start_search(workspace.models.all()[0], None, SearchLimits(rules=1))
     folder = jobs.folder(job)
-    wait_for(lambda: bool(jobs.refresh()) and "layer-000.json" in folder.finished() | ended(folder))
-    victim = next(name for name in ("one", "two") if shared_cluster.hands(name))
+
+    def node_at_work() -> str:
+        jobs.refresh()
+        tallies = jobs.nodes(job)
+        found = (name for name, tally in tallies.items() if tally.running and shared_cluster.hands(name))
+        return next(found, "ended" if folder.has_ended() else "")
+
+    while not (victim := node_at_work()):
+        time.sleep(0.01)
     shared_cluster.kill_hand(victim)
     assert jobs.wait(job).state == "done"
     check_units(workspace, job, tiny.LAYERS * tiny.HEADS)
@@ -120,11 +128,6 @@ def test_a_search_on_two_nodes_finds_what_one_process_finds_though_a_worker_is_k
     assert sum(tally.done for tally in tallies.values()) == len(units_of(folder))
     assert any(f"node {victim} was lost" in note for note in jobs.notes(job))
     workspace.close()
-
-
-def ended(folder: JobFolder) -> set[str]:
-    """What is waited for is there, too, once the job has ended."""
-    return {"layer-000.json"} if folder.has_ended() else set()
 
 
 def units_of(folder: JobFolder) -> set[str]:
