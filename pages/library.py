@@ -23,10 +23,9 @@ from core.ui.parts.reviewer import in_address
 
 def draw_search(programs: pd.DataFrame) -> pd.DataFrame:
     """The programs that the controls leave, in their order."""
-    words, categories, origins, verdicts, order = st.columns(
-        [2, 1.2, 1, 1.1, 1.2], vertical_alignment="bottom"
+    words, categories, origins, verdicts, more, order = st.columns(
+        [2, 1.2, 1, 1.1, 0.7, 1.2], vertical_alignment="bottom"
     )
-    names = sorted({name for said in programs.reviewers for name in said})
     found = view.matching(
         programs,
         words.text_input("Search code, words, head, behaviour", key="search", bind="query-params"),
@@ -37,10 +36,29 @@ def draw_search(programs: pd.DataFrame) -> pd.DataFrame:
             "Origin", sorted(programs.origin.unique()), key="library-origins", placeholder="all"
         ),
         verdicts.multiselect("Verdict", view.VERDICT_NAMES, key="library-verdicts", placeholder="any"),
-        st.multiselect("Reviewer", names, key="library-reviewers", width=300) if names else [],
     )
+    with more:
+        found = draw_more(found)
     columns, ascending = view.SORTS[order.selectbox("Order", list(view.SORTS), key="library-order")]
     return found.sort_values(columns, ascending=ascending, kind="stable")
+
+
+def draw_more(programs: pd.DataFrame) -> pd.DataFrame:
+    """What further controls leave: of lift, of who decided, and of when."""
+    names = sorted({name for said in programs.reviewers for name in said})
+    in_use = sum(st.session_state.get(key) not in (None, []) for key in _MORE)
+    label = f"More · {in_use}" if in_use else "More"
+    with st.popover(label, icon=":material/filter_list:", key="library-more", width="stretch"):
+        lift = st.number_input(
+            "Lift at least", -1.0, 1.0, None, 0.05, key="library-lift", placeholder="any",
+            help="IoU beyond the best baseline of the head that the program fits best, on validation",
+        )  # fmt: skip
+        reviewers = st.multiselect("Decided by", names, key="library-reviewers", placeholder="anybody")
+        since = st.date_input("Decided on or after", None, key="library-since")
+    return view.narrowed(programs, reviewers, since, lift)
+
+
+_MORE = ("library-lift", "library-reviewers", "library-since")
 
 
 def draw_list(model: ModelInfo, programs: pd.DataFrame) -> list[str]:
@@ -64,7 +82,7 @@ def draw_list(model: ModelInfo, programs: pd.DataFrame) -> list[str]:
     first = (int(page) - 1) * view.PAGE_ROWS
     shown = found.iloc[first : first + view.PAGE_ROWS]
     if shown.empty:
-        st.info("No program holds all these words.", icon=":material/search_off:")
+        st.info("No program is left by words and filters.", icon=":material/search_off:")
         return []
     # Rows are picked by their number: in another list nothing is picked yet.
     listed = sha256(",".join(shown.program_id).encode()).hexdigest()[:16]

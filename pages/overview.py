@@ -148,7 +148,8 @@ def draw_map(model: ModelInfo, heads: pd.DataFrame, decided: Decided, live: bool
                 "overview-figure",
             )
     _open_named(model, named)
-    chart = charts.head_map(table, colour or "IoU", model.layers, model.heads)
+    is_dark = st.context.theme.type == "dark"
+    chart = charts.head_map(table, colour or "IoU", model.layers, model.heads, is_dark)
     if live:
         st.altair_chart(chart, key="live-map")
         return

@@ -6,6 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -112,7 +113,6 @@ def matching(
     categories: Sequence[str] = (),
     origins: Sequence[str] = (),
     verdicts: Sequence[str] = (),
-    reviewers: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The programs whose code, sentence or best head holds every word; of these kinds where any are named."""
     keep = pd.Series(True, index=programs.index)
@@ -124,8 +124,23 @@ def matching(
         keep &= programs.origin.isin(origins)
     if verdicts:
         keep &= programs.verdict.isin(verdicts)
+    return programs[keep]
+
+
+def narrowed(
+    programs: pd.DataFrame,
+    reviewers: Sequence[str] = (),
+    since: date | None = None,
+    least_lift: float | None = None,
+) -> pd.DataFrame:
+    """The programs that one of these decided on, on this day or later, with this lift or more."""
+    keep = pd.Series(True, index=programs.index)
     if reviewers:
         keep &= programs.reviewers.map(lambda names: bool(set(names) & set(reviewers)))
+    if since is not None:
+        keep &= programs.decided >= pd.Timestamp(since, tz=programs.decided.dt.tz)
+    if least_lift is not None:
+        keep &= programs.lift >= least_lift
     return programs[keep]
 
 

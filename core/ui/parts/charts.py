@@ -14,6 +14,7 @@ from core.display import (
     PUBLISHED_INCREASE,
     PUBLISHED_IOU,
     PUOR,
+    PUOR_DARK,
     RUNGS,
     VERDICTS,
     CostWords,
@@ -24,10 +25,13 @@ from core.display import (
 SELECTION = "head"
 
 
-def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> alt.TopLevelMixin:
+def head_map(
+    heads: pd.DataFrame, colour: str, layers: int, per_layer: int, is_dark: bool = False
+) -> alt.TopLevelMixin:
     """Every head as a cell, layers from left to right; a click selects it under the name `head`.
 
     `heads` has columns layer, head, name, iou, resolved, lift, category, verdict, summary, rung, over_twin.
+    `is_dark`: the page, so that a difference of nothing is dark as well.
     """
     audited = [
         alt.Tooltip("rung:N", title="audits say"),
@@ -46,7 +50,7 @@ def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> a
         .encode(
             x=x,
             y=y,
-            color=_COLOURS[colour],
+            color=_colour(colour, is_dark),
             tooltip=[
                 alt.Tooltip("name:N", title="head"),
                 alt.Tooltip("iou:Q", title="IoU, test", format=".2f"),
@@ -60,7 +64,7 @@ def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> a
         )
         .add_params(click)
     )
-    is_light = on_light_cells(heads, colour)
+    is_light = on_light_cells(heads, colour, is_dark)
     marks = [
         alt.Chart(heads[(heads.verdict != "undecided") & of_these])
         .mark_text(fontSize=cell * 0.5, fontWeight="bold", color=ink, strokeWidth=0)
@@ -70,7 +74,7 @@ def head_map(heads: pd.DataFrame, colour: str, layers: int, per_layer: int) -> a
     return alt.layer(cells, *marks).properties(width=cell * layers, height=max(cell, 22) * per_layer)
 
 
-def on_light_cells(heads: pd.DataFrame, colour: str) -> np.ndarray:
+def on_light_cells(heads: pd.DataFrame, colour: str, is_dark: bool = False) -> np.ndarray:
     """Whether each head's cell is so light that a mark on it has to be dark."""
     match colour:
         case "IoU":
@@ -78,9 +82,9 @@ def on_light_cells(heads: pd.DataFrame, colour: str) -> np.ndarray:
         case "Resolved":
             colours = between(CIVIDIS, heads.resolved.fillna(0).to_numpy())
         case "Lift":
-            colours = between(PUOR, heads.lift.to_numpy() + 0.5)
+            colours = between(_diverging(is_dark), heads.lift.to_numpy() + 0.5)
         case "Over the twin":
-            colours = between(PUOR, heads.over_twin.fillna(0).to_numpy() + 0.5)
+            colours = between(_diverging(is_dark), heads.over_twin.fillna(0).to_numpy() + 0.5)
         case "Audits":
             colours = _rgb(heads.rung.map(RUNGS))
         case "Category":
@@ -90,22 +94,27 @@ def on_light_cells(heads: pd.DataFrame, colour: str) -> np.ndarray:
     return are_light(colours)
 
 
+def _diverging(is_dark: bool) -> tuple[str, ...]:
+    return PUOR_DARK if is_dark else PUOR
+
+
 def _rgb(colours: pd.Series) -> np.ndarray:
     return np.array([[int(one[at : at + 2], 16) for at in (1, 3, 5)] for one in colours]).reshape(-1, 3)
 
 
+def _colour(name: str, is_dark: bool) -> alt.Color:
+    if name not in _DIFFERENCES:
+        return _COLOURS[name]
+    column, title = _DIFFERENCES[name]
+    scale = alt.Scale(domain=[-0.5, 0.5], range=list(_diverging(is_dark)), clamp=True)
+    return alt.Color(f"{column}:Q", title=title, scale=scale)
+
+
+_DIFFERENCES = {"Lift": ("lift", "lift"), "Over the twin": ("over_twin", "IoU over the twin, validation")}
 _COLOURS = {
     "IoU": alt.Color("iou:Q", title="IoU, test", scale=alt.Scale(domain=[0, 1], range=list(CIVIDIS))),
     "Resolved": alt.Color(
         "resolved:Q", title="resolved IoU, test", scale=alt.Scale(domain=[0, 1], range=list(CIVIDIS))
-    ),
-    "Lift": alt.Color(
-        "lift:Q", title="lift", scale=alt.Scale(domain=[-0.5, 0.5], range=list(PUOR), clamp=True)
-    ),
-    "Over the twin": alt.Color(
-        "over_twin:Q",
-        title="IoU over the twin, validation",
-        scale=alt.Scale(domain=[-0.5, 0.5], range=list(PUOR), clamp=True),
     ),
     "Audits": alt.Color(
         "rung:N", title="audits say", scale=alt.Scale(domain=list(RUNGS), range=list(RUNGS.values()))

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from core.display import PUOR_DARK
 from core.ui.parts.charts import head_map, on_light_cells
 
 HEADS = pd.DataFrame(
@@ -35,6 +36,12 @@ HEADS = pd.DataFrame(
 )
 def test_a_light_cell_asks_for_a_dark_mark(colour: str, expected: list[bool]) -> None:
     assert on_light_cells(HEADS, colour).tolist() == expected
+
+
+def test_a_difference_of_nothing_is_dark_on_a_dark_page() -> None:
+    assert on_light_cells(HEADS, "Lift", is_dark=True).tolist() == [True, False, True]
+    drawn = head_map(HEADS, "Lift", 3, 1, is_dark=True).to_dict()
+    assert drawn["layer"][0]["encoding"]["color"]["scale"]["range"] == list(PUOR_DARK)
 
 
 def test_every_decided_head_has_one_mark_in_black_or_white() -> None:

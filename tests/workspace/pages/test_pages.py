@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -228,7 +229,7 @@ def test_the_library_finds_programs_by_every_word(open_app: OpenApp, workspace_c
     app.text_input(key="search").set_value("first TOKEN everything").run()
     assert app.dataframe[0].value["program"].tolist() == ["Everything rests on the first token."]
     app.text_input(key="search").set_value("no such word anywhere").run()
-    assert "No program holds all these words" in text_of(app)
+    assert "No program is left by words and filters" in text_of(app)
 
 
 def test_the_library_says_how_large_a_site_will_be_and_hands_it_over(
@@ -567,8 +568,19 @@ def test_the_library_tells_and_filters_what_was_decided_by_whom(
     next(box for box in app.multiselect if box.label == "Verdict").set_value(["disputed"]).run()
     assert listed() == {"ada, bob": "≠ disputed"}
     next(box for box in app.multiselect if box.label == "Verdict").set_value([]).run()
-    next(box for box in app.multiselect if box.label == "Reviewer").set_value(["bob"]).run()
+    next(box for box in app.multiselect if box.label == "Decided by").set_value(["bob"]).run()
     assert listed() == {"ada, bob": "≠ disputed"}
+    next(box for box in app.multiselect if box.label == "Decided by").set_value([]).run()
+    today = datetime.now(UTC).date()
+    app.date_input[0].set_value(today).run()
+    assert set(listed()) == {"ada", "ada, bob"}
+    app.date_input[0].set_value(today + timedelta(days=2)).run()
+    assert app.info[0].value == "No program is left by words and filters."
+    app.date_input[0].set_value(None).run()
+    least = sorted(app.dataframe[0].value.lift.dropna())[-2]
+    next(box for box in app.number_input if box.label == "Lift at least").set_value(least).run()
+    assert min(app.dataframe[0].value.lift) >= least
+    assert len(app.dataframe[0].value) == 2
     assert not app.exception
 
 
