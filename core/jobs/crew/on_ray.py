@@ -302,7 +302,7 @@ class RayCrew:
 
     def _opened(self, ref: Any, stage: Stage[Any, Any]) -> None:
         """A hand's station is ready, or cannot be; raises what the node lacks."""
-        hand = next(hand for hand in self._hired if hand.opening is ref)
+        hand = next(hand for hand in self._hired if hand.opening == ref)
         hand.opening = None
         reply = self._got(ref)
         if reply is None:

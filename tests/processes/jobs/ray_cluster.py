@@ -22,12 +22,12 @@ ENVIRONMENT = {
 class LoopbackCluster:
     """A head without cores, and nodes that can be killed and added."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, **of_head: Any) -> None:
         os.environ.update(ENVIRONMENT)
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 0, "node_name": "head", "include_dashboard": False}
-        self._cluster = Cluster(initialize_head=True, head_node_args=head | self._given())
+        self._cluster = Cluster(initialize_head=True, head_node_args=head | self._given() | of_head)
         self.nodes: dict[str, Any] = {}
         for name in names:
             self.add(name)
@@ -78,9 +78,9 @@ def _title(process: psutil.Process) -> str:
 
 
 @contextmanager
-def cluster(*names: str) -> Iterator[LoopbackCluster]:
-    """A cluster of these nodes, gone when the block ends."""
-    started = LoopbackCluster(*names)
+def cluster(*names: str, **of_head: Any) -> Iterator[LoopbackCluster]:
+    """A cluster of these nodes, gone when the block ends; its head has these options of Ray's as well."""
+    started = LoopbackCluster(*names, **of_head)
     try:
         yield started
     finally:

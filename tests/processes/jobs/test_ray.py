@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -252,6 +253,25 @@ def test_a_budget_that_is_no_number_is_refused() -> None:
 
 
 # Clusters that do not survive
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_rays_own_client_reaches_a_cluster_through_its_port() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    heard = Heard()
+    with cluster(ray_client_server_port=port) as on:
+        for name in ("one", "two"):  # such a client tells workers no place to import from
+            on.add(name, PYTHONPATH=str(ROOT))
+        crew = RayCrew(Cluster(f"ray://127.0.0.1:{port}"), heard, heard.show)
+        try:
+            found = dict(crew.run(stage(0.05), UNITS))
+        finally:
+            crew.close()
+    assert {name: square for name, (square, _) in found.items()} == {n: u * u for n, u in UNITS.items()}
+    assert sum(tally.done for tally in heard.tallies.values()) == len(UNITS)
 
 
 @pytest.mark.slow
