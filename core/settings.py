@@ -203,3 +203,9 @@ def _number(environ: Mapping[str, str], name: str, kind: type[AnyNumber]) -> Any
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(environ[name]) if environ.get(name) else None
+
+
+def cores() -> int:
+    """Cores that this process may use: all of the machine's unless a scheduler or `taskset` gave it fewer."""
+    allowed = getattr(os, "sched_getaffinity", None)  # not everywhere
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1

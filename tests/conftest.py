@@ -22,7 +22,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from core.settings import Settings
+from core.settings import Settings, cores
 
 if TYPE_CHECKING:  # the process that only hands out tests need not wait for torch
     from core.models.pretrained import LoadedModel
@@ -39,7 +39,7 @@ Forked = Callable[..., Settings]
 
 def pytest_xdist_auto_num_workers() -> int:
     """Two test processes more than there are cores: with one more the cores idle a third of the time."""
-    return min((os.cpu_count() or 1) + 2, 4)
+    return min(cores() + 2, 4)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

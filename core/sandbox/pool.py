@@ -22,10 +22,11 @@ from core.sandbox.guests import Gone, Guest, Overdue, in_words
 from core.sandbox.matrices import as_attention
 from core.sandbox.protocol import Forged
 from core.sandbox.zygote import Limits, Zygote
+from core.settings import cores
 from core.types import Failure
 
 _KEPT = 2**26  # bytes of matrices that are not asked for again
-_GUESTS = max(1, min(8, os.cpu_count() or 1))
+_GUESTS = min(8, cores())
 _LEAST = 32  # passages for which another guest is worth its start
 _CANARY = '''
 def canary(sentence, tokenizer):

@@ -9,7 +9,6 @@ The first evaluates programs on sentences, once for however many heads; the seco
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,13 +34,14 @@ from core.maps import (
     unpack,
 )
 from core.scoring.intervals import mean_interval
+from core.settings import cores
 from core.types import UNBOUNDED, Estimate, Failure, HeadId, Score, Split, Window
 
 Item = TypeVar("Item")
 
 FITS = 0.5  # IoU on validation from which a program is said to fit a head: half of what both weigh is shared
 MAX_CELLS = 2**27  # float32 cells that are held at once, of programs and of heads: 512 MB each
-_AHEAD = 2 * (os.cpu_count() or 1)  # programs of plain Python that run, or whose weights wait to be packed
+_AHEAD = 2 * cores()  # programs of plain Python that run, or whose weights wait to be packed
 _BATCH_TOKENS = 2048  # padded tokens that are evaluated together
 
 
@@ -111,7 +111,7 @@ def program_maps(
 def _results(evaluator: Evaluator, programs: Sequence[ParsedProgram]) -> Iterator[Evaluated]:
     """What each program gives; those of plain Python, which other processes run, beside one another."""
     plain = (program for program in programs if isinstance(program, PlainProgram))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         ahead = deque(pool.submit(evaluator.run, program) for program in islice(plain, _AHEAD))
         for program in programs:
             if isinstance(program, PlainProgram):
@@ -160,7 +160,7 @@ def sentence_ious(produced: ProgramMaps, maps: Mapping[str, np.ndarray]) -> np.n
         distances[at] = l1_distances(cells, packed.to(cells.device)).cpu()
         mass[:, at] = (mass_of(attention.numpy()) + attention.shape[-1]) / 2
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         list(pool.map(compare, range(len(produced.sentences))))
     ious = iou_from_l1(distances.transpose(1, 2, 0), mass)
     for program, sentence_at in produced.failures:

@@ -6,7 +6,6 @@ helper fails at, or is lost with, is done here, where its error is raised.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ import psutil
 
 from core.jobs.crew import Bench, Stage, Station
 from core.jobs.crew.helpers import Helpers
+from core.settings import cores
 from core.types import Told
 
 Unit = TypeVar("Unit")
@@ -65,7 +65,7 @@ class LocalCrew:
             return 0
         own = psutil.Process().memory_info().rss
         in_memory = int(psutil.virtual_memory().available / own)
-        return max(0, min((os.cpu_count() or 1) - 1, units - 1, in_memory - 1))
+        return max(0, min(cores() - 1, units - 1, in_memory - 1))
 
     def _work(
         self,

@@ -6,7 +6,6 @@ features and attention of those two splits and nothing else. What is compared in
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from core.proposers.search.screen import Screen
 from core.proposers.search.select import select
 from core.proposers.search.write import written
 from core.scoring import BASELINES, ProgramMaps, program_maps, sentence_ious
+from core.settings import cores
 from core.types import HeadId
 
 _CELLS = 2**17  # query-key pairs of each split that are worked on; of a longer corpus the first passages
@@ -135,7 +135,7 @@ class Search:
         """`propose` for layer after layer, in order; on a CPU as many at a time as there are cores."""
         on_cpu = self.train.layout.device.type == "cpu"
         with ThreadPoolExecutor(
-            (os.cpu_count() or 1) if on_cpu else 1,
+            cores() if on_cpu else 1,
             initializer=torch.set_num_threads,  # of this thread alone
             initargs=(1,),
         ) as pool:

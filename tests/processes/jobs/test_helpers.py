@@ -70,7 +70,7 @@ def worked(opening: Opening, units: int) -> tuple[Heard, list[tuple[str, tuple[i
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("core.jobs.crew.local.cores", lambda: 2)
 
 
 @pytest.fixture
