@@ -24,7 +24,7 @@ from core.ui.parts.reviewer import in_address
 def draw_search(programs: pd.DataFrame) -> pd.DataFrame:
     """The programs that the controls leave, in their order."""
     words, categories, origins, verdicts, more, order = st.columns(
-        [2, 1.2, 1, 1.1, 0.7, 1.2], vertical_alignment="bottom"
+        [2.2, 1, 1, 1, 0.9, 1.2], vertical_alignment="bottom"
     )
     found = view.matching(
         programs,
@@ -48,7 +48,7 @@ def draw_more(programs: pd.DataFrame) -> pd.DataFrame:
     names = sorted({name for said in programs.reviewers for name in said})
     in_use = sum(st.session_state.get(key) not in (None, []) for key in _MORE)
     label = f"More · {in_use}" if in_use else "More"
-    with st.popover(label, icon=":material/filter_list:", key="library-more", width="stretch"):
+    with st.popover(label, key="library-more", width="stretch"):
         lift = st.number_input(
             "Lift at least", -1.0, 1.0, None, 0.05, key="library-lift", placeholder="any",
             help="IoU beyond the best baseline of the head that the program fits best, on validation",
