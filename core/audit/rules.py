@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from core import syntax
 from core.audit import known
 from core.audit.contract import Audit, AuditVerdict, Cell, Figure, Finding, ProgramSubject
 from core.types import Bounds, Estimate, HeadId, Told, is_plain, option
@@ -51,7 +52,7 @@ def rules_of(source: str) -> tuple[Rule, ...]:
     if is_plain(source):
         return ()
     lines = source.split("\n")
-    function = ast.parse(source).body[0]
+    function = syntax.tree(source).body[0]
     assert isinstance(function, ast.FunctionDef)
     found = []
     for statement in function.body:

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core import syntax
 from core.errors import SandboxError
 from core.files import read_text
 from core.sandbox.guest import PRELOADED
@@ -238,7 +239,7 @@ def _first_line(statement: ast.stmt) -> int:
 
 def _tree(text: str) -> ast.Module:
     try:
-        return ast.parse(text)
+        return syntax.tree(text)
     except SyntaxError as error:
         raise SandboxError(f"line {error.lineno}: Python cannot read this: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:

@@ -1,4 +1,7 @@
-"""Imports go down and in no circle, rooms of one floor do not meet, Streamlit and SQL stay in their rooms."""
+"""Imports go down and in no circle, rooms of one floor do not meet.
+
+Streamlit and SQL stay in their rooms, and source text is read in one place.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 GROUND = frozenset(
-    {"types", "errors", "doors", "settings", "files", "maps", "display", "wire", "canvas", "glossary"}
+    {"types", "errors", "doors", "settings", "files", "syntax"}
+    | {"maps", "display", "wire", "canvas", "glossary"}
 )
 FLOORS = (  # a room may import the floors before its own; ground files may import one another
     GROUND,
@@ -129,6 +133,15 @@ def test_streamlit_stays_in_the_pages_and_sql_in_the_store() -> None:
         if room != "store" and (texts := sql_in(tree)):
             wrong.append(f"{path.relative_to(ROOT)} holds SQL: {texts[0]!r}")
     assert not wrong, "\n".join(wrong)
+
+
+def parses(tree: ast.AST) -> bool:
+    attributes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    return any(ast.unparse(node) == "ast.parse" for node in attributes)
+
+
+def test_source_text_is_read_in_one_place() -> None:
+    assert [module(path) for path in sources() if parses(tree_of(path))] == ["core.syntax"]
 
 
 def test_no_file_imports_what_imports_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from core.proposers import PROPOSERS
 ROOT = Path(__file__).resolve().parents[3]  # where workers work
 _START_GRACE = 30.0  # seconds a new worker may take to claim its folder before it counts as dead
 _STOP_GRACE = 1.5  # seconds between asking a worker to stop and killing it
+_LEFT: list[Started] = []  # workers whose owner was let go before they ended
 _NEVER = {"ANTHROPIC_AUTH_TOKEN"}  # read by an SDK, but no setting of ours
 
 
@@ -45,6 +47,11 @@ class Started(Protocol):
         """Return when it has ended."""
 
 
+def _leave(started: Mapping[str, Started]) -> None:
+    """Keep hold of what goes on without its owner, and let go of what has ended by now."""
+    _LEFT[:] = [one for one in (*_LEFT, *started.values()) if one.is_alive()]
+
+
 class ProcessRunner:
     """Stops workers, and tells which are alive: its own, and those that a dead owner left behind."""
 
@@ -52,6 +59,8 @@ class ProcessRunner:
 
     def __init__(self) -> None:
         self._started: dict[str, Started] = {}
+        _leave({})
+        weakref.finalize(self, _leave, self._started)
 
     def start(self, folder: JobFolder, secrets: Mapping[str, str] | None = None) -> None:
         """A worker for this job. Its environment holds these `secrets` alone, whatever the owner's does."""

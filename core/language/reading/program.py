@@ -6,6 +6,7 @@ import ast
 import hashlib
 from dataclasses import dataclass
 
+from core import syntax
 from core.errors import Problem, ProgramError
 from core.language.functions import needs_lookahead
 from core.language.nodes import Block
@@ -86,7 +87,7 @@ def parse(source: str) -> ParsedProgram:
 
 def without_docstring(source: str) -> str:
     """The text of a program as it would be without its docstring; as it is where that shares its lines."""
-    function = next(one for one in ast.parse(source).body if isinstance(one, ast.FunctionDef))
+    function = next(one for one in syntax.tree(source).body if isinstance(one, ast.FunctionDef))
     match function.body:
         case [ast.Expr(value=ast.Constant(value=str())) as docstring, following, *_]:
             lines = source.split("\n")
@@ -98,7 +99,7 @@ def without_docstring(source: str) -> str:
 
 def _python_tree(source: str, problems: Problems) -> ast.Module | None:
     try:
-        return ast.parse(source)
+        return syntax.tree(source)
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
         problems.add(line, column, f"Python cannot read this: {error.msg}; correct the spelling here")

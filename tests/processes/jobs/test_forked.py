@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import subprocess
@@ -126,6 +127,26 @@ def test_a_killed_worker_is_noticed(workspace: Workspace, jobs: Jobs) -> None:
     assert workspace.jobs.get(job).message == "the worker ended before it was done, as where memory runs out"
     jobs.resume(job)
     assert jobs.wait(job).state == "done"
+
+
+@pytest.mark.parametrize("runner", ["forked", "local"])
+def test_a_worker_goes_on_when_its_owner_is_let_go(runner: str, workspace: Workspace, forked: Forked) -> None:
+    """Without a warning, which would be an error here, and what is left of it is gone in the end."""
+    settings = replace(forked(workspace.folder), runner=runner)
+    jobs = Jobs(workspace, settings)
+    folder = jobs.folder(jobs.start_search(workspace.models.all()[0]))
+    until(folder.worker)
+    worker = folder.worker()
+    assert worker is not None
+    worker.suspend()
+    del jobs
+    gc.collect()
+    assert worker.is_running()
+    worker.resume()
+    following = Jobs(workspace, settings)
+    assert following.wait(folder.id).state == "done"
+    del following
+    until(lambda: Jobs(workspace, settings) and not worker.is_running())
 
 
 def test_only_the_worker_that_needs_a_secret_sees_it(
