@@ -512,6 +512,10 @@ HeadOrder = Literal["cost", "greedy", "measured", "iou", "random"]
 ORDERS: tuple[HeadOrder, ...] = get_args(HeadOrder)
 
 
+# Which programs replace heads: the accepted ones, the best, or the best that look at no other head.
+ProgramChoice = Literal["accepted", "best", "text"]
+
+
 @dataclass(frozen=True)
 class HybridRequest:
     """Which hybrid to build out of candidate programs, and what to measure of it."""

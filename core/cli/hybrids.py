@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Group, Parameter
 
@@ -18,11 +18,11 @@ from core.types import (
     FIGURES,
     ORDERS,
     Bounds,
-    HeadId,
     HeadOrder,
     HybridRequest,
     Json,
     ModelInfo,
+    ProgramChoice,
     Sentence,
     Split,
 )
@@ -34,7 +34,10 @@ _HOW_MANY = exactly_one("How many heads (one of these)")
 _REQUEST = Group("Which heads go first, and what is done with them", sort_key=2)
 
 Programs = Annotated[
-    Literal["accepted", "best"], Parameter(help="replace heads by accepted programs only, or by the best")
+    ProgramChoice,
+    Parameter(
+        help="replace heads by accepted programs only, by the best, or by the best that look at no other head"
+    ),
 ]
 Passages = Annotated[
     str | None,
@@ -84,7 +87,7 @@ def hybrid(
             raise HybridError("--hybrid measures a hybrid as it is; leave out --calibrate")
         return _measure(now, model, hybrid_id, passages, request.strict)
     info = now.model(model)
-    sources = _sources(now, info, programs)
+    sources = now.workspace.replacements.sources(info.id, programs)
     if share is not None:
         from core.review import heads_in_share
 
@@ -159,7 +162,7 @@ def curve(
         raise HybridError(f"there is no order {unknown[0]!r}; there are {', '.join(ORDERS)}")
     text, label = _passages(now, info, passages)
     title = f"{programs} programs"
-    sources = _sources(now, info, programs)
+    sources = now.workspace.replacements.sources(info.id, programs)
     now.follow(
         now.runner.start_curve(info, sources, text[:limit], label, title, cast(list[HeadOrder], asked))
     )
@@ -231,14 +234,6 @@ def import_hybrid(now: Session, path: Path) -> Json:
         with unzipped(packed) as folder:
             hybrid_id, heads = hybrid_folder.import_hybrid(now.workspace, folder)
     return {"hybrid": hybrid_id, "heads": heads, "folder": str(path)}
-
-
-def _sources(now: Session, info: ModelInfo, programs: str) -> dict[HeadId, str]:
-    """A source for every head that may be replaced."""
-    if programs == "accepted":
-        return now.workspace.verdicts.accepted(info.id)
-    best = now.workspace.library.best(info.id, Split.VALIDATION)
-    return {found.score.head: found.program.source for found in best}
 
 
 def stored_hybrid(now: Session, info: ModelInfo, hybrid_id: str | None) -> pd.Series:

@@ -369,8 +369,7 @@ class Jobs(JobQueue):
 
     def _candidates(self, info: ModelInfo, sources: Mapping[HeadId, str]) -> tuple[Candidate, ...]:
         """The programs to choose among, with what is known of each."""
-        best = self._workspace.library.best(info.id, Split.VALIDATION)
-        fits = {program.score.head: program.score.iou.value for program in best}
+        fits = self._workspace.replacements.fits(info.id, sources)
         costs = self._workspace.hybrids.costs(info.id)
         return tuple(
             Candidate(head, source, fits.get(head, 0.0), costs.get((head, program_of(source).id)))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self, cast, get_args
 
 import pandas as pd
 
@@ -25,9 +25,7 @@ from core.review import heads_named
 from core.scoring import FITS, Examiner
 from core.settings import Settings
 from core.store import Snapshot, Workspace
-from core.types import HeadId, HybridSpec, ModelInfo, Sentence, Split
-
-Programs = Literal["accepted", "best"]
+from core.types import HeadId, HybridSpec, ModelInfo, ProgramChoice, Sentence, Split
 
 
 def open_workspace(folder: str | Path | None = None, model: str | None = None) -> WorkspaceReader:
@@ -177,13 +175,14 @@ class WorkspaceReader:
 
     @contextmanager
     def hybrid(
-        self, programs: Programs | str | Mapping[str, str] = "accepted", heads: str | None = None
+        self, programs: ProgramChoice | str | Mapping[str, str] = "accepted", heads: str | None = None
     ) -> Iterator[OpenHybrid]:
         """The model with heads replaced, until the block ends.
 
-        `programs`: the accepted ones, the best ones, those of a stored hybrid by its id, or a mapping of
-        heads to sources; `heads`, such as "L0H1,L3H*", leaves out all others. Raises HybridError where
-        there is nothing to replace or it does not fit, ProgramError for a source that is no program.
+        `programs`: the accepted ones, the best ones, the best that look at no other head (`text`), those of
+        a stored hybrid by its id, or a mapping of heads to sources; `heads`, such as "L0H1,L3H*", leaves out
+        all others. Raises HybridError where there is nothing to replace or it does not fit, ProgramError for
+        a source that is no program.
         """
         chosen = self._sources(programs)
         if heads is not None:
@@ -195,20 +194,17 @@ class WorkspaceReader:
         with hybrid(self.loaded, spec) as patched:
             yield OpenHybrid(spec, self.loaded, patched)
 
-    def _sources(self, programs: Programs | str | Mapping[str, str]) -> dict[HeadId, str]:
+    def _sources(self, programs: ProgramChoice | str | Mapping[str, str]) -> dict[HeadId, str]:
         """The program of each head that is meant."""
         workspace, model = self.workspace, self.model.id
         if isinstance(programs, Mapping):
             return {HeadId.parse(str(head)): source for head, source in programs.items()}
-        if programs == "accepted":
-            return workspace.verdicts.accepted(model)
-        if programs == "best":
-            sources = {one.id: one.source for one in workspace.library.programs()}
-            return {head: sources[program] for head, program in workspace.library.best_programs(model)}
+        if programs in get_args(ProgramChoice):
+            return workspace.replacements.sources(model, cast(ProgramChoice, programs))
         spec = workspace.hybrids.spec(programs)
         if spec is None or spec.model != model:
             raise HybridError(
-                f"{programs!r} is no hybrid of {self.model.title}; `accepted` and `best` are, too"
+                f"{programs!r} is no hybrid of {self.model.title}; `accepted`, `best` and `text` are, too"
             )
         return dict(spec.programs)
 

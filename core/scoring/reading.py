@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from core.types import Failure, is_plain
 _NO_TEXT = Failure("unavailable", "the passage's text or its tokenizer is not kept here; `score` keeps both")
 
 
+@lru_cache(maxsize=4096)
 def program_of(source: str) -> ParsedProgram:
-    """A program whose weights any evaluator gives; raises ProgramError with what is wrong with it.
+    """A program whose weights any evaluator gives, read once; raises ProgramError with what is wrong with it.
 
     What is plain Python cannot be read any further: it is a PlainProgram.
     """

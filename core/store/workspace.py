@@ -21,6 +21,7 @@ from core.store.jobs import JobTable
 from core.store.labels import LabelTable
 from core.store.library import Library
 from core.store.models import ModelTable
+from core.store.replacements import Replacements
 from core.store.reviewers import ReviewerTable
 from core.store.tokens import TokenStore
 from core.store.verdict_rows import VerdictRows
@@ -41,6 +42,7 @@ class Workspace:
         self.findings = FindingTable(database)
         self.cards = CardTable(database, self.library, self.findings)
         self.verdicts = VerdictLog(database, self.library)
+        self.replacements = Replacements(database, self.library, self.verdicts)
         self.catalogue = Catalogue(database)
         self.verdict_rows = VerdictRows(database)
         self.reviewers = ReviewerTable(database)

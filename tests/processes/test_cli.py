@@ -86,12 +86,22 @@ def test_hybrid_of_accepted_programs_replaces_just_those(workspace_copy: Path) -
     model = workspace.models.all()[0]
     best = workspace.library.best(model.id, Split.TEST)[5]
     workspace.verdicts.record(model.id, best.score.head, best.program.id, Action.ACCEPT, "ada")
+    text = workspace.replacements.sources(model.id, "text")
     workspace.close()
     share = str(1 / HEADS)
     found = answer(
         call_core("hybrid", "--share", share, "--programs", "accepted", "--json", workspace=workspace_copy)
     )
     assert found["heads"] == [str(best.score.head)]
+    found = answer(
+        call_core("hybrid", "--share", "1", "--programs", "text", "--json", workspace=workspace_copy)
+    )
+    workspace = Workspace.open(workspace_copy)
+    made = workspace.hybrids.made(str(found["hybrid"]))
+    workspace.close()
+    assert made is not None
+    assert {program.head: program.source for program in made.programs} == text
+    assert "100% of heads, text programs" in made.title
 
 
 def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(

@@ -12,12 +12,16 @@ from core.display import counted
 from core.jobs.shares import curve_size
 from core.review import heads_in_share
 from core.scoring import program_of
-from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Split
+from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, ProgramChoice, Split
 from core.ui.hybrid.pace import curve_in_words
 from core.ui.parts import jobs, state
 from core.ui.review.shelf import current_opinions
 
-_ACCEPTED, _BEST = "Accepted programs", "Best programs, reviewed or not"
+_WHICH: dict[str, ProgramChoice] = {
+    "Accepted programs": "accepted",
+    "Best programs, reviewed or not": "best",
+    "Best programs of text alone": "text",
+}
 _SHARE, _BUDGET = "A share of heads", "A budget"
 _ORDERS: dict[HeadOrder, str] = {
     "cost": "cheapest first (estimated from gradients)",
@@ -33,7 +37,7 @@ _CURVE_PASSAGES = (10, 20, 40, 80)
 class Candidates:
     """Heads that may be replaced, and what is known of them."""
 
-    which: str
+    which: ProgramChoice
     sources: dict[HeadId, str]
     fits: dict[HeadId, float]  # IoU on validation
     costs: dict[HeadId, float]  # nats per token of KL, where they were estimated; see `estimated_kl`
@@ -46,13 +50,19 @@ def draw_builder(model: ModelInfo) -> Candidates:
     with st.container(border=True, key="hybrid-builder"):
         left, right = st.columns([1, 1.6], gap="large")
         with left:
-            which = st.radio(
-                "Replace heads by",
-                [_ACCEPTED, _BEST],
-                captions=[_accepted_in_words(model, accepted), "every head that has a program"],
-                index=0 if accepted else 1,
-                key="which",
-            )
+            which = _WHICH[
+                st.radio(
+                    "Replace heads by",
+                    list(_WHICH),
+                    captions=[
+                        _accepted_in_words(model, accepted),
+                        "every head that has a program",
+                        "every head; none of them looks at another head",
+                    ],
+                    index=0 if accepted else 1,
+                    key="which",
+                )
+            ]
             candidates = _filtered(model, _candidates(model, which))
         with right:
             if not candidates.sources:
@@ -74,22 +84,18 @@ def _accepted_in_words(model: ModelInfo, accepted: Mapping[HeadId, str]) -> str:
     return counted(len(accepted), "head") + (f", {count} of them disputed" if count else "")
 
 
-def _say_empty(which: str) -> None:
-    if which == _ACCEPTED:
+def _say_empty(which: ProgramChoice) -> None:
+    if which == "accepted":
         st.info("No program is accepted yet, or none passes the filter.", icon=":material/info:")
         st.page_link("pages/review.py", label="Review programs", icon=":material/rule:")
     else:
         st.info("No program passes the filter.", icon=":material/filter_alt:")
 
 
-def _candidates(model: ModelInfo, which: str) -> Candidates:
+def _candidates(model: ModelInfo, which: ProgramChoice) -> Candidates:
     workspace = state.owner().workspace
-    best = workspace.library.best(model.id, Split.VALIDATION)
-    fits = {found.score.head: found.score.iou.value for found in best}
-    if which == _ACCEPTED:
-        sources = workspace.verdicts.accepted(model.id)
-    else:
-        sources = {found.score.head: found.program.source for found in best}
+    sources = workspace.replacements.sources(model.id, which)
+    fits = workspace.replacements.fits(model.id, sources)
     known = workspace.hybrids.costs(model.id)
     ids = {source: program_of(source).id for source in set(sources.values())}
     agreement = workspace.hybrids.agreement(model.id, {head: ids[source] for head, source in sources.items()})
@@ -152,7 +158,7 @@ def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
         key="strict",
         help="Measure 20 passages a second time with programs that see no further than the query.",
     )
-    words = [title, candidates.which.split(" ")[0].lower(), f"by {order}", *(["calibrated"] * calibrate)]
+    words = [title, candidates.which, f"by {order}", *(["calibrated"] * calibrate)]
     return HybridRequest(", ".join(words), order, count, budget, calibrate, strict)
 
 
@@ -207,7 +213,7 @@ def draw_curve_button(model: ModelInfo, candidates: Candidates) -> None:
         told = curve_in_words(model, size, min(count, test))
         if st.button("Measure the curve", icon=":material/show_chart:", key="measure-curve"):
             passages = owner.workspace.models.sentences(model.id, Split.TEST)[:count]
-            title = candidates.which.split(",")[0].lower()
+            title = f"{candidates.which} programs"
             jobs.start(
                 lambda: owner.runner.start_curve(model, candidates.sources, passages, str(Split.TEST), title)
             )

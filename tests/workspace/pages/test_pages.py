@@ -273,6 +273,9 @@ def test_the_hybrid_page_asks_for_accepted_programs(open_app: OpenApp, workspace
     app = go(open_app(workspace_copy), "hybrid")
     app.radio(key="which").set_value("Accepted programs").run()
     assert "No program is accepted yet" in text_of(app)
+    app.radio(key="which").set_value("Best programs of text alone").run()
+    assert not app.exception
+    assert app.button(key="measure")
 
 
 def test_a_share_larger_than_what_the_filter_leaves_is_cut(open_app: OpenApp, workspace_copy: Path) -> None:
