@@ -251,7 +251,7 @@ def test_no_call_of_the_kernel_is_open_but_those_listed(box: Sandbox) -> None:
 
 
 def test_a_program_without_end_is_ended_and_the_rest_not_tried() -> None:
-    box = sandbox(Limits(seconds=0.15, patience=1.0, timeouts=2))
+    box = sandbox(Limits(seconds=0.15, patience=2.0, timeouts=2))
     passages = (PASSAGE,) * 5
     try:
         for body in (

@@ -63,7 +63,7 @@ def test_rows_are_clipped_masked_and_normalised_as_the_language_does() -> None:
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    made = sandbox(Limits(seconds=0.3, patience=0.5, timeouts=1))
+    made = sandbox(Limits(seconds=0.3, timeouts=1))
     yield made
     made.close()
 
@@ -83,7 +83,7 @@ def test_random_bytes_in_the_place_of_a_reply_end_one_program_alone(box: Sandbox
 @needs_locks
 def test_a_reply_that_never_ends_is_overdue(box: Sandbox) -> None:
     (ended,) = ran(
-        box, "import os, struct, time\nos.write(1, struct.pack('<IBIII', 0, 0, 4, 4, 128))\ntime.sleep(9)"
+        box, "import os, struct\nos.write(1, struct.pack('<IBIII', 0, 0, 4, 4, 128))\nwhile True: pass"
     )
     assert ended == Failure("timeout", "0.3 s")
     assert PASSAGE.text
