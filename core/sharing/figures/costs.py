@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
 from core.display import LINES
-from core.sharing.figures.paper import SMALL, Row, entitle
+from core.sharing.figures.paper import SMALL, Row, chart, entitle
 
 _HEIGHT = 0.62  # of the width
 _MARK = "#b35806"
@@ -40,8 +40,7 @@ class CostFigure:
 
     def drawn(self, width: float, font: float) -> Figure:
         """Points with bars; a named mark a published cost."""
-        figure = Figure(figsize=(width, width * _HEIGHT), layout="constrained")
-        panel = figure.subplots()
+        figure, panel = chart(width, width * _HEIGHT, "share of heads replaced", self.what, font)
         for one in self.hybrids:
             panel.vlines(one.share, one.low, one.high, color=LINES[0], linewidth=1.0)
         shares, costs = [one.share for one in self.hybrids], [one.cost for one in self.hybrids]
@@ -55,10 +54,6 @@ class CostFigure:
         panel.set_xlim(left=0)
         panel.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         panel.yaxis.set_major_formatter(PercentFormatter(1) if self.is_share else ScalarFormatter())
-        panel.set_xlabel("share of heads replaced", fontsize=font)
-        panel.set_ylabel(self.what, fontsize=font)
-        panel.tick_params(labelsize=font * SMALL, length=2)
-        panel.spines[["top", "right"]].set_visible(False)
         entitle(figure, self.title, self.caption, font)
         return figure
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter, ScalarFormatter
 
 from core.display import CIVIDIS, COSTS, LINES
-from core.sharing.figures.paper import SMALL, Row, entitle
+from core.sharing.figures.paper import SMALL, Row, chart, entitle
 from core.types import CurvePoint, Measure
 
 _HEIGHT = 0.72  # of the width
@@ -31,8 +31,7 @@ class Histogram:
 
     def drawn(self, width: float, font: float) -> Figure:
         """Bars, with a line at the mean and at each mark."""
-        figure = Figure(figsize=(width, width * _HEIGHT), layout="constrained")
-        panel = figure.subplots()
+        figure, panel = chart(width, width * _HEIGHT, self.what, self.counted, font)
         edges = np.linspace(0, 1, self.bins + 1)
         panel.hist(np.clip(self.values, 0, 1), bins=edges.tolist(), color=CIVIDIS[5], rwidth=0.92)
         mean = float(np.mean(self.values))
@@ -44,11 +43,7 @@ class Histogram:
                 fontsize=font * SMALL, annotation_clip=False,
             )  # fmt: skip
         panel.set_xlim(0, 1)
-        panel.set_xlabel(self.what, fontsize=font)
-        panel.set_ylabel(self.counted, fontsize=font)
         panel.yaxis.set_major_locator(MaxNLocator(integer=True))
-        panel.tick_params(labelsize=font * SMALL, length=2)
-        panel.spines[["top", "right"]].set_visible(False)
         panel.legend(fontsize=font * SMALL, loc="upper left")
         entitle(figure, self.title, self.caption, font)
         return figure
@@ -75,8 +70,8 @@ class CurveFigure:
         """Lines with 95 % bands; the vertical scale is logarithmic above 0.1."""
         words = COSTS[self.measure]
         has_perplexity = bool(words.perplexity)
-        figure = Figure(figsize=(width, width * 0.62), layout="constrained")
-        panel = figure.subplots()
+        up = f"{words.perplexity} increase" if has_perplexity else words.distance
+        figure, panel = chart(width, width * 0.62, "share of heads replaced", up, font)
         orders = list(dict.fromkeys((row.order, row.control) for row in self.rows))
         for at, (order, is_control) in enumerate(orders):
             some = sorted(
@@ -95,10 +90,6 @@ class CurveFigure:
         panel.yaxis.set_major_formatter(
             PercentFormatter(1, decimals=0) if has_perplexity else ScalarFormatter()
         )
-        panel.set_xlabel("share of heads replaced", fontsize=font)
-        panel.set_ylabel(f"{words.perplexity} increase" if has_perplexity else words.distance, fontsize=font)
-        panel.tick_params(labelsize=font * SMALL, length=2)
-        panel.spines[["top", "right"]].set_visible(False)
         panel.legend(fontsize=font * SMALL)
         entitle(figure, self.title, self.caption, font)
         return figure
@@ -126,18 +117,13 @@ class LineFigure:
 
     def drawn(self, width: float, font: float) -> Figure:
         """The lines, with a legend where there are several."""
-        figure = Figure(figsize=(width, width * _HEIGHT), layout="constrained")
-        panel = figure.subplots()
+        figure, panel = chart(width, width * _HEIGHT, self.across, self.up, font)
         for at, (name, points) in enumerate(self.lines.items()):
             places, values = [x for x, _ in points], [y for _, y in points]
             panel.plot(
                 places, values, color=LINES[at % len(LINES)], label=name, linewidth=1.2, marker="o",
                 markersize=2,
             )  # fmt: skip
-        panel.set_xlabel(self.across, fontsize=font)
-        panel.set_ylabel(self.up, fontsize=font)
-        panel.tick_params(labelsize=font * SMALL, length=2)
-        panel.spines[["top", "right"]].set_visible(False)
         if len(self.lines) > 1:
             panel.legend(fontsize=font * SMALL)
         entitle(figure, self.title, self.caption, font)

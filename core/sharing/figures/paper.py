@@ -84,6 +84,20 @@ def _page(figure: Figure) -> Bbox:
     return Bbox.from_extents(0, drawn.y0 - _MARGIN, figure.get_figwidth(), drawn.y1 + _MARGIN)
 
 
+def chart(width: float, height: float, across: str, up: str, font: float) -> tuple[Figure, Axes]:
+    """A figure, and its one panel with named axes and no frame above and to the right.
+
+    `width` and `height` are in inches, `font` in points.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    panel = figure.subplots()
+    panel.set_xlabel(across, fontsize=font)
+    panel.set_ylabel(up, fontsize=font)
+    panel.tick_params(labelsize=font * SMALL, length=2)
+    panel.spines[["top", "right"]].set_visible(False)
+    return figure, panel
+
+
 def entitle(figure: Figure, title: str, caption: str, font: float) -> None:
     """A title above, over as many lines as it takes, and a caption below."""
     lines = title_lines(title, figure.get_figwidth(), font)

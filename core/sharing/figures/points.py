@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from core.sharing.figures.paper import SMALL, Row, entitle
+from core.sharing.figures.paper import SMALL, Row, chart, entitle
 
 _HEIGHT = 0.72  # of the width
 
@@ -35,17 +35,12 @@ class ScatterFigure:
 
     def drawn(self, width: float, font: float) -> Figure:
         """The points with a legend of the kinds that there are."""
-        figure = Figure(figsize=(width, width * _HEIGHT), layout="constrained")
-        panel = figure.subplots()
+        figure, panel = chart(width, width * _HEIGHT, self.across, self.up, font)
         for kind, colour in self.colours.items():
             some = [point for point in self.points if point.kind == kind]
             if some:
                 across, up = [point.across for point in some], [point.up for point in some]
                 panel.scatter(across, up, s=font, color=colour, linewidths=0, alpha=0.85, label=kind)
-        panel.set_xlabel(self.across, fontsize=font)
-        panel.set_ylabel(self.up, fontsize=font)
-        panel.tick_params(labelsize=font * SMALL, length=2)
-        panel.spines[["top", "right"]].set_visible(False)
         panel.legend(fontsize=font * SMALL)
         entitle(figure, self.title, self.caption, font)
         return figure
