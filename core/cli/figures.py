@@ -13,12 +13,14 @@ from core.cli.exchange import hand_out
 from core.cli.options import number, whole_number
 from core.cli.session import Model, Now, Session
 from core.errors import WorkspaceError
-from core.types import Bounds, HeadId, Json, MapColour, ModelInfo, Split
+from core.types import Bounds, HeadId, Json, MapColour, ModelInfo, Sentence, Split
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from core.language import ParsedProgram
+    from core.models.pretrained import LoadedModel
     from core.scoring import Examiner, Example
     from core.sharing.figures import Comparison, Drawable
     from core.store import JobRecord
@@ -32,8 +34,9 @@ def figure(
         Parameter(
             help="a head such as L7H3; or map (all heads), histogram (of IoU), circuit (who looks at whom), "
             "curve (cost against share of heads), table (every head's program), library (every program), "
-            "audits (heads and audits), points (two figures of audits against each other), hybrids, costs "
-            "(of hybrids against their share of heads), hybrid, runs (that found programs), run, agreement "
+            "heads (all of them on one passage), audits (heads and audits), points (two figures of audits "
+            "against each other), hybrids, costs (of hybrids against their share of heads), hybrid, runs "
+            "(that found programs), run, agreement "
             "(of reviewers)"
         ),
     ],
@@ -47,7 +50,8 @@ def figure(
     sentence: Annotated[
         str | None,
         Parameter(
-            help="of a head: the first passage that contains this text; a typical one unless given",
+            help="the first passage that contains this text. Unless given: of a head a typical one, of heads "
+            "the first of test, of a hybrid's damage the most damaged",
             metavar="TEXT",
         ),
     ] = None,
@@ -65,7 +69,8 @@ def figure(
             help="of a head: contributions (the maps in signed shares of what the head writes; loads the "
             "model), programs, passages (how well it fits each), figures (of all audits), or an audit, such "
             "as by-genre; its maps in weights unless given. Of a hybrid: genres, programs, calibration, "
-            "questions, figures, or an audit; of two: heads, genres. Of a run: climb, heads. Of an "
+            "questions, damage (which heads do it to a token; loads the model), figures, or an audit; of "
+            "two: heads, genres. Of a run: climb, heads. Of an "
             "agreement: pairs, or two reviewers, such as 'Ada and Bo'",
             metavar="WHAT",
         ),
@@ -89,6 +94,14 @@ def figure(
     ] = None,
     across: Annotated[str, Parameter(help="of points: a figure of an audit", metavar="FIGURE")] = "IoU",
     up: Annotated[str, Parameter(help="of points: another", metavar="FIGURE")] = "output error",
+    at: Annotated[
+        str | None,
+        Parameter(
+            help="of heads: a query and a key, such as 12.5, by whose weight they are ranked. Of a hybrid's "
+            "damage: a token, such as 12; the most damaged unless given",
+            metavar="PLACE",
+        ),
+    ] = None,
     first: Annotated[
         int, whole_number("of a head: tokens of the passage that are shown", Bounds(above=1))
     ] = 24,
@@ -118,6 +131,8 @@ def figure(
     Example: python -m core figure L7H3 --of by-genre --out genres.pdf
 
     Example: python -m core figure hybrid --hybrid 3f2a --to 91bc --out apart.pdf
+
+    Example: python -m core figure heads --sentence "the cat" --at 12.5 --out heads.pdf
     """
     from core.sharing.figures import figure_bytes, form_of
     from core.sharing.figures.made import SUBJECTS, of_workspace
@@ -130,24 +145,28 @@ def figure(
             one: partial(of_workspace, now.workspace, info, one, colour, lit_head, (across, up))
             for one in SUBJECTS
         }
-        draws["hybrid"] = partial(_of_hybrid, now, info, hybrid_id, to, of)
+        draws["heads"] = partial(_all_heads, now, info, sentence, at)
+        draws["hybrid"] = partial(_of_hybrid, now, info, hybrid_id, to, of, sentence, at)
         draws["runs"] = partial(_runs, now, info)
         draws["run"] = partial(_of_run, now, info, run_id, of)
         draws["agreement"] = partial(_of_reviewers, now, info, of)
         if program is not None:
             draws["map"] = partial(_program_map, now, info, program)
-        if subject in draws:
-            form_of(out)
-            return _hand_out(now, out, draws[subject](), subject, size)
-        form, at = form_of(out, () if of and not is_signed else ("html",)), _head(what, draws)
+        is_one = subject not in draws
+        form = form_of(out, ("html",) if is_one and (is_signed or not of) else ())
+        head = _head(what, draws) if is_one else None
     except ValueError as error:
         raise WorkspaceError(str(error)) from None
-    if lacking := info.lacks(at):
-        raise WorkspaceError(f"{at} {lacking}")
-    chosen = _program(now, info, at, program)
-    if of is not None and not is_signed:
-        return _hand_out(now, out, _of_head(now, info, at, chosen, of), str(at), size)
-    found = _comparison(now, info, at, chosen, sentence, first, is_signed)
+    if head is None:
+        with now.reading():
+            return _hand_out(now, out, draws[subject](), subject, size)
+    if lacking := info.lacks(head):
+        raise WorkspaceError(f"{head} {lacking}")
+    with now.reading():
+        chosen = _program(now, info, head, program)
+        if of is not None and not is_signed:
+            return _hand_out(now, out, _of_head(now, info, head, chosen, of), str(head), size)
+        found = _comparison(now, info, head, chosen, sentence, first, is_signed)
     if form == "html":
         from core.sharing.snippet import page
 
@@ -157,7 +176,7 @@ def figure(
         hand_out(out, held)
         if told:
             now.terminal.say(told)
-    return {"file": str(out), "head": str(at), "tokens": len(found.tokens), "caption": found.caption}
+    return {"file": str(out), "head": str(head), "tokens": len(found.tokens), "caption": found.caption}
 
 
 def _head(what: str, others: Iterable[str]) -> HeadId:
@@ -178,8 +197,35 @@ def _hand_out(now: Session, out: Path, found: Drawable, of: str, size: tuple[flo
     return {"file": str(out), "of": of, "lines": sum(1 for _ in found.numbers()[1])}
 
 
+def _all_heads(now: Session, info: ModelInfo, text: str | None, at: str | None) -> Drawable:
+    """All heads on the first passage that contains a text, ranked at a cell of its map if one is given."""
+    from core.sharing.figures.of_passage import heads_on
+
+    cell = _numbers(at, 2, "a query and a key, such as 12.5")
+    try:
+        return heads_on(now.workspace, info, _passage(now, info, text), (cell[0], cell[1]) if cell else None)
+    except IndexError as error:
+        raise WorkspaceError(f"--at {at}: {error}") from None
+
+
+def _numbers(text: str | None, count: int, what: str) -> list[int]:
+    """So many whole numbers between points, none where no text is given."""
+    parts = [] if text is None else text.split(".")
+    if text is not None and not (
+        len(parts) == count and all(one.isdecimal() and len(one) < 7 for one in parts)
+    ):
+        raise WorkspaceError(f"--at {text}: give {what}")
+    return [int(one) for one in parts]
+
+
 def _of_hybrid(
-    now: Session, info: ModelInfo, hybrid_id: str | None, to: str | None, of: str | None
+    now: Session,
+    info: ModelInfo,
+    hybrid_id: str | None,
+    to: str | None,
+    of: str | None,
+    text: str | None,
+    at: str | None,
 ) -> Drawable:
     """A figure of a hybrid, of its cost by genre unless another is named; of two, of how they differ."""
     from core.cli.hybrids import stored_hybrid
@@ -190,7 +236,49 @@ def _of_hybrid(
     if to is not None:
         other = stored_hybrid(now, info, to)
         return _named(two_figures(now.workspace, row, other), of or "heads", f"{row.title} to {other.title}")
-    return _named(hybrid_figures(now.workspace, info, row), of or "genres", str(row.title), _AUDITS)
+    figures = hybrid_figures(now.workspace, info, row)
+    if info.is_causal:
+        figures["damage"] = partial(_damage, now, info, row, text, at)
+    return _named(figures, of or "genres", str(row.title), _AUDITS)
+
+
+def _damage(now: Session, info: ModelInfo, row: pd.Series, text: str | None, at: str | None) -> Drawable:
+    """What each head of a hybrid does to a token; of the most damaged passage unless a text is given."""
+    from core.hybrid.switches import Switchboard
+    from core.sharing.figures.of_damage import damaged_token
+
+    workspace, place = now.workspace, _numbers(at, 1, "the number of a token, such as 12")
+    name = _most_damaged(now, info, row) if text is None else _passage(now, info, text).id
+    features, spec = workspace.tokens(info.id).read([name]), workspace.hybrids.spec(row.hybrid_id)
+    assert spec is not None
+    board = Switchboard(_loaded(now, info), spec, features)
+    try:
+        return damaged_token(
+            board,
+            f"{info.title}, {row.title}",
+            features.surfaces,
+            dict(spec.programs),
+            place[0] if place else None,
+        )
+    except IndexError as error:
+        raise WorkspaceError(f"--at {at}: {error}") from None
+
+
+def _most_damaged(now: Session, info: ModelInfo, row: pd.Series) -> str:
+    """The passage that a hybrid was measured to damage most; raises WorkspaceError where none is known."""
+    from core.sharing.figures.of_damage import added, names_by_tokens
+
+    is_measured = isinstance(row.passages_from, str)
+    measured = now.workspace.hybrids.details(row.hybrid_id, row.passages_from).damage if is_measured else ()
+    tests = [one.id for one in now.workspace.models.sentences(info.id, Split.TEST)]
+    names = names_by_tokens(now.workspace.tokens(info.id).read(tests))
+    known = [one for one in measured if one.tokens in names]
+    if not known:
+        raise WorkspaceError(
+            f"{row.title} was not measured on passages of the workspace; run `hybrid --hybrid "
+            f"{row.hybrid_id[:6]}`, or give words of a passage with --sentence"
+        )
+    return names[max(known, key=added).tokens]
 
 
 def _runs(now: Session, info: ModelInfo) -> Drawable:
@@ -317,18 +405,40 @@ def _contributions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What keys contribute to what the head writes, of head and program; the model says it."""
     from core.audit.contributed import carried, contributed
-    from core.models.pretrained import load
 
     features = now.workspace.tokens(info.id).read([example.sentence.id])
-    loaded = load(info.name, now.settings.models_folder, now.settings.device, now.terminal.say, info.id)
-    return contributed(example.head, example.program, carried(loaded, features, head))
+    return contributed(example.head, example.program, carried(_loaded(now, info), features, head))
+
+
+def _loaded(now: Session, info: ModelInfo) -> LoadedModel:
+    """The model itself; raises ModelError where it cannot be had."""
+    from core.models.pretrained import load
+
+    given = now.settings
+    found = load(
+        info.name,
+        given.models_folder,
+        given.device,
+        now.terminal.say,
+        info.id,
+        given.dtype,
+        given.device_map,
+    )
+    return found.extracted(info.attention_layers)
 
 
 def _examiner(now: Session, info: ModelInfo, text: str | None) -> Examiner:
     """Over the test passages; over the first of all passages that contains a text, where one is given."""
     if text is None:
         return now.workspace.examiner(info, Split.TEST)
-    found = [one for one in now.workspace.models.sentences(info.id) if text in one.text][:1]
-    if not found:
-        raise WorkspaceError(f"no passage of {info.title} contains {text!r}; give words as they stand in one")
-    return now.workspace.examiner_of(info, found)
+    return now.workspace.examiner_of(info, [_passage(now, info, text)])
+
+
+def _passage(now: Session, info: ModelInfo, text: str | None) -> Sentence:
+    """The first passage that contains a text, of test where none is given."""
+    splits = [Split.TEST] if text is None else []
+    for one in now.workspace.models.sentences(info.id, *splits):
+        if text is None or text in one.text:
+            return one
+    wanted = "is of test" if text is None else f"contains {text!r}"
+    raise WorkspaceError(f"no passage of {info.title} {wanted}; give words as they stand in one")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from core.cli.terminal import Terminal
-from core.errors import ModelError
+from core.errors import ModelError, WorkspaceError
 from core.models.names import model_named
 from core.settings import Settings
 from core.types import ModelInfo
@@ -42,6 +42,19 @@ class Session:
         for note in [*self.runner.notes(job), *by_node(self.runner.nodes(job))]:
             self.terminal.say(note)
         return record
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """A block that reads what jobs made; what is missing of a demo half built is told to be that."""
+        try:
+            yield
+        except WorkspaceError as error:
+            if type(error) is WorkspaceError and self.runner.is_demo_unfinished():
+                raise WorkspaceError(
+                    f"{error}. The demo is not built to its end; run `demo` again, which goes on where it "
+                    "stopped"
+                ) from None
+            raise
 
     def resolve(self, info: ModelInfo) -> None:
         """Have the best programs' references resolved, where that is missing."""

@@ -67,12 +67,16 @@ class Jobs(JobQueue):
                 require_splits(read.sentences)
         is_file = corpus not in CORPORA and there(Path(corpus))
         corpus = str(Path(corpus).resolve()) if is_file else corpus
-        model = str(Path(model).expanduser().resolve()) if is_path(model) else model
-        return self._start((BuildTask if search else ExtractTask)(model, corpus, limit, layers))
+        return self._start((BuildTask if search else ExtractTask)(_in_full(model), corpus, limit, layers))
 
     def start_or_resume_demo(self) -> str:
         """Build the demo workspace, or go on with the build that was interrupted; the job's id."""
         return self.start_build(self._settings.demo_model, "bundled")
+
+    def is_demo_unfinished(self) -> bool:
+        """Whether a build of the demo workspace was begun and has not come to its end."""
+        task = BuildTask(_in_full(self._settings.demo_model), "bundled")
+        return self._unfinished(KINDS["build"], task) is not None
 
     def start_proposals(
         self,
@@ -415,3 +419,8 @@ def _require_candidates(info: ModelInfo, sources: Mapping[HeadId, str], is_stric
             "no head has a program to replace it by; accept some in Review, use the best programs "
             "(--programs best), or find programs first with `synthesize`"
         )
+
+
+def _in_full(model: str) -> str:
+    """The name of a model, with its full path where it is on this machine."""
+    return str(Path(model).expanduser().resolve()) if is_path(model) else model

@@ -6,6 +6,7 @@ Evaluator(features).run(program)           the same for many programs, with fail
 reference(program, tokens)                 one sentence, pair by pair: slow, the definition
 trace(program, tokens, query, key)         why one pair has its weight
 traced(program, features)                  the same for all pairs of some sentences
+lines_of(trace, tokens), conclusion(trace, total)  what it found, in words
 without_docstring(source)                  the text of a program that was read, without its docstring
 describe(program)                          features, lookahead, category, one sentence
 is_hidden(character), escape(character)    what a program may hold as an escape only, and that
@@ -22,6 +23,7 @@ from core.language.functions import FUNCTIONS, Function, ScalarCall, TensorCall
 from core.language.plain import PlainProgram
 from core.language.reading.hidden import escape, is_hidden
 from core.language.reading.program import ParsedProgram, parse, without_docstring
+from core.language.reasons import conclusion, lines_of
 from core.language.references import Reference, references
 from core.language.scalar.reference import reference
 from core.language.scalar.trace import RETURNED, Contribution, Observation, Trace, row_total, trace
@@ -62,10 +64,12 @@ __all__ = [
     "Trace",
     "TracedBatch",
     "Value",
+    "conclusion",
     "describe",
     "escape",
     "evaluate",
     "is_hidden",
+    "lines_of",
     "parse",
     "reference",
     "references",

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 from core.display import counted
 from core.errors import HeadscriptError
-from core.sharing.figures.of_hybrid import told
+from core.sharing.figures.of_damage import added, repair_figure, repair_table
 from core.types import EvaluationDetails, HeadId, ModelInfo, TokenDamage
 from core.ui.hybrid.switches import Heads, Switches, switches_of
 from core.ui.parts import frame
-from core.ui.parts.damage_text import Pick, added, draw_damage_text, picked_token
+from core.ui.parts.damage_text import Pick, draw_damage_text, picked_token
+from core.ui.parts.figure import draw_figure_button
 from core.ui.parts.head_picker import Cell, pick_heads, picked_heads
 
 if TYPE_CHECKING:
@@ -215,15 +215,7 @@ def _draw_ranking(switches: Switches, heads: Heads, token: str, ranking: _Rankin
         f"**{frame.as_text(token.strip() or repr(token))}**: {damage:+.2f} nats with "
         f"{counted(len(ranked), 'head')} on. One of them given back brings its loss nearer to the model's by"
     )
-    table = pd.DataFrame(
-        {
-            "head": [str(one.head) for one in ranked],
-            "nats": [one.loss for one in ranked],
-            "of it": [100 * one.loss / abs(damage) if damage else None for one in ranked],
-            "KL": [one.kl for one in ranked],
-            "program": [told(switches.sources[one.head])[1] for one in ranked],
-        }
-    )
+    table = repair_table(ranked, damage, switches.sources)
     event = st.dataframe(
         table,
         hide_index=True,
@@ -239,13 +231,19 @@ def _draw_ranking(switches: Switches, heads: Heads, token: str, ranking: _Rankin
         },
     )
     back = {ranked[row].head for row in event.selection.rows if row < len(ranked)}
-    st.button(
-        f"Give {counted(len(back), 'head')} back" if back else "Pick heads to give back",
-        icon=":material/undo:",
-        key="give-back",
-        disabled=not back,
-        on_click=_set,
-        args=(switches, heads - back),
-    )
+    with st.container(horizontal=True):
+        st.button(
+            f"Give {counted(len(back), 'head')} back" if back else "Pick heads to give back",
+            icon=":material/undo:",
+            key="give-back",
+            disabled=not back,
+            on_click=_set,
+            args=(switches, heads - back),
+        )
+        draw_figure_button(
+            {"table": lambda: repair_figure(switches.model.title, token, damage, table)},
+            f"damage-{switches.hybrid[:6]}",
+            "damage-figure",
+        )
     if ranking.heads != heads:
         st.caption("Other heads are on by now; click the token again to rank those.")

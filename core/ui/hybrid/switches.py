@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.sharing.figures.of_damage import names_by_tokens
 from core.types import HeadId, HybridSpec, ModelInfo, Split, TokenDamage, is_plain
 from core.ui.parts import state
 from core.ui.parts.live import LiveModel, live_model
@@ -68,7 +69,7 @@ def switches_of(model: ModelInfo, hybrid: str, passages: Sequence[TokenDamage]) 
     workspace = state.owner().workspace
     test = tuple(sentence.id for sentence in state.of_splits(model, [Split.TEST]))
     read = state.features(model.id, test)
-    names = {tuple(read.surfaces[read.span(row)]): name for row, name in enumerate(read.sentences)}
+    names = names_by_tokens(read)
     if any(passage.tokens not in names for passage in passages):
         return None
     spec = workspace.hybrids.spec(hybrid)

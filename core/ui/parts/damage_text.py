@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.canvas import script, style
 from core.display import diverging
+from core.sharing.figures.of_damage import added
 from core.types import TokenDamage
 
 _text = st.components.v2.component(
@@ -61,11 +62,6 @@ def picked_token(key: str) -> Pick | None:
     found = st.session_state.get(key)
     picked = found.get("picked") if found else None
     return None if picked is None else Pick(*(int(part) for part in picked))
-
-
-def added(passage: TokenDamage) -> float:
-    """Nats a token that the hybrid is more surprised by a passage than its model."""
-    return (sum(passage.changed) - sum(passage.base)) / max(1, len(passage.base))
 
 
 def label_of(passage: TokenDamage) -> str:

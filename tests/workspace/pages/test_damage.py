@@ -1,11 +1,14 @@
 """The Damage tab of a hybrid that was measured: heads switched off, and what each repairs of a token."""
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.types import EvaluationDetails, ModelInfo
+from core.sharing.figures.of_damage import added
+from core.types import EvaluationDetails, HeadId, ModelInfo
 from core.ui.hybrid.switches import switches_of
 from core.ui.parts import state
 from tests.conftest import call_core
@@ -67,3 +70,41 @@ def test_what_was_given_back_is_measured_once_for_a_passage(open_app: OpenApp, m
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert given_back.keys() == switches.own
     assert now.changed.tolist() == pytest.approx(details.damage[1].changed, abs=2e-3)
+
+
+def test_what_heads_do_to_a_token_is_drawn_by_command_as_the_page_ranks_them(
+    open_app: OpenApp, measured: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "f.csv"
+    drawn = call_core("figure", "hybrid", "--of", "damage", "--out", str(out), workspace=measured)
+    assert drawn.returncode == 0, drawn.stderr
+    rows = list(csv.DictReader(io.StringIO(out.read_text())))
+    asked = ("figure", "hybrid", "--of", "damage", "--at", "0", "--out", str(out))
+    refused = call_core(*asked, workspace=measured)
+    assert (refused.returncode, "--at 0: token 0 is not predicted among" in refused.stderr) == (2, True)
+
+    app = open_app(measured)
+    model, hybrid, details = latest()
+    worst = max(details.damage, key=added)
+    switches = switches_of(model, hybrid, [worst])
+    assert switches is not None
+    now, given_back = switches.given_back(0, switches.own, lambda done, total: None)
+    apart = now.changed - now.base
+    at = int(apart.argmax())
+    for row in rows:
+        back = given_back[HeadId.parse(row["head"])]
+        repaired = abs(float(apart[at])) - abs(float(back.changed[at] - back.base[at]))
+        assert float(row["nats"]) == pytest.approx(repaired, abs=1e-4)
+        assert float(row["of it"]) == pytest.approx(100 * repaired / abs(float(apart[at])), abs=0.1)
+    assert {row["head"] for row in rows} == {str(head) for head in switches.own}
+
+    shown = sorted(details.damage, key=added, reverse=True)[:4]
+    page = switches_of(model, hybrid, shown)
+    assert page is not None
+    app = go(app, "hybrid")
+    app.session_state[f"text-{hybrid}-{'-'.join(page.names)}"] = {"picked": [0, at + 1, 1]}  # a click
+    app.run()
+    assert not app.exception
+    (table,) = [found.value for found in app.dataframe if "nats" in found.value]
+    assert list(table["head"]) == [row["head"] for row in rows]
+    assert "damage-figure-download" in {found.key for found in app.get("download_button")}

@@ -8,18 +8,17 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.language.scalar.trace import trace
+from core.language import conclusion, lines_of, trace
+from core.scoring.everywhere import Everywhere, ranked
 from core.store import Workspace, add_program, add_scores
 from core.types import Estimate, Failure, HeadId, Score, Split
 from core.ui.heads import passages
-from core.ui.heads.everywhere import Everywhere, ranked
 from core.ui.heads.evidence import largest_weights, row_weights
 from core.ui.heads.passages import iou, worst_cell
-from core.ui.heads.why import conclusion, lines_of
 from core.ui.parts import state
 from core.ui.parts.state import SideBySide
 from tests.conftest import TinyModel, call_core
-from tests.language_cases import CAT, cat_tokens, program
+from tests.language_cases import CAT, build, cat_tokens, program
 from tests.workspace.pages.test_pages import OpenApp, go, open_app, text_of
 
 __all__ = ["open_app"]
@@ -247,11 +246,12 @@ def test_heads_are_ranked_by_their_weight_from_one_token_to_another_with_the_lin
     shown = passages.own(state.models()[0], "one two three four").attention(HeadId(0, 0))[3, 1]
     assert table.set_index("head").weight["L0H0"] == pytest.approx(float(shown), abs=1e-3)
     assert place["at"] == "3.1"
+    assert "everywhere-figure-download" in {found.key for found in app.get("download_button")}
 
 
 def test_without_a_pinned_cell_the_least_explained_heads_come_first() -> None:
     maps = {HeadId(0, 0): np.eye(2, dtype=np.float16), HeadId(0, 1): np.eye(2, dtype=np.float16)}
-    found = Everywhere(maps, maps, {HeadId(0, 0): 0.9, HeadId(0, 1): 0.3})
+    found = Everywhere(build(CAT), maps, maps, {HeadId(0, 0): 0.9, HeadId(0, 1): 0.3})
     assert ranked(found, None)["head"].tolist() == ["L0H1", "L0H0"]
     assert ranked(found, (1, 1)).weight.tolist() == [1.0, 1.0]
 

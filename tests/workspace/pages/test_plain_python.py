@@ -6,9 +6,9 @@ import pytest
 
 from core.sandbox import programs_in
 from core.scoring import program_of
+from core.scoring.everywhere import lines_in_words
 from core.store import Workspace
 from core.types import Split
-from core.ui.heads.everywhere import lines_in_words
 from core.ui.parts import state
 from tests.conftest import call_core
 from tests.sandboxed import needs_locks
@@ -67,7 +67,7 @@ def test_every_page_shows_it_and_says_what_it_cannot_do(
     for page in ("overview", "circuit", "review", "hybrid"):
         app = go(app, page)
         assert not app.exception, page
-    told = lines_in_words(program_of(plain.source), None, None, (0, 0), [])
+    told = lines_in_words(program_of(plain.source), None, (0, 0))
     assert told == "plain Python, which is not read"
 
 

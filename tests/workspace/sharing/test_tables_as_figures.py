@@ -11,6 +11,9 @@ import pytest
 
 from core.audit import Figure, Finding
 from core.errors import WorkspaceError
+from core.jobs.folder import JobFolder
+from core.jobs.place import Place
+from core.jobs.tasks import BuildTask
 from core.language import describe, parse
 from core.sharing.figures import Drawable, figure_bytes
 from core.sharing.figures.made import of_workspace
@@ -215,6 +218,65 @@ def test_two_hybrids_and_what_all_cost_are_drawn_by_command(workspace_copy: Path
     own = {row["hybrid"]: row["perplexity increase"] for row in costs if "published" not in row["hybrid"]}
     assert own == {"of 1": "0.1", "of 2": "0.25"}
     assert {row["share"] for row in costs if "published" in row["hybrid"]} == {"0.25"}
+
+
+def test_all_heads_on_a_passage_are_drawn_by_command(workspace_copy: Path, tmp_path: Path) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0]
+    passage = workspace.models.sentences(model.id, Split.TEST)[1]
+    maps = {head: workspace.attention(model.id).one(head, passage.id) for head in model.head_ids()}
+    best = workspace.library.parsed_best(model.id)
+    workspace.close()
+    asked = ("heads", "--sentence", passage.text[:40])
+    at_cell = drawn(workspace_copy, tmp_path, *asked, "--at", "3.1")
+    weights = {row["head"]: float(row["weight"]) for row in at_cell}
+    assert weights == pytest.approx({str(head): float(map_[3, 1]) for head, map_ in maps.items()}, abs=1e-3)
+    assert list(weights.values()) == sorted(weights.values(), reverse=True)
+    assert re.match(r"\d+: . ", next(said for row in at_cell if (said := row["lines that explain it"])))
+    in_all = drawn(workspace_copy, tmp_path, *asked)
+    ious = [float(row["IoU here"]) for row in in_all]
+    assert ious == sorted(ious)
+    assert {row["head"]: row["best program"] for row in in_all} == {
+        str(head): describe(program).sentence for head, program in best.items()
+    }
+    refused = call_core("figure", *asked, "--at", "1.3", "--out", "f.pdf", workspace=workspace_copy)
+    assert (refused.returncode, "--at 1.3: token 1 does not look at token 3" in refused.stderr) == (2, True)
+    refused = call_core("figure", *asked, "--at", "1", "--out", "f.pdf", workspace=workspace_copy)
+    assert "--at 1: give a query and a key, such as 12.5" in refused.stderr
+
+
+def test_on_a_demo_that_was_interrupted_a_figure_says_to_build_it_to_its_end(
+    workspace_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0]
+    workspace.database.run("DELETE FROM scores WHERE layer > 0")
+    next(workspace_copy.glob("attention/*/layer=02.parquet")).unlink()
+    monkeypatch.setenv("HEADSCRIPT_DEMO_MODEL", model.name)
+    place = Place(workspace_copy.resolve(), workspace_copy / "models", "cpu")
+    task = BuildTask(model.name, "bundled")
+    job = JobFolder.create(workspace_copy / "jobs", "build", place, task)
+    workspace.jobs.add(job.id, "build", model.id, task.told())
+    workspace.jobs.set_state(job.id, "stopped")
+    workspace.close()
+
+    def said(*what: str) -> str:
+        asked = call_core("figure", *what, "--out", "f.pdf", workspace=workspace_copy)
+        assert asked.returncode == 2
+        return asked.stderr
+
+    again = "The demo is not built to its end; run `demo` again, which goes on where it stopped"
+    assert (
+        said("L1H3")
+        == f"headscript: L1H3 has no program; run `synthesize --heads L1H3` or give --program FILE. {again}\n"
+    )
+    assert again in said("curve")
+    assert again not in said("L9H9")
+
+    workspace = Workspace.open(workspace_copy)
+    workspace.jobs.set_state(job.id, "done")
+    workspace.close()
+    assert again not in said("L1H3")
 
 
 def drawn(workspace: Path, folder: Path, *what: str) -> list[dict[str, str]]:
