@@ -7,7 +7,7 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-EXTRAS = ("auth", "openai", "serve")
+EXTRAS = ("auth", "openai", "ray", "serve")
 
 
 class Requirements(MetadataHookInterface):

@@ -50,6 +50,11 @@ def test_compose_gives_the_app_a_volume_accounts_and_names_that_it_reads() -> No
     assert app["volumes"] == ["data:/data"]
     assert "data" in COMPOSE["volumes"]
     assert set(Accounts.NAMES.values()) <= set(app["environment"])
+    of_models = re.findall(r"^\| `((?:ANTHROPIC|OPENAI|HEADSCRIPT_CLAUDE|HEADSCRIPT_OPENAI)_\w+)`",
+                           (ROOT / "README.md").read_text(), re.MULTILINE)  # fmt: skip
+    assert len(of_models) == 6
+    assert set(of_models) <= set(app["environment"])
+    assert Settings.read(dict.fromkeys(app["environment"], "")) == Settings()
     given = dict(part.split("=") for word, rest in instructions() if word == "ENV" for part in rest.split())
     settings = Settings.read(given)
     assert settings.workspace.parent == settings.models_folder.parent == Path("/data")

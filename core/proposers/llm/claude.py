@@ -41,13 +41,16 @@ _FATAL = (
 )
 
 
+_SERVICE = "https://api.anthropic.com"  # the SDK takes an empty ANTHROPIC_BASE_URL for an address
+
+
 def connect(
     key: str, base_url: str | None, timeout: float = TIMEOUT, retries: int = RETRIES
 ) -> anthropic.Anthropic:
     """A client; nothing is sent yet."""
     return anthropic.Anthropic(
         api_key=key,
-        base_url=base_url,
+        base_url=base_url or _SERVICE,
         timeout=timeout,
         max_retries=retries,
         middleware=[_pays_knowingly],

@@ -184,12 +184,15 @@ def _sdk() -> ModuleType:
     return openai
 
 
+_SERVICE = "https://api.openai.com/v1"  # the SDK takes an empty OPENAI_BASE_URL for an address
+
+
 def connect(key: str | None, base_url: str | None, timeout: float = TIMEOUT) -> Any:
     """The SDK's client; nothing is sent yet."""
     sdk = _sdk()
     return sdk.OpenAI(
         api_key=key or _NO_KEY,
-        base_url=base_url or None,
+        base_url=base_url or _SERVICE,
         timeout=timeout,
         max_retries=0,
         http_client=bounded(sdk.DefaultHttpxClient)(timeout=timeout),

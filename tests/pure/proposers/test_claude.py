@@ -573,3 +573,9 @@ def test_a_call_of_an_older_version_has_its_reply_alone(
     (turn,) = conversation(tmp_path, planted.HEAD)
     assert turn.asked == ""
     assert turn.programs
+
+
+def test_an_address_that_is_set_to_nothing_is_the_service_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "")  # as compose.yaml hands on what is not set
+    with connect(KEY, None) as client:
+        assert client.base_url == "https://api.anthropic.com"

@@ -77,7 +77,8 @@ def test_a_request_names_the_model_and_the_most_a_reply_may_have(
     assert body["messages"][0]["role"] == "system"
 
 
-def test_openai_itself_is_told_the_most_by_its_newer_name() -> None:
+def test_openai_itself_is_told_the_most_by_its_newer_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "")  # as compose.yaml hands on what is not set
     with connect(KEY, None) as client:
         request = next(converse(planted.head(), ONCE, planted.PARSED_BASELINES))
         body = OpenAIModel(client, ONCE).body(request)
