@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Condition, RLock
+from threading import Condition, RLock, get_ident
 from typing import Any
 from weakref import WeakSet
 
@@ -19,7 +19,7 @@ from core.errors import WorkspaceBusy, WorkspaceError, WorkspaceTooNew
 from core.files import disk_errors
 from core.store import schema
 
-_CLOSE_PATIENCE = 5.0  # seconds
+_CLOSE_PATIENCE = 5.0  # seconds, before what other threads do is broken off
 _CONFINED: dict[
     str, str | bool | int | float | list[str]
 ] = {  # whoever made the file: no other file, no extension, no network
@@ -45,7 +45,8 @@ class Database:
         self._connection = connection
         self._writing = RLock()  # two transactions at once could neither see nor survive each other
         self._free = Condition()  # guards the connection; told when a cursor is done
-        self._cursors = 0
+        self._cursors: dict[duckdb.DuckDBPyConnection, int] = {}  # and the thread that has it
+        self._is_closed = False
         _held.add(self)
 
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
@@ -98,23 +99,43 @@ class Database:
             yield cursor
 
     def close(self) -> None:
-        """Let go of the file, after what other threads are reading or writing just now."""
+        """Let go of the file, after what other threads are reading or writing just now.
+
+        What they ask from then on is a WorkspaceError, as is what takes them too long.
+        """
         with self._free:
-            self._free.wait_for(lambda: self._cursors == 0, timeout=_CLOSE_PATIENCE)
+            self._is_closed = True
+            if not self._are_done(_CLOSE_PATIENCE):
+                self._break_off()
             self._connection.close()
         _held.discard(self)
+
+    def _are_done(self, seconds: float) -> bool:
+        return self._free.wait_for(lambda: not self._cursors, seconds)
+
+    def _break_off(self) -> None:
+        """Interrupt what runs, more than once: it is lost on a thread between two queries."""
+        for _ in range(100):
+            for cursor in self._cursors:
+                cursor.interrupt()
+            if self._are_done(0.1):
+                return
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._free:
+            if self._is_closed and get_ident() not in self._cursors.values():
+                raise self._let_go_of()
             cursor = self._connection.cursor()
-            self._cursors += 1
+            self._cursors[cursor] = get_ident()
         try:
             yield cursor
         except RuntimeError as error:
             if "Query interrupted" in str(error):  # DuckDB's word for Ctrl-C
                 raise KeyboardInterrupt from error
             raise
+        except duckdb.InterruptException as error:
+            raise self._let_go_of() from error
         except duckdb.Error as error:
             told = _told(error, self.path)
             if told is None:
@@ -123,8 +144,11 @@ class Database:
         finally:
             cursor.close()
             with self._free:
-                self._cursors -= 1
+                del self._cursors[cursor]
                 self._free.notify_all()
+
+    def _let_go_of(self) -> WorkspaceError:
+        return WorkspaceError(f"the workspace {self.path.parent} was let go of by this process")
 
 
 def is_held_here(path: Path) -> bool:

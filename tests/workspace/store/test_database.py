@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 
 import duckdb
 import pytest
@@ -79,6 +79,42 @@ def test_transactions_of_two_threads_wait_for_each_other(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(count, range(200)))
     assert database.rows("SELECT n FROM numbers") == [(200,)]
+    database.close()
+
+
+@pytest.mark.parametrize("patience", [5.0, 0.1])
+def test_it_is_closed_while_other_threads_go_on_asking(tmp_path, monkeypatch, patience):
+    """Within the patience for queries that end by themselves, and soon after for one that does not."""
+    monkeypatch.setattr("core.store.database._CLOSE_PATIENCE", patience)
+    database = open_database(tmp_path / "workspace.duckdb")
+    numbers, begun = 1000 if patience > 1 else 10**7, Event()
+
+    def ask_again_and_again():
+        while True:
+            begun.set()
+            database.rows(f"SELECT sum(a.range * b.range % 7) FROM range({numbers}) a, range({numbers}) b")
+
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(ask_again_and_again) for _ in range(3)]
+        begun.wait()
+        database.close()
+        for one in asked:
+            with pytest.raises(WorkspaceError, match="was let go of by this process"):
+                one.result()
+    open_database(tmp_path / "workspace.duckdb").close()
+
+
+def test_what_a_thread_is_at_when_it_is_closed_is_done(tmp_path):
+    database = open_database(tmp_path / "workspace.duckdb")
+    with ThreadPoolExecutor(1) as pool, database.transaction() as cursor:
+        closing = pool.submit(database.close)
+        while not database._is_closed:
+            pass
+        cursor.execute("INSERT INTO sentences VALUES ('x', 'text', 'story', 'train')")
+        assert database.rows("SELECT count(*) FROM models") == [(0,)]
+    closing.result()
+    database = open_database(tmp_path / "workspace.duckdb")
+    assert database.rows("SELECT sentence_id FROM sentences") == [("x",)]
     database.close()
 
 
