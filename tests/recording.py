@@ -20,7 +20,8 @@ from time import sleep
 from PIL import Image
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from tests.e2e.conftest import CHROMIUM, free_port
+from tests.e2e.conftest import CHROMIUM
+from tests.servers.ports import free_port
 
 WINDOW = {"width": 1280, "height": 720}
 FRAME = (960, 540)  # pixels of the recording

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from tests.conftest import fork
+from tests.servers.ports import free_port
 
 # A server's first page imports torch, which takes a while on a busy machine.
 expect.set_options(timeout=60_000)
@@ -49,8 +49,7 @@ def serve(workspace: Path, port: int = 0, secrets: Path | None = None, **environ
     try:
         yield f"http://localhost:{port}"
     finally:
-        server.terminate()
-        server.wait(20)
+        stop_server(server)
 
 
 @pytest.fixture(scope="session")
@@ -58,13 +57,6 @@ def address(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     """A server for tests that change nothing."""
     with serve(Path(shutil.copytree(built, tmp_path_factory.mktemp("served") / "workspace"))) as found:
         yield found
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return int(probe.getsockname()[1])
 
 
 def start_server(
@@ -88,6 +80,16 @@ def start_server(
         server.wait()
         raise
     return server
+
+
+def stop_server(server: psutil.Process) -> None:
+    """End the app as Ctrl-C does; one that goes on is an error, and killed."""
+    server.terminate()
+    try:
+        server.wait(60)  # it finishes what it reads ahead
+    except psutil.TimeoutExpired:
+        server.kill()
+        raise
 
 
 def _wait_until_healthy(address: str, server: psutil.Process, log: Path) -> None:

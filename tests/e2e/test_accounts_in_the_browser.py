@@ -6,8 +6,9 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from core.store import Workspace
-from tests.e2e.conftest import free_port, serve
+from tests.e2e.conftest import serve
 from tests.servers.identity_provider import ACCOUNTS, IdentityProvider
+from tests.servers.ports import free_port
 
 OpenPage = Callable[..., Page]
 

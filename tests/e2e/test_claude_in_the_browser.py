@@ -12,8 +12,9 @@ from playwright.sync_api import Locator, Page, expect
 from core.jobs.folder import JobFolder
 from core.proposers.llm.ledger import CallLog
 from core.store import Workspace
-from tests.e2e.conftest import free_port, serve, start_server
+from tests.e2e.conftest import serve, start_server, stop_server
 from tests.servers.claude import ClaudeServer
+from tests.servers.ports import free_port
 
 OpenPage = Callable[..., Page]
 KEY = "sk-ant-a-key-that-nobody-may-see"
@@ -69,8 +70,7 @@ def test_a_run_beside_a_search_is_paid_once_though_app_and_worker_are_killed(
         expect(again.get_by_test_id("stProgress")).to_have_count(0, timeout=120_000)
         expect(again.get_by_text("4 of 4", exact=True).first).to_be_visible()
     finally:
-        server.terminate()
-        server.wait(20)
+        stop_server(server)
     check_the_account(workspace_copy, claude)
     held = [
         path for path in workspace_copy.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()

@@ -17,9 +17,9 @@ from core.sharing.site import plan_site, write_site
 from core.store import Workspace
 from core.types import SiteOptions
 from tests.conftest import TinyModel
-from tests.e2e.conftest import free_port
 from tests.e2e.test_pages_in_the_browser import FAINT
 from tests.hostile import HEAD, hostile_workspace
+from tests.servers.ports import free_port
 
 OpenPage = Callable[..., Page]
 PAGES = (

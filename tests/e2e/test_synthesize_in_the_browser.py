@@ -7,7 +7,8 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from core.store import Workspace
-from tests.e2e.conftest import free_port, start_server
+from tests.e2e.conftest import start_server, stop_server
+from tests.servers.ports import free_port
 
 OpenPage = Callable[..., Page]
 LAYERS, HEADS = 3, 4
@@ -39,8 +40,7 @@ def test_a_run_chosen_on_the_map_survives_the_apps_death_and_ends(
         expect(done_metric(again)).to_have_text("11 of 11")
         expect(again.get_by_test_id("stCaptionContainer").filter(has_text="Done").first).to_be_visible()
     finally:
-        server.terminate()
-        server.wait(20)
+        stop_server(server)
     check_heads_once(workspace_copy)
 
 
@@ -91,5 +91,4 @@ def test_names_and_keys_choose_heads_and_a_wrong_name_is_told(
         expect(page.get_by_text(re.compile("L9H0 is not in"))).to_be_visible()
         expect(page.get_by_role("button", name="Choose heads to start")).to_be_disabled()
     finally:
-        server.terminate()
-        server.wait(20)
+        stop_server(server)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tarfile
@@ -26,6 +25,7 @@ from websockets.typing import Subprotocol
 from core import __version__
 from tests.conftest import ROOT, TinyModel, call_core
 from tests.fresh import environment
+from tests.servers.ports import free_port
 
 pytest.importorskip("hatchling", reason="hatchling builds the package; pip install -r requirements-dev.txt")
 
@@ -129,9 +129,7 @@ def _run(command: Path, folder: Path, *arguments: str) -> str:
 @contextmanager
 def _app(command: Path, folder: Path) -> Iterator[str]:
     """The installed app on a free port; its host and port once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        host = f"localhost:{probe.getsockname()[1]}"
+    host = f"localhost:{free_port()}"
     given = [command, "app", "--workspace", "study", "--no-browser", "--port", host.split(":")[1]]
     log = folder / "app.log"
     with log.open("wb") as told:

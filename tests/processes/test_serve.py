@@ -18,6 +18,7 @@ import pytest
 from core.store import Workspace
 from core.types import Action
 from tests.conftest import call_core
+from tests.servers.ports import free_port
 
 pytest.importorskip("fastapi", reason="the API needs FastAPI; pip install -r requirements-serve.txt")
 
@@ -27,9 +28,7 @@ TOKEN = "sixteen letters or more"
 def test_it_answers_while_the_app_holds_the_workspace_and_writes(workspace_copy: Path) -> None:
     workspace = Workspace.open(workspace_copy)
     model = workspace.models.all()[0].id
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "core", "serve", "--port", str(port), "--workspace", str(workspace_copy)]
     copies = workspace_copy.parent / "copies"
     copies.mkdir()

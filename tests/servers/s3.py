@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.servers.ports import free_port
+
 SERVER = "HEADSCRIPT_S3_SERVER"  # the path of a moto_server
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "anyone",
@@ -34,7 +36,7 @@ def bucket() -> Iterator[str]:
     command = os.environ.get(SERVER)
     if not command:
         pytest.skip(f'no S3 server; pip install "moto[server]==5.2.5" apart, and give its path as {SERVER}')
-    port = _free_port()
+    port = free_port()
     server = subprocess.Popen(
         [command, "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
@@ -56,13 +58,6 @@ def _make_bucket(options: str) -> None:
     os.environ.update(ENVIRONMENT)
     system, _ = fs.FileSystem.from_uri(f"s3://{_BUCKET}?{options}&allow_bucket_creation=true")
     system.create_dir(_BUCKET)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int) -> None:

@@ -6,7 +6,6 @@ import os
 import random
 import re
 import shutil
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +36,7 @@ from tests.processes.jobs.found import Found, audited, check_attention, costed, 
 from tests.processes.jobs.ray_units import stage
 from tests.processes.jobs.test_crashes import check_units, kill, wait_for
 from tests.servers import s3
+from tests.servers.ports import free_port
 
 # Ray's own code leaves sockets and files to the end of the process.
 pytestmark = [
@@ -258,9 +258,7 @@ def test_a_budget_that_is_no_number_is_refused() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_rays_own_client_reaches_a_cluster_through_its_port() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     heard = Heard()
     with cluster(ray_client_server_port=port) as on:
         for name in ("one", "two"):  # such a client tells workers no place to import from
