@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.language import conclusion, lines_of, trace
@@ -19,7 +18,7 @@ from core.ui.parts import state
 from core.ui.parts.state import SideBySide
 from tests.conftest import TinyModel, call_core
 from tests.language_cases import CAT, build, cat_tokens, program
-from tests.workspace.pages.test_pages import OpenApp, go, open_app, text_of
+from tests.workspace.pages.test_pages import OpenApp, close_app, go, open_app, text_of
 
 __all__ = ["open_app"]
 WORDS = [str(row["text"]) for row in CAT]
@@ -154,7 +153,7 @@ def test_maps_of_contributions_are_in_the_address_and_weights_again_where_the_mo
     assert (address(app)["head"], address(app)["maps"]) == ("3", "contributions")
 
     state.owner().workspace.database.run("UPDATE models SET name = '/nowhere/model'")
-    st.cache_resource.clear()
+    close_app()
     app = at(open_app(workspace_copy), layer="1", head="1", maps="contributions")
     assert not app.exception
     assert "Weights are shown: /nowhere/model does not exist" in app.warning[0].value.replace("\\", "")

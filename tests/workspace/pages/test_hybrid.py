@@ -20,7 +20,7 @@ from core.types import (
 )
 from core.ui.parts import state
 from tests import tiny
-from tests.workspace.pages.test_pages import OpenApp, add_hybrids, button, go, open_app, text_of
+from tests.workspace.pages.test_pages import PATIENCE, OpenApp, add_hybrids, button, go, open_app, text_of
 
 __all__ = ["open_app"]
 
@@ -153,7 +153,7 @@ def draw_the_two() -> None:
 def test_two_hybrids_are_told_apart_by_their_heads(open_app: OpenApp, workspace_copy: Path) -> None:
     add_hybrids(workspace_copy)
     open_app(workspace_copy)
-    app = AppTest.from_function(draw_the_two, default_timeout=60).run()
+    app = AppTest.from_function(draw_the_two, default_timeout=PATIENCE).run()
     assert not app.exception
     said = text_of(app)
     assert "0 heads added, 2 heads lost, 0 heads with another program" in said

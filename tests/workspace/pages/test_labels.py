@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from core.store import Label, Workspace
 from core.types import Split
 from core.ui.parts import state
-from tests.workspace.pages.test_pages import OpenApp, add_hybrids, button, go, open_app, text_of
+from tests.workspace.pages.test_pages import PATIENCE, OpenApp, add_hybrids, button, go, open_app, text_of
 
 __all__ = ["open_app"]
 
@@ -30,7 +30,7 @@ def test_a_hybrid_is_named_deleted_and_had_back(open_app: OpenApp, workspace_cop
     workspace = state.owner().workspace
     model = state.models()[0].id
     hybrid = workspace.hybrids.frame(model).hybrid_id[0]
-    app = AppTest.from_function(label_the_hybrid, default_timeout=60).run()
+    app = AppTest.from_function(label_the_hybrid, default_timeout=PATIENCE).run()
     for box, text in zip(app.text_input[:3], ("for *the* talk", "talk, cheap", "a note"), strict=True):
         box.input(text)
     app = next(one for one in app.button if one.form_id == f"label-{hybrid}").click().run()

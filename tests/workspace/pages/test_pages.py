@@ -52,16 +52,18 @@ from tests import tiny
 
 ROOT = Path(__file__).parents[3]
 PAGES = ("overview", "heads", "circuit", "synthesize", "review", "hybrid", "library")
+PATIENCE = 200  # seconds that a page may take: on a busy machine the first imports torch for a while
 OpenApp = Callable[[Path], AppTest]
 
 
 @pytest.fixture
 def open_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenApp]:
     """Opens the app on a workspace; lets go of it afterwards."""
+    monkeypatch.setenv("HEADSCRIPT_RUNNER", "forked")  # a worker that goes on is soon done
 
     def run(folder: Path) -> AppTest:
         monkeypatch.setenv("HEADSCRIPT_WORKSPACE", str(folder))
-        return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+        return AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE).run()
 
     yield run
     close_app()

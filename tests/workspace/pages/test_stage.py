@@ -13,7 +13,7 @@ from core.ui.parts.state import SideBySide
 from core.ui.stage.show import Edited, prepared, worth_pinning
 from core.ui.stage.view import SCENES
 from tests.workspace.pages.test_circuit import plant
-from tests.workspace.pages.test_pages import ROOT, close_app, text_of
+from tests.workspace.pages.test_pages import PATIENCE, ROOT, close_app, text_of
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def on_stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]
 
     def run(folder: Path, **place: str) -> AppTest:
         monkeypatch.setenv("HEADSCRIPT_WORKSPACE", str(folder))
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE)
         for name, value in {"stage": "1", **place}.items():
             app.query_params[name] = value
         return app.run()
