@@ -1,6 +1,5 @@
 // One map of the attention view: its heading, canvas and scale, and which cells stand out.
 
-const NAMED_FROM = 9; // CSS pixels of a cell, from which tokens are named
 const MARK = "#e08214"; // seen on the darkest and on the lightest cells
 
 class Panel {
@@ -63,22 +62,7 @@ class Panel {
       pen.strokeRect(0, q * side, keys * side, side);
     }
     if (cell && cell[1] !== null) pen.strokeRect(cell[1] * side, cell[0] * side, side, side);
-    if (this.causal && this.canvas.clientWidth / this.n >= NAMED_FROM) this.name(pen, side);
-  }
-
-  // Each token beside its cell on the diagonal, slanted into the empty future: it names the row and the column.
-  name(pen, side) {
-    const style = getComputedStyle(this.canvas);
-    pen.font = `${Math.min(11 * (window.devicePixelRatio || 1), side)}px ${style.getPropertyValue("--st-code-font") || "monospace"}`;
-    pen.fillStyle = style.getPropertyValue("--st-text-color") || "#000";
-    pen.textBaseline = "middle";
-    this.tokens.forEach((token, i) => {
-      pen.save();
-      pen.translate((i + 1.1) * side, (i + 0.4) * side);
-      pen.rotate(-Math.PI / 4);
-      pen.fillText(named(token), 0, 0);
-      pen.restore();
-    });
+    if (this.causal && namesFit(this.canvas, this.n)) nameTokens(pen, this.canvas, this.tokens, side);
   }
 
   // What is not selected steps back; the future, which is transparent, stays so.

@@ -54,6 +54,34 @@ function named(token) {
   return token.trim().replaceAll("\n", "⏎") || (token.includes("\n") ? "⏎" : "␣");
 }
 
+const NAMED_FROM = 8; // CSS pixels of a cell, from which tokens are named
+const LETTERS = 11; // CSS pixels
+
+function namesFit(canvas, n) {
+  return canvas.clientWidth / n >= NAMED_FROM;
+}
+
+// Each token beside its cell on the diagonal, slanted into the empty future: it names the row and the column.
+// Near the edges it leans less, or stands above its column, so that it stays on the map.
+function nameTokens(pen, canvas, tokens, side) {
+  const style = getComputedStyle(canvas);
+  pen.font = `${Math.min(LETTERS * (window.devicePixelRatio || 1), side)}px ${style.getPropertyValue("--st-code-font") || "monospace"}`;
+  pen.fillStyle = style.getPropertyValue("--st-text-color") || "#000";
+  pen.textBaseline = "middle";
+  tokens.forEach((token, i) => {
+    const long = Math.max(1, pen.measureText(named(token)).width);
+    const isLast = i + 1.3 > tokens.length; // beside its cell is no room
+    const [x, y] = isLast ? [(i + 0.5) * side, (i - 0.1) * side] : [(i + 1.1) * side, (i + 0.4) * side];
+    const room = tokens.length * side - x;
+    const lean = Math.min(Math.PI / 4, Math.asin(Math.min(1, y / long)));
+    pen.save();
+    pen.translate(x, y);
+    pen.rotate(-Math.max(lean, room < long * Math.cos(lean) ? Math.acos(Math.max(0, isLast ? 0 : room / long)) : 0));
+    pen.fillText(named(token), 0, 0);
+    pen.restore();
+  });
+}
+
 // How maps are drawn: chosen once, for all pages, and kept in the browser.
 const SCALE = {
   root: ["square-root scale", "Small weights are told apart; the colour is that of the weight's square root"],

@@ -47,7 +47,7 @@ class Group {
           if (q !== null) open([at, q, k]);
         };
       }
-      return { ...map, canvas, weights: unpackSmall(map, data.causal), table: colours(map.signed ? diverging : data.sequential) };
+      return { ...map, canvas, image: node("canvas"), weights: unpackSmall(map, data.causal), table: colours(map.signed ? diverging : data.sequential) };
     });
     this.figure.append(node("figcaption", "", found.caption), maps);
   }
@@ -78,7 +78,22 @@ class Group {
       const weights = scale.moving && !map.signed ? elsewhere(map.weights, map.n, rests) : map.weights;
       const { place } = scaled(weights, scale);
       const shade = map.signed ? (x) => map.table[Math.round(127.5 + 127.5 * place(x))] : (x) => map.table[Math.round(255 * place(x))];
-      paint(map.canvas, [weights], map.n, this.causal, shade);
+      paint(map.image, [weights], map.n, this.causal, shade);
+    }
+    this.draw();
+  }
+
+  // A pixel a cell, which the browser enlarges; with its tokens named, where they fit, as large as it is shown.
+  draw() {
+    for (const { canvas, image, n } of this.maps) {
+      const isNamed = this.causal && this.found.tokens.length === n && namesFit(canvas, n);
+      const size = isNamed ? Math.round(canvas.clientWidth * (window.devicePixelRatio || 1)) : n;
+      canvas.width = canvas.height = size;
+      canvas.dataset.named = isNamed;
+      const pen = canvas.getContext("2d");
+      pen.imageSmoothingEnabled = false;
+      pen.drawImage(image, 0, 0, size, size);
+      if (isNamed) nameTokens(pen, canvas, this.found.tokens, size / n);
     }
   }
 }
@@ -145,7 +160,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   parentElement.appendChild(all);
   const repaint = () => groups.forEach((one) => one.paint(scaleNow()));
   repaint();
-  const ends = [scaleSwitches(switches), onScale(repaint)];
+  const resized = new ResizeObserver(() => groups.forEach((one) => one.draw()));
+  resized.observe(grid);
+  const ends = [scaleSwitches(switches), onScale(repaint), () => resized.disconnect()];
   parentElement.endScale = () => ends.forEach((end) => end());
   return () => {
     if (!all.isConnected) parentElement.endScale();

@@ -171,7 +171,10 @@ class Row {
   // The text field may come a moment after this row.
   enterField(tries) {
     const field = panel()?.querySelector("textarea");
-    field?.focus();
+    if (field && document.activeElement !== field) {
+      field.setSelectionRange(0, 0); // a program is read from its beginning
+      field.focus();
+    }
     if (this.editing && tries && (!field || document.activeElement !== field)) setTimeout(() => this.enterField(tries - 1), 50);
   }
 

@@ -235,6 +235,9 @@ def test_two_reviewers_second_opinion_and_agreement(address: str, open_page: Ope
     expect(last(bob)).to_have_text(f"last: {second} ✕ rejected “trivial” · {first} ✓ accepted")
     bob.get_by_role("button", name="Agreement").click()
     expect(bob.get_by_text("one and two: Cohen’s κ 0.00")).to_be_visible()
+    window = bob.get_by_role("dialog")
+    left = "element => element.getBoundingClientRect().left"
+    assert window.get_by_text("Agreement between").evaluate(left) > window.evaluate(left) + 10
     bob.get_by_role("button", name=re.compile(rf"{second}: one accepts · two rejects \(trivial\)")).click()
     expect(title(bob)).to_have_text(f"Review · {second}")
 

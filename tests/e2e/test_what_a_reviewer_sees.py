@@ -189,12 +189,14 @@ def test_the_editor_takes_the_focus_shows_its_problems_and_leaves_by_escape(
     page.keyboard.press("e")
     draft = page.get_by_label("Program", exact=True)
     expect(draft).to_be_focused()
+    assert draft.evaluate("field => field.selectionStart") == 0
     draft.fill("def attend(q, k):\n    return q.pos\n")
     draft.press("Control+Enter")
     problem = page.get_by_text(re.compile(r"line 2, column \d+"))
     expect(problem).to_be_visible()
     assert problem.evaluate(IS_SEEN)
     assert page.get_by_role("button", name="Save as a new program").evaluate(IS_SEEN)
+    assert draft.evaluate(IS_SEEN)
     draft.fill("def attend(q, k):\n    return 0.5 ** (q.index - k.index)\n")
     draft.press("Control+Enter")
     expect(page.get_by_text(re.compile(r"against [0-9a-f]{6}"))).to_be_visible()
@@ -241,6 +243,9 @@ def test_the_card_shows_what_the_head_looks_at_and_opens_heads_there(
     assert told.inner_text().split(" · ")[0] in [line.strip() for line in marked.all_inner_texts()]
     page.mouse.move(0, 0)
     expect(marked).to_have_count(0)
+    page.set_viewport_size({"width": 2560, "height": 1440})  # maps grow, and name tokens
+    expect(page.locator(".st-key-evidence-panel canvas[data-named=true]").first).to_be_visible()
+    page.set_viewport_size(SMALL)
     card = head(page)
     page.keyboard.press("o")
     expect(title(page)).to_have_text(card)

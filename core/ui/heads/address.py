@@ -29,7 +29,7 @@ def follow_address(model: ModelInfo) -> None:
     What an address leaves out stays.
     """
     st.session_state.update(st.session_state.pop(_WANTED, {}))
-    given = {name: value for name, value in st.query_params.to_dict().items() if name in _NAMES}
+    given = _spelt_out({name: value for name, value in st.query_params.to_dict().items() if name in _NAMES})
     st.session_state[_ASKED] = {}
     if given == st.session_state.get(_WRITTEN):
         return
@@ -51,10 +51,21 @@ def follow_address(model: ModelInfo) -> None:
         pin(given["sentence"], _pins(given["at"]))
 
 
+def _spelt_out(given: dict[str, str]) -> dict[str, str]:
+    """An address in which `head=L3H7` says what `layer=3&head=7` does."""
+    try:
+        head = HeadId.parse(given.get("head", ""))
+    except ValueError:
+        return given
+    return given | {"layer": str(head.layer), "head": str(head.head)}
+
+
 def missing(model: ModelInfo, shown: HeadId, sentence: str, program: str) -> list[str]:
     """What the address that was just opened asked for and this page does not show, in words."""
     asked = st.session_state.get(_ASKED, {})
     wanted = f"L{asked.get('layer', shown.layer)}H{asked.get('head', shown.head)}"
+    if not _is_number(asked.get("head", "0")):
+        wanted = asked["head"]
     return [
         *([_unshown(wanted, model)] if wanted != str(shown) else []),
         *([f"{shown} has no program {asked['program']}"] if asked.get("program", program) != program else []),

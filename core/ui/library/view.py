@@ -158,7 +158,7 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
             "lift": found.lift,
             "verdict": [f"{_MARKS[one]} {one}" if one != UNDECIDED else "" for one in found.verdict],
             "reviewers": found.reviewers.map(", ".join),
-            "decided": found.decided,
+            "decided": ["" if pd.isna(at) else str(at.date()) for at in found.decided],
             "over twin": found.over_twin,
             "audited": [audited.get(str(name), "") for name in found.program_id],
             "heads": found["heads"],
@@ -188,7 +188,6 @@ def draw_table(model: ModelInfo, found: pd.DataFrame, key: str) -> list[str]:
             "lift": st.column_config.NumberColumn(
                 format="%+.2f", help=f"Of its best head, validation. {meaning('Lift')}"
             ),
-            "decided": st.column_config.DateColumn(format="D MMM YYYY"),
             "over twin": st.column_config.NumberColumn(
                 format="%+.2f",
                 help=f"IoU beyond the twin of its best head, validation. {meaning('Text-blind twin')}",
@@ -317,6 +316,7 @@ def _draw_maps(model: ModelInfo, head: HeadId, first: pd.Series, second: pd.Seri
                     Map("second program", b.program),
                     Map("first − second", a.program - b.program, is_signed=True),
                 ),
+                found.tokens(sentence),
             )
         )
     draw_thumbnails(groups, model.is_causal, "comparison", wide=True)

@@ -50,7 +50,8 @@ _STYLE = """
     [data-testid="stColumn"] { min-width: 12rem; }
     [data-testid="stColumn"] [data-testid="stColumn"] { min-width: 5rem; }
   }
-  h2 { font-size: 1.1rem !important; padding: .5rem 0 !important; }
+  h2 { font-size: 1.1rem !important; }
+  h2:not([slot=title]) { padding: .5rem 0 !important; } /* not a dialog's title, which keeps its margin */
   h3 { font-size: 1rem !important; }
   [data-testid="stMetricValue"] { font-size: 1.6rem; }
   [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }

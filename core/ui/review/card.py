@@ -51,7 +51,13 @@ STYLE = """
   [data-testid=stLayoutWrapper]:has(> .st-key-program-panel) { left: 0; width: 53%; }
   [data-testid=stLayoutWrapper]:has(> .st-key-evidence-panel) { right: 0; width: 45.5%; }
   .st-key-program-panel, .st-key-evidence-panel { height: 100%; overflow-y: auto; }
-  .st-key-program-editor { flex: none; height: max(140px, calc(100vh - 27rem)); }
+  /* The editor takes what buttons and problems leave of the panel, which therefore does not scroll. */
+  .st-key-program-panel:has(.st-key-program-editor) { gap: .4rem; flex-wrap: nowrap; }
+  [data-testid=stLayoutWrapper]:has(> .st-key-program-editor) {
+    flex: 1 1 8rem; min-height: 8rem; display: flex; }
+  .st-key-program-editor { flex: 1; height: 100%; }
+  .st-key-program-panel:has(.st-key-program-editor) pre { max-height: 9rem; padding: .4rem .6rem; }
+  .st-key-program-panel:has(.st-key-program-editor) pre code { font-size: .75rem; line-height: 1.3; }
   .st-key-program-editor textarea {
     font-family: monospace; font-size: .85rem; white-space: pre; overflow-x: auto; }
   @media (max-height: 600px), (max-width: 1000px) {

@@ -70,8 +70,12 @@ def _draw_filter(desk: Desk) -> Filter:
     origins = sorted({card.origin for card in best} | kept.origins)
     name = desk.key
     last = desk.model.layers - 1
-    chosen = st.multiselect("Category", categories, sorted(kept.categories), key=f"categories-{name}")
-    made_by = st.multiselect("Origin", origins, sorted(kept.origins), key=f"origins-{name}")
+    chosen = st.multiselect(
+        "Category", categories, sorted(kept.categories), key=f"categories-{name}", placeholder="all"
+    )
+    made_by = st.multiselect(
+        "Origin", origins, sorted(kept.origins), key=f"origins-{name}", placeholder="all"
+    )
     names = [str(head) for head in desk.model.head_ids()]
     heads = st.multiselect(
         "Heads", names, sorted(map(str, kept.heads), key=names.index), key=f"heads-{name}", placeholder="all"

@@ -67,8 +67,13 @@ def test_an_address_with_nonsense_opens_what_there_is(open_app: OpenApp, workspa
     assert address(app)["program"] != "gone"
     said = app.warning[0].value
     assert "L0H0 has no program gone; there is no passage gone" in said
+    assert "is not a head; write it as L3H7" in said
+    assert "Hx" not in said
     assert not box(app, "program").select_index(1).run().warning
     assert "L7H1 does not exist" in at(app, layer="7", head="1").warning[0].value
+    written = at(app, head="L1H1")
+    assert written.title[0].value == "L1H1"
+    assert not written.warning
 
 
 def test_a_head_without_programs_leaves_the_choice_of_another(

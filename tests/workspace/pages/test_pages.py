@@ -577,6 +577,7 @@ def test_the_library_tells_and_filters_what_was_decided_by_whom(
     assert listed() == {"ada, bob": "≠ disputed"}
     next(box for box in app.multiselect if box.label == "Decided by").set_value([]).run()
     today = datetime.now(UTC).date()
+    assert set(app.dataframe[0].value.decided) == {"", str(today)}
     app.date_input[0].set_value(today).run()
     assert set(listed()) == {"ada", "ada, bob"}
     app.date_input[0].set_value(today + timedelta(days=2)).run()
