@@ -53,6 +53,7 @@ def test_a_run_beside_a_search_is_paid_once_though_app_and_worker_are_killed(
     address = f"http://localhost:{port}/synthesize"
     secrets = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": claude.address}
     server = start_server(workspace_copy, port, **secrets)
+    claude.hold(4)  # calls, so that the run goes on for as long as it is looked at
     try:
         page = open_page(address)
         start_claude(page)
@@ -63,6 +64,7 @@ def test_a_run_beside_a_search_is_paid_once_though_app_and_worker_are_killed(
         server.kill()
         server.wait()
         kill_claude(workspace_copy)
+        claude.let_go()
         server = start_server(workspace_copy, port, **secrets)
         again = open_page(address)
         again.get_by_role("button", name="Resume").first.click()

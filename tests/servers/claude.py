@@ -256,7 +256,9 @@ class _Handler(Handler):
             self._json(self.owner.batch(name))
 
     def _message(self, body: Json) -> None:
-        self.owner.arrived += 1
+        with self.owner._lock:
+            self.owner.arrived += 1
+        self.owner.wait_for_turn()
         time.sleep(self.owner.delay)
         problem = _refused(body)
         if problem:

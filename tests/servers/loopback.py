@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import struct
 import threading
@@ -17,10 +18,14 @@ class Loopback:
 
     port: int  # 0: a free one
     slow: float  # seconds that the fault "slow" takes
+    waiting: int  # calls that are held
 
     def _listen(self, handler: type[Handler]) -> None:
         """Have the port, to be answered on by such handlers of this owner."""
         self._lock = threading.Lock()
+        self._turn = threading.Condition()
+        self._left = math.inf  # calls that are answered before one has to wait
+        self.waiting = 0
         self._http = _Quiet(("127.0.0.1", self.port), type("Owned", (handler,), {"owner": self}))
 
     def __enter__(self) -> Self:
@@ -28,8 +33,28 @@ class Loopback:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.let_go()
         self._http.shutdown()
         self._http.server_close()
+
+    def hold(self, after: int) -> None:
+        """Answer so many calls, and have those that follow wait until they are let go."""
+        with self._turn:
+            self._left = after
+
+    def let_go(self) -> None:
+        """Answer all calls, those that wait among them."""
+        with self._turn:
+            self._left = math.inf
+            self._turn.notify_all()
+
+    def wait_for_turn(self) -> None:
+        """Return when this call may be answered."""
+        with self._turn:
+            self.waiting += 1
+            self._turn.wait_for(lambda: self._left > 0)
+            self.waiting -= 1
+            self._left -= 1
 
     @property
     def root(self) -> str:

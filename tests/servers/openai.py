@@ -131,6 +131,7 @@ class _Handler(Handler):
         if self.owner.key is not None and given != self.owner.key:
             self._error(401, "invalid_api_key", f"incorrect API key: {given}")
             return
+        self.owner.wait_for_turn()
         time.sleep(self.owner.delay)
         problem = "" if self.path == "/v1/chat/completions" else f"no such path {self.path}"
         problem = problem or _refused(body)

@@ -206,12 +206,14 @@ def test_a_killed_run_goes_on_by_the_same_command_and_pays_for_no_reply_twice(
     seed: int, server: ClaudeServer, runner: Jobs, workspace: Workspace
 ) -> None:
     (info,) = workspace.models.all()
-    server.delay = 0.4
     draw = random.Random(seed)
     limits = ClaudeLimits(candidates=2, rounds=1)
+    after = draw.randint(2, 5)
+    server.hold(after)
     job = runner.start_claude(info, HEADS, limits, api_key=KEY)
     folder = runner.folder(job)
-    kill_with_a_call_under_way(runner, job, server, after=draw.randint(2, 5))
+    kill_with_a_call_under_way(runner, job, server, after)
+    server.let_go()
     kept = replies(folder)
     assert len(kept) >= 2
     names = ",".join(map(str, HEADS))
@@ -230,7 +232,7 @@ def test_a_killed_run_goes_on_by_the_same_command_and_pays_for_no_reply_twice(
 def kill_with_a_call_under_way(runner: Jobs, job: str, server: ClaudeServer, after: int) -> None:
     """Kill -9 the worker once it has so many replies and waits for another; return when it is gone."""
     folder = runner.folder(job)
-    while len(replies(folder)) < after or server.arrived == len(replies(folder)):
+    while len(replies(folder)) < after or not server.waiting:
         time.sleep(0.01)
         assert not any(event["event"] == "end" for _, event in folder.events()), folder.log.read_text()
     worker = folder.worker()
@@ -398,7 +400,7 @@ def test_the_key_is_nowhere_but_in_the_environment_of_the_worker_that_asks(
 ) -> None:
     runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
     (info,) = workspace.models.all()
-    server.delay = 0.3
+    server.hold(0)
     server.faults.extend(["400", "529"])  # both quote the key
     job = runner.start_claude(info, HEADS[:3], ClaudeLimits(candidates=1, rounds=0), api_key=KEY)
     folder = runner.folder(job)
@@ -407,6 +409,7 @@ def test_the_key_is_nowhere_but_in_the_environment_of_the_worker_that_asks(
     assert worker.environ()["ANTHROPIC_API_KEY"] == KEY
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         assert KEY.encode() not in read_if_there(process)
+    server.let_go()
     runner.wait(job)
     workspace.close()
     held = [path for path in workspace.folder.rglob("*") if path.is_file()]

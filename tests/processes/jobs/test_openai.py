@@ -43,16 +43,17 @@ def test_a_killed_run_goes_on_and_asks_nothing_twice(
     settings = forked(workspace.folder, openai_url=server.address, openai_model="by-rule")
     runner = Jobs(workspace, settings)
     (info,) = workspace.models.all()
-    server.delay = 0.4
+    server.hold(2)
     limits = OpenAILimits(model="by-rule", base_url=server.address, candidates=2, rounds=1)
     job = runner.start_proposals(info, OPENAI, HEADS, limits, {"OPENAI_API_KEY": KEY})
     at = runner.folder(job)
-    while len(replies(at)) < 2 or server.arrived == len(replies(at)):
+    while len(replies(at)) < 2 or not server.waiting:
         time.sleep(0.01)
         assert not any(event["event"] == "end" for _, event in at.events()), at.log.read_text()
     worker = at.worker()
     assert worker is not None
     os.kill(worker.pid, signal.SIGKILL)
+    server.let_go()
     while runner.refresh()[0].state == "running":
         time.sleep(0.01)
     kept = replies(at)
@@ -82,11 +83,13 @@ def test_a_limit_on_calls_ends_the_job_well(server: OpenAIServer, workspace: Wor
     runner = Jobs(workspace, settings)
     (info,) = workspace.models.all()
     limits = OpenAILimits(model="by-rule", candidates=2, rounds=0, calls=3)
+    server.hold(0)
     job = runner.start_proposals(info, OPENAI, HEADS, limits, {"OPENAI_API_KEY": KEY})
     while (worker := runner.folder(job).worker()) is None:
         time.sleep(0.01)
     assert worker.environ()["OPENAI_API_KEY"] == KEY
     assert OTHER not in str(worker.environ())
+    server.let_go()
     assert runner.wait(job).state == "done"
     assert server.arrived == 3
     assert 1 <= len(results(runner.folder(job))) <= 3
