@@ -1,7 +1,10 @@
-"""Record the stage of the real app as an animated WebP: `python -m tests.recording WORKSPACE OUT.webp`.
+"""The README's pictures of the real app: the stage as an animated WebP, a page as a PNG.
 
-Starts the app on the workspace, which nobody else may hold, opens `?stage=1` in Chromium and steps through
-the five scenes, pointing at what each is about. Needs no network once the model is there.
+    python -m tests.recording WORKSPACE OUT.webp
+    python -m tests.recording WORKSPACE OUT.png --page "heads?layer=7&head=3&at=12.5"
+
+Starts the app on the workspace, which nobody else may hold. Of the stage it opens `?stage=1` in Chromium and
+steps through the five scenes, pointing at what each is about. Needs no network once the model is there.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from tests.e2e.conftest import CHROMIUM
 from tests.servers.ports import free_port
 
 WINDOW = {"width": 1280, "height": 720}
+PAGE = {"width": 1360, "height": 1000}  # of a picture, pixels
+COLOURS = 256  # of a picture: its text stays sharp, and it is half as large
 FRAME = (960, 540)  # pixels of the recording
 SECONDS = 40
 QUALITY = 62
@@ -33,21 +38,32 @@ Frame = tuple[Image.Image, float]  # a picture, and the seconds it stands in rel
 
 
 def main() -> None:
-    """Write the recording and say how large it is."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Write the recording, or the picture, and say how large it is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("workspace", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--head", default="", help="such as L7H3; the app's own choice unless given")
+    parser.add_argument(
+        "--head", default="", help="of the stage, such as L7H3; the app's own choice unless given"
+    )
+    parser.add_argument("--page", default="heads", help="of a picture: the page and its address")
     given = parser.parse_args()
+    is_picture = given.out.suffix == ".png"
     with app_on(given.workspace) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport=WINDOW, color_scheme="light", reduced_motion="reduce")
+        page = browser.new_page(
+            viewport=PAGE if is_picture else WINDOW, color_scheme="light", reduced_motion="reduce"
+        )
         page.set_default_timeout(600_000)  # the model is loaded, and writes
-        page.goto(f"{address}/?stage=1&head={given.head}")
-        frames = list(_scenes(page))
+        if is_picture:
+            page.goto(f"{address}/{given.page}")
+            page.locator("canvas").first.wait_for()
+            _still(page, given.out)
+        else:
+            page.goto(f"{address}/?stage=1&head={given.head}")
+            frames = list(_scenes(page))
+            _write(given.out, frames)
         browser.close()
-    _write(given.out, frames)
-    print(f"{given.out}: {len(frames)} pictures, {SECONDS} s, {given.out.stat().st_size / 1e6:.2f} MB")
+    print(f"{given.out}: {given.out.stat().st_size / 1e6:.2f} MB")
 
 
 def _scenes(page: Page) -> Iterator[Frame]:
@@ -65,9 +81,7 @@ def _scenes(page: Page) -> Iterator[Frame]:
         if scene < 5:
             before = title.inner_text()
             page.keyboard.press("Space")
-            page.wait_for_function(
-                "(before) => document.querySelector('h1')?.innerText !== before", arg=before
-            )
+            page.wait_for_function(_IS_ANOTHER, arg=before)
 
 
 def _point(page: Page, canvas: Locator, down: float, across: float) -> None:
@@ -80,6 +94,16 @@ def _picture(page: Page) -> Image.Image:
     page.wait_for_timeout(900)  # what was asked for is drawn
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     return picture.resize(FRAME, Image.Resampling.LANCZOS)
+
+
+def _still(page: Page, out: Path) -> None:
+    """The page once nothing of it changes any more."""
+    before = b""
+    while (shown := page.screenshot()) != before:
+        before = shown
+        page.wait_for_timeout(3000)  # a run of the page takes less
+    picture = Image.open(io.BytesIO(shown)).convert("RGB")
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(out, optimize=True)
 
 
 def _write(out: Path, frames: list[Frame]) -> None:

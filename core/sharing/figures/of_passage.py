@@ -38,8 +38,10 @@ def heads_figure(
     model: ModelInfo, table: pd.DataFrame, tokens: Sequence[str], cell: Cell | None, genre: str, text: str
 ) -> TableFigure:
     """The rows of `explained` as a figure."""
-    pair = "" if cell is None else f"From “{tokens[cell[0]]}” to “{tokens[cell[1]]}” in: "
-    caption = f"{genre}. {pair}{' '.join(text.split())[:_LETTERS]}"
+    query, key = ("", "") if cell is None else (tokens[at].strip() or "␣" for at in cell)
+    pair = "" if cell is None else f"From “{query}” to “{key}” in: "
+    words = " ".join(text.split())
+    caption = f"{genre}. {pair}{words if len(words) <= _LETTERS else f'{words[:_LETTERS]}…'}"
     return TableFigure.of(f"{model.title}: all heads on a passage", table.rename(columns=_NAMED), caption)
 
 

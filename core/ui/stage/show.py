@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 PROMPT = "Once upon a time, there was a little girl who"
 _TOKENS = 48  # that are written
 _SHARE = 0.25  # of the heads, where no hybrid is there
-_MOST_LINES = 24  # of a program that is read from the back of a room
+_MOST_LINES = 24  # of a program that is read from the back of a room, as the stage breaks them
+_LETTERS = 70  # of such a line
 _SHORT = (14, 34)  # tokens of a passage whose map is
 _TRIED = 6  # passages
 _EDITS = 4  # that are tried in each
@@ -100,8 +102,13 @@ def _chosen(model: ModelInfo, head: HeadId | None) -> Card:
         return named[0]
     standings = workspace.findings.standings(model.id)
     explained = [card for card in cards if card.id in standings and standings[card.id].explains] or cards
-    short = [card for card in explained if card.program.source.count("\n") <= _MOST_LINES] or explained
+    short = [card for card in explained if shown_lines(card.program.source) <= _MOST_LINES] or explained
     return max(short, key=_left_down_to_text)
+
+
+def shown_lines(source: str) -> int:
+    """How many lines a program takes on the stage, where long ones go on below."""
+    return sum(max(1, len(textwrap.wrap(line, _LETTERS))) for line in source.rstrip().split("\n"))
 
 
 def _left_down_to_text(card: Card) -> float:

@@ -29,6 +29,7 @@ _STYLE = """
   [data-testid=stMarkdownContainer] p { font-size: 1.08rem; }
   [data-testid=stCode] code, [data-testid=stCode] pre {
     font-size: 0.68rem !important; line-height: 1.42 !important; }
+  .st-key-stage-code { max-height: calc(100vh - 14rem); overflow-y: auto; }
   .st-key-stage-steps { position: fixed; left: 0; right: 0; bottom: 0; z-index: 5; padding: 0.45rem 2.4rem;
     background: light-dark(#ffffff, #11151d); border-top: 1px solid light-dark(#d9dee8, #2d3646); }
   .stage-text { font-size: 1.22rem; margin: 0 0 .8rem; line-height: 1.6; white-space: pre-wrap;
@@ -99,7 +100,7 @@ def _draw_maps(show: Show, model: ModelInfo, panels: tuple[str, ...], pins: Pins
 def _draw_head(model: ModelInfo, show: Show) -> None:
     head = show.card.head
     _title(f"{head}: what does it look at?")
-    maps, words = st.columns([0.78, 1.3], gap="large")
+    maps, words = st.columns([0.62, 1.3], gap="large")
     with maps:
         _draw_maps(show, model, ("head",), Pins(show.pins.queries))
     query = show.pins.queries[0]
@@ -123,7 +124,8 @@ def _draw_program(model: ModelInfo, show: Show) -> None:
     with maps:
         _draw_maps(show, model, ("head", "program"), Pins())
     with code:
-        st.code(card.program.source, language="python", wrap_lines=True, height=430)
+        with st.container(key="stage-code"):
+            st.code(card.program.source, language="python", wrap_lines=True)
         st.markdown(
             f"IoU **{card.iou(Split.TEST):.2f}** on passages that chose nothing, "
             f"{card.lift(Split.TEST):+.2f} over the best baseline."

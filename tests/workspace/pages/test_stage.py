@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.types import HeadId
 from core.ui.parts import state
 from core.ui.parts.state import SideBySide
-from core.ui.stage.show import Edited, prepared, worth_pinning
+from core.ui.stage.show import Edited, prepared, shown_lines, worth_pinning
 from core.ui.stage.view import SCENES
 from tests.workspace.pages.test_circuit import plant
 from tests.workspace.pages.test_pages import PATIENCE, ROOT, close_app, text_of
@@ -62,3 +62,8 @@ def test_the_pinned_pair_is_the_strongest_of_both_that_is_not_trivial() -> None:
     head = np.array([[1, 0, 0], [0.9, 0.1, 0], [0.5, 0.3, 0.2]], np.float32)
     program = np.array([[1, 0, 0], [0.2, 0.8, 0], [0.5, 0.1, 0.4]], np.float32)
     assert worth_pinning(SideBySide(["a", "b", "c"], head, program, None)) == (2, 1)
+
+
+def test_a_long_line_counts_as_the_lines_that_it_takes_on_the_stage() -> None:
+    assert shown_lines("def attend(q, k):\n    return 1.0\n") == 2
+    assert shown_lines(f"def attend(q, k):\n\n    return {' + '.join(['0.5'] * 30)}\n") == 5
