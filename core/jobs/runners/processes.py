@@ -48,8 +48,15 @@ class Started(Protocol):
 
 
 def _leave(started: Mapping[str, Started]) -> None:
-    """Keep hold of what goes on without its owner, and let go of what has ended by now."""
-    _LEFT[:] = [one for one in (*_LEFT, *started.values()) if one.is_alive()]
+    """Keep hold of what goes on without its owner, and let go of what has ended by now.
+
+    While it looks another owner may be let go, here or in another thread, and this be called within itself.
+    """
+    _LEFT.extend(started.values())
+    for one in list(_LEFT):
+        if not one.is_alive():
+            with suppress(ValueError):  # the other has let go of it
+                _LEFT.remove(one)
 
 
 class ProcessRunner:

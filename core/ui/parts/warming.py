@@ -42,9 +42,11 @@ class Warming:
     def _run(self) -> None:
         while not self._over.wait(self._quiet / 4):
             model = self._model
-            if model is None or time.monotonic() - self._drawn < self._quiet or not self._may(model):
+            if model is None or time.monotonic() - self._drawn < self._quiet:
                 continue
             try:
+                if not self._may(model):
+                    continue
                 self._warm(model)
             except (HeadscriptError, OSError) as error:  # said when somebody asks for the model
                 logging.getLogger(__name__).info("the model was not loaded ahead of time: %s", error)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -22,6 +23,7 @@ from core.jobs.kinds import KINDS
 from core.jobs.place import Place
 from core.jobs.runners.fork_server import Request
 from core.jobs.runners.forked import ForkedRunner, ForkServer
+from core.jobs.runners.processes import _leave
 from core.jobs.tasks import BuildTask
 from core.proposers import PROPOSERS
 from core.scoring import BASELINES
@@ -147,6 +149,23 @@ def test_a_worker_goes_on_when_its_owner_is_let_go(runner: str, workspace: Works
     assert following.wait(folder.id).state == "done"
     del following
     until(lambda: Jobs(workspace, settings) and not worker.is_running())
+
+
+def test_no_worker_is_lost_that_is_left_while_others_are_looked_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left: list[object] = []
+    monkeypatch.setattr("core.jobs.runners.processes._LEFT", left)
+    goes_on = SimpleNamespace(is_alive=lambda: True)
+    meanwhile = [{"other": goes_on}]  # what a collection, or another thread, lets go of
+
+    def has_ended() -> bool:
+        if meanwhile:
+            _leave(meanwhile.pop())
+        return False
+
+    _leave({"one": SimpleNamespace(is_alive=has_ended)})
+    assert left == [goes_on]
 
 
 def test_only_the_worker_that_needs_a_secret_sees_it(

@@ -7,7 +7,7 @@ from queue import Empty, Queue
 
 import pytest
 
-from core.errors import ModelError
+from core.errors import ModelError, WorkspaceError
 from core.types import ModelInfo
 from core.ui.parts.warming import Warming, may_warm
 
@@ -56,6 +56,16 @@ def test_a_model_that_cannot_be_had_ends_the_attempt_in_silence() -> None:
     with warmed(error=ModelError("gone")) as (found, told):
         found.note(MODEL)
         told.get(timeout=5)
+
+
+def test_a_workspace_that_was_let_go_of_ends_the_attempt_in_silence() -> None:
+    def may(model: ModelInfo) -> bool:
+        raise WorkspaceError("let go of")
+
+    found = Warming(lambda model: None, may, QUIET)
+    found.note(MODEL)
+    found.thread.join(60)
+    assert not found.thread.is_alive()
 
 
 def test_a_model_larger_than_the_memory_is_not_warmed(monkeypatch: pytest.MonkeyPatch) -> None:
