@@ -27,6 +27,7 @@ def test_a_run_chosen_on_the_map_survives_the_apps_death_and_ends(
     try:
         page, other = open_page(address), open_page(address)
         expect(page.get_by_text("12 of 12 heads")).to_be_visible()
+        check_the_limits_stand_close(page)
         choose_on_the_map(page)
         page.get_by_role("button", name="Start on 11 heads").click()
         for tab in (page, other):  # the other tab did nothing
@@ -42,6 +43,15 @@ def test_a_run_chosen_on_the_map_survives_the_apps_death_and_ends(
     finally:
         stop_server(server)
     check_heads_once(workspace_copy)
+
+
+def check_the_limits_stand_close(page: Page) -> None:
+    """A toggle that begins a row of limits stands right below the fields above it."""
+    field = page.get_by_role("spinbutton", name="Rules, at most").bounding_box()
+    toggle = page.get_by_test_id("stCheckbox").filter(has_text="Tables").bounding_box()
+    assert field is not None
+    assert toggle is not None
+    assert 0 < toggle["y"] - (field["y"] + field["height"]) < 40
 
 
 def choose_on_the_map(page: Page) -> None:

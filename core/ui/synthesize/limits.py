@@ -19,7 +19,9 @@ def draw_limits(proposer: Proposer, default: Any) -> Any:
     values: dict[str, Any] = {entry.name: _draw_text(proposer, entry, value) for entry, value in texts}
     columns = st.columns(2)
     for number, (entry, value) in enumerate(others):
-        values[entry.name] = _draw_value(columns[number % 2], proposer, entry, value)
+        row = others[number // 2 * 2 :][:2]
+        is_beside_field = any(not isinstance(neighbour, bool) for _, neighbour in row)
+        values[entry.name] = _draw_value(columns[number % 2], proposer, entry, value, is_beside_field)
     return proposer.limits(**values)
 
 
@@ -36,10 +38,12 @@ def _draw_text(proposer: Proposer, entry: Field[Any], value: str) -> str:
     return st.selectbox(label, offered, key=key, help=help, accept_new_options=True) or value
 
 
-def _draw_value(place: Any, proposer: Proposer, entry: Field[Any], value: Any) -> Any:
+def _draw_value(place: Any, proposer: Proposer, entry: Field[Any], value: Any, is_beside_field: bool) -> Any:
+    """A field, or a toggle, which stands as high as a field if there is one beside it."""
     label, key, help = entry.metadata["label"], _key(proposer, entry), entry.metadata["hint"] or None
     if isinstance(value, bool):
-        with place.container(height=72, border=False, vertical_alignment="bottom"):
+        height = 72 if is_beside_field else "content"
+        with place.container(height=height, border=False, vertical_alignment="bottom"):
             return st.toggle(label, value, key=key, help=help)
     kind: Callable[[Any], Any] = float if isinstance(value, float) else int
     said, bounds = entry.metadata, entry.metadata.get("bounds")
