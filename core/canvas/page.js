@@ -26,8 +26,19 @@ function goBackInOne() {
   history.pushState.saysMore = true;
 }
 
+// Streamlit gives the field for a file a name and says at once that it is nothing, which does not go together.
+function nameUploads() {
+  const body = document.body;
+  if (body.namesUploads) return;
+  body.namesUploads = new MutationObserver(() => {
+    for (const field of body.querySelectorAll("[data-testid=stFileUploaderDropzone][role=presentation]")) field.setAttribute("role", "group");
+  });
+  body.namesUploads.observe(body, { childList: true, subtree: true });
+}
+
 export default function () {
   goBackInOne();
+  nameUploads();
   document.documentElement.setAttribute("translate", "no");
   document.documentElement.classList.add("notranslate");
   if (document.head.querySelector("meta[http-equiv=Content-Security-Policy]")) return;

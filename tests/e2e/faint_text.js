@@ -1,5 +1,6 @@
 // Text whose contrast with what lies behind it is below WCAG's level AA: 4.5, or 3 for large text.
 () => {
+  const OF_CHART = ".mark-text:not(.role-mark) text"; // beside what a chart draws, not on it
   const rgba = (written) => {
     const [r, g, b, a = 1] = (written.match(/[\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
     return [r, g, b, a];
@@ -20,7 +21,8 @@
       .reverse()
       .reduce((below, colour) => over(colour, below), [255, 255, 255]);
   const ink = (element) => {
-    const [r, g, b, a] = rgba(getComputedStyle(element).color);
+    const style = getComputedStyle(element);
+    const [r, g, b, a] = rgba(element.matches(OF_CHART) ? style.fill : style.color);
     return [r, g, b, ancestors(element).reduce((share, one) => share * getComputedStyle(one).opacity, a)];
   };
   const contrast = (element) => {
@@ -39,7 +41,7 @@
   const left = "svg, style, script, [aria-hidden=true], :disabled, [aria-disabled=true], [data-testid=stSliderThumbValue]";
   return everything(document)
     .filter((one) => words(one) && one.checkVisibility({ visibilityProperty: true }) && ink(one)[3] > 0)
-    .filter((one) => !one.closest(left))
+    .filter((one) => one.matches(OF_CHART) || !one.closest(left))
     .filter((one) => contrast(one) < (isLarge(getComputedStyle(one)) ? 3 : 4.5))
     .map((one) => `${words(one).slice(0, 40)}: ${contrast(one).toFixed(2)}`);
 }

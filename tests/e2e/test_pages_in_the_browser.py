@@ -91,6 +91,37 @@ def test_no_page_shows_an_error_scrolls_sideways_writes_faintly_or_breaks_a_rule
     assert page.evaluate(REFUSES) == "img-src"
 
 
+# Boxes of the names above the histogram, and of its bars.
+BOXES = """() => {
+    const box = (one) => one.getBoundingClientRect().toJSON();
+    const boxes = (found) => [...document.querySelectorAll(found)].map(box);
+    const chart = "[data-testid=stVegaLiteChart]:has(.mark-rule)";
+    return [boxes(`${chart} .role-mark.mark-text text`), boxes(`${chart} .mark-rect path`)];
+}"""
+
+
+def test_published_means_are_named_above_the_bars_and_an_upload_is_a_named_group(
+    address: str, open_page: OpenPage
+) -> None:
+    page = open_page(address, 1280, 720)
+    expect(page.get_by_role("heading", name="How well programs fit")).to_be_visible()
+    expect(page.locator(".mark-rule path, .mark-rule line").first).to_be_attached()
+    names, bars = page.evaluate(BOXES)
+    assert len(names) == 5  # four models and the mean here
+    assert bars
+    assert max(name["bottom"] for name in names) <= min(bar["top"] for bar in bars)
+    for at, one in enumerate(names):
+        for other in names[at + 1 :]:
+            is_beside = one["right"] <= other["left"] or other["right"] <= one["left"]
+            assert is_beside or one["bottom"] <= other["top"] or other["bottom"] <= one["top"]
+    page.get_by_text("Another model or corpus", exact=True).click()
+    field = page.get_by_test_id("stFileUploaderDropzone")
+    expect(field).to_have_role("group")
+    told = field.get_by_text("PARQUET")
+    assert told.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    assert broken(page) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page_name", PAGES)
 def test_no_page_breaks_a_rule_of_access_at_any_size_with_data_or_without(

@@ -23,6 +23,7 @@ from core.display import (
 )
 
 SELECTION = "head"
+_NAMES = "light-dark(#a34a08, #fdb863)"  # what is written in the colour of the published figures
 
 
 def head_map(
@@ -155,7 +156,9 @@ def iou_bars(values: pd.DataFrame, across: str, counted: str) -> alt.Chart:
         alt.Chart(values)
         .mark_bar(color=CIVIDIS[5], binSpacing=1)
         .encode(
-            x=alt.X("iou:Q", bin=alt.Bin(extent=[0, 1], step=0.05), title=across),
+            x=alt.X(
+                "iou:Q", bin=alt.Bin(extent=[0, 1], step=0.05), title=across, axis=alt.Axis(format=".2f")
+            ),
             y=alt.Y("count()", title=counted),
             tooltip=[alt.Tooltip("count()", title=counted)],
         )
@@ -178,19 +181,17 @@ def iou_histogram(heads: pd.DataFrame) -> alt.TopLevelMixin:
         "kind:N",
         title=None,
         scale=alt.Scale(domain=["this model", "published"], range=[[1, 0], [3, 3]]),
-        legend=alt.Legend(orient="top"),
+        legend=alt.Legend(orient="top", offset=52),
     )
     rules = marks.mark_rule(strokeWidth=2, color="#e08214").encode(
         x="iou:Q", strokeDash=dash, tooltip=["label:N", alt.Tooltip("iou:Q", format=".3f")]
     )
-    # Neighbouring names in two rows, so that they do not overlap.
+    # Above the bars, on which they could not be read; neighbours in three rows, so that they do not overlap.
     names = [
-        alt.Chart(lines[row::2])
-        .mark_text(align="left", dx=4, y=y, color="#e08214")
-        .encode(x="iou:Q", text="label:N")
-        for row, y in enumerate((8, 22))
+        alt.Chart(lines[row::3]).mark_text(align="left", y=y, color=_NAMES).encode(x="iou:Q", text="label:N")
+        for row, y in enumerate((-35, -22, -9))
     ]
-    return alt.layer(bars, rules, *names).properties(height=220)
+    return alt.layer(bars, rules, *names).properties(height=270)
 
 
 def curve_chart(rows: pd.DataFrame, words: CostWords) -> alt.LayerChart | alt.FacetChart:

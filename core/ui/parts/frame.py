@@ -58,6 +58,9 @@ _STYLE = """
   /* Streamlit's own colours for these have a contrast below 4.5. */
   [data-testid="stCaptionContainer"] {
     opacity: 1 !important; color: light-dark(#5b6376, #a3abbd) !important; }
+  [data-testid=stFileUploaderDropzoneInstructions] span { white-space: normal; }
+  svg :is(.role-axis-label, .role-axis-title, .role-legend-label, .role-legend-title) text {
+    fill: light-dark(#5b6376, #a3abbd); }
   .token.keyword, .token.function { color: light-dark(#1259b0, #6cb0f5) !important; }
   .token.string { color: light-dark(#0b6e2c, #4fc97a) !important; }
   .token.number, .token.boolean { color: light-dark(#0f6c63, #45c7b8) !important; }
