@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.display import counted
-from core.errors import HeadscriptError
+from core.errors import HeadscriptError, WorkspaceError
+from core.review import heads_named
 from core.sharing.figures.of_damage import added, repair_figure, repair_table
 from core.types import EvaluationDetails, HeadId, ModelInfo, TokenDamage
 from core.ui.hybrid.switches import Heads, Switches, switches_of
@@ -121,7 +122,9 @@ def _place(switches: Switches) -> str:
 
 
 def _draw_buttons(switches: Switches, heads: Heads) -> None:
-    with st.container(horizontal=True):
+    """What sets the heads without the map, whose cells are small where there are many."""
+    key = f"{_place(switches)}-named"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, icon, wanted in (
             ("As built", "restart_alt", switches.own),
             ("All off", "toggle_off", frozenset[HeadId]()),
@@ -134,6 +137,35 @@ def _draw_buttons(switches: Switches, heads: Heads) -> None:
                 on_click=_set,
                 args=(switches, wanted),
             )
+        left = st.text_input(
+            "Switch heads by name",
+            key=key,
+            placeholder="L3H7, L4H*",
+            width=190,
+            on_change=_switch_named,
+            args=(switches, heads, key),
+        )
+    if left.strip():  # what could be switched is gone from the field
+        st.caption(frame.as_text(_not_switched(switches, left)))
+
+
+def _switch_named(switches: Switches, heads: Heads, key: str) -> None:
+    """Put the named heads on, or off if all of them are on; one that cannot be stays in the field."""
+    named = st.session_state[key]
+    if not named.strip() or _not_switched(switches, named):
+        return
+    turned = frozenset(heads_named(named, switches.model)).intersection(switches.sources)
+    _set(switches, heads - turned if turned <= heads else heads | turned)
+    st.session_state[key] = ""
+
+
+def _not_switched(switches: Switches, named: str) -> str:
+    """Why none of these heads can be switched; empty where one can."""
+    try:
+        found = heads_named(named, switches.model)
+    except WorkspaceError as error:
+        return f"{error}."
+    return "" if switches.sources.keys() & set(found) else f"{named.strip()} has no program."
 
 
 def _as_switched(passages: Sequence[TokenDamage], costs: TokenCosts) -> list[TokenDamage]:

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.sharing.figures.of_damage import added
 from core.types import EvaluationDetails, HeadId, ModelInfo
-from core.ui.hybrid.switches import switches_of
+from core.ui.hybrid.switches import Switches, switches_of
 from core.ui.parts import state
 from tests.conftest import call_core
 from tests.workspace.pages.test_pages import OpenApp, add_hybrids, button, go, open_app, text_of
@@ -47,6 +47,39 @@ def test_heads_switched_off_give_the_models_own_perplexity(open_app: OpenApp, me
     assert abs(off["Hybrid"] - off["Model"]) > 2e-3 * off["Model"]
     app = button(app, "set-As built").click().run()
     assert perplexities(app) == built
+
+
+def test_heads_are_switched_by_name_without_the_map(open_app: OpenApp, measured: Path) -> None:
+    app = go(open_app(measured), "hybrid")
+    built = perplexities(app)
+    on = sorted(switches_at_hand().own)
+    app = switch(app, ", ".join(map(str, on)).lower())
+    off = perplexities(app)
+    assert off["With 0 heads on"] == pytest.approx(off["Model"], rel=1e-3)
+    app = switch(app, str(on[0]))
+    assert "With 1 head on" in perplexities(app)
+    app = switch(app, ", ".join(map(str, on)))  # not all of them are on
+    assert perplexities(app) == built
+    app = switch(app, "L99H0", left="L99H0")
+    assert "has layers 0 to 2" in text_of(app)
+    assert perplexities(app) == built
+
+
+def switches_at_hand() -> Switches:
+    """Of the open app's latest hybrid."""
+    model, hybrid, details = latest()
+    switches = switches_of(model, hybrid, details.damage[:1])
+    assert switches is not None
+    return switches
+
+
+def switch(app: AppTest, named: str, left: str = "") -> AppTest:
+    """The app after these heads were typed, of which so much is left in the field."""
+    app = next(field for field in app.text_input if field.label == "Switch heads by name").input(named).run()
+    assert not app.exception
+    field = next(field for field in app.text_input if field.label == "Switch heads by name")
+    assert field.value == left
+    return app
 
 
 def test_passages_of_a_hybrid_measured_elsewhere_are_shown_without_switches(
