@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Event
 
 import psutil
 import streamlit as st
 
 from core.errors import HeadscriptError
 from core.types import ModelInfo
-from core.ui.parts import state
+from core.ui.parts import background, state
 
 QUIET = 4.0  # seconds without a page being drawn
 _BYTES = 4 * 3  # a parameter's, and as much again twice over while it is loaded
@@ -28,8 +28,7 @@ class Warming:
         self._model: ModelInfo | None = None
         self._drawn = time.monotonic()
         self._over = Event()
-        self.thread = Thread(target=self._run, name="warming", daemon=True)
-        self.thread.start()
+        self.thread = background.begin(self._run, "warming")
 
     def note(self, model: ModelInfo | None) -> None:
         """A page is drawn, of this model."""
@@ -40,7 +39,7 @@ class Warming:
         self._over.set()
 
     def _run(self) -> None:
-        while not self._over.wait(self._quiet / 4):
+        while background.pause(self._quiet / 4) and not self._over.is_set():
             model = self._model
             if model is None or time.monotonic() - self._drawn < self._quiet:
                 continue

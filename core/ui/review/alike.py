@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Lock, Thread
+from threading import Lock
 
 import numpy as np
 import streamlit as st
@@ -16,7 +16,7 @@ from core.features import Features
 from core.language import Looks, ParsedProgram, without_docstring
 from core.scoring import program_ious, program_maps
 from core.types import CardId, HeadId, ModelInfo, Split
-from core.ui.parts import state
+from core.ui.parts import background, state
 
 LEAST = 0.9  # IoU of two programs' maps, from which they are called alike
 _SENTENCES = 8
@@ -92,13 +92,15 @@ class AlikeShelf:
 
         def work() -> None:
             while time.monotonic() - self._asked < _QUIET:
-                time.sleep(_QUIET / 10)
+                if not background.pause(_QUIET / 10):
+                    found.cancel()
+                    return
             try:
                 found.set_result(compared(programs, features, model.is_causal, looks))
             except Exception as error:  # told to whoever asks
                 found.set_exception(error)
 
-        Thread(target=work, name="alike", daemon=True).start()
+        background.begin(work, "alike")
         return found
 
 
