@@ -91,6 +91,8 @@ def _annotation(takers: Sequence[tuple[Group, Field[Any], Any]]) -> Any:
     bounds: Bounds | None = first.metadata["bounds"]
     text = first.metadata["help"]
     common: dict[str, Any] = {"group": [group for group, _, _ in takers], "show_default": _constantly(shown)}
+    if first.default is True:  # what there is unless it is switched off
+        common["negative"] = f"--no-{_flag(first.name).removeprefix('--')}"
     if bounds is None:
         return Annotated[hint | None, Parameter(help=text, **common)]
     build = whole_number if hint is int else number

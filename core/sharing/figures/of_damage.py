@@ -24,7 +24,8 @@ def repair_figure(title: str, token: str, damage: float, table: pd.DataFrame) ->
         f"“{' '.join(token.split())}”: {damage:+.2f} nats with {counted(len(table), 'head')} replaced. "
         "By how many nats one of them given back brings its loss nearer to the model's, and KL down."
     )
-    return TableFigure.of(f"{title}: a damaged token", table, caption)
+    named = table.rename(columns={"of it": "of it, %"})
+    return TableFigure.of(f"{title}: a damaged token", named, caption)
 
 
 def repair_table(repairs: Sequence[Repair], damage: float, sources: Mapping[HeadId, str]) -> pd.DataFrame:

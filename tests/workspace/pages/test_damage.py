@@ -128,7 +128,7 @@ def test_what_heads_do_to_a_token_is_drawn_by_command_as_the_page_ranks_them(
         back = given_back[HeadId.parse(row["head"])]
         repaired = abs(float(apart[at])) - abs(float(back.changed[at] - back.base[at]))
         assert float(row["nats"]) == pytest.approx(repaired, abs=1e-4)
-        assert float(row["of it"]) == pytest.approx(100 * repaired / abs(float(apart[at])), abs=0.1)
+        assert float(row["of it, %"]) == pytest.approx(100 * repaired / abs(float(apart[at])), abs=0.1)
     assert {row["head"] for row in rows} == {str(head) for head in switches.own}
 
     shown = sorted(details.damage, key=added, reverse=True)[:4]

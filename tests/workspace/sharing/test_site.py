@@ -194,6 +194,19 @@ def test_the_command_line_writes_a_site_and_says_first_how_large_it_will_be(
     )
     assert none.returncode == 2
     assert "no head of llama has an accepted program yet" in none.stderr
+
+    workspace = Workspace.open(workspace_copy)
+    model = workspace.models.all()[0].id
+    workspace.verdicts.record(model, *workspace.library.best_programs(model)[0], Action.ACCEPT, "Lovelace")
+    workspace.close()
+    for asked, is_named in (("--names", True), ("--no-names", False)):
+        folder = tmp_path / asked
+        options = ("--programs", "accepted", asked, "--licence", "CC BY 4.0", "--passages", "1")
+        done = call_core("export", "site", str(folder), *options, workspace=workspace_copy)
+        assert done.returncode == 0, done.stderr
+        texts = [path.read_text() for path in folder.rglob("*") if path.suffix in (".html", ".js", ".json")]
+        assert any("Lovelace" in text for text in texts) is is_named
+        assert "CC BY 4.0" in (folder / "about.html").read_text()
     wrong = call_core("export", "report", str(tmp_path / "r"), "--passages", "3", workspace=workspace_copy)
     assert "options of a site were given" in wrong.stderr
 
