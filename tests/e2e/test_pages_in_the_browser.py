@@ -54,7 +54,7 @@ PAGES = ("", "heads", "circuit", "synthesize", "audit", "review", "hybrid", "lib
 def faint(page: Page) -> list[str]:
     """Words that can hardly be read; styles may arrive a moment after the words."""
     try:
-        page.wait_for_function(f"() => ({FAINT})().length === 0", timeout=20_000)
+        page.wait_for_function(f"() => ({FAINT})().length === 0")
     except TimeoutError:
         return page.evaluate(FAINT)
     return []
@@ -86,7 +86,7 @@ def test_no_page_shows_an_error_scrolls_sideways_writes_faintly_or_breaks_a_rule
     expect(page.get_by_test_id("stException")).to_have_count(0)
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_function(FITS, timeout=20_000)
+        page.wait_for_function(FITS)
     assert faint(page) == []
     assert broken(page) == []
     page.emulate_media(color_scheme="light")
@@ -171,7 +171,7 @@ def test_what_goes_to_the_browser_is_compressed(address: str) -> None:
         "Sec-WebSocket-Extensions": "permessage-deflate",
         "Origin": address,
     }
-    connection = HTTPConnection(host, int(port), timeout=20)
+    connection = HTTPConnection(host, int(port), timeout=60)
     connection.request("GET", "/_stcore/stream", headers=upgrade)
     answer = connection.getresponse()
     connection.close()

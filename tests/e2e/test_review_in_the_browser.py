@@ -146,9 +146,7 @@ def test_a_held_doubled_or_typed_key_decides_at_most_once(address: str, open_pag
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Keys").click()  # Space belongs to the card, not to the focused button
     page.keyboard.press("Space")
-    expect(last(page)).to_have_text(
-        f"last: {third} ↷ skipped · {second} ✕ rejected · {first} ✓ accepted", timeout=10_000
-    )
+    expect(last(page)).to_have_text(f"last: {third} ↷ skipped · {second} ✕ rejected · {first} ✓ accepted")
     fourth, shown = head(page), ticket(page)
     page.locator("button[data-name=accept]").focus()
     page.keyboard.down("Enter")

@@ -320,7 +320,7 @@ def test_an_export_follows_a_link_and_replaces_no_pipe_or_folder(built: Path, tm
     os.mkfifo(tmp_path / "pipe")
     with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
         answer(call_core("export", "library", str(tmp_path / "pipe"), "--json", workspace=built))
-        assert reader.communicate(timeout=20)[0].decode() == (tmp_path / "file").read_text()
+        assert reader.communicate(timeout=120)[0].decode() == (tmp_path / "file").read_text()
     result = call_core("export", "library", str(tmp_path), workspace=built)
     assert (result.returncode, "is a folder; name the file" in result.stderr) == (2, True), result.stderr
 
