@@ -25,6 +25,7 @@ from core.ui.parts.head_sprites import draw_head_sprites
 from core.ui.parts.program_code import draw_program_code
 from core.ui.parts.references import draw_references
 from core.ui.parts.state import SideBySide
+from core.ui.review.worth import worth_shelf
 
 FIGURE_TOKENS = 32  # of a passage, whose names can be read on paper
 
@@ -127,13 +128,16 @@ def looked_by(model: ModelInfo, source: str) -> dict[str, str]:
     return {str(head): sources[head] for head in looked_at(program, sources)}
 
 
-def draw_program(row: pd.Series, fired: dict[int, str], off: Rule | None) -> None:
+def draw_program(
+    model: ModelInfo, head: HeadId, row: pd.Series, fired: dict[int, str], off: Rule | None
+) -> None:
     """The program beside the maps: the lines that fired marked, that which is left out struck through."""
     marks = f"{row.category}{' · lookahead' if row.lookahead else ''} · {row.origin}"
     st.html(f'<div class="heads-mark"><b>Program</b> · {escape(marks)}</div>')
     lines = range(off.line, off.last + 1) if off else range(0)
     if off:  # the lines after it are further down in the whole program
         fired = {line + len(lines) * (line >= off.line): effect for line, effect in fired.items()}
+    known = worth_shelf().known(model, head, row.source)
     with st.container(key="heads-program"):
         draw_program_code(
             row.source.rstrip("\n"),
@@ -142,6 +146,7 @@ def draw_program(row: pd.Series, fired: dict[int, str], off: Rule | None) -> Non
             fired=fired,
             off=lines,
             is_numbered=True,
+            worth={line: (str(one), one.in_words) for line, one in known.items()},
         )
 
 
@@ -228,7 +233,7 @@ def draw_touchable(
         )  # fmt: skip
         why.draw_why(reasons, key="why")
     with program:
-        draw_program(row, why.fired_lines(reasons), off)
+        draw_program(model, head, row, why.fired_lines(reasons), off)
     references, tabs = st.columns([1, 2], gap="medium")
     with references:
         draw_download(model, row, head)
@@ -277,7 +282,7 @@ with buttons:
     step_buttons = st.container(horizontal=True, gap="xsmall", width="content")
     sentences, listed = choose_sentences(state.of_splits(model, list(Split)))
     steps.draw_own_text()
-    off = controls.leave_out(str(row.program_id), row.source)
+    off = controls.leave_out(model, head, str(row.program_id), row.source)
     sees_all = st.button(
         "All heads", icon=":material/apps:", shortcut=keys.ALL_HEADS.shown, key="see-all-heads"
     )

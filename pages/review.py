@@ -12,7 +12,7 @@ from core.ui.parts.jobs import duration
 from core.ui.parts.reviewer import account, has_accounts
 from core.ui.parts.verdict_row import WORDS, Painted, draw_verdict_row
 from core.ui.review.alike import LEAST, alike_shelf, heads_in_words
-from core.ui.review.card import STYLE, draw_card, shown_source
+from core.ui.review.card import STYLE, draw_card, is_hidden, shown_source
 from core.ui.review.controls import draw_controls
 from core.ui.review.desk import act, open_desk
 from core.ui.review.lines import draw_lines
@@ -61,7 +61,7 @@ def draw_recent(desk: Desk, card: Card | None) -> None:
         draw_history(desk)
         if card is not None:
             if not desk.is_editing:
-                draw_lines(card)
+                draw_lines(desk.model, card, is_hidden(desk, desk.own_word(card)))
             draw_alike(desk, card)
             draw_note(desk, card)
 

@@ -39,7 +39,7 @@ class Program {
     this.box.remove();
   }
 
-  draw({ source, ticket, key, fired, off, numbered, less }) {
+  draw({ source, ticket, key, fired, off, numbered, less, worth }) {
     this.box.dataset.ticket = ticket;
     this.box.classList.toggle("numbered", numbered);
     Object.assign(this, { key, less });
@@ -49,6 +49,7 @@ class Program {
       line.classList.toggle("fired", String(i + 1) in fired);
       line.classList.toggle("off", off.includes(i + 1));
       line.dataset.effect = fired[i + 1] ?? "";
+      [line.dataset.worth, line.title] = worth[i + 1] ?? ["", ""];
     });
     this.fit();
     const first = lines.find((line) => line.classList.contains("fired"));

@@ -14,6 +14,7 @@ from core.display import distinct
 from core.types import HeadId, ModelInfo, Sentence, Split
 from core.ui.heads.passages import OWN
 from core.ui.parts import frame
+from core.ui.review.worth import draw_asking
 
 MOST_LISTED = 200  # programs that a person may want to look through
 
@@ -90,7 +91,7 @@ def choose_program(scores: pd.DataFrame) -> pd.Series:
     return scores[scores.program_id == program].iloc[0]
 
 
-def leave_out(program: str, source: str) -> Rule | None:
+def leave_out(model: ModelInfo, head: HeadId, program: str, source: str) -> Rule | None:
     """The rule whose line is clicked off; None where none is, or none can be."""
     rules = {rule.line: rule for rule in rules_of(source)}
     if not rules:
@@ -102,6 +103,7 @@ def leave_out(program: str, source: str) -> Rule | None:
             format_func=lambda line: f"{line}: {frame.as_text(rules[line].text)}",
             key=f"line-off-{program}",
         )
+        draw_asking(model, head, source)
     return None if line is None else rules[line]
 
 

@@ -24,13 +24,15 @@ def draw_program_code(
     off: Collection[int] = (),
     is_numbered: bool = False,
     less: int | None = None,
+    worth: Mapping[int, tuple[str, str]] | None = None,
 ) -> None:
     """The source in a container that scrolls; a mark counts the lines that are still below.
 
     `ticket` names the card, so that the browser can tell whose program it shows; `scrolled_by` the key that
     scrolls it; `fired` the lines, counted from 1, that had a say in a weight, with what they did to it; lines
     in `off` are left out. Where `less` is given, the lines that fire for a cell under the pointer are marked;
-    it is how many lines before them are not shown.
+    it is how many lines before them are not shown. `worth` is what stands beside a line that no effect
+    stands beside, and what pointing at the line says.
     """
     marks = {str(line): effect for line, effect in (fired or {}).items()}
     _code(
@@ -43,5 +45,6 @@ def draw_program_code(
             "off": sorted(off),
             "numbered": is_numbered,
             "less": less,
+            "worth": {str(line): list(told) for line, told in (worth or {}).items()},
         },
     )

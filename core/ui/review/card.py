@@ -29,6 +29,7 @@ from core.ui.review.lines import line_off
 from core.ui.review.place import ask_for_heads
 from core.ui.review.shelf import evidence_shelf, examiner
 from core.ui.review.strongest import Looked, strongest_queries
+from core.ui.review.worth import worth_shelf
 
 _SHORT = {Split.TEST: "test", Split.VALIDATION: "val", Split.TRAIN: "train"}
 _RESOLVED = (
@@ -116,8 +117,12 @@ def draw_program(desk: Desk, card: Card, hidden: bool) -> Assessment | None:
             rest = assess(desk.model, card, off.without.source)
             st.caption("Without the line that is struck through, figures and maps are:")
             draw_difference(card, rest, hidden)
+    worth = {}
+    if not hidden:
+        known = worth_shelf().known(desk.model, card.head, card.program.source)
+        worth = {line - less: (str(one), one.in_words) for line, one in known.items()}
     draw_program_code(
-        shown, desk.ticket, "card-program", scrolled_by="j",
+        shown, desk.ticket, "card-program", scrolled_by="j", worth=worth,
         off=range(off.line - less, off.last + 1 - less) if off and rest else (),
         less=None if rest else less,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -22,6 +22,18 @@ def fired_lines(batch: TracedBatch, lengths: Sequence[int]) -> list[Fired]:
     told = sorted(batch.steps, key=lambda step: (not step.conditions, step.line))
     says = [_has_a_say(step) for step in told]
     return [_on_passage(told, says, at, n) for at, n in enumerate(lengths)]
+
+
+def share_of(lines: Collection[int], batch: TracedBatch, lengths: Sequence[int], is_causal: bool) -> float:
+    """The share of all pairs of the passages in whose weight one of these lines has a say."""
+    says = [_has_a_say(step) for step in batch.steps if step.line in lines]
+    fired = pairs = 0
+    for at, n in enumerate(lengths):
+        seen = np.tril(np.ones((n, n), bool)) if is_causal else np.ones((n, n), bool)
+        pairs += int(seen.sum())
+        if says:
+            fired += int((np.any([one[at, :n, :n] for one in says], axis=0) & seen).sum())
+    return fired / pairs
 
 
 def line_texts(program: ParsedProgram) -> dict[int, str]:

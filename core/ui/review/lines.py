@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from core.audit.rules import Rule, rules_of
-from core.types import Card
+from core.types import Card, ModelInfo
 from core.ui.parts import frame
+from core.ui.review.worth import draw_asking
 
 OFF = "review-line-off"  # the card, and the line of its program that is left out
 
@@ -19,7 +20,7 @@ def line_off(card: Card) -> Rule | None:
     return next((rule for rule in rules_of(card.program.source) if rule.line == line), None)
 
 
-def draw_lines(card: Card) -> None:
+def draw_lines(model: ModelInfo, card: Card, hidden: bool) -> None:
     """The lines that the program can do without, one of which can be left out; read once it is opened."""
     off = line_off(card)
     box = st.popover("Lines ·" if off else "Lines", icon=":material/rule:", key="lines", on_change="rerun")
@@ -44,3 +45,5 @@ def draw_lines(card: Card) -> None:
             key=field,
             on_change=keep,
         )
+        if not hidden:
+            draw_asking(model, card.head, card.program.source)

@@ -2,7 +2,7 @@
 
 from core.language import ParsedProgram, parse, trace, traced
 from core.ui.parts.thumbnails import Fired
-from core.ui.review.fired import fired_lines, line_texts
+from core.ui.review.fired import fired_lines, line_texts, share_of
 from tests.language_cases import CAT_FEATURES, cat_tokens, program
 from tests.pure.language.test_trace import RULES
 
@@ -46,3 +46,11 @@ def test_every_pair_has_the_lines_that_its_trace_tells() -> None:
             done = [one for one in told if not one.is_plain and one.operator != "="]
             changed = {one.line for one in done if (one.operator, one.operand) != ("*", 1)}
             assert set(lines(found, query, key)) == (changed or {3})
+
+
+def test_a_line_has_a_say_in_the_share_of_the_pairs_whose_weight_it_changes() -> None:
+    batch = traced(program("weight = 2.0\nif k.is_first:\n    weight *= 3.0\nreturn weight"), CAT_FEATURES)
+    pairs = [(query, key) for query in range(5) for key in range(query + 1)]
+    first = sum(key == 0 for _, key in pairs) / len(pairs)
+    assert share_of((3, 4), batch, CAT_FEATURES.lengths, True) == first
+    assert share_of((9,), batch, CAT_FEATURES.lengths, True) == 0

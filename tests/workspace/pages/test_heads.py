@@ -114,6 +114,10 @@ def test_a_line_that_is_clicked_off_changes_maps_and_figures(open_app: OpenApp, 
     less, own = (float(one) for one in re.findall(r"0\.\d+", said)[:2])
     assert less > own + 0.1  # the tiny heads are nearly uniform
     assert address(app)["program"] == name
+    assert not any("what IoU on validation loses" in told.value for told in app.caption)
+    next(one for one in app.button if one.label == "What is each line worth?").click().run()
+    assert not app.exception
+    assert any("what IoU on validation loses without it" in told.value for told in app.caption)
 
 
 def add_to_first_head(folder: Path, source: str) -> str:
