@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from core.errors import HybridError
 
-_MOST_FILES = 100
+_MOST_FILES = 20_000  # a program for each head of the largest models, and what says what they are
 _MOST_BYTES = 2**26  # of all files together, unpacked
 MAX_PACKED = 2**27  # of an archive
 # What `zipfile` raises on archives that are damaged, locked or packed in a way that it does not know.
@@ -53,8 +53,8 @@ def _unpack(archive: zipfile.ZipFile, target: Path) -> None:
     files = [member for member in archive.infolist() if not member.is_dir()]
     if len(files) > _MOST_FILES or sum(member.file_size for member in files) > _MOST_BYTES:
         raise HybridError(
-            f"the archive holds {len(files)} files of {sum(member.file_size for member in files):,} bytes; "
-            f"a hybrid has at most {_MOST_FILES} of {_MOST_BYTES:,}"
+            f"the archive holds {len(files):,} files of {sum(member.file_size for member in files):,} bytes; "
+            f"a hybrid has at most {_MOST_FILES:,} of {_MOST_BYTES:,}"
         )
     for member in files:
         name = PurePosixPath(member.filename.replace("\\", "/"))

@@ -15,6 +15,7 @@ from core.audit.rules import rules_of
 from core.errors import HeadscriptError
 from core.scoring import Examiner, program_of
 from core.types import HeadId, ModelInfo, Split
+from core.ui.parts import state
 from core.ui.review.fired import share_of
 from core.ui.review.shelf import examiner
 
@@ -87,7 +88,7 @@ class WorthShelf:
 
 
 def _name(model: ModelInfo, head: HeadId, source: str) -> _Name:
-    return model.id, len(examiner(model, Split.VALIDATION).sentences), head, source
+    return model.id, len(state.sentences(model.id, state.version())), head, source
 
 
 @st.cache_resource(show_spinner=False)
