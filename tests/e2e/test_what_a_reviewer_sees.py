@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import serve
 from tests.e2e.controls import choose, wait_until_settled
+from tests.e2e.test_pages_in_the_browser import SCHEME
 from tests.e2e.test_review_in_the_browser import (
     head,
     last,
@@ -222,6 +223,31 @@ def test_the_editor_takes_the_focus_shows_its_problems_and_leaves_by_escape(
     expect(draft).to_have_count(0)
 
 
+# The least contrast of a key's ink with the upper and the lower half of its ground.
+LEAST_CONTRAST = """(keys) => {
+    const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    const page = getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor;
+    const luminance = (...layers) => {
+        for (const colour of layers) {
+            context.fillStyle = colour;
+            context.fillRect(0, 0, 1, 1);
+        }
+        const [r, g, b] = [...context.getImageData(0, 0, 1, 1).data].map((channel) => {
+            const share = channel / 255;
+            return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    return Math.min(...keys.flatMap((key) => {
+        const { color, backgroundImage } = getComputedStyle(key);
+        return backgroundImage.match(/(rgba?|color)\\([^()]*\\)/g).map((ground) => {
+            const [low, high] = [luminance(color), luminance(page, ground)].sort((a, b) => a - b);
+            return (high + 0.05) / (low + 0.05);
+        });
+    }));
+}"""
+
+
 def test_the_card_shows_what_the_head_looks_at_and_opens_heads_there(
     address: str, open_page: OpenPage
 ) -> None:
@@ -231,6 +257,10 @@ def test_the_card_shows_what_the_head_looks_at_and_opens_heads_there(
     expect(queries.first).to_be_visible()
     assert unseen(queries) == []
     assert 1 <= queries.count() <= 5
+    for theme in ("dark", "light"):
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_function(f"() => ({SCHEME})() === '{theme}'")
+        assert page.locator(".query .key").evaluate_all(LEAST_CONTRAST) >= 4.5
     page.locator(".st-key-evidence-panel canvas").first.hover(position={"x": 5, "y": 40})
     expect(page.locator(".st-key-evidence-panel .readout")).to_have_text(
         re.compile(r"→ .* · head \d\.\d{3} · program \d\.\d{3}")
