@@ -85,6 +85,11 @@ def capitalised(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def token_name(token: str) -> str:
+    """A token as a map names it: without blanks around it, and never empty."""
+    return token.strip().replace("\n", "⏎") or ("⏎" if "\n" in token else "␣")
+
+
 def between(stops: Sequence[str], places: np.ndarray) -> np.ndarray:
     """The colours at places from 0 to 1 between evenly spaced stops, float [place, channel] of 0 to 255."""
     colours = np.array([[int(stop[at : at + 2], 16) for at in (1, 3, 5)] for stop in stops], float)

@@ -28,6 +28,7 @@ class Example:
 
     word: str  # "worst" or "typical"
     sentence: Sentence
+    tokens: tuple[str, ...]  # as drawn on a page
     iou: float
     head: np.ndarray  # float32 [query, key]
     program: np.ndarray  # float32 [query, key]; zero where the program failed
@@ -129,6 +130,7 @@ class Examiner:
         return Example(
             word,
             self.sentences[row],
+            self.tokens(self.sentences[row]),
             iou,
             of_head,
             self._confined(result.weights[0], head),

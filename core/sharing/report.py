@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.audit import Standing
-from core.display import CIVIDIS, between, counted
+from core.display import CIVIDIS, between, counted, token_name
 from core.maps import pack, unpack
 from core.scoring import Evidence, Example
 from core.sharing.png import indexed_png
@@ -29,11 +29,15 @@ th, td { text-align: left; padding: .15rem .9rem .15rem 0; border-bottom: 1px so
 pre { background: var(--panel); padding: .8rem 1rem; border-radius: .4rem; white-space: pre-wrap; }
 figure { display: inline-block; margin: 0 1.2rem .8rem 0; vertical-align: top; max-width: 320px; }
 figcaption { font-size: .82rem; overflow-wrap: anywhere; }
-img { width: 150px; height: 150px; image-rendering: pixelated; margin-right: 4px;
-  border: 1px solid var(--line);
+.map { display: inline-block; position: relative; width: 150px; height: 150px; margin-right: 4px;
+  border: 1px solid var(--line); overflow: hidden;
   background: repeating-linear-gradient(135deg, transparent 0 5px, var(--line) 5px 6px); }
+.map > * { position: absolute; inset: 0; width: 100%; height: 100%; image-rendering: pixelated; }
+text { font-family: monospace; font-size: .9px; fill: var(--text); dominant-baseline: middle; }
 .small { opacity: .8; font-size: .88rem; }
 """
+
+_MOST_NAMED = 18  # tokens of a map whose cells are then 8 CSS pixels wide
 
 
 @dataclass(frozen=True)
@@ -116,15 +120,37 @@ def _anchor(card: Card) -> str:
 
 
 def _example(example: Example, is_causal: bool, palette: bytes) -> str:
+    names = _names(example.tokens) if is_causal else ""
     images = "".join(
-        f'<img alt="{what} on this sentence" src="data:image/png;base64,'
-        f'{base64.b64encode(png(weights, is_causal, palette)).decode()}">'
+        f'<span class="map"><img alt="{what} on this sentence" src="data:image/png;base64,'
+        f'{base64.b64encode(png(weights, is_causal, palette)).decode()}">{names}</span>'
         for what, weights in (("head", example.head), ("program", example.program))
     )
     return (
         f"<figure>{images}<figcaption>{example.word} {example.iou:.2f}: {_text(example.sentence.text)}"
         "</figcaption></figure>"
     )
+
+
+def _names(tokens: Sequence[str]) -> str:
+    """Each token beside its cell on the diagonal, slanted into the empty future, where cells are large."""
+    n = len(tokens)
+    if n > _MOST_NAMED:
+        return ""
+    words = "".join(
+        f"<text {_place(i, n, name)}>{_text(name)}</text>" for i, name in enumerate(map(token_name, tokens))
+    )
+    return f'<svg viewBox="0 0 {n} {n}" aria-hidden="true">{words}</svg>'
+
+
+def _place(row: int, n: int, name: str) -> str:
+    """Where a name stands: it leans otherwise where it would leave the map; the last is above its column."""
+    x, y = (row + 1.1, row + 0.4) if row + 1 < n else (row + 0.5, row - 0.1)
+    wide = max(1.0, 0.6 * len(name))  # cells
+    lean = min(math.pi / 4, math.asin(min(1.0, row / wide)))
+    if n - x < wide * math.cos(lean):
+        lean = math.acos((n - x) / wide) if row + 1 < n else math.pi / 2
+    return f'transform="translate({x:.1f} {y:.1f}) rotate({-math.degrees(lean):.0f})"'
 
 
 def png(weights: np.ndarray, is_causal: bool, palette: bytes) -> bytes:

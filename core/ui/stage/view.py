@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core.canvas import script, style
-from core.display import counted
+from core.display import counted, token_name
 from core.types import HeadId, ModelInfo, Split
 from core.ui.heads import passages, why
 from core.ui.parts import frame, state
@@ -86,10 +86,6 @@ def _title(text: str, words: str = "") -> None:
         st.markdown(words)
 
 
-def _spelled(token: str) -> str:
-    return token.strip() or ("⏎" if "\n" in token else "␣")
-
-
 def _draw_maps(show: Show, model: ModelInfo, panels: tuple[str, ...], pins: Pins) -> None:
     number = 10 * len(panels) + (pins.cell is not None)  # of this scene's pins
     draw_attention(
@@ -104,10 +100,10 @@ def _draw_head(model: ModelInfo, show: Show) -> None:
     with maps:
         _draw_maps(show, model, ("head",), Pins(show.pins.queries))
     query = show.pins.queries[0]
-    token = _spelled(show.compared.tokens[query])
+    token = token_name(show.compared.tokens[query])
     strongest = np.argsort(-show.compared.head[query])[:3]
     looked = ", ".join(
-        f"“{_spelled(show.compared.tokens[key])}” {show.compared.head[query, key]:.0%}" for key in strongest
+        f"“{token_name(show.compared.tokens[key])}” {show.compared.head[query, key]:.0%}" for key in strongest
     )
     told = (
         f"Head {head.head} of layer {head.layer}, one of {model.head_count} in {model.title}.",
@@ -135,7 +131,7 @@ def _draw_program(model: ModelInfo, show: Show) -> None:
 def _draw_why(model: ModelInfo, show: Show) -> None:
     tokens, (query, key) = show.compared.tokens, show.pins.cell or (0, 0)
     _title(
-        f"Why does “{_spelled(tokens[query])}” look at “{_spelled(tokens[key])}”?",
+        f"Why does “{token_name(tokens[query])}” look at “{token_name(tokens[key])}”?",
         "The lines of the program that fired for this pair, and what each did to its weight.",
     )
     maps, reasons = st.columns([0.95, 1.05], gap="large")

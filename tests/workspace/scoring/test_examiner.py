@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ import pytest
 from PIL import Image
 
 from core.language import parse
-from core.scoring import examiner, histogram
+from core.scoring import Example, examiner, histogram
 from core.sharing.accepted import curated_report
-from core.sharing.report import png
+from core.sharing.report import Entry, png, report
 from core.store import Workspace
 from core.types import Action, Split
 
@@ -129,3 +130,21 @@ def test_the_report_names_what_was_accepted_and_asks_for_nothing_from_outside(wo
     assert page.count("data:image/png;base64,") == 3 * 4
     assert not re.search(r"https?:|src=\"(?!data:)|<script|<link", page)
     assert "<b>ada</b>" not in page
+
+
+def test_a_map_of_the_report_names_its_tokens_where_they_fit(workspace: Workspace) -> None:
+    model = workspace.models.all()[0]
+    head, program = workspace.library.best_programs(model.id)[0]
+    (card,) = workspace.cards.cards(model.id, [(head, program)])
+    workspace.verdicts.record(model.id, head, program, Action.ACCEPT, "ada")
+    evidence = workspace.examiner(model, Split.VALIDATION).compare(head, parse(card.program.source))
+    verdict = workspace.verdicts.decided(model.id)[head]
+    short = replace(evidence.examples[0], tokens=(" One", "\n", " <b>", " "))
+    long = replace(short, tokens=(" word",) * 19)
+
+    def drawn(example: Example) -> list[str]:
+        entry = Entry(card, verdict, replace(evidence, examples=(example,)))
+        return re.findall("<text [^>]*>([^<]*)</text>", report(model, [entry], {}, "now"))
+
+    assert drawn(short) == ["One", "⏎", "&lt;b&gt;", "␣"] * 2
+    assert drawn(long) == []
