@@ -17,7 +17,7 @@ ORDER = (
     {"plain"},
     {"tensor", "describe", "references"},
     {"scalar"},
-    {"tracing"},
+    {"tracing", "reasons"},
     {"tune", "export"},
 )
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}
