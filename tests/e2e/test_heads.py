@@ -157,6 +157,7 @@ def test_a_text_of_ones_own_is_read_live_and_shared_only_if_asked(address: str, 
 def test_every_head_is_a_thumbnail_that_opens_it(address: str, open_page: OpenPage) -> None:
     page = open_page(f"{address}/{L1H1}")
     expect(head_map(page)).to_be_visible()
+    expect(page.get_by_role("button", name="All heads")).to_be_visible()  # whose key it is
     wait_until_settled(page)
     page.keyboard.press("m")
     grid = page.locator(".sprites .grid")
