@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.language import ParsedProgram
-    from core.models.pretrained import LoadedModel
     from core.scoring import Examiner, Example
     from core.sharing.figures import Comparison, Drawable
     from core.store import JobRecord
@@ -246,12 +245,13 @@ def _damage(now: Session, info: ModelInfo, row: pd.Series, text: str | None, at:
     """What each head of a hybrid does to a token; of the most damaged passage unless a text is given."""
     from core.hybrid.switches import Switchboard
     from core.sharing.figures.of_damage import damaged_token
+    from core.store.loaded import load_stored
 
     workspace, place = now.workspace, _numbers(at, 1, "the number of a token, such as 12")
     name = _most_damaged(now, info, row) if text is None else _passage(now, info, text).id
     features, spec = workspace.tokens(info.id).read([name]), workspace.hybrids.spec(row.hybrid_id)
     assert spec is not None
-    board = Switchboard(_loaded(now, info), spec, features)
+    board = Switchboard(load_stored(info, now.settings, now.terminal.say), spec, features)
     try:
         return damaged_token(
             board,
@@ -405,26 +405,11 @@ def _contributions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What keys contribute to what the head writes, of head and program; the model says it."""
     from core.audit.contributed import carried, contributed
+    from core.store.loaded import load_stored
 
     features = now.workspace.tokens(info.id).read([example.sentence.id])
-    return contributed(example.head, example.program, carried(_loaded(now, info), features, head))
-
-
-def _loaded(now: Session, info: ModelInfo) -> LoadedModel:
-    """The model itself; raises ModelError where it cannot be had."""
-    from core.models.pretrained import load
-
-    given = now.settings
-    found = load(
-        info.name,
-        given.models_folder,
-        given.device,
-        now.terminal.say,
-        info.id,
-        given.dtype,
-        given.device_map,
-    )
-    return found.extracted(info.attention_layers)
+    loaded = load_stored(info, now.settings, now.terminal.say)
+    return contributed(example.head, example.program, carried(loaded, features, head))
 
 
 def _examiner(now: Session, info: ModelInfo, text: str | None) -> Examiner:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -273,25 +272,11 @@ def best(
     label = str(split)
     if passages is not None:
         from core.corpus import load_corpus
-        from core.models.pretrained import load
         from core.scoring.fresh import rescore
-        from core.store.tokens import TokenStore
-        from core.store.workspace import attention_folder
+        from core.store.loaded import load_stored
 
         fresh = list(load_corpus(passages).sentences)  # before the model, which takes a while
-        chosen = now.settings
-        loaded = load(
-            info.name,
-            chosen.models_folder,
-            chosen.device,
-            now.terminal.say,
-            info.id,
-            chosen.dtype,
-            chosen.device_map,
-        )
-        loaded = loaded.extracted(info.attention_layers)
-        tokens = TokenStore(attention_folder(now.settings.workspace, info.id))
-        found = rescore(replace(loaded, pipeline=tokens.pipeline()), found, fresh)
+        found = rescore(load_stored(info, now.settings, now.terminal.say), found, fresh)
         label = passages
     return best_report(info, label, found, now.workspace.findings.standings(info.id))
 

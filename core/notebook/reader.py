@@ -15,7 +15,7 @@ import pandas as pd
 
 from core.errors import HybridError, ModelError, WorkspaceError
 from core.hybrid import hybrid
-from core.models import LoadedModel, load
+from core.models import LoadedModel
 from core.models.names import model_named
 from core.notebook import frames
 from core.notebook.heads import Head
@@ -25,6 +25,7 @@ from core.review import heads_named
 from core.scoring import FITS, Examiner
 from core.settings import Settings
 from core.store import Snapshot, Workspace
+from core.store.loaded import load_stored
 from core.types import HeadId, HybridSpec, ModelInfo, ProgramChoice, Sentence, Split
 
 
@@ -161,17 +162,7 @@ class WorkspaceReader:
     @cached_property
     def loaded(self) -> LoadedModel:
         """The model itself, loaded when it is first asked for; raises ModelError if it is not to be had."""
-        settings = self._settings
-        found = load(
-            self.model.name,
-            settings.models_folder,
-            settings.device,
-            expected=self.model.id,
-            dtype=settings.dtype,
-            device_map=settings.device_map,
-        )
-        found = found.extracted(self.model.attention_layers)
-        return replace(found, pipeline=self.workspace.tokens(self.model.id).pipeline())
+        return load_stored(self.model, self._settings)
 
     @contextmanager
     def hybrid(

@@ -22,6 +22,7 @@ from core.jobs.tasks import AskedAudit, AuditTask
 from core.language import parse
 from core.scoring import chains, program_of
 from core.store.findings import StoredFinding
+from core.store.loaded import reading_as_stored
 from core.store.passages import read_passages
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder, reader_of
@@ -164,7 +165,7 @@ def known(asked: AskedAudit) -> tuple[Audit[Any, Any], Any]:
 
 
 def _loaded(job: Job[AuditTask]) -> LoadedModel:
-    from core.jobs.work.extract import load_model, reading_as_stored  # they import transformers
+    from core.jobs.work.extract import load_model  # imports transformers
 
     loaded = load_model(job, job.task.info.name, job.task.info.id)
     return reading_as_stored(job.place.workspace, loaded)

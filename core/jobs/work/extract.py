@@ -64,12 +64,6 @@ def load_to_extract(job: Job[ExtractTask]) -> LoadedModel:
     return loaded.extracted([*held, *asked])
 
 
-def reading_as_stored(workspace: Path, loaded: LoadedModel) -> LoadedModel:
-    """The model with the spaCy pipeline that read its tokens in the workspace, for texts read afresh."""
-    tokens = TokenStore(attention_folder(workspace, loaded.info.id))
-    return replace(loaded, pipeline=tokens.pipeline())
-
-
 def read_corpus(job: Job[ExtractTask]) -> Corpus:
     """The corpus a job names."""
     corpus = load_corpus(job.task.corpus, job.task.limit)

@@ -20,10 +20,11 @@ from core.jobs.results import HybridMeasured
 from core.jobs.tasks import DownstreamTask, HybridTask, MeasureTask, Task
 from core.jobs.work.calibrate import TRAIN_PASSAGES, as_they_are, calibrated, calibrated_within
 from core.jobs.work.candidates import chooser_of
-from core.jobs.work.extract import load_model, note_shortcomings, reading_as_stored
+from core.jobs.work.extract import load_model, note_shortcomings
 from core.language import ParsedProgram
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
+from core.store.loaded import reading_as_stored
 from core.store.passages import read_passages
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder

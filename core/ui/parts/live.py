@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.store.tokens import TokenStore
-from core.store.workspace import attention_folder
+from core.store.loaded import load_stored
 from core.types import ModelInfo
 from core.ui.parts import state
 
@@ -34,17 +33,4 @@ def live_model(model: ModelInfo) -> LiveModel:
 @st.cache_resource(show_spinner=False, max_entries=1)
 def loaded_model(model: ModelInfo) -> LiveModel:
     """`live_model` where no page is drawn."""
-    from core.models.pretrained import load  # brings transformers, which no other part of the app waits for
-
-    settings = state.owner().settings
-    found = load(
-        model.name,
-        settings.models_folder,
-        settings.device,
-        expected=model.id,
-        dtype=settings.dtype,
-        device_map=settings.device_map,
-    )
-    found = found.extracted(model.attention_layers)
-    tokens = TokenStore(attention_folder(settings.workspace, model.id))
-    return LiveModel(replace(found, pipeline=tokens.pipeline()), Lock())
+    return LiveModel(load_stored(model, state.owner().settings), Lock())

@@ -16,10 +16,11 @@ from core.jobs import Jobs
 from core.jobs.folder import EventWriter, Job, JobFolder
 from core.jobs.place import Place
 from core.jobs.tasks import ExtractTask
-from core.jobs.work.extract import annotate_and_extract, reading_as_stored
+from core.jobs.work.extract import annotate_and_extract
 from core.models import LoadedModel
 from core.settings import Settings
 from core.store import Workspace
+from core.store.loaded import reading_as_stored
 from core.store.tokens import TokenStore
 from core.store.workspace import attention_folder
 from core.types import HeadId, ModelInfo
