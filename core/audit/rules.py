@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from core import syntax
 from core.audit import known
 from core.audit.contract import Audit, AuditVerdict, Cell, Figure, Finding, ProgramSubject
+from core.language.reading import syntax
 from core.types import Bounds, Estimate, HeadId, Told, is_plain, option
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ def serve(
         raise SettingsError(f"serve needs {' and '.join(missing)}: pip install -r requirements-serve.txt")
     import uvicorn
 
-    from core.api import LOOPBACK, Snapshots, api
+    from core.notebook.api import LOOPBACK, Snapshots, api
 
     with _listening(host, port) as listening:
         snapshots = Snapshots(settings.workspace)

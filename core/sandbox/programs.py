@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core import syntax
 from core.errors import SandboxError
 from core.files import read_text
+from core.language.reading import syntax
 from core.sandbox.guest import PRELOADED
 from core.types import PLAIN_MARK, is_plain
 

@@ -12,8 +12,8 @@ from typing import Self
 
 import numpy as np
 
-from core.canvas import ATTENTION_VIEW, classic, payload, style
 from core.display import CIVIDIS, PUOR, PUOR_DARK, counted
+from core.display.canvas import ATTENTION_VIEW, classic, payload, style
 from core.language import ParsedProgram
 from core.types import HeadId, ModelInfo
 

@@ -8,9 +8,9 @@ import json
 import textwrap
 from types import ModuleType
 
-from core import syntax
 from core.features import ATTRIBUTES, Attribute, left_context, occurrence
 from core.language.functions import FUNCTIONS
+from core.language.reading import syntax
 
 _TABLE = '''
 def table(value: Any, entries: dict[Any, float], otherwise: float) -> Number:

@@ -14,11 +14,11 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core import syntax
 from core.errors import Problem, ProgramError
 from core.features import ATTRIBUTES
 from core.language import nodes as n
 from core.language.export.copied import attributes_text, functions_text, must_be_given, named
+from core.language.reading import syntax
 from core.language.reading.program import ParsedProgram
 from core.language.vocabulary import PROGRAM_NAME
 from core.language.walk import children

@@ -6,10 +6,10 @@ import ast
 import hashlib
 from dataclasses import dataclass
 
-from core import syntax
 from core.errors import Problem, ProgramError
 from core.language.functions import needs_lookahead
 from core.language.nodes import Block
+from core.language.reading import syntax
 from core.language.reading.lexical import check_text, check_tokens, refuse_long
 from core.language.reading.problems import Problems
 from core.language.reading.refusals import refuse_statement

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core import __version__
 from core.display import CATEGORY_COLOURS, CIVIDIS, COSTS, RUNGS, VERDICT_MARKS, VERDICTS, are_light, between
-from core.glossary import Term
+from core.display.glossary import Term
 from core.language import describe
 from core.scoring import program_of
 from core.scoring.examiner import histogram

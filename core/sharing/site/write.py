@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from core.audit.resting import resting_keys
-from core.canvas import ATTENTION_VIEW, FOLDER, classic, script, style
 from core.display import CATEGORY_COLOURS, CIVIDIS, PUOR, PUOR_DARK, RUNGS, VERDICTS
+from core.display.canvas import ATTENTION_VIEW, FOLDER, classic, script, style
+from core.display.glossary import GLOSSARY
 from core.files import disk_errors
-from core.glossary import GLOSSARY
 from core.language import parse
 from core.sharing.circuit import drawn
 from core.sharing.site import attention

@@ -14,7 +14,7 @@ import streamlit as st
 from core.audit import AUDITS, RUNGS, RungName, Standing, ready
 from core.display import RUNG_MARKS
 from core.display import RUNGS as RUNG_COLOURS
-from core.glossary import meaning
+from core.display.glossary import meaning
 from core.review import heads_named
 from core.sharing.audit_table import FIGURE_OF, Found, as_csv, heads_by_audits
 from core.sharing.figures import made

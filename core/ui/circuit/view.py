@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.canvas import script, style
+from core.display.canvas import script, style
 from core.review import Circuit
 from core.sharing.circuit import drawn, place_of
 from core.types import HeadId, ModelInfo

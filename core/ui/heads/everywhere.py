@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.glossary import meaning
+from core.display.glossary import meaning
 from core.scoring.everywhere import Everywhere, everywhere, explained
 from core.sharing.figures.of_passage import heads_figure, summaries_of
 from core.types import HeadId, ModelInfo

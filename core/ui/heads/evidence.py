@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from core.audit import ready
-from core.glossary import meaning
+from core.display.glossary import meaning
 from core.maps import first_within
 from core.scoring import FITS, head_ious
 from core.sharing.figures import TableFigure

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core.canvas import script, style
+from core.display.canvas import script, style
 from core.language import ParsedProgram, PlainProgram, conclusion, lines_of, row_total, trace
 from core.types import HeadId
 from core.ui.heads.passages import Passage

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.display import COSTS, CostWords, capitalised, counted
-from core.glossary import meaning
+from core.display.glossary import meaning
 from core.sharing.figures.of_hybrid import genre_table, hybrid_figures, program_table
 from core.types import EvaluationDetails, ModelInfo
 from core.ui.parts import charts, state

@@ -13,8 +13,8 @@ import pandas as pd
 import streamlit as st
 
 from core.display import RUNG_MARKS
+from core.display.glossary import meaning
 from core.errors import HeadscriptError
-from core.glossary import meaning
 from core.review import DECISIONS, Opinions
 from core.scoring import FITS, Evidence, program_of
 from core.sharing.figures import made

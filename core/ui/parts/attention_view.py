@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import streamlit as st
 
-from core.canvas import ATTENTION_VIEW, payload, script, style
 from core.display import CIVIDIS, PUOR, PUOR_DARK
+from core.display.canvas import ATTENTION_VIEW, payload, script, style
 from core.ui.parts.state import SideBySide
 
 _view = st.components.v2.component(

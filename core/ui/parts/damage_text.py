@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from core.canvas import script, style
 from core.display import diverging
+from core.display.canvas import script, style
 from core.sharing.figures.of_damage import added
 from core.types import TokenDamage
 

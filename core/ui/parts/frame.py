@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.canvas import FOLDER, script
 from core.display import distinct
+from core.display.canvas import FOLDER, script
 from core.errors import HeadscriptError
 from core.types import HeadId, ModelInfo
 from core.ui.parts import state

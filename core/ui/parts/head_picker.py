@@ -8,8 +8,8 @@ from hashlib import sha256
 
 import streamlit as st
 
-from core.canvas import script, style
 from core.display import CIVIDIS
+from core.display.canvas import script, style
 from core.types import HeadId, ModelInfo
 
 _picker = st.components.v2.component(

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from core.canvas import payload, script, style
 from core.display import CIVIDIS
+from core.display.canvas import payload, script, style
 from core.types import HeadId, ModelInfo
 
 _view = st.components.v2.component(

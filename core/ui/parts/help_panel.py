@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.canvas import script, style
-from core.glossary import GLOSSARY
+from core.display.canvas import script, style
+from core.display.glossary import GLOSSARY
 from core.types import ModelInfo
 from core.ui.parts import jobs, state
 from core.ui.parts.keys import KEYS, Key

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from core.canvas import script
+from core.display.canvas import script
 from core.types import HeadId, ModelInfo
 
 _keys = st.components.v2.component(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import streamlit as st
 
-from core.canvas import script, style
+from core.display.canvas import script, style
 
 _code = st.components.v2.component(
     "headscript_program_code",

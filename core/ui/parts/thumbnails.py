@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import streamlit as st
 
-from core.canvas import script, style
 from core.display import CIVIDIS, PUOR, PUOR_DARK
+from core.display.canvas import script, style
 from core.maps import pack
 
 _groups = st.components.v2.component(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from core.canvas import script, style
+from core.display.canvas import script, style
 from core.review import REASONS
 from core.types import Action
 

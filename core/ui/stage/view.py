@@ -8,8 +8,8 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from core.canvas import script, style
 from core.display import counted, token_name
+from core.display.canvas import script, style
 from core.types import HeadId, ModelInfo, Split
 from core.ui.heads import passages, why
 from core.ui.parts import frame, state

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from core.canvas import ATTENTION_VIEW, classic, payload
+from core.display.canvas import ATTENTION_VIEW, classic, payload
 from core.sharing.snippet import Drawn, page, snippet
 
 HOSTILE = """"></iframe></script><script>alert(1)</script>&quot;' onload=alert(1) \u2028"""

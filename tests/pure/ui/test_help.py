@@ -2,8 +2,8 @@
 
 from collections import Counter
 
+from core.display.glossary import GLOSSARY, meaning
 from core.features import ATTRIBUTES
-from core.glossary import GLOSSARY, meaning
 from core.language import FORMS, FUNCTIONS, parse
 from core.ui.parts import help_panel
 from core.ui.parts.frame import pages

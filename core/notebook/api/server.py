@@ -12,11 +12,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from core import __version__
-from core.api.answers import Problem
-from core.api.page import described
-from core.api.routes import of_model, router
-from core.api.snapshots import Snapshots
 from core.errors import HeadscriptError
+from core.notebook.api.answers import Problem
+from core.notebook.api.page import described
+from core.notebook.api.routes import of_model, router
+from core.notebook.api.snapshots import Snapshots
 from core.settings import Settings
 
 _BEARER = HTTPBearer(auto_error=False, description="the value of HEADSCRIPT_TOKEN")

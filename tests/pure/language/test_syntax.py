@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 import pytest
 
-from core import syntax
+from core.language.reading import syntax
 
 SOURCE = "def attend(q, k):\n    return " + " + ".join(["(q.position - k.position)"] * 400)
 

@@ -3,7 +3,7 @@
 api(Snapshots(folder), settings)     an ASGI application; `serve` runs it
 """
 
-from core.api.server import LOOPBACK, api
-from core.api.snapshots import Snapshots
+from core.notebook.api.server import LOOPBACK, api
+from core.notebook.api.snapshots import Snapshots
 
 __all__ = ["LOOPBACK", "Snapshots", "api"]

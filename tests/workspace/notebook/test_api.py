@@ -15,8 +15,8 @@ pytest.importorskip("fastapi", reason="the API needs FastAPI; pip install -r req
 
 from fastapi.testclient import TestClient
 
-from core.api import Snapshots, api
 from core.maps import iou_of
+from core.notebook.api import Snapshots, api
 from core.settings import Settings
 from core.store import Workspace
 from core.store.attention import from_bytes

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from core import __version__
-from core.api import answers
 from core.errors import WorkspaceError
 from core.notebook import WorkspaceReader, frames
+from core.notebook.api import answers
 from core.store.attention import to_bytes
 from core.types import Split
 

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from core.canvas import payload
+from core.display.canvas import payload
 
 
 def random_maps(n: int, is_causal: bool) -> np.ndarray:

@@ -3,7 +3,7 @@
 The app hands the scripts to Streamlit's components; sites and snippets carry them as they are.
 """
 
-from core.canvas.packing import payload
-from core.canvas.scripts import ATTENTION_VIEW, FOLDER, classic, script, style
+from core.display.canvas.packing import payload
+from core.display.canvas.scripts import ATTENTION_VIEW, FOLDER, classic, script, style
 
 __all__ = ["ATTENTION_VIEW", "FOLDER", "classic", "payload", "script", "style"]

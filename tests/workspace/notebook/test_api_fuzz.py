@@ -15,7 +15,7 @@ pytest.importorskip("fastapi", reason="the API needs FastAPI; pip install -r req
 
 import schemathesis
 
-from core.api import Snapshots, api
+from core.notebook.api import Snapshots, api
 from core.settings import Settings
 from core.store import Workspace
 

@@ -1,0 +1,56 @@
+"""How things look: counted nouns and colours, the words of the glossary, what draws in a browser.
+
+This face shows `values.py`; the terms in `glossary.py` and the scripts in `canvas/` have faces of their own.
+"""
+
+from core.display.values import (
+    CATEGORY_COLOURS,
+    CIVIDIS,
+    COSTS,
+    LINES,
+    LONGEST_NAME,
+    PUBLISHED_INCREASE,
+    PUBLISHED_IOU,
+    PUOR,
+    PUOR_DARK,
+    RUNG_MARKS,
+    RUNGS,
+    VERDICT_MARKS,
+    VERDICTS,
+    CostWords,
+    are_light,
+    between,
+    capitalised,
+    counted,
+    distinct,
+    diverging,
+    one_spelling,
+    token_name,
+    when,
+)
+
+__all__ = [
+    "CATEGORY_COLOURS",
+    "CIVIDIS",
+    "COSTS",
+    "LINES",
+    "LONGEST_NAME",
+    "PUBLISHED_INCREASE",
+    "PUBLISHED_IOU",
+    "PUOR",
+    "PUOR_DARK",
+    "RUNGS",
+    "RUNG_MARKS",
+    "VERDICTS",
+    "VERDICT_MARKS",
+    "CostWords",
+    "are_light",
+    "between",
+    "capitalised",
+    "counted",
+    "distinct",
+    "diverging",
+    "one_spelling",
+    "token_name",
+    "when",
+]
