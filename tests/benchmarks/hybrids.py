@@ -5,7 +5,8 @@
 Programs are the workspace's best on validation (for the published table: `extract --corpus FILE --limit 400`,
 then `synthesize`). FILE is divided by the same hash as every corpus: heads are ordered on its validation
 passages, constants calibrated on its train passages and chosen on validation, figures are of test passages of
-at most 96 tokens (`--longest`), 100 of them (`--most`), drawn with a fixed seed.
+at most 96 tokens (`--longest`), 100 of them (`--most`), drawn with a fixed seed. `--only-cost`: no
+other order than by cost, no controls, no speed.
 """
 
 from __future__ import annotations
@@ -62,8 +63,11 @@ def main() -> None:
     print(f"{info.title}: {len(programs)} programs, {len(passages[Split.TEST])} test passages", flush=True)
     if not options.only_speed:
         costs = _print_costs(loaded, programs, passages[Split.VALIDATION], options.measured)
-        orders = {name: ranked(list(programs), name, costs, fits, 0) for name in ("cost", "iou", "random")}
+        names = ("cost",) if options.only_cost else ("cost", "iou", "random")
+        orders = {name: ranked(list(programs), name, costs, fits, 0) for name in names}
         _print_table(loaded, programs, orders, passages, options)
+    if options.only_cost:
+        return
     _print_speed(loaded, programs, ranked(list(programs), "iou", {}, fits, 0), passages[Split.TEST])
     _print_memory()
 
@@ -138,7 +142,8 @@ def _print_table(
             variants.append(Variant(plain, frozenset(heads[:count])))
         names.append((share, "by cost, calibrated"))
         variants.append(_calibrated(loaded, programs, orders["cost"][:count], passages))
-    for name, control in controls(loaded, orders["cost"], donors).items():
+    beside = {} if options.only_cost else controls(loaded, orders["cost"], donors)
+    for name, control in beside.items():
         for share in shares[:3]:
             names.append((share, f"control: {name}"))
             variants.append(Variant(control, frozenset(orders["cost"][: round(share * total)])))
@@ -245,6 +250,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--most", type=int, default=100)
     parser.add_argument("--measured", type=int, default=MEASURED_PASSAGES)
     parser.add_argument("--only-speed", action="store_true")
+    parser.add_argument("--only-cost", action="store_true")
     parser.add_argument("--peak", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--device", default="auto")
     parser.add_argument(
