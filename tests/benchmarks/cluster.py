@@ -4,7 +4,8 @@
 
 The model is extracted once; each way of running searches a copy of that workspace anew. Time is from the
 question to the job's end, with all that a cluster adds: workers that start and import, features that
-are sent. A machine with fewer free cores than nodes shows no gain.
+are sent. A machine with fewer free cores than nodes shows no gain. *All on one core*:
+one node, the cluster's own processes and the job's owner share the core that the local runner has.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ def main() -> None:
         print("| runner | wall time | to local | results | units |")
         print("| --- | --- | --- | --- | --- |")
         _tell(local, local)
+        with _on_cores(1):
+            _tell(_on_nodes(folder, 1, options.rules, ", all on one core"), local)
         for count in options.nodes:
             _tell(_on_nodes(folder, count, options.rules), local)
 
@@ -81,10 +84,10 @@ def _local(folder: Path, rules: int) -> Run:
         return _searched("local, 1 core", folder / "extracted", folder / "local", rules)
 
 
-def _on_nodes(folder: Path, count: int, rules: int) -> Run:
+def _on_nodes(folder: Path, count: int, rules: int, where: str = "") -> Run:
     names = [f"node-{number}" for number in range(1, count + 1)]
     with cluster(*names) as started:
-        name = f"ray, {count} x 1 core"
+        name = f"ray, {count} x 1 core{where}"
         given = {"runner": "ray", "ray_address": started.address}
         return _searched(name, folder / "extracted", folder / f"ray-{count}", rules, **given)
 
