@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.audit import known
 from core.audit.contract import Audit, AuditVerdict, Cell, Figure, Finding, ProgramSubject
-from core.language.reading import syntax
+from core.language import syntax_tree
 from core.types import Bounds, Estimate, HeadId, Told, is_plain, option
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def rules_of(source: str) -> tuple[Rule, ...]:
     if is_plain(source):
         return ()
     lines = source.split("\n")
-    function = syntax.tree(source).body[0]
+    function = syntax_tree(source).body[0]
     assert isinstance(function, ast.FunctionDef)
     found = []
     for statement in function.body:

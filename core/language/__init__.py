@@ -9,6 +9,7 @@ traced(program, features)                  the same for all pairs of some senten
 lines_of(trace, tokens), conclusion(trace, total)  what it found, in words
 without_docstring(source)                  the text of a program that was read, without its docstring
 describe(program)                          features, lookahead, category, one sentence
+syntax_tree(source)                        Python's own reading of text, by one thread at a time
 is_hidden(character), escape(character)    what a program may hold as an escape only, and that
 references(program)                        the heads it looks at, and how strongly it follows them
 tune.tune([(program, maps), ...], features)  the same programs with their constants fitted
@@ -23,6 +24,7 @@ from core.language.functions import FUNCTIONS, Function, ScalarCall, TensorCall
 from core.language.plain import PlainProgram
 from core.language.reading.hidden import escape, is_hidden
 from core.language.reading.program import ParsedProgram, parse, without_docstring
+from core.language.reading.syntax import syntax_tree
 from core.language.reasons import conclusion, lines_of
 from core.language.references import Reference, references
 from core.language.scalar.reference import reference
@@ -74,6 +76,7 @@ __all__ = [
     "reference",
     "references",
     "row_total",
+    "syntax_tree",
     "trace",
     "traced",
     "without_docstring",

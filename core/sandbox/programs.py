@@ -22,7 +22,7 @@ from pathlib import Path
 
 from core.errors import SandboxError
 from core.files import read_text
-from core.language.reading import syntax
+from core.language import syntax_tree
 from core.sandbox.guest import PRELOADED
 from core.types import PLAIN_MARK, is_plain
 
@@ -239,7 +239,7 @@ def _first_line(statement: ast.stmt) -> int:
 
 def _tree(text: str) -> ast.Module:
     try:
-        return syntax.tree(text)
+        return syntax_tree(text)
     except SyntaxError as error:
         raise SandboxError(f"line {error.lineno}: Python cannot read this: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from core.features import ATTRIBUTES, Attribute, left_context, occurrence
 from core.language.functions import FUNCTIONS
-from core.language.reading import syntax
+from core.language.reading.syntax import syntax_tree
 
 _TABLE = '''
 def table(value: Any, entries: dict[Any, float], otherwise: float) -> Number:
@@ -71,7 +71,7 @@ def _name_of(attribute: Attribute) -> str:
 
 def _reading(attribute: Attribute) -> str:
     """The function that reads an attribute, under a name of its own and without its decorator."""
-    (function,) = syntax.tree(textwrap.dedent(inspect.getsource(attribute.read))).body
+    (function,) = syntax_tree(textwrap.dedent(inspect.getsource(attribute.read))).body
     assert isinstance(function, ast.FunctionDef), f"`{attribute.name}` must be read by a function with `def`"
     function.name, function.decorator_list = _name_of(attribute), []
     return ast.unparse(function)
@@ -81,6 +81,6 @@ def _definitions(module: ModuleType) -> str:
     """A module's source without its docstring and imports."""
     source = inspect.getsource(module)
     skipped = (ast.Import, ast.ImportFrom, ast.Expr)
-    node = next(node for node in syntax.tree(source).body if not isinstance(node, skipped))
+    node = next(node for node in syntax_tree(source).body if not isinstance(node, skipped))
     first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
     return "\n".join(source.splitlines()[first - 1 :])

@@ -18,8 +18,8 @@ from core.errors import Problem, ProgramError
 from core.features import ATTRIBUTES
 from core.language import nodes as n
 from core.language.export.copied import attributes_text, functions_text, must_be_given, named
-from core.language.reading import syntax
 from core.language.reading.program import ParsedProgram
+from core.language.reading.syntax import syntax_tree
 from core.language.vocabulary import PROGRAM_NAME
 from core.language.walk import children
 from core.types import HeadId
@@ -127,10 +127,10 @@ def _filed(head: HeadId) -> str:
 def _verify(text: str, runtime: str, program: ParsedProgram, carried: Mapping[HeadId, ParsedProgram]) -> None:
     """The file is the runtime with these programs' functions and attributes in place of its own."""
     wanted: list[ast.stmt] = []
-    for node in syntax.tree(runtime).body:
+    for node in syntax_tree(runtime).body:
         if isinstance(node, ast.FunctionDef) and node.name == PROGRAM_NAME:
             for head, one in carried.items():
-                wanted += [_function(one), *syntax.tree(_filed(head)).body]
+                wanted += [_function(one), *syntax_tree(_filed(head)).body]
             wanted.append(_function(program))
             continue
         if (
@@ -141,14 +141,14 @@ def _verify(text: str, runtime: str, program: ParsedProgram, carried: Mapping[He
             names = reads(program, *carried.values())
             node.value = ast.Tuple([ast.Constant(name) for name in names], ast.Load())
         wanted.append(node)
-    found = [ast.dump(node) for node in syntax.tree(text).body]
+    found = [ast.dump(node) for node in syntax_tree(text).body]
     if found != [ast.dump(node) for node in wanted]:
         raise AssertionError("the exported file holds more than its programs")
 
 
 def _function(program: ParsedProgram) -> ast.stmt:
     """The one statement of a program's source."""
-    (function,) = syntax.tree(program.source).body
+    (function,) = syntax_tree(program.source).body
     return function
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from core.errors import Problem, ProgramError
 from core.language.functions import needs_lookahead
 from core.language.nodes import Block
-from core.language.reading import syntax
 from core.language.reading.lexical import check_text, check_tokens, refuse_long
 from core.language.reading.problems import Problems
 from core.language.reading.refusals import refuse_statement
 from core.language.reading.statements import StatementReader
+from core.language.reading.syntax import syntax_tree
 from core.language.render import render
 from core.language.vocabulary import PARAMETERS, PROGRAM_NAME
 from core.types import HeadId, is_plain
@@ -87,7 +87,7 @@ def parse(source: str) -> ParsedProgram:
 
 def without_docstring(source: str) -> str:
     """The text of a program as it would be without its docstring; as it is where that shares its lines."""
-    function = next(one for one in syntax.tree(source).body if isinstance(one, ast.FunctionDef))
+    function = next(one for one in syntax_tree(source).body if isinstance(one, ast.FunctionDef))
     match function.body:
         case [ast.Expr(value=ast.Constant(value=str())) as docstring, following, *_]:
             lines = source.split("\n")
@@ -99,7 +99,7 @@ def without_docstring(source: str) -> str:
 
 def _python_tree(source: str, problems: Problems) -> ast.Module | None:
     try:
-        return syntax.tree(source)
+        return syntax_tree(source)
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
         problems.add(line, column, f"Python cannot read this: {error.msg}; correct the spelling here")

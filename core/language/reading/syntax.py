@@ -8,7 +8,7 @@ from threading import RLock
 _READING = RLock()
 
 
-def tree(source: str) -> ast.Module:
+def syntax_tree(source: str) -> ast.Module:
     """The syntax tree of source text, none of which is run.
 
     Python counts how deep a tree is in one place for all threads of a process. While two of them read, it may

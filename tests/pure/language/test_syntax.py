@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 import pytest
 
-from core.language.reading import syntax
+from core.language.reading.syntax import syntax_tree
 
 SOURCE = "def attend(q, k):\n    return " + " + ".join(["(q.position - k.position)"] * 400)
 
@@ -30,7 +30,7 @@ def deeper(work: Callable[[], object], by: int = 20) -> None:
     deeper(work, by - 1) if by else work()
 
 
-@pytest.mark.parametrize("library", [syntax.tree, ast.parse])
+@pytest.mark.parametrize("library", [syntax_tree, ast.parse])
 def test_another_thread_may_read_while_a_tree_is_made(library: Callable[[str], ast.Module]) -> None:
     collected, has_read = Event(), Event()
 
@@ -43,7 +43,7 @@ def test_another_thread_may_read_while_a_tree_is_made(library: Callable[[str], a
     other.start()
     gc.collect()
     Garbage(collected, has_read)  # found by the first collection, which the making of the tree brings about
-    (function,) = syntax.tree(SOURCE).body
+    (function,) = syntax_tree(SOURCE).body
     other.join()
     assert collected.is_set()
     assert has_read.is_set()
