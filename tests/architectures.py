@@ -142,6 +142,11 @@ def types() -> list[str]:
     return sorted({*causal, *modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES})
 
 
+def is_known(kind: str) -> bool:
+    """Whether the installed transformers has this type; later versions have more."""
+    return kind in transformers.models.auto.configuration_auto.CONFIG_MAPPING
+
+
 def configuration(kind: str, **given: Any) -> Any:
     """A small configuration of this type."""
     make = transformers.models.auto.configuration_auto.CONFIG_MAPPING[kind]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ import pandas as pd
 from core.errors import HybridError
 from core.hybrid.costs import Costs, Scores
 from core.types import HeadId, HeadOrder
+
+Head = TypeVar("Head", bound=Hashable)  # an id, or a name
 
 
 def estimated_kl(scores: Scores, passages: np.ndarray | None = None) -> dict[HeadId, float]:
@@ -89,12 +92,12 @@ def ranked(
     return sorted(heads, key=lambda head: (costs[head], head))
 
 
-def rank_correlation(one: Mapping[HeadId, float], other: Mapping[HeadId, float]) -> float:
+def rank_correlation(one: Mapping[Head, float], other: Mapping[Head, float]) -> float:
     """Spearman's, over the heads of both; equal values, also infinite ones, share their mean rank.
 
     nan for fewer than two heads, or where all values of a side are equal.
     """
-    heads = sorted(one.keys() & other.keys())
+    heads = [head for head in one if head in other]
     ranks = [pd.Series([values[head] for head in heads], dtype=float).rank() for values in (one, other)]
     if any(rank.nunique() < 2 for rank in ranks):
         return float("nan")

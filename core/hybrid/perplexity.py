@@ -112,7 +112,8 @@ def _batch_losses(
         passed = patched.passed(features, batch, produced[id(variant.source)].among(variant.heads))
         kept[at] = (~passed.ran).sum(1).numpy()
         changed = tokens.read(passed.logits)
-        found[:, at] = tokens.losses(changed).cpu(), tokens.distance(base, changed).cpu()
+        found[0, at] = tokens.losses(changed).cpu().numpy()
+        found[1, at] = tokens.distance(base, changed).cpu().numpy()
     return (tokens.rows, tokens.losses(base).cpu().numpy(), *found), kept
 
 

@@ -157,7 +157,7 @@ def sentence_ious(produced: ProgramMaps, maps: Mapping[str, np.ndarray]) -> np.n
     def compare(at: int) -> None:
         attention, cells = torch.from_numpy(maps[produced.sentences[at]]), produced.cells[at]
         packed = pack_tensor(attention, produced.is_causal)
-        distances[at] = l1_distances(cells, packed.to(cells.device)).cpu()
+        distances[at] = l1_distances(cells, packed.to(cells.device)).cpu().numpy()
         mass[:, at] = (mass_of(attention.numpy()) + attention.shape[-1]) / 2
 
     with ThreadPoolExecutor(cores()) as pool:

@@ -12,6 +12,7 @@ from core.audit import AUDITS, Finding, Standing
 from core.audit.words import in_words
 from core.display import RUNGS
 from core.errors import WorkspaceError
+from core.hybrid.order import rank_correlation
 from core.sharing.audit_table import FIGURE_OF, Found, all_figures, heads_by_audits
 from core.sharing.figures.paper import Drawable, Row
 from core.sharing.figures.points import Point, ScatterFigure
@@ -77,8 +78,7 @@ def scatter(
         for name, x, y in zip(figures.index, figures[across], figures[up], strict=True)
         if math.isfinite(x) and math.isfinite(y)
     ]
-    known_of = pd.DataFrame({"x": [one.across for one in points], "y": [one.up for one in points]}).rank()
-    rank = known_of.x.corr(known_of.y)
+    rank = rank_correlation({one.name: one.across for one in points}, {one.name: one.up for one in points})
     told = f"Rank correlation over {len(points)} heads: {rank:+.2f}." if math.isfinite(rank) else ""
     caption = f"A point is a head. {told}".strip()
     return ScatterFigure(f"{model.title}: {up} against {across}", across, up, points, RUNGS, caption)
