@@ -11,6 +11,7 @@ from core.ui.parts import frame
 from core.ui.parts.jobs import duration
 from core.ui.parts.reviewer import account, has_accounts
 from core.ui.parts.verdict_row import WORDS, Painted, draw_verdict_row
+from core.ui.review.address import follow_address, write_address
 from core.ui.review.alike import LEAST, alike_shelf, heads_in_words
 from core.ui.review.card import STYLE, draw_card, is_hidden, shown_source
 from core.ui.review.controls import draw_controls
@@ -54,14 +55,14 @@ def heading(desk: Desk, card: Card | None) -> str:
     return f"Review · {desk.why_empty() if card is None else card.head}"
 
 
-def draw_recent(desk: Desk, card: Card | None) -> None:
+def draw_recent(desk: Desk, card: Card | None, hidden: bool) -> None:
     """The latest decisions in a line, all of them to return to, and words for the verdict on the card."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="recent"):
         draw_last(desk)
         draw_history(desk)
         if card is not None:
             if not desk.is_editing:
-                draw_lines(desk.model, card, is_hidden(desk, desk.own_word(card)))
+                draw_lines(desk.model, card, hidden)
             draw_alike(desk, card)
             draw_note(desk, card)
 
@@ -132,7 +133,7 @@ def draw_last(desk: Desk) -> None:
     st.caption(f"last: {' · '.join(words)}" if words else "No decision yet; every one can be undone.")
 
 
-def draw_verdicts(desk: Desk, card: Card | None) -> None:
+def draw_verdicts(desk: Desk, card: Card | None, hidden: bool) -> None:
     disabled = set()
     if card is None:
         disabled = {"accept", "reject", "skip", "flag", "flip", "edit", "open", "previous", "next"}
@@ -148,24 +149,27 @@ def draw_verdicts(desk: Desk, card: Card | None) -> None:
         draw_verdict_row(
             desk.ticket, counts, desk.is_editing, frozenset(disabled), painted, lambda: act(desk)
         )
-        draw_recent(desk, card)
+        draw_recent(desk, card, hidden)
 
 
 @st.fragment
 def review() -> None:
     desk = open_desk(model)
     go_if_asked()
+    follow_address(desk)
     queue = desk.queue()
     card = desk.card(queue)
     if card is not None:
         desk.show(card)
+    write_address(card)
     draw_title(desk, card, queue)
     draw_controls(desk, queue)
+    hidden = card is not None and is_hidden(desk, card)
     if card is None:
         draw_done(desk)
     else:
-        draw_card(desk, card)
-    draw_verdicts(desk, card)
+        draw_card(desk, card, hidden)
+    draw_verdicts(desk, card, hidden)
     if card is not None:
         heads = [one.head for one in queue]
         at = heads.index(card.head) + 1 if card.head in heads else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from core.display import token_name
 from core.features import Kind
 from core.language.scalar.trace import Contribution, Trace
 from core.language.values.scalars import Scalar
@@ -54,7 +55,7 @@ def _shown(value: Scalar, kind: Kind, tokens: Sequence[str]) -> str:
             return f"{value:.4g}"
         case "token":
             at = int(value)
-            return "no token" if at < 0 else f"“{tokens[at].strip() or '␣'}” at {at}"
+            return "no token" if at < 0 else f"“{token_name(tokens[at])}” at {at}"
         case "boolean":
             return "yes" if value else "no"
     return f"“{value}”".replace("\n", "⏎")

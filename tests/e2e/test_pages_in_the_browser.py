@@ -27,6 +27,18 @@ def test_a_deep_link_as_the_servers_first_visit_opens_that_head(
         expect(page.get_by_role("link", name="Overview", exact=True)).to_be_visible()
 
 
+def test_the_overview_has_an_address_by_name_also_as_the_servers_first_visit(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    with serve(workspace_copy) as address:
+        for _ in range(2):
+            page = open_page(f"{address}/overview?reviewer=ada")
+            expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^Overview ·"))
+            expect(page).to_have_url(f"{address}/?reviewer=ada")
+            expect(page.get_by_text("Page not found")).to_have_count(0)
+            expect(page.get_by_role("link", name="Overview", exact=True)).to_have_count(1)
+
+
 SIZES = ((640, 360), (1280, 720), (2560, 1440))  # the first is the second, magnified to 200 %
 FITS = """() => {
     const page = document.querySelector("[data-testid=stMain]"); // scrolls itself, the document never

@@ -36,6 +36,15 @@ TWICE = """key => {
 }"""
 
 
+# Whether every line of an element's text is in the window, and nothing lies over it.
+WHOLE = """element => {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  return [...range.getClientRects()].every(({ left, right, top, bottom }) =>
+    [[left + 1, top + 3], [right - 1, bottom - 3]].every(([x, y]) => element.contains(document.elementFromPoint(x, y))));
+}"""
+
+
 def review(open_page: OpenPage, address: str, reviewer: str, pile: str | None = "all heads") -> Page:
     page = open_page(f"{address}/review?reviewer={reviewer}")
     expect(page.locator("canvas").first).to_be_visible()
@@ -131,6 +140,43 @@ def test_b_flips_candidates_in_place(address: str, open_page: OpenPage) -> None:
     expect(page.get_by_text(re.compile("candidate 2 of"))).to_be_visible()
     expect(code).not_to_have_text(shown)
     assert head(page) == before
+
+
+def test_the_address_names_the_card_and_a_link_opens_it(address: str, open_page: OpenPage) -> None:
+    page = review(open_page, address, "linking")
+    card = re.compile(rf"head={head(page)}&program=[0-9a-f]+")
+    expect(page).to_have_url(card)
+    shown = page.url
+    visited = page.evaluate("history.length")
+    following = press(page, "Space")
+    expect(page).to_have_url(re.compile(rf"head={following}&"))
+    assert page.evaluate("history.length") == visited  # Back leads out of Review
+    page.goto(shown)
+    expect(page).to_have_url(card)
+    assert re.search(f"head={head(page)}&", shown)
+    press(page, "Space")  # the link has been followed, and the next card stays
+    page.reload()
+    expect(title(page)).not_to_have_text("Review")
+    assert f"head={head(page)}&" in page.url
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        ("head=L99H0", "L99H0 does not exist"),
+        ("head=L1H0&program=nowhere", "L1H0 has no program nowhere"),
+        ("head=first", "'first' is not a head"),
+    ],
+)
+def test_a_link_to_no_card_says_so_in_words_that_are_read_whole(
+    address: str, open_page: OpenPage, link: str, said: str
+) -> None:
+    page = open_page(f"{address}/review?reviewer=nowhere&{link}", 1280, 720)
+    news = page.locator(".card-news")
+    expect(news).to_contain_text(said)
+    expect(news).to_contain_text("This is another card.")
+    assert page.evaluate(WHOLE, news.element_handle())
+    assert f"head={head(page)}&" in page.url
 
 
 def test_a_held_doubled_or_typed_key_decides_at_most_once(address: str, open_page: OpenPage) -> None:

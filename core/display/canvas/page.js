@@ -16,11 +16,13 @@ const POLICY = [
 // An address that only says more of the same place, as a page does once it knows what it shows, is no place to
 // go back to.
 function goBackInOne() {
+  // On Review cards follow each other by themselves; its history leads back to them.
+  const passes = (to, name) => to.pathname.endsWith("/review") && ["head", "program"].includes(name);
   const push = history.pushState;
   if (push.saysMore) return;
   history.pushState = function (state, title, address) {
     const [from, to] = [new URL(location.href), new URL(address ?? location.href, location.href)];
-    const isSame = from.pathname === to.pathname && [...from.searchParams].every(([name, value]) => to.searchParams.get(name) === value);
+    const isSame = from.pathname === to.pathname && [...from.searchParams].every(([name, value]) => to.searchParams.get(name) === value || passes(to, name));
     return (isSame ? history.replaceState : push).call(history, state, title, address);
   };
   history.pushState.saysMore = true;

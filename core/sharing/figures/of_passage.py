@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from core.display import token_name
 from core.scoring.everywhere import Cell, everywhere, explained
 from core.sharing.figures.tables import TableFigure
 from core.store import Workspace
@@ -38,7 +39,7 @@ def heads_figure(
     model: ModelInfo, table: pd.DataFrame, tokens: Sequence[str], cell: Cell | None, genre: str, text: str
 ) -> TableFigure:
     """The rows of `explained` as a figure."""
-    query, key = ("", "") if cell is None else (tokens[at].strip() or "␣" for at in cell)
+    query, key = ("", "") if cell is None else (token_name(tokens[at]) for at in cell)
     pair = "" if cell is None else f"From “{query}” to “{key}” in: "
     words = " ".join(text.split())
     caption = f"{genre}. {pair}{words if len(words) <= _LETTERS else f'{words[:_LETTERS]}…'}"

@@ -70,7 +70,7 @@ def _write_assets(folder: SiteFolder) -> None:
     styles = {name: style(scripts[-1]) for name, scripts in _VIEWS.items()}
     own = (_ASSETS / "site.js").read_text(encoding="utf-8")
     parts = f"const COMPONENTS = {{\n{views}\n}};\n", f"const STYLES = {json.dumps(styles)};\n"
-    folder.write("assets/site.js", "".join([*parts, script("code_words"), own]))
+    folder.write("assets/site.js", "".join([*parts, script("maps"), script("code_words"), own]))
     folder.write("assets/site.css", style("theme") + (_ASSETS / "site.css").read_text(encoding="utf-8"))
     folder.write("assets/theme.js", (_ASSETS / "theme.js").read_bytes())
     folder.write("assets/icon.svg", (FOLDER / "icon.svg").read_bytes())

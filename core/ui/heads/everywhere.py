@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.display import token_name
 from core.display.glossary import meaning
 from core.scoring.everywhere import Everywhere, everywhere, explained
 from core.sharing.figures.of_passage import heads_figure, summaries_of
@@ -32,7 +33,7 @@ def draw_everywhere(model: ModelInfo, passage: Passage, shown: HeadId, pins: Pin
             "to rank heads by their weight from one token to another."
         )
     else:
-        query, key = (surfaces[at].strip() or "␣" for at in pins.cell)
+        query, key = (token_name(surfaces[at]) for at in pins.cell)
         st.caption(f"Heads by their weight from “{query}” to “{key}”, and the lines that explain it")
     best = workspace.library.parsed_best(model.id)
     table = explained(found, pins.cell, best, summaries_of(workspace, model))

@@ -83,9 +83,17 @@ _MARKS = re.compile(r"[\\`*_{}\[\]()<>#+\-.!$~|:\"']")
 
 
 def pages() -> list[Any]:
-    """The app's pages, in the order of the sidebar."""
+    """The app's pages, in the order of the sidebar, and one that nobody sees."""
     return [
-        st.Page("pages/overview.py", title="Overview", icon=":material/grid_view:", default=True),
+        # Its address is the app's own, whatever is said here; `/overview`, which people type, leads there.
+        st.Page(
+            "pages/overview.py",
+            title="Overview",
+            icon=":material/grid_view:",
+            url_path="start",
+            default=True,
+        ),
+        st.Page(_to_overview, title="Overview", url_path="overview", visibility="hidden"),
         st.Page("pages/heads.py", title="Heads", icon=":material/center_focus_strong:"),
         st.Page("pages/circuit.py", title="Circuit", icon=":material/hub:"),
         st.Page("pages/synthesize.py", title="Synthesize", icon=":material/auto_awesome:"),
@@ -94,6 +102,10 @@ def pages() -> list[Any]:
         st.Page("pages/hybrid.py", title="Hybrid", icon=":material/call_merge:"),
         st.Page("pages/library.py", title="Library", icon=":material/menu_book:"),
     ]
+
+
+def _to_overview() -> None:
+    st.switch_page("pages/overview.py", query_params=st.query_params.to_dict())
 
 
 def through_app() -> None:

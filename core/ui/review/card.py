@@ -72,6 +72,9 @@ STYLE = """
     text-overflow: ellipsis; }
   .st-key-card-title h1 { padding: 0 !important; line-height: 2.2rem; white-space: nowrap; }
   .st-key-card-title { flex-wrap: nowrap; }
+  /* What is said once is read whole, in as many lines as it takes, and not below the help's button. */
+  .st-key-card-title > :has(.card-news) { flex: 1 1 0; min-width: 0; margin-right: 2rem; }
+  .st-key-card-title > :not(:has(.card-news)) { flex: none; }
   .card-news { font-size: .85rem; line-height: 1.1rem; font-weight: 600; }
   .card-figures { display: flex; flex-wrap: wrap; column-gap: 1rem; align-items: baseline;
     font-variant-numeric: tabular-nums; line-height: 1.7rem; }
@@ -85,15 +88,15 @@ STYLE = """
 """
 
 
-def is_hidden(desk: Desk, word: Verdict | None) -> bool:
+def is_hidden(desk: Desk, card: Card) -> bool:
     """Whether blind mode hides the card's numbers."""
+    word = desk.own_word(card)
     return desk.view.is_blind and (word is None or word.action not in DECISIONS)
 
 
-def draw_card(desk: Desk, card: Card) -> None:
-    """Everything about the card but the verdict row."""
+def draw_card(desk: Desk, card: Card, hidden: bool) -> None:
+    """Everything about the card but the verdict row; without its numbers where they are hidden."""
     word = desk.own_word(card)
-    hidden = is_hidden(desk, word)
     st.html(_figures(desk, card, hidden) + _line(desk, card, word, hidden))
     with st.container(key="card-body"):
         draft: Assessment | None = None

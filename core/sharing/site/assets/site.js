@@ -108,7 +108,7 @@ const headscript = (() => {
   const shown = (value) =>
     value === true ? "yes" : value === false ? "no" : typeof value === "number" ? short(value) : `“${String(value).replaceAll("\n", "⏎")}”`;
 
-  const tokenNamed = (tokens, at) => (at < 0 ? "no token" : `“${tokens[at].trim() || "␣"}” at ${at}`);
+  const tokenNamed = (tokens, at) => (at < 0 ? "no token" : `“${named(tokens[at])}” at ${at}`);
 
   const OPERATIONS = { "=": (_, b) => b, "+": (a, b) => a + b, "-": (a, b) => a - b, "*": (a, b) => a * b, "/": (a, b) => a / b,
     "//": (a, b) => Math.floor(a / b), "%": (a, b) => a - b * Math.floor(a / b), "**": (a, b) => a ** b };
