@@ -153,7 +153,7 @@ def draw_program(
 def draw_download(model: ModelInfo, row: pd.Series, head: HeadId) -> None:
     st.download_button(
         "Standalone Python file",
-        standalone(row.source, looked_by(model, row.source)),
+        lambda: standalone(row.source, looked_by(model, row.source)),
         file_name=f"{head}.py",
         icon=":material/download:",
         on_click="ignore",

@@ -41,7 +41,8 @@ WHOLE = """element => {
   const range = document.createRange();
   range.selectNodeContents(element);
   return [...range.getClientRects()].every(({ left, right, top, bottom }) =>
-    [[left + 1, top + 3], [right - 1, bottom - 3]].every(([x, y]) => element.contains(document.elementFromPoint(x, y))));
+    [[left + 1, top + 3], [right - 1, bottom - 3]].every(
+      ([x, y]) => element.contains(document.elementFromPoint(x, y))));
 }"""
 
 

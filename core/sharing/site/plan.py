@@ -8,7 +8,6 @@ from itertools import chain, zip_longest
 
 from core.display import counted
 from core.errors import WorkspaceError
-from core.language import parse
 from core.maps import cell_sum
 from core.store import Workspace
 from core.types import Action, Card, HeadId, ModelInfo, Sentence, SiteOptions, Split, is_plain
@@ -49,7 +48,7 @@ def plan_site(workspace: Workspace, model: ModelInfo, options: SiteOptions) -> S
         which = "an accepted program" if options.programs == "accepted" else "a program"
         raise WorkspaceError(f"no head of {model.title} has {which} yet")
     shown = {card.head for card in cards}
-    looks = {head for card in cards for head in parse(card.program.source).looks}
+    looks = {head for card in cards for head in workspace.library.looks(card.program)}
     passages, lengths = _passages(workspace, model, options.passages)
     heads = len(shown | looks)
     audited = workspace.findings.of_programs(model.id)

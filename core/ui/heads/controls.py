@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.audit.rules import Rule, rules_of
 from core.display import distinct
-from core.types import HeadId, ModelInfo, Sentence, Split
+from core.types import HeadId, ModelInfo, Sentence, Split, is_plain
 from core.ui.heads.passages import OWN
 from core.ui.parts import frame
 from core.ui.review.worth import draw_asking
@@ -93,15 +93,28 @@ def choose_program(scores: pd.DataFrame) -> pd.Series:
 
 def leave_out(model: ModelInfo, head: HeadId, program: str, source: str) -> Rule | None:
     """The rule whose line is clicked off; None where none is, or none can be."""
-    rules = {rule.line: rule for rule in rules_of(source)}
-    if not rules:
+    if is_plain(source):
         return None
-    with st.popover("Lines", icon=":material/rule:", help="Leave a line out and see what changes"):
+    key = f"line-off-{program}"
+    box = st.popover(
+        "Lines",
+        icon=":material/rule:",
+        help="Leave a line out and see what changes",
+        key="lines",
+        on_change="rerun",
+    )
+    if not box.open and st.session_state.get(key) is None:
+        return None  # which lines can be left out takes as many readings of the program
+    rules = {rule.line: rule for rule in rules_of(source)}
+    with box:
+        if not rules:
+            st.caption("No line of this program can be left out.")
+            return None
         line = st.pills(
             "Without",
             list(rules),
             format_func=lambda line: f"{line}: {frame.as_text(rules[line].text)}",
-            key=f"line-off-{program}",
+            key=key,
         )
         draw_asking(model, head, source)
     return None if line is None else rules[line]

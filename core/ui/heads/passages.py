@@ -52,16 +52,10 @@ def parsed(source: str) -> ParsedProgram:
     return program_of(source)
 
 
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _features(model: str, version: int) -> Features:
-    """Features of every sentence; reading the table anew for each would take longer than drawing it."""
-    return state.owner().workspace.tokens(model).read()
-
-
 def stored(model: ModelInfo, sentence: Sentence) -> Passage:
     """A passage of the workspace."""
     reader = state.owner().workspace.attention(model.id)
-    features = _features(model.id, state.version())
+    features = state.all_features(model.id, state.version())
     return Passage(
         sentence.id,
         sentence.text,

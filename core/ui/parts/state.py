@@ -95,7 +95,14 @@ def chosen_model() -> ModelInfo | None:
 @st.cache_data(show_spinner=False, max_entries=8)
 def features(model: str, sentences: tuple[str, ...]) -> Features:
     """Token features of these sentences."""
-    return owner().workspace.tokens(model).read(sentences)
+    read = all_features(model, version())
+    return read.select([read.row(sentence) for sentence in sentences])
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def all_features(model: str, version: int) -> Features:
+    """Token features of every sentence; reading the table anew for some takes as long."""
+    return owner().workspace.tokens(model).read()
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
