@@ -227,6 +227,12 @@ def l1_distances(a: Tensor, b: Tensor) -> Tensor:
     return torch.from_numpy(out)
 
 
+def prepare_distances() -> None:
+    """Import and compile ahead of time what the first distances on a CPU would wait for."""
+    one = torch.zeros(1, 1)
+    l1_distances(one, one)
+
+
 _compiling = Lock()
 
 

@@ -11,6 +11,7 @@ import psutil
 import streamlit as st
 
 from core.errors import HeadscriptError
+from core.maps import prepare_distances
 from core.types import ModelInfo
 from core.ui.parts import background, state
 
@@ -60,4 +61,7 @@ def may_warm(model: ModelInfo) -> bool:
 @st.cache_resource(show_spinner=False)
 def warming(_warm: Callable[[ModelInfo], object]) -> Warming | None:
     """One a server, of what it was first called with; None where it is switched off."""
-    return Warming(_warm, may_warm) if state.owner().settings.warms else None
+    if not state.owner().settings.warms:
+        return None
+    background.begin(prepare_distances, "compiling")  # the first visit of Heads compares maps
+    return Warming(_warm, may_warm)

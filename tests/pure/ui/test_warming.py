@@ -1,5 +1,7 @@
 """The model is loaded ahead of time: once, when it is quiet and nothing else runs."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +68,14 @@ def test_a_workspace_that_was_let_go_of_ends_the_attempt_in_silence() -> None:
     found.note(MODEL)
     found.thread.join(60)
     assert not found.thread.is_alive()
+
+
+def test_what_the_first_distances_wait_for_can_be_prepared() -> None:
+    code = (
+        "import sys; from core.maps import prepare_distances; assert 'numba' not in sys.modules; "
+        "prepare_distances(); assert 'numba' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_model_larger_than_the_memory_is_not_warmed(monkeypatch: pytest.MonkeyPatch) -> None:
