@@ -264,7 +264,7 @@ def test_the_api_tells_runs_and_fails_them_in_words(
     imported: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     pytest.importorskip("fastapi", reason="the API needs FastAPI; pip install -r requirements-serve.txt")
-    from tests.workspace.api.test_api import asking
+    from tests.workspace.notebook.test_api import asking
 
     folder = Path(shutil.copytree(imported[0], tmp_path / "workspace"))
     workspace = Workspace.open(folder)
