@@ -51,6 +51,12 @@ IS_SEEN = """element => {
     const isCut = isClipped && element.scrollWidth > element.clientWidth + 1;
     return isWithin && !isCut && Boolean(over && (element.contains(over) || over.contains(element)));
 }"""
+# The first who asks what scrolls the program is told by a page without its styles.
+STYLED_LATE = """const asked = window.getComputedStyle;
+let early = 1;
+window.getComputedStyle = (one, ...rest) =>
+    one.classList?.contains("st-key-program-panel") && early-- > 0
+        ? { overflowY: "visible" } : asked(one, ...rest);"""
 PIXELS = "canvas => canvas.toDataURL()"
 DISPATCH = """([key, code]) => document.body.dispatchEvent(
     new KeyboardEvent("keydown", { key, code, bubbles: true, cancelable: true, composed: true }))"""
@@ -103,6 +109,10 @@ def test_the_whole_program_is_on_the_card_and_a_mark_counts_what_is_not(
     assert lines(page).last.evaluate(IS_SEEN)
     page.keyboard.press("k")
     expect(mark).to_be_visible()
+    page.add_init_script(STYLED_LATE)
+    page.reload()
+    expect(mark).to_have_text(re.compile(r"^\d+ more lines below · j$"))
+    assert mark.evaluate(IS_SEEN)
 
 
 def test_blind_mode_reveals_its_numbers_and_gives_the_keys_back(address: str, open_page: OpenPage) -> None:

@@ -3,11 +3,17 @@
 
 const SIZES = [13, 12.5, 12, 11.5, 11]; // px
 
-// The box that scrolls the program, on this side of the component's border or the other.
+// An element and those that it lies in, on this side of the component's border and the other.
+function boxesAround(element) {
+  const boxes = [];
+  for (let one = element; one; one = one.parentElement ?? one.getRootNode().host) if (one instanceof Element) boxes.push(one);
+  return boxes;
+}
+
+// The box that scrolls the program.
 function scroller(element) {
-  for (let one = element; one; one = one.parentElement ?? one.getRootNode().host)
-    if (one instanceof Element && ["auto", "scroll"].includes(getComputedStyle(one).overflowY)) return one;
-  return document.scrollingElement;
+  const scrolls = (one) => ["auto", "scroll"].includes(getComputedStyle(one).overflowY);
+  return boxesAround(element).find(scrolls) ?? document.scrollingElement;
 }
 
 class Program {
@@ -23,17 +29,16 @@ class Program {
     pre.append(this.code);
     this.box.append(pre, this.left);
     parent.appendChild(this.box);
-    this.around = scroller(parent);
+    this.parent = parent;
     this.onScroll = () => this.count();
-    this.around.addEventListener("scroll", this.onScroll, { passive: true });
-    this.resized = new ResizeObserver(() => this.fit());
-    this.resized.observe(this.around);
+    this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.fit()));
+    for (const one of boxesAround(parent)) this.resized.observe(one);
     this.onFired = ({ detail }) => this.point(detail);
     window.addEventListener(FIRED, this.onFired);
   }
 
   close() {
-    this.around.removeEventListener("scroll", this.onScroll);
+    this.around?.removeEventListener("scroll", this.onScroll);
     this.resized.disconnect();
     window.removeEventListener(FIRED, this.onFired);
     this.box.remove();
@@ -76,10 +81,21 @@ class Program {
       return line;
     });
     this.code.replaceChildren(...lines);
+    this.find();
     this.around.scrollTop = 0;
   }
 
+  // What scrolls: anew each time, since the page's styles may come after the program.
+  find() {
+    const around = scroller(this.parent);
+    if (around === this.around) return;
+    this.around?.removeEventListener("scroll", this.onScroll);
+    around.addEventListener("scroll", this.onScroll, { passive: true });
+    this.around = around;
+  }
+
   fit() {
+    this.find();
     this.left.hidden = true;
     for (const size of SIZES) {
       this.box.style.setProperty("--size", `${size}px`);
