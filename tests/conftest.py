@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import socket
 import subprocess
@@ -58,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the fork server, whose children the test processes are, in the process that outlives them."""
+    """Start the fork server that all test processes share, in the one that outlives the others."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
     folder = Path(tempfile.mkdtemp(prefix="headscript-"))
@@ -77,9 +76,6 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     config.add_cleanup(server.communicate)
-    if sys.platform == "linux":  # elsewhere libraries may not survive a fork
-        python = shlex.join([sys.executable, "-S", "-E", str(ROOT / "tests" / "servers" / "asks.py")])
-        config.option.tx = [f"{how}//python={python}" for how in getattr(config.option, "tx", [])]
 
 
 @pytest.fixture(scope="session")
