@@ -38,6 +38,6 @@ def test_a_functions_signature_says_what_may_repeat_and_what_it_searches() -> No
 
 def test_every_step_of_the_tour_is_on_a_page_that_there_is(monkeypatch) -> None:
     monkeypatch.setattr("streamlit.Page", lambda path, **_: path)
-    there = {path.removeprefix("pages/").removesuffix(".py") for path in pages()}
+    there = {path.removeprefix("pages/").removesuffix(".py") for path in pages() if isinstance(path, str)}
     assert {step.page or "overview" for step in help_panel.TOUR} <= there
     assert len(help_panel.TOUR) == 5
