@@ -16,7 +16,6 @@ from core.hybrid.order import (
     greedy,
     largest_within,
     measured_kl,
-    rank_correlation,
     ranked,
 )
 from core.hybrid.perplexity import Tell, Variant, evaluation, measure
@@ -24,6 +23,7 @@ from core.hybrid.predicted import asked, measure_of, predictable
 from core.language import ParsedProgram
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
+from core.scoring.ranks import rank_correlation
 from core.types import HeadId, HeadOrder, Told
 
 _COST_PASSAGES = {"cost": 120, "measured": 12, "greedy": 32}  # of validation, at most

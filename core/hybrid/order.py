@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from core.errors import HybridError
 from core.hybrid.costs import Costs, Scores
 from core.types import HeadId, HeadOrder
-
-Head = TypeVar("Head", bound=Hashable)  # an id, or a name
 
 
 def estimated_kl(scores: Scores, passages: np.ndarray | None = None) -> dict[HeadId, float]:
@@ -90,15 +86,3 @@ def ranked(
             f"{len(missing)} heads have no cost yet, {missing[0]} among them; measure them first"
         )
     return sorted(heads, key=lambda head: (costs[head], head))
-
-
-def rank_correlation(one: Mapping[Head, float], other: Mapping[Head, float]) -> float:
-    """Spearman's, over the heads of both; equal values, also infinite ones, share their mean rank.
-
-    nan for fewer than two heads, or where all values of a side are equal.
-    """
-    heads = [head for head in one if head in other]
-    ranks = [pd.Series([values[head] for head in heads], dtype=float).rank() for values in (one, other)]
-    if any(rank.nunique() < 2 for rank in ranks):
-        return float("nan")
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])

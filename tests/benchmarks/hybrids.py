@@ -32,11 +32,12 @@ from core.features import Features, annotate
 from core.hybrid import Hybrid, ProgramPatterns, hybrid, replaced
 from core.hybrid.calibrate import calibrate
 from core.hybrid.costs import measured_costs, scores
-from core.hybrid.order import estimated_kl, measured_kl, rank_correlation, ranked
+from core.hybrid.order import estimated_kl, measured_kl, ranked
 from core.hybrid.perplexity import BATCH_TOKENS, Variant, evaluation, measure
 from core.language import ParsedProgram, parse
 from core.maps import like_batches
 from core.models.pretrained import LoadedModel, load
+from core.scoring.ranks import rank_correlation
 from core.store import Workspace
 from core.types import HeadId, HybridSpec, Split
 

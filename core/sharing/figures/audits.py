@@ -12,7 +12,7 @@ from core.audit import AUDITS, Finding, Standing
 from core.audit.words import in_words
 from core.display import RUNGS
 from core.errors import WorkspaceError
-from core.hybrid.order import rank_correlation
+from core.scoring.ranks import rank_correlation
 from core.sharing.audit_table import FIGURE_OF, Found, all_figures, heads_by_audits
 from core.sharing.figures.paper import Drawable, Row
 from core.sharing.figures.points import Point, ScatterFigure

@@ -14,7 +14,7 @@ from core.audit.resting import resting_keys
 from core.errors import CorpusError, WorkspaceError
 from core.features import Features, annotate
 from core.language import Evaluator, ParsedProgram
-from core.maps import confined, iou_of, pooled
+from core.maps import confined, iou_of, pooled, prepare_distances
 from core.scoring import program_of
 from core.types import Failure, HeadId, ModelInfo, Sentence, Split
 from core.ui.parts import state
@@ -89,7 +89,11 @@ def _read(model: ModelInfo, text: str) -> OwnText:
 
 
 def warm(model: ModelInfo) -> None:
-    """Do ahead of time what the first text would wait for: the model, the parser, a pass through both."""
+    """Do ahead of time what the first text would wait for: the model, the parser, a pass through both.
+
+    And first of all what the first maps would, which are compared on Heads.
+    """
+    prepare_distances()
     _read_by(loaded_model(model), model, "A word.")
 
 

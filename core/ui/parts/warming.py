@@ -11,7 +11,6 @@ import psutil
 import streamlit as st
 
 from core.errors import HeadscriptError
-from core.maps import prepare_distances
 from core.types import ModelInfo
 from core.ui.parts import background, state
 
@@ -61,7 +60,4 @@ def may_warm(model: ModelInfo) -> bool:
 @st.cache_resource(show_spinner=False)
 def warming(_warm: Callable[[ModelInfo], object]) -> Warming | None:
     """One a server, of what it was first called with; None where it is switched off."""
-    if not state.owner().settings.warms:
-        return None
-    background.begin(prepare_distances, "compiling")  # the first visit of Heads compares maps
-    return Warming(_warm, may_warm)
+    return Warming(_warm, may_warm) if state.owner().settings.warms else None

@@ -16,12 +16,12 @@ from core.hybrid.order import (
     greedy,
     largest_within,
     measured_kl,
-    rank_correlation,
     ranked,
 )
 from core.hybrid.perplexity import Variant, evaluation, kl_beyond, measure
 from core.language import parse
 from core.models.pretrained import LoadedModel
+from core.scoring.ranks import rank_correlation
 from core.types import Estimate, HeadId
 from tests import tiny
 from tests.conftest import TinyLoaded

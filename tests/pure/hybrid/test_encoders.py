@@ -15,11 +15,12 @@ from core.hybrid import ProgramPatterns, hybrid
 from core.hybrid.calibrate import calibrate
 from core.hybrid.choose import Chooser
 from core.hybrid.costs import measured_costs, scores
-from core.hybrid.order import estimated_kl, measured_kl, rank_correlation
+from core.hybrid.order import estimated_kl, measured_kl
 from core.hybrid.perplexity import Variant, evaluate_hybrid, measure
 from core.hybrid.predicted import asked, measure_of, predictions
 from core.language import parse
 from core.models.pretrained import LoadedModel, load
+from core.scoring.ranks import rank_correlation
 from core.types import HeadId, HybridSpec, Told
 from tests import tiny
 from tests.conftest import TinyModel

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +186,9 @@ def test_contributions_are_drawn_in_two_colours_and_numbered_with_their_signs() 
         assert panel.images[0].get_cmap() is DIVERGING
     shades = [panels[0].images[0].norm(value) for value in (-1, -0.25, 0, 0.25, 1)]
     assert shades == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+
+
+def test_figures_are_drawn_without_the_library_of_models() -> None:
+    """Pages that offer them import it on their first visit, for seconds."""
+    code = "import sys, core.sharing.figures.made; assert 'transformers' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
