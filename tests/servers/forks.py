@@ -31,14 +31,12 @@ def _children(listening: int) -> list[str]:
     asked, _, _ = select.select([listening, sys.stdin], [], [])
     if listening not in asked:
         raise SystemExit
-    import torch
-
     from core.jobs.runners.fork_server import OF_WORKERS, serve
-    from core.maps import l1_distances
+    from core.maps import prepare_distances
     from tests.scanned import scan_once
 
     scan_once()
-    l1_distances(torch.ones(1, 1), torch.ones(1, 1))  # compiled, or read from where it lies compiled
+    prepare_distances()
     return serve(listening, (*OF_WORKERS, *OF_APPS, "core.cli.app", "spacy"))
 
 

@@ -31,7 +31,7 @@ class Program {
     parent.appendChild(this.box);
     this.parent = parent;
     this.onScroll = () => this.count();
-    this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.fit()));
+    this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.box.isConnected && this.fit()));
     for (const one of boxesAround(parent)) this.resized.observe(one);
     this.onFired = ({ detail }) => this.point(detail);
     window.addEventListener(FIRED, this.onFired);
