@@ -540,20 +540,6 @@ def test_grammar_is_generated_from_what_occurs() -> None:
     assert not any("zebra" in source for source in sources)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_scores_and_finds_what_the_cpu_does() -> None:
-    found = features_of()
-    maps = maps_of(list(PLANTED.values()), found)
-    on_gpu = prepare_search(*(found[split] for split in SPLITS), True, device="cuda").propose(maps)
-    for head, (program, other) in enumerate(zip(on_gpu, search_of().propose(maps), strict=True)):
-        assert fit(program.source, maps, head) == pytest.approx(fit(other.source, maps, head), abs=0.03)
-    validation = found[Split.VALIDATION]
-    scores = [
-        sentence_ious(program_maps(on_gpu, validation, True, device), maps) for device in ("cuda", "cpu")
-    ]
-    np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
-
-
 @pytest.mark.parametrize("word", ["a\u200cb", "\u2764\ufe0f", "\U0001f3f4\U000e0067", "\u202ea", 'a"\u2028'])
 def test_a_word_with_hidden_characters_is_written_as_a_program_that_can_be_read(word: str) -> None:
     docstring = f'"""Favours {phrase_of_text("lower", word)}."""'
