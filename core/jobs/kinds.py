@@ -60,13 +60,11 @@ def _build(job: Job[BuildTask]) -> None:
 
     corpus = read_corpus(job)
     require_splits(corpus.sentences)
-    loaded = load_to_extract(job)
-    passages = annotate_and_extract(job, loaded, corpus)
+    info, passages = annotate_and_extract(job, load_to_extract(job), corpus)
 
     from core.jobs.work.search import find_programs
 
-    task = ProposeTask(loaded.info, "", None, SearchLimits())
-    find_programs(job, task, SEARCH, passages)
+    find_programs(job, ProposeTask(info, "", None, SearchLimits()), SEARCH, passages)
 
 
 def _propose(proposer: Proposer, job: Job[ProposeTask[Any]]) -> None:

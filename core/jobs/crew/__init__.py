@@ -47,6 +47,10 @@ class Bench:
             )
         return self.keep(held)
 
+    def let_go(self) -> None:
+        """Hold no model: the memory of one that nobody else holds is free."""
+        self._held = None
+
     def keep(self, loaded: LoadedModel) -> LoadedModel:
         """Have this model at hand from now on."""
         self._held = loaded
@@ -87,6 +91,12 @@ class Stage(Generic[Unit, Found]):
     title: str  # what is done with them, for people
     open: Callable[[Bench], Station[Unit, Found]]  # made once where units are worked on
     model: str = ""  # the model that it loads, by name; empty if none
+
+    def station(self, bench: Bench) -> Station[Unit, Found]:
+        """What works on its units there, which no longer holds a model that the stage does not name."""
+        if not self.model:
+            bench.let_go()
+        return self.open(bench)
 
 
 class Crew(Protocol):

@@ -126,7 +126,7 @@ def _help(asked: Connection, stage: Stage[Any, Any], prepare: Callable[[], None]
 
     torch.set_num_threads(1)
     heard = Heard()
-    station = stage.open(Bench(heard))
+    station = stage.station(Bench(heard))
     heard.taken()  # the job's own process has said the same
     with suppress(*_GONE):
         asked.send("ready")

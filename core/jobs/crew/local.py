@@ -43,7 +43,7 @@ class LocalCrew:
             return
         if self._open is None or self._open[0] is not stage:
             self._open = None  # its memory first
-            self._open = stage, stage.open(self.bench)
+            self._open = stage, stage.station(self.bench)
         station: Station[Unit, Found] = self._open[1]
         if not station.side_by_side:
             for name, unit in units.items():

@@ -65,7 +65,7 @@ class Hand:
         self._station = None  # its memory first
 
         def opened() -> int:
-            self._station = stage.open(self._bench)
+            self._station = stage.station(self._bench)
             return self._cpus if self._station.side_by_side else 1
 
         return self._reply(opened)

@@ -72,8 +72,10 @@ def read_corpus(job: Job[ExtractTask]) -> Corpus:
     return corpus
 
 
-def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus) -> list[Sentence]:
-    """Token features and attention of every sentence that has none yet; the sentences there are now."""
+def annotate_and_extract(
+    job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus
+) -> tuple[ModelInfo, list[Sentence]]:
+    """Token features and attention of every sentence that has none yet; the model and all its sentences."""
     events, workspace = job.events, job.place.workspace
     job.crew.bench.keep(loaded)
     info, folder = loaded.info, attention_folder(workspace, loaded.info.id)
@@ -112,7 +114,7 @@ def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Cor
     events.result_anew("model", info)
     passages = keep_passages(workspace, kept)
     events.result_anew("sentences", SentencesRead(loaded.info.id, corpus.name, passages))
-    return kept
+    return info, kept
 
 
 _Chunk = tuple[str, tuple[int, ...]]  # its number, and rows of the features

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from core.corpus import Corpus
 from core.hybrid import ProgramPatterns
 from core.hybrid.costs import joined, score_batches, scores
-from core.jobs.crew import Crew, Stage
+from core.jobs.crew import Crew, Heard, Stage, Station
 from core.jobs.crew.local import LocalCrew
 from core.jobs.folder import EventWriter, Job, JobFolder
 from core.jobs.place import Place
@@ -20,11 +21,12 @@ from core.jobs.tasks import ExtractTask
 from core.jobs.work.extract import annotate_and_extract
 from core.language import parse
 from core.models import LoadedModel
+from core.models.pretrained import load
 from core.scoring import BASELINES
 from core.store import AttentionReader, TokenStore
 from core.store.workspace import attention_folder
 from tests import tiny
-from tests.conftest import TinyLoaded
+from tests.conftest import TinyLoaded, TinyModel
 
 PASSAGES = 80  # three chunks
 
@@ -70,6 +72,24 @@ def test_attention_is_the_same_bit_by_bit_in_whatever_order_and_however_often_it
         )
         assert list(parts) == list(whole)
         assert all(np.array_equal(parts[sentence], whole[sentence]) for sentence in whole)
+
+
+def test_a_stage_that_needs_no_model_is_begun_when_the_one_before_has_left_memory(
+    tiny_model: TinyModel,
+) -> None:
+    crew, loaded = LocalCrew(Heard()), load(str(tiny_model("gpt2")), device="cpu")
+    crew.bench.keep(loaded)
+    weights = weakref.ref(loaded.model)
+    del loaded
+
+    def is_there(unit: str) -> bool:
+        return weights() is not None
+
+    stages = [
+        Stage("reads", lambda bench: Station(is_there), "gpt2"),
+        Stage("counts", lambda bench: Station(is_there)),
+    ]
+    assert [dict(crew.run(stage, {"it": "it"})) for stage in stages] == [{"it": True}, {"it": False}]
 
 
 def test_costs_of_batches_taken_in_any_order_are_those_of_all(
