@@ -19,6 +19,7 @@ from core.errors import ModelError
 from core.models import demo, identity
 from core.models.demo import Tell
 from core.models.device import entrance, parameters, pick_device
+from core.models.gguf_parsing import parsed_once
 from core.models.names import explained, placed
 from core.models.patching import Site
 from core.models.probe import probe
@@ -229,7 +230,8 @@ def _some(keys: Collection[str]) -> str:
 
 def _load_gguf(path: Path, device: torch.device, **given: Any) -> LoadedModel:
     options = {"quantization_config": transformers.GgufConfig(dequantize=True), "dtype": torch.float32}
-    return _load_pretrained(str(path.parent), str(path), device, gguf_file=path.name, **(options | given))
+    with parsed_once():
+        return _load_pretrained(str(path.parent), str(path), device, gguf_file=path.name, **(options | given))
 
 
 def _unpack_gguf(gguf: Path, folder: Path) -> None:

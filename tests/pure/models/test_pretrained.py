@@ -16,6 +16,7 @@ import transformers
 from core.errors import ModelError
 from core.models import demo, identity
 from core.models.device import pick_device
+from core.models.gguf_parsing import parsed_once
 from core.models.pretrained import load
 from tests import tiny
 from tests.conftest import TinyModel
@@ -318,6 +319,20 @@ def test_cut_off_gguf_is_refused(tmp_path, kept):
     (tmp_path / "a.gguf").write_bytes(whole[: int(kept * len(whole))])
     with pytest.raises(ModelError, match=r"cannot read .*a\.gguf as GGUF"):
         load(str(tmp_path / "a.gguf"), device="cpu")
+
+
+def test_gguf_is_parsed_once_and_the_library_is_as_it_was_also_after_an_error(tmp_path):
+    slow = gguf.GGUFReader, gguf.get_tensor_name_map
+    write_gguf(tmp_path / "a.gguf")
+    with parsed_once():
+        first, second = (gguf.GGUFReader(tmp_path / "a.gguf") for _ in range(2))
+        names, again = (gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, 2) for _ in range(2))
+    assert first is second
+    assert names is again
+    (tmp_path / "junk.gguf").write_bytes(b"GGUF")
+    with pytest.raises(ModelError):
+        load(str(tmp_path / "junk.gguf"), device="cpu")
+    assert (gguf.GGUFReader, gguf.get_tensor_name_map) == slow
 
 
 def test_missing_gguf_is_named(tmp_path):
