@@ -25,6 +25,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -221,7 +223,7 @@ class AttentionReader:
         maps: dict[str, list[np.ndarray]] = {}
         groups = range(file.num_row_groups)
         wanted = [group for group in groups if heads is None or _head_of(file, group) in heads]
-        for row in self._maps(file, sorted(wanted, key=lambda group: _head_of(file, group)), layer, sentence):
+        for row in self.rows(file, sorted(wanted, key=lambda group: _head_of(file, group)), layer, sentence):
             maps.setdefault(row.sentence, []).append(row.weights)
         return {sentence: np.stack(heads) for sentence, heads in maps.items()}
 
@@ -229,7 +231,7 @@ class AttentionReader:
         """This head's maps, of every sentence or of one; other heads' row groups are not read."""
         file = self._open(head.layer)
         groups = [group for group in range(file.num_row_groups) if _head_of(file, group) == head.head]
-        yield from self._maps(file, groups, head.layer, sentence)
+        yield from self.rows(file, groups, head.layer, sentence)
 
     def one(self, head: HeadId, sentence: str) -> np.ndarray:
         """One map, float32 [query, key]; raises KeyError if that sentence was not extracted."""
@@ -248,13 +250,20 @@ class AttentionReader:
             )
         return depot(self.folder).parquet(_layer_name(layer))
 
+    def blocks(self, layer: int) -> _Blocks:
+        """Where a layer's maps lie."""
+        file = self._open(layer)
+        with depot(self.folder).reading(_layer_name(layer)):
+            return _Blocks.of_file(file)
+
     def has(self, layer: int) -> bool:
         """Whether this layer's attention is there."""
         return depot(self.folder).has(_layer_name(layer))
 
-    def _maps(
+    def rows(
         self, file: pq.ParquetFile, groups: list[int], layer: int, sentence: str | None = None
     ) -> Iterator[AttentionMap]:
+        """The maps in some row groups of a layer's file, of all sentences that are seen or of one."""
         is_causal = (file.schema_arrow.metadata or {}).get(b"shape") != b"full"
         for group in groups:
             with depot(self.folder).reading(_layer_name(layer)):
@@ -272,41 +281,97 @@ class AttentionReader:
                         yield AttentionMap(HeadId(layer, head), name, from_bytes(stored, n, is_causal))
 
 
-_LOOK_BYTES = 2**27  # of maps that were looked at last
+@dataclass(frozen=True)
+class _Blocks:
+    """Where a layer's maps lie: each head's row groups, one for each block of sentences, the same for all."""
+
+    file: pq.ParquetFile
+    groups: dict[int, list[int]]
+    of: dict[str, int]  # sentence -> its block
+
+    @classmethod
+    def of_file(cls, file: pq.ParquetFile) -> _Blocks:
+        groups: dict[int, list[int]] = {}
+        for group in range(file.num_row_groups):
+            groups.setdefault(_head_of(file, group), []).append(group)
+        columns = (file.read_row_group(group, ["sentence_id"])["sentence_id"] for group in groups.get(0, []))
+        return cls(
+            file, groups, {name: at for at, column in enumerate(columns) for name in column.to_pylist()}
+        )
 
 
-class HeadMapsOnDisk(Mapping[HeadId, list[np.ndarray]]):
-    """Maps float16 [query, key] by head, those asked for last in memory."""
+_LOOK_BYTES = 2**28  # of maps that were looked at last
+_Place = tuple[HeadId, int]  # a head, and a block of sentences
+
+
+class HeadMapsOnDisk(Mapping[HeadId, Sequence[np.ndarray]]):
+    """Maps float16 [query, key] by head, read block by block when asked for; the last stay in memory."""
 
     def __init__(self, reader: AttentionReader, sentences: tuple[str, ...]) -> None:
         self._reader, self._sentences = reader, sentences
-        self._held: OrderedDict[HeadId, list[np.ndarray]] = OrderedDict()
+        self._layers: dict[int, _Blocks] = {}
+        self._held: OrderedDict[_Place, dict[str, np.ndarray]] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
 
     def __contains__(self, head: object) -> bool:
-        return isinstance(head, HeadId) and self._reader.has(head.layer) and bool(self._maps(head))
+        if not isinstance(head, HeadId) or not (head.layer in self._layers or self._reader.has(head.layer)):
+            return False
+        with self._lock:
+            return head.head in self._blocks(head.layer).groups
 
-    def __getitem__(self, head: HeadId) -> list[np.ndarray]:
-        maps = self._maps(head)
-        if not maps:
+    def __getitem__(self, head: HeadId) -> Sequence[np.ndarray]:
+        if head not in self:
             raise KeyError(head)
-        return maps
+        return _MapsOfHead(self, head, len(self._sentences))
 
     def __iter__(self) -> Iterator[HeadId]:
-        return iter(self._held)
+        return iter(dict.fromkeys(head for head, _ in self._held))
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(list(iter(self)))
 
-    def _maps(self, head: HeadId) -> list[np.ndarray]:
-        if head not in self._held:
-            found = {one.sentence: one.weights.astype(np.float16) for one in self._reader.head(head)}
-            self._held[head] = [found[sentence] for sentence in self._sentences] if found else []
-            while len(self._held) > 1 and self._bytes() > _LOOK_BYTES:
-                self._held.popitem(last=False)
-        return self._held[head]
+    def one(self, head: HeadId, row: int) -> np.ndarray:
+        """The map of a head on the sentence in this place; raises KeyError if that was not extracted."""
+        sentence = self._sentences[row]
+        with self._lock:
+            return self._block((head, self._blocks(head.layer).of[sentence]))[sentence]
 
-    def _bytes(self) -> int:
-        return sum(one.nbytes for maps in self._held.values() for one in maps)
+    def _blocks(self, layer: int) -> _Blocks:
+        if layer not in self._layers:
+            self._layers[layer] = self._reader.blocks(layer)
+        return self._layers[layer]
+
+    def _block(self, place: _Place) -> dict[str, np.ndarray]:
+        if place in self._held:
+            self._held.move_to_end(place)
+            return self._held[place]
+        (head, block), blocks = place, self._blocks(place[0].layer)
+        maps = self._reader.rows(blocks.file, [blocks.groups[head.head][block]], head.layer)
+        read = self._held[place] = {one.sentence: one.weights.astype(np.float16) for one in maps}
+        self._bytes += _size(read)
+        while len(self._held) > 1 and self._bytes > _LOOK_BYTES:
+            self._bytes -= _size(self._held.popitem(last=False)[1])
+        return read
+
+
+def _size(maps: Mapping[str, np.ndarray]) -> int:
+    return sum(one.nbytes for one in maps.values())
+
+
+@dataclass(frozen=True)
+class _MapsOfHead(Sequence[np.ndarray]):
+    """A head's maps, each read when it is asked for."""
+
+    held: HeadMapsOnDisk
+    head: HeadId
+    sentences: int
+
+    def __getitem__(self, row: Any) -> Any:
+        return self.held.one(self.head, range(self.sentences)[row])
+
+    def __len__(self) -> int:
+        return self.sentences
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """A search on loopback nodes of one core each, beside the local runner on one core: time, and equal results.
 
-    python -m tests.benchmarks.cluster [--model demo] [--limit N] [--rules 12] [--nodes 1 2 3]
+    python -m tests.benchmarks.cluster [--model demo] [--limit N] [--rules 12] [--nodes 1 2 3] [--one-core]
 
 The model is extracted once; each way of running searches a copy of that workspace anew. Time is from the
 question to the job's end, with all that a cluster adds: workers that start and import, features that
-are sent. A machine with fewer free cores than nodes shows no gain. *All on one core*:
+are sent. A machine with fewer free cores than nodes shows no gain. `--one-core` adds a row in which
 one node, the cluster's own processes and the job's owner share the core that the local runner has.
 """
 
@@ -52,8 +52,9 @@ def main() -> None:
         print("| runner | wall time | to local | results | units |")
         print("| --- | --- | --- | --- | --- |")
         _tell(local, local)
-        with _on_cores(1):
-            _tell(_on_nodes(folder, 1, options.rules, ", all on one core"), local)
+        if options.one_core:
+            with _on_cores(1):
+                _tell(_on_nodes(folder, 1, options.rules, ", all on one core"), local)
         for count in options.nodes:
             _tell(_on_nodes(folder, count, options.rules), local)
 
@@ -81,7 +82,7 @@ def _settings(folder: Path, **given: str) -> Settings:
 
 def _local(folder: Path, rules: int) -> Run:
     with _on_cores(1):
-        return _searched("local, 1 core", folder / "extracted", folder / "local", rules)
+        return _searched("local, 1 core", folder / "extracted", folder / "local" / "workspace", rules)
 
 
 def _on_nodes(folder: Path, count: int, rules: int, where: str = "") -> Run:
@@ -89,7 +90,9 @@ def _on_nodes(folder: Path, count: int, rules: int, where: str = "") -> Run:
     with cluster(*names) as started:
         name = f"ray, {count} x 1 core{where}"
         given = {"runner": "ray", "ray_address": started.address}
-        return _searched(name, folder / "extracted", folder / f"ray-{count}", rules, **given)
+        return _searched(
+            name, folder / "extracted", Path(tempfile.mkdtemp(dir=folder)) / "workspace", rules, **given
+        )
 
 
 def _searched(name: str, extracted: Path, folder: Path, rules: int, **given: str) -> Run:
@@ -134,6 +137,7 @@ def _options(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="at most so many passages")
     parser.add_argument("--rules", type=int, default=SearchLimits().rules)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--one-core", action="store_true", help="also one node with all on one core")
     return parser.parse_args(given)
 
 

@@ -136,6 +136,56 @@ def test_reading_a_head_opens_only_its_row_groups(tmp_path, monkeypatch):
     assert opened == [1, 4]
 
 
+def row_groups_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The row groups whose maps are read from here on."""
+    read, whole = list[int](), pq.ParquetFile.read_row_group
+
+    def counted(file, group, columns=None, **options):
+        if columns is None:
+            read.append(group)
+        return whole(file, group, columns, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counted)
+    return read
+
+
+def test_what_is_looked_at_is_read_once_and_no_other_block_of_sentences(tmp_path, monkeypatch):
+    names = [f"s{number}" for number in range(69, -1, -1)]  # of three blocks, in another order
+    looks = store(tmp_path, passages(*range(70))).looks(names)
+    read = row_groups_read(monkeypatch)
+    assert [HeadId(1, head) in looks for head in range(4)] == [True, True, True, False]
+    assert HeadId(2, 0) not in looks
+    assert read == []
+    maps = looks[HeadId(1, 2)]
+    for place in (0, 3, 5):  # s69, s66 and s64, of one block
+        np.testing.assert_array_equal(maps[place], passage(69 - place).weights[1, 2])
+    assert len(read) == 1
+    assert [one.tolist() for one in maps] == [
+        passage(number).weights[1, 2].tolist() for number in range(69, -1, -1)
+    ]
+    assert len(read) == len(set(read)) == 3
+    assert list(looks) == [HeadId(1, 2)]
+
+
+def test_of_what_is_looked_at_only_so_much_is_held(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.store.attention._LOOK_BYTES", 2_000)  # of a block's 1,152
+    looks = store(tmp_path, passages(*range(64))).looks([f"s{number}" for number in range(64)])
+    read = row_groups_read(monkeypatch)
+    for head in range(HEADS):
+        for number in (1, 40):
+            np.testing.assert_array_equal(looks[HeadId(0, head)][number], passage(number).weights[0, head])
+    assert list(looks) == [HeadId(0, HEADS - 1)]
+    assert looks[HeadId(0, 0)][1].tolist() == passage(1).weights[0, 0].tolist()
+    assert len(read) == 2 * HEADS + 1
+
+
+def test_a_sentence_that_was_not_extracted_is_a_key_error_where_it_is_looked_at(tmp_path):
+    looks = store(tmp_path, passages(1)).looks(["s1", "s2"])
+    assert looks[HeadId(0, 0)][0].shape == (3, 3)
+    with pytest.raises(KeyError, match="s2"):
+        looks[HeadId(0, 0)][1]
+
+
 def test_restricted_reader_sees_only_its_sentences(tmp_path):
     reader = store(tmp_path, passages(1, 2, 3)).restricted({"s1", "s3", "s8"})
     assert list(reader.layer(0)) == ["s1", "s3"]
