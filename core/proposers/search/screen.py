@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from core.proposers.search.conditional_looks import ConditionalLooks
 from core.proposers.search.gains import RIDGE, Gain, gain
 from core.proposers.search.grammar import FIRST, Compound, compound
 from core.proposers.search.looks import spread_under
@@ -52,6 +53,7 @@ class Screen:
         self.own = [at for at, part in enumerate(grammar.tokens) if not part.is_of_neighbour]
         self.own_tokens = self.tokens[:, self.own]
         self._tables = TableScreen(values)
+        self._conditional_looks = ConditionalLooks(values, same_layer)
         self._relate()
         self._count()
 
@@ -111,10 +113,17 @@ class Screen:
         """For each head the tables, at most one of a kind, with what all their constants gain together."""
         return list(self._tables.rank(found))
 
+    def conditional_looks(self, found: Fields, owners: Sequence[HeadId]) -> list[list[Gain]]:
+        """For each head, which `owners` names, heads to look at under a condition, with their gain."""
+        return list(self._conditional_looks.rank(found, owners))
+
     def again(self, found: Fields, shortlists: list[list[Rule]]) -> list[list[Gain]]:
         """The same for a few rules of each head."""
         ranked = []
         for head, rules in enumerate(shortlists):
+            if not rules:
+                ranked.append(list[Gain]())
+                continue
             powers = torch.stack([self.values.of(rule) for rule in rules])
             spread = spread_of(self.layout, found.weights[head], powers)
             gains = _gain(powers @ found.ascent[head], spread).tolist()

@@ -24,9 +24,11 @@ _SCREEN_EVERY = 2  # rounds; between, the best of the last screening are ranked 
 _SHORTLIST = 24  # best of a screening
 _SURPLUS = 6  # rules added beyond the most, to be pruned again
 _TABLES = 2  # added to the rules, to be pruned with them
+_LOOK_ROUNDS = 2  # of looks under a condition, after the other rules
 _STEPS = 8  # of a refit after adding
 _PRUNE_STEPS = 5  # of a refit after dropping
 _LAST_STEPS = 20
+_FAR = 3  # rules too many, from which two are dropped at a time
 _LEAST_STEP = 0.002  # IoU on train that a round has to gain for another to follow
 _FAINT = 0.2  # of the weight that a rule's tokens should have
 _ALIKE = 0.5  # cosine above which two rules of one round are taken for the same
@@ -151,6 +153,8 @@ def select(
     """
     fits = empty_fits(screen.values, goals[0])
     _grow(screen, fits, limits, owners)
+    if owners:
+        _look_under_conditions(screen, fits, owners)
     if limits.tables:
         _tabulate(screen, fits)
     held_out = fits_of(validation, goals[1], fits)
@@ -211,6 +215,26 @@ def _grow_while_it_pays(
         turn += 1
 
 
+def _look_under_conditions(screen: Screen, fits: list[RuleFit], owners: Sequence[HeadId]) -> None:
+    """Give every fit that has rules the looks under a condition that would help it most.
+
+    Among the other rules they would be taken too early, before what holds everywhere is there.
+    """
+    having = [at for at, fit in enumerate(fits) if fit.rules]
+    growing = [fits[at] for at in having]
+    shortlists: list[list[Rule]] = []
+    for turn in range(_LOOK_ROUNDS if growing else 0):
+        found = _fields(screen.layout, growing)
+        if not turn:
+            ranked = screen.conditional_looks(found, [owners[at] for at in having])
+        else:
+            ranked = screen.again(found, shortlists)
+        shortlists = [[rule for _, rule in gains] for gains in ranked]
+        for fit, rules, weights in zip(growing, shortlists, found.weights, strict=True):
+            _add(screen, fit, rules, weights)
+        _refit(screen.layout, growing, _STEPS)
+
+
 def _tabulate(screen: Screen, fits: list[RuleFit]) -> None:
     """Give every fit that has rules the tables that would help it most."""
     growing = [fit for fit in fits if fit.rules]
@@ -260,15 +284,20 @@ def _start(screen: Screen, fit: RuleFit, values: Tensor, weights: Tensor) -> flo
 def _prune(
     layout: Layout, fits: list[RuleFit], other: Layout, held_out: list[RuleFit], limits: SearchLimits
 ) -> None:
-    """Drop the rule that validation misses least, refit, and so on, until every one is worth its line."""
+    """Drop the rule that validation misses least, refit, and so on, until every one is worth its line.
+
+    Of far too many rules the two that are missed least are dropped at once.
+    """
     active = [at for at, fit in enumerate(fits) if fit.rules]
     while active:
         dropped = []
         for at, row in zip(active, _worth(other, fits, held_out, active), strict=True):
-            least = min(range(len(row)), key=row.__getitem__)
-            if len(row) > limits.rules or row[least] < limits.least_gain:
-                fits[at].drop(least)
-                held_out[at].drop(least)
+            surplus = len(row) - limits.rules
+            least = sorted(range(len(row)), key=row.__getitem__)[: 2 if surplus >= _FAR else 1]
+            if surplus > 0 or row[least[0]] < limits.least_gain:
+                for rule in sorted(least, reverse=True):
+                    fits[at].drop(rule)
+                    held_out[at].drop(rule)
                 dropped.append(at)
         active = [at for at in dropped if fits[at].rules]
         _refit(layout, [fits[at] for at in active], _PRUNE_STEPS)
