@@ -236,7 +236,7 @@ class RayCrew:
         options: dict[str, Any] = {
             "num_cpus": cpus,
             "num_gpus": gpus,
-            "max_concurrency": cpus + 1,
+            "max_concurrency": cpus,  # the unit that waits does so with Ray
             "max_restarts": 0,
             "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False),
         }

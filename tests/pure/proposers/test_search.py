@@ -14,7 +14,7 @@ import torch
 from core.corpus import load_corpus
 from core.errors import ProposerError
 from core.features import NO_PIPELINE, Features, annotate
-from core.language import Evaluator, evaluate, parse
+from core.language import Evaluator, ParsedProgram, evaluate, parse, references
 from core.proposers import SearchLimits
 from core.proposers.search.goal import Goal, goal_of
 from core.proposers.search.grammar import FIRST, Compound, compound, grammar_of, quoted
@@ -409,7 +409,18 @@ FOLLOWS = """def attend(q, k):
 """
 
 
-def layers_with_a_follower() -> dict[int, dict[str, np.ndarray]]:
+FOLLOWS_FROM = """def attend(q, k):
+    weight = 1.0
+    if q.is_word_start:
+        weight *= (look("L3H1", q, k) + 0.002) ** 0.9
+    if k.is_first:
+        weight *= 3
+    return weight
+"""
+FOLLOWS_TOWARDS = FOLLOWS_FROM.replace("if q.is_word_start:", "if k.is_word_start:\n        weight *= 30")
+
+
+def layers_with_a_follower(source: str = FOLLOWS) -> dict[int, dict[str, np.ndarray]]:
     """Layer 3 does what nobody can say; of layer 4 the second head follows one of it."""
     features = features_of()
     blurred = noisy(noisy(maps_of([PLANTED["decay"]] * 3, features), 1), 2)
@@ -417,15 +428,15 @@ def layers_with_a_follower() -> dict[int, dict[str, np.ndarray]]:
     follower = {}
     for split in features.values():
         looks = {HeadId(3, 1): [blurred[sentence][1] for sentence in split.sentences]}
-        weights = evaluate(parse(FOLLOWS), split, looks=looks).numpy()
+        weights = evaluate(parse(source), split, looks=looks).numpy()
         for row, sentence in enumerate(split.sentences):
             n = int(split.lengths[row])
             follower[sentence] = np.stack([plain[sentence][0], weights[row, :n, :n]])
     return {3: blurred, 4: follower}
 
 
-def search_that(look: str, layers: dict[int, dict[str, np.ndarray]]) -> Search:
-    features, limits = features_of(), SearchLimits(rules=4, look=look)
+def search_that(look: str, layers: dict[int, dict[str, np.ndarray]], rules: int = 4) -> Search:
+    features, limits = features_of(), SearchLimits(rules=rules, look=look)
     dull = maps_of([UNIFORM, UNIFORM], features)
 
     def read(layer: int) -> dict[str, np.ndarray]:
@@ -434,15 +445,35 @@ def search_that(look: str, layers: dict[int, dict[str, np.ndarray]]) -> Search:
     return prepare_search(*(features[split] for split in SPLITS), True, limits, read=read)
 
 
-def test_a_head_that_follows_another_is_found_to_do_so() -> None:
-    layers = layers_with_a_follower()
-    ((_, (_, found)),) = search_that("earlier", layers).over_layers({4: [0, 1]})
+def follower_found(layers: dict[int, dict[str, np.ndarray]], rules: int = 4) -> tuple[ParsedProgram, float]:
+    """The program of the head that follows another, and its IoU on validation."""
+    ((_, (_, found)),) = search_that("earlier", layers, rules).over_layers({4: [0, 1]})
     assert HeadId(3, 1) in found.looks, found.source
     validation = features_of()[Split.VALIDATION]
     looks = {head: [layers[3][s][head.head] for s in validation.sentences] for head in found.looks}
     ious = sentence_ious(program_maps([found], validation, True, looks=looks), layers[4])
-    assert ious[0, 1].mean() > 0.95, found.source
+    return found, float(ious[0, 1].mean())
+
+
+def test_a_head_that_follows_another_is_found_to_do_so() -> None:
+    found, iou = follower_found(layers_with_a_follower())
+    assert iou > 0.95, found.source
     assert found.docstring.startswith("Follows L3H1")
+
+
+@pytest.mark.parametrize(
+    ("source", "token", "enough"),
+    [(FOLLOWS_FROM, "q", 0.93), (FOLLOWS_TOWARDS, "k", 0.8)],  # the second is pieced together from others
+)
+def test_a_head_that_follows_another_under_a_condition_is_found_to_do_so(
+    source: str, token: str, enough: float
+) -> None:
+    found, iou = follower_found(layers_with_a_follower(source), rules=8)
+    assert iou > enough, found.source
+    look = re.escape('weight *= (look("L3H1", q, k)')
+    assert re.search(rf"if .*\b{token}\.is_word_start.*:\n +{look}", found.source), found.source
+    (exponent,) = [one.exponent for one in references(found) if one.head == HeadId(3, 1)]
+    assert (exponent or 0) > 0
 
 
 def test_who_may_not_look_says_it_without() -> None:
