@@ -1,9 +1,10 @@
 """Calibration: the constants of all programs of a hybrid fitted together, through the frozen model.
 
-The loss is KL(unmodified || hybrid) per token on train passages; validation stops it and picks the best
-constants seen, unless a program fails with them where it did not before: a head whose program fails keeps
-its own attention, which would count as a gain. The model's weights never change, and of a program's source
-only its numbers.
+The loss is KL(unmodified || hybrid) per token on train passages. What validation checks, to stop it and to
+pick the best, is the running mean of the steps' constants, in which what batches disagree about cancels out
+(Polyak and Juditsky 1992). Constants with which a program fails where it did not before are not taken: a
+head whose program fails keeps its own attention, which would count as a gain. The model's weights never
+change, and of a program's source only its numbers.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ from core.types import HeadId, HybridSpec
 
 STEPS = 40
 _BATCH_TOKENS = 256
-_RATE = 0.1  # of the first steps: a factor of e ** 0.1
+_RATE = 0.06  # of the first steps: a factor of e ** 0.06
 _MEMORY = (0.9, 0.98)  # of Adam's two averages
+_AVERAGING = 9  # steps before the mean of the constants seen forgets the first ones
+_LONGEST_MEAN = 0.95  # of it is kept at a step, at most
 _CHECK_EVERY = 10  # steps
 _PATIENCE = 2  # checks without a better validation KL
 
@@ -68,7 +71,8 @@ def calibrate(
         moves = torch.zeros(len(constants), requires_grad=True)
         optimizer = torch.optim.Adam([moves], lr=_RATE, betas=_MEMORY)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
-        best, first = moves.detach().clone(), descent.validated(moves.detach())
+        mean = moves.detach().clone()
+        best, first = mean.clone(), descent.validated(mean)
         history, reached = [(0, first.kl)], [first.kl]
         for step in range(1, steps + 1 if len(constants) else 1):
             tell(step - 1, steps)
@@ -77,14 +81,15 @@ def calibrate(
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
+            mean.lerp_(moves.detach(), max(_AVERAGING / (step + _AVERAGING), 1 - _LONGEST_MEAN))
             if step % _CHECK_EVERY == 0 or step == steps:
-                now = descent.validated(moves.detach())
+                now = descent.validated(mean)
                 if now.failures > first.failures:
                     now = _Validated(math.inf, now.failures)
                 else:
                     history.append((step, now.kl))
                 if now.kl < min(reached):
-                    best = moves.detach().clone()
+                    best = mean.clone()
                 reached.append(now.kl)
                 if _has_stalled(reached):
                     break
