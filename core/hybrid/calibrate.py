@@ -2,9 +2,9 @@
 
 The loss is KL(unmodified || hybrid) per token on train passages. What validation checks, to stop it and to
 pick the best, is the running mean of the steps' constants, in which what batches disagree about cancels out
-(Polyak and Juditsky 1992), and in the end the last constants. Constants with which a program fails where it
-did not before are not taken: a head whose program fails keeps its own attention, which would count as a gain.
-The model's weights never change, and of a program's source only its numbers.
+(Polyak and Juditsky 1992). Constants with which a program fails where it did not before are not taken: a
+head whose program fails keeps its own attention, which would count as a gain. The model's weights never
+change, and of a program's source only its numbers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from core.types import HeadId, HybridSpec
 
 STEPS = 40
 _BATCH_TOKENS = 256
-_RATE = 0.1  # of the first steps: a factor of e ** 0.1
+_RATE = 0.06  # of the first steps: a factor of e ** 0.06
 _MEMORY = (0.9, 0.98)  # of Adam's two averages
 _AVERAGING = 9  # steps before the mean of the constants seen forgets the first ones
 _LONGEST_MEAN = 0.95  # of it is kept at a step, at most
@@ -47,7 +47,7 @@ class Calibrated:
     spec: HybridSpec
     before: float
     after: float
-    history: tuple[tuple[int, float], ...]  # (step, validation KL); of the last also without the mean
+    history: tuple[tuple[int, float], ...]  # (step, validation KL)
 
 
 def calibrate(
@@ -74,18 +74,6 @@ def calibrate(
         mean = moves.detach().clone()
         best, first = mean.clone(), descent.validated(mean)
         history, reached = [(0, first.kl)], [first.kl]
-
-        def consider(step: int, found: Tensor) -> None:
-            nonlocal best
-            now = descent.validated(found)
-            if now.failures > first.failures:
-                now = _Validated(math.inf, now.failures)
-            else:
-                history.append((step, now.kl))
-            if now.kl < min(reached):
-                best = found.clone()
-            reached.append(now.kl)
-
         for step in range(1, steps + 1 if len(constants) else 1):
             tell(step - 1, steps)
             values = constants.values(moves)
@@ -95,11 +83,16 @@ def calibrate(
             optimizer.zero_grad()
             mean.lerp_(moves.detach(), max(_AVERAGING / (step + _AVERAGING), 1 - _LONGEST_MEAN))
             if step % _CHECK_EVERY == 0 or step == steps:
-                consider(step, mean)
+                now = descent.validated(mean)
+                if now.failures > first.failures:
+                    now = _Validated(math.inf, now.failures)
+                else:
+                    history.append((step, now.kl))
+                if now.kl < min(reached):
+                    best = mean.clone()
+                reached.append(now.kl)
                 if _has_stalled(reached):
                     break
-        if len(constants):
-            consider(step, moves.detach())
         fitted = constants.written(best)
         last = descent.validated_as_written(fitted)
     if last.kl >= first.kl or last.failures > first.failures:
