@@ -103,7 +103,7 @@ def test_nothing_is_started_without_programs(desk: Desk, count: int | None) -> N
         desk.runner.start_hybrid(desk.model, {}, desk.held_out, "test", request)
     with pytest.raises(HybridError, match="no head has a program"):
         desk.runner.start_curve(desk.model, {}, desk.held_out, "test", "none")
-    assert {record.kind for record in desk.runner.refresh()} <= {"extract", "synthesize"}
+    assert {record.kind for record in desk.runner.refresh()} <= {"extract", "synthesize", "resolve"}
 
 
 def passage(text: str) -> Sentence:

@@ -25,9 +25,15 @@ LOOKING = '''def attend(q, k):
 '''
 
 
+FORGET_LOOKS = (
+    "DELETE FROM scores WHERE program_id IN (SELECT program_id FROM programs WHERE contains(source, 'look('))"
+)
+
+
 def plant(folder: Path, is_accepted: bool = True) -> ModelInfo:
-    """Make LOOKING the best program of READER."""
+    """Make LOOKING the best program of READER, and the only one that looks."""
     workspace = Workspace.open(folder)
+    workspace.database.run(FORGET_LOOKS)
     model = workspace.models.all()[0]
     with workspace.database.transaction() as cursor:
         name = add_program(cursor, LOOKING, "search")
@@ -59,8 +65,7 @@ def test_without_a_program_that_looks_the_page_says_how_to_come_by_one(
     open_app: OpenApp, workspace_copy: Path
 ) -> None:
     workspace = Workspace.open(workspace_copy)
-    workspace.database.run("DELETE FROM scores WHERE program_id IN "
-                           "(SELECT program_id FROM programs WHERE contains(source, 'look('))")  # fmt: skip
+    workspace.database.run(FORGET_LOOKS)
     workspace.close()
     app = go(open_app(workspace_copy), "circuit")
     assert not app.exception
