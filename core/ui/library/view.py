@@ -281,9 +281,10 @@ def draw_comparison(model: ModelInfo, first: pd.Series, second: pd.Series) -> No
             for row in (first, second)
             if not pd.isna(row.best)
         ]
-        head = st.selectbox(
-            "On the head", list(dict.fromkeys([*heads, *model.head_ids()])), key="compare-head"
-        )
+        programs = [program_of(row.source) for row in (first, second)]
+        offered = list(dict.fromkeys([*heads, *model.head_ids()]))
+        both = [head for head in offered if all(one.may_stand_for(head) for one in programs)]
+        head = st.selectbox("On the head", both or offered, key="compare-head")
         try:
             _draw_maps(model, head, first, second)
         except (HeadscriptError, OSError, KeyError) as error:
