@@ -34,8 +34,7 @@ STEPS = 40
 _BATCH_TOKENS = 256
 _RATE = 0.06  # of the first steps: a factor of e ** 0.06
 _MEMORY = (0.9, 0.98)  # of Adam's two averages
-_AVERAGING = 9  # steps before the mean of the constants seen forgets the first ones
-_LONGEST_MEAN = 0.95  # of it is kept at a step, at most
+_AVERAGING = 9  # steps after which the running mean of the constants begins to change slowly
 _CHECK_EVERY = 10  # steps
 _PATIENCE = 2  # checks without a better validation KL
 
@@ -81,7 +80,7 @@ def calibrate(
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-            mean.lerp_(moves.detach(), max(_AVERAGING / (step + _AVERAGING), 1 - _LONGEST_MEAN))
+            mean.lerp_(moves.detach(), _AVERAGING / (step + _AVERAGING))
             if step % _CHECK_EVERY == 0 or step == steps:
                 now = descent.validated(mean)
                 if now.failures > first.failures:

@@ -41,12 +41,14 @@ class _Promise:
 class ConditionalLooks:
     """The heads that a search may look at, under the conditions of its grammar, on the training sentences."""
 
-    def __init__(self, values: Values, same_layer: bool = True) -> None:
-        """`same_layer`: whether heads may look at those of their own layer."""
-        self._values, self._same_layer = values, same_layer
+    def __init__(self, values: Values, tokens: Tensor, same_layer: bool) -> None:
+        """`tokens` are the grammar's conditions on one token, float32 [padded token, part].
+
+        `same_layer`: whether heads may look at those of their own layer.
+        """
+        self._values, self._tokens, self._same_layer = values, tokens, same_layer
         self._parts = values.grammar.tokens
-        self._tokens = torch.stack([values.token(part) for part in self._parts], 1)  # [token, part]
-        self._enough = self._tokens.sum(0) >= _LEAST_TOKENS
+        self._enough = tokens.sum(0) >= _LEAST_TOKENS
 
     def rank(self, found: Fields, owners: Sequence[HeadId]) -> Iterator[list[Gain]]:
         """For each head, which `owners` names, looks under a condition with their gains, largest first."""
@@ -69,8 +71,13 @@ class ConditionalLooks:
             slopes, spreads = _by_query(self._values.layout, found, logs)
             gains = gain(slopes, spreads).sum(2).tolist()
             for at, owner in enumerate(owners):
-                new = [
-                    _Promise(gains[at][head], HeadId(layer, head), slopes[at, head], spreads[at, head])
+                new = [  # copies: a view would hold the whole layer's
+                    _Promise(
+                        gains[at][head],
+                        HeadId(layer, head),
+                        slopes[at, head].clone(),
+                        spreads[at, head].clone(),
+                    )
                     for head in range(len(logs))
                     if HeadId(layer, head) < owner
                 ]
@@ -80,10 +87,8 @@ class ConditionalLooks:
     def _from_queries(self, promising: Sequence[_Promise]) -> Iterator[Gain]:
         """The same heads from queries that meet a condition."""
         if promising:
-            slopes, spreads = (
-                torch.stack([one.slope for one in promising]),
-                torch.stack([one.spread for one in promising]),
-            )
+            slopes = torch.stack([one.slope for one in promising])
+            spreads = torch.stack([one.spread for one in promising])
             for one, head, part in self._best(slopes, spreads):
                 yield one, Rule(look=promising[head].head, query=self._parts[part])
 

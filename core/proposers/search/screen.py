@@ -53,7 +53,7 @@ class Screen:
         self.own = [at for at, part in enumerate(grammar.tokens) if not part.is_of_neighbour]
         self.own_tokens = self.tokens[:, self.own]
         self._tables = TableScreen(values)
-        self._conditional_looks = ConditionalLooks(values, same_layer)
+        self._conditional_looks = ConditionalLooks(values, self.tokens, same_layer)
         self._relate()
         self._count()
 

@@ -15,6 +15,7 @@ import streamlit as st
 from core.display import RUNG_MARKS
 from core.display.glossary import meaning
 from core.errors import HeadscriptError
+from core.language import ParsedProgram
 from core.review import DECISIONS, Opinions
 from core.scoring import FITS, Evidence, program_of
 from core.sharing.figures import made
@@ -281,19 +282,18 @@ def draw_comparison(model: ModelInfo, first: pd.Series, second: pd.Series) -> No
             for row in (first, second)
             if not pd.isna(row.best)
         ]
-        programs = [program_of(row.source) for row in (first, second)]
         offered = list(dict.fromkeys([*heads, *model.head_ids()]))
-        both = [head for head in offered if all(one.may_stand_for(head) for one in programs)]
-        head = st.selectbox("On the head", both or offered, key="compare-head")
         try:
-            _draw_maps(model, head, first, second)
+            programs = [program_of(row.source) for row in (first, second)]
+            both = [head for head in offered if all(one.may_stand_for(head) for one in programs)]
+            head = st.selectbox("On the head", both or offered, key="compare-head")
+            _draw_maps(model, head, programs)
         except (HeadscriptError, OSError, KeyError) as error:
             st.warning(f"The maps cannot be drawn: {frame.as_text(str(error))}", icon=":material/warning:")
 
 
-def _draw_maps(model: ModelInfo, head: HeadId, first: pd.Series, second: pd.Series) -> None:
+def _draw_maps(model: ModelInfo, head: HeadId, programs: Sequence[ParsedProgram]) -> None:
     found = examiner(model, Split.VALIDATION)
-    programs = [program_of(row.source) for row in (first, second)]
     evidence: list[Evidence] = [found.compare(head, program, worst=0) for program in programs]
     change = evidence[1].ious - evidence[0].ious
     st.markdown(
