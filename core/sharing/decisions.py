@@ -23,6 +23,7 @@ taken in the beginning of the log; the same one again takes in the rest.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -39,7 +40,7 @@ from core.types import PLAIN_ORIGIN, Action, HeadId, ModelInfo, is_plain
 _HEADER = {"kind": "headscript decisions", "version": 1}
 _KINDS: dict[str, type[ProgramRow | VerdictRow]] = {"program": ProgramRow, "verdict": VerdictRow}
 _LONGEST_ORIGIN = 200  # characters
-_ORIGINS = ("search", "claude", "person")
+_ORIGIN = re.compile(r"[a-z][a-z0-9_-]{0,40}")  # a proposer's name, of this installation or another; person
 _MAX_NOTE = 10_000
 _LAST_YEAR = 9000  # later ones could not be told in four digits once more was decided after them
 _ACTIONS = {*map(str, Action), "undo"}
@@ -159,8 +160,10 @@ def _program(row: ProgramRow, where: str) -> ProgramRow:
             raise DecisionsError(f"{where}: {TRUST_AND_STRANGERS}")
         if not (origin.startswith(PLAIN_ORIGIN) and origin.isprintable() and len(origin) <= _LONGEST_ORIGIN):
             raise DecisionsError(f"{where}: the origin of plain Python is {origin!r}, not {PLAIN_ORIGIN}FILE")
-    elif origin not in _ORIGINS:
-        raise DecisionsError(f"{where}: the origin is {origin!r}, not one of {', '.join(_ORIGINS)}")
+    elif origin == "baseline" or not _ORIGIN.fullmatch(origin):
+        raise DecisionsError(
+            f"{where}: the origin is {origin!r}, not a proposer's name, such as search, or person"
+        )
     return replace(row, origin=origin)
 
 

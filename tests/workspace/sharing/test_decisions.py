@@ -145,6 +145,17 @@ def test_which_programs_are_baselines_is_not_said_by_a_file(here: Workspace, the
     assert [row.origin for row in there.verdict_rows.programs()] == ["baseline"]
 
 
+@pytest.mark.parametrize("origin", ["search", "claude", "openai", "refit", "person", "my-own"])
+def test_whoever_proposed_a_program_it_is_taken_in_with_that(
+    origin: str, here: Workspace, there: Workspace
+) -> None:
+    with here.database.transaction() as cursor:
+        program = add_program(cursor, OTHER, origin)
+    here.verdicts.record("m", HEAD, program, Action.ACCEPT, "ada")
+    import_lines(there, export_lines(here))
+    assert [row.origin for row in there.verdict_rows.programs()] == [origin]
+
+
 def changed(lines: list[str], at: int, **fields: object) -> list[str]:
     return [
         json.dumps(json.loads(line) | fields) if number == at else line for number, line in enumerate(lines)
@@ -157,7 +168,7 @@ def changed(lines: list[str], at: int, **fields: object) -> list[str]:
         (0, {"version": 2}, "line 1 is not the header"),
         (1, {"source": "import os"}, "line 2: the program cannot be read"),
         (1, {"id": "0" * 16}, "its source gives"),
-        (1, {"source": OTHER, "id": parse(OTHER).id}, "the origin is 'baseline', not one of search"),
+        (1, {"source": OTHER, "id": parse(OTHER).id}, "the origin is 'baseline', not a proposer's"),
         (1, {"source": OTHER, "id": parse(OTHER).id, "origin": "**me**"}, "the origin is '[*][*]me"),
         (2, {"layer": 2}, "L2H1 does not exist: m has"),
         (2, {"layer": "0"}, "line 3: layer: Input should be a valid integer, not '0'"),
