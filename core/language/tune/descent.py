@@ -27,7 +27,7 @@ from core.language.reading.program import ParsedProgram
 from core.language.tensor.evaluator import Evaluator
 from core.language.tune.general import GeneralLoss, evaluators_of
 from core.language.tune.literals import HIGHEST, LOWEST, Literal, literals, rewritten
-from core.language.tune.products import Product, as_product, with_ones
+from core.language.tune.products import Product, as_product, with_values
 from core.language.tune.rounding import MAY_COST, rounded
 from core.language.tune.rows import ProductLoss
 from core.language.values.looks import Looks
@@ -147,8 +147,8 @@ def _alike(fits: Sequence[_Fit], which: Sequence[int]) -> Iterator[list[int]]:
     """Of `which` fits those of programs that differ in the values of their literals only."""
     groups: dict[Block, list[int]] = {}
     for at in which:
-        positions = frozenset(literal.position for literal in fits[at].literals)
-        groups.setdefault(with_ones(fits[at].program.body, positions), []).append(at)
+        positions = [literal.position for literal in fits[at].literals]
+        groups.setdefault(with_values(fits[at].program.body, dict.fromkeys(positions, 1.0)), []).append(at)
     yield from groups.values()
 
 

@@ -119,20 +119,20 @@ class _Finder:
                 yield from self._in_exponent(operand)
             elif symbol in "*/":
                 yield from self._in(operand, True)
-            elif _bare(operand) is None or not is_offset:
+            elif bare_number(operand) is None or not is_offset:
                 yield from self._in(operand, is_scale)
 
     def _in_power(self, base: n.Expression, exponent: n.Expression) -> Iterator[Literal]:
         """The base alone if it is a literal: `0.8 ** (2 * x)` says no more than `0.64 ** x`."""
-        if _bare(base) is None:
+        if bare_number(base) is None:
             yield from self._in(base, True)
             yield from self._in_exponent(exponent)
         else:
-            is_base = _bare(exponent) is None
+            is_base = bare_number(exponent) is None
             yield from (replace(literal, is_base=is_base) for literal in self._in(base, True))
 
     def _in_exponent(self, exponent: n.Expression) -> Iterator[Literal]:
-        bare = _bare(exponent)
+        bare = bare_number(exponent)
         if bare is None or not bare.value.is_integer():
             yield from self._in(exponent, bare is not None)
 
@@ -161,7 +161,7 @@ def summands(node: n.Arithmetic) -> list[n.Expression]:
     return [*first, *(step.operand for step in node.steps if step.operator in "+-")]
 
 
-def _bare(node: n.Expression) -> n.Number | None:
+def bare_number(node: n.Expression) -> n.Number | None:
     """The literal of `2`, `-2` and so on."""
     while isinstance(node, n.Sign):
         node = node.operand

@@ -1,4 +1,6 @@
-"""Many heads' fits of one product at once: log weights are powers @ log literals, rows are softmaxes.
+"""Many heads' fits of one product at once: log weights are linear in places of literals, rows are softmaxes.
+
+A literal's place is its logarithm, or an exponent itself.
 
 Rows of all sentences are laid out by length, so that hardly any cell is padding.
 """
@@ -54,6 +56,7 @@ class ProductLoss:
         allowed = _allowed(evaluator)
         fixed, failed = _dense(product.fixed, evaluator)
         powers = [_dense(power, evaluator)[0] for power in product.powers]
+        self._is_exponent = torch.tensor([base is not None for base in product.bases], dtype=torch.bool)
         self.failed = failed
         weights = fixed.clamp(min=0) * allowed
         is_empty = allowed.any(2) & (weights.sum(2) == 0)  # these go to token 0
@@ -61,6 +64,10 @@ class ProductLoss:
         logs = weights.log()
         self._largest = float(torch.where(weights > 0, logs, 0.0).abs().amax()) if logs.numel() else 0.0
         counts = (weights > 0) & ~is_empty[..., None]
+        powers = [
+            power if base is None else _logarithm(base, power, evaluator)
+            for power, base in zip(powers, product.bases, strict=True)
+        ]
         powers = [torch.where(counts, power, 0.0) for power in powers]
         self._reach = torch.stack([power.abs().amax() for power in powers]).cpu()
         powers = [power * bool(_varies(power, counts)) for power in powers]
@@ -77,11 +84,19 @@ class ProductLoss:
     def step(self, part: int, constants: Tensor) -> tuple[Tensor, Tensor | None]:
         """The loss's gradient in the constants [pair, C], and `ious` where the part is everything."""
         distances, gradient = self._run([self._parts[part]], constants, None, True)
-        return gradient / constants, self._means(distances) if len(self._parts) == 1 else None
+        return gradient / self._scales(constants), self._means(distances) if len(self._parts) == 1 else None
 
     def is_exact(self, constants: Tensor) -> Tensor:
         """bool [pair]: whether no weight can leave 32-bit range on the way, where programs would fail."""
-        return constants.log().abs().float() @ self._reach + self._largest < _SAFE_LOG
+        return self._places(constants).abs().float() @ self._reach + self._largest < _SAFE_LOG
+
+    def _places(self, constants: Tensor) -> Tensor:
+        """What the logarithm of a weight is linear in: exponents, and logarithms of the other literals."""
+        return torch.where(self._is_exponent, constants, constants.log())
+
+    def _scales(self, constants: Tensor) -> Tensor:
+        """Constants over how far they move as a place does."""
+        return torch.where(self._is_exponent, torch.ones_like(constants), constants)
 
     def _means(self, distances: Tensor) -> Tensor:
         ious = iou_from_l1(distances, self.lengths)
@@ -91,8 +106,8 @@ class ProductLoss:
     def _run(
         self, parts: Sequence[Sequence[_Rows]], constants: Tensor, only: Tensor | None, want_gradient: bool
     ) -> tuple[Tensor, Tensor]:
-        """L1 distances [pair, sentence], and the loss's gradient in the logarithms [pair, C]."""
-        logs = constants.log().float().to(self.lengths.device)
+        """L1 distances [pair, sentence], and the loss's gradient in their places [pair, C]."""
+        logs = self._places(constants).float().to(self.lengths.device)
         logs = torch.nn.functional.pad(logs, (0, 1), value=1.0)  # the fixed part's is 1
         distances = logs.new_zeros(len(logs), len(self.lengths))
         gradient = logs.new_zeros(constants.shape)
@@ -161,6 +176,12 @@ def _dense(body: Block, evaluator: Evaluator) -> tuple[Tensor, set[int]]:
         values[batch.rows, : batch.length, : batch.length] = value.tensor.expand(shape)
         failed |= {batch.rows[at] for at in found}
     return values, failed
+
+
+def _logarithm(base: Block, power: Tensor, evaluator: Evaluator) -> Tensor:
+    """The logarithm of a base that is never 0 to a power; 0 where that is 0."""
+    values, _ = _dense(base, evaluator)
+    return torch.where(power == 0, 0.0, power * values.log())
 
 
 def _varies(power: Tensor, counts: Tensor) -> Tensor:

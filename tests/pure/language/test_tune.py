@@ -14,6 +14,7 @@ from core.language.tune.literals import literals, rewritten, spelt
 from core.language.tune.products import as_product
 from core.language.tune.rounding import rounded
 from core.language.tune.rows import ProductLoss
+from core.types import HeadId
 from tests.language_cases import build, program, sentence
 
 FEATURES = build(
@@ -299,6 +300,58 @@ def test_fast_and_general_path_agree_on_iou_and_gradient(body: str, causal: bool
     torch.testing.assert_close(fast.ious(constants), general.ious(constants), atol=1e-5, rtol=0)
     slopes = [loss.step(0, constants)[0] for loss in (fast, general)]
     torch.testing.assert_close(slopes[0], slopes[1], atol=1e-4, rtol=1e-3)
+
+
+EARLIER = HeadId(0, 1)
+READS = {EARLIER: [found.numpy() for found in maps_of(program("1 + 6 * (k == q.prev)"))]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '(look("L0H1", q, k) + 0.002) ** 0.4',
+        '0.8 ** (q.index - k.index) * (look("L0H1", q, k) + 0.1) ** -0.3',
+        'weight = 2\nif k.is_punct:\n    weight *= (look("L0H1", q, k) + 0.01) ** 0.6\n'
+        "if k.is_first:\n    weight *= 3\nreturn weight",
+        'weight = (look("L0H1", q, k) + 0.02) ** 0.7\nif q.prev != None:\n'
+        '    weight *= weight / (look("L0H1", q.prev, k) + 1) ** 0.5\nreturn weight',
+    ],
+)
+def test_exponents_of_looks_are_fitted_as_part_of_a_product(body: str) -> None:
+    source = program(body)
+    found = literals(source)
+    product = as_product(source, found)
+    assert product is not None
+    evaluator, parts = Evaluator(FEATURES, looks=READS), [list(range(len(FEATURES)))]
+    target = maps_of(program("1 + k.is_first * 3 + k.is_punct * 2"))
+    fast = ProductLoss(product, evaluator, [target], parts)
+    general = GeneralLoss(source.body, found, [evaluator], [target], parts)
+    constants = torch.tensor([[literal.value * 1.1 for literal in found]], dtype=torch.float64)
+    assert bool(fast.is_exact(constants))
+    torch.testing.assert_close(fast.ious(constants), general.ious(constants), atol=1e-5, rtol=0)
+    slopes = [loss.step(0, constants)[0] for loss in (fast, general)]
+    torch.testing.assert_close(slopes[0], slopes[1], atol=1e-4, rtol=1e-3)
+
+
+def test_a_known_exponent_of_a_look_is_recovered() -> None:
+    body = 'weight = (look("L0H1", q, k) + 0.002) ** {}\nif k.is_first:\n    weight *= {}\nreturn weight'
+    target = evaluate(program(body.format(0.4, 5)), FEATURES, looks=READS)
+    (found,) = tune([(program(body.format(0.9, 2)), target)], FEATURES, looks=READS)
+    assert found.after > 0.99 > found.before
+    assert "** 0.4\n" in found.program.source
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'look("L0H1", q, k) ** 0.4',  # may be 0
+        '(look("L0H1", q, k) - 0.1) ** 0.5',  # may be below
+        '(look("L0H1", q, k) + 0.1 * k.index) ** 0.5',
+    ],
+)
+def test_exponents_of_what_may_be_0_take_the_general_path(body: str) -> None:
+    source = program(body)
+    assert as_product(source, literals(source)) is None
 
 
 @pytest.mark.parametrize(
