@@ -369,7 +369,7 @@ class BestProgram:
     score: Score
     baseline: float  # IoU of the head's best baseline on the same split
     resolved: Estimate = field(default_factory=lambda: Estimate(math.nan))  # IoU with every head it looks at
-    # replaced by that head's best program; its own IoU where it looks at none, nan where it is not known
+    # replaced by that head's resolved program; its own IoU where it looks at none, nan where it is not known
 
     @property
     def lift(self) -> float:
@@ -513,7 +513,7 @@ ORDERS: tuple[HeadOrder, ...] = get_args(HeadOrder)
 
 
 # Which programs replace heads: the accepted ones, the best, or the best that look at no other head.
-ProgramChoice = Literal["accepted", "best", "text"]
+ProgramChoice = Literal["accepted", "best", "resolved", "text"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from core.language import ParsedProgram, parse
 from core.language.export import export
 from core.sharing.figures import Comparison
 from core.sharing.snippet import page
-from core.sharing.standalone import best_sources, looked_at
+from core.sharing.standalone import looked_at
 from core.types import HeadId, ModelInfo, Program, Sentence, Split
 from core.ui.heads import address, contributions, controls, evidence, notices, passages, steps, verdict, why
 from core.ui.heads.everywhere import draw_everywhere
@@ -122,10 +122,12 @@ def stored_passage(model: ModelInfo, sentences: list[Sentence], chosen: str) -> 
 
 
 def looked_by(model: ModelInfo, source: str) -> dict[str, str]:
-    """The best programs of the heads that a program looks at, directly or through others."""
+    """The resolved programs of the heads that a program looks at, directly or through others."""
     program = passages.parsed(source)
-    sources = best_sources(state.owner().workspace, model) if program.looks else {}
-    return {str(head): sources[head] for head in looked_at(program, sources)}
+    if not program.looks:
+        return {}
+    behind = state.owner().workspace.library.resolution(model.id).programs
+    return {str(head): one.source for head, one in looked_at(program, behind).items()}
 
 
 def draw_program(

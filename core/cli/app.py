@@ -207,6 +207,7 @@ _COMMANDS: tuple[Callable[..., object], ...] = (
     programs.extract,
     programs.synthesize,
     programs.score,
+    programs.resolve,
     programs.best,
     hybrids.hybrid,
     hybrids.curve,

@@ -141,11 +141,10 @@ def export_programs(now: Session, model: str | None, folder: Path) -> Json:
     from core.sharing import standalone
 
     info = now.model(model)
-    refused = standalone.export_programs(now.workspace, info, folder)
+    written, refused = standalone.export_programs(now.workspace, info, folder)
     for head, reason in refused.items():
         now.terminal.say(f"{head} was left out: {reason}")
-    written = len(standalone.best_sources(now.workspace, info)) - len(refused)
-    return {"folder": str(folder), "programs": written, "left_out": sorted(map(str, refused))}
+    return {"folder": str(folder), "programs": len(written), "left_out": sorted(map(str, refused))}
 
 
 def import_library(now: Session, path: Path) -> Json:

@@ -36,7 +36,8 @@ _REQUEST = Group("Which heads go first, and what is done with them", sort_key=2)
 Programs = Annotated[
     ProgramChoice,
     Parameter(
-        help="replace heads by accepted programs only, by the best, or by the best that look at no other head"
+        help="replace heads by accepted programs only, by the best, by the best where those that they look "
+        "at are replaced, too, or by the best that look at no other head"
     ),
 ]
 Passages = Annotated[

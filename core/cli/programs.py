@@ -222,6 +222,45 @@ def score(
     return {"model": info.title, "program": source, "split": str(Split.VALIDATION), "heads": heads}
 
 
+def resolve(
+    *,
+    now: Now,
+    model: Model = None,
+    is_refit: Annotated[
+        bool,
+        Parameter(
+            name="--refit",
+            negative="",
+            help="fit best programs that look at heads anew to what those heads' programs say",
+        ),
+    ] = False,
+) -> Json:
+    """Choose the program that stands for each head where no attention of the model is left.
+
+    On validation: the best program, the best of text alone, or with --refit the best one with its constants
+    fitted to that. What is not fitted is resolved by itself after every search.
+
+    Example: python -m core resolve --refit
+    """
+    info, library = now.model(model), now.workspace.library
+    job = now.runner.start_resolving(info, refit=is_refit)
+    if job is not None:
+        now.follow(job)
+    best, resolved = library.best(info.id, Split.TEST), library.best_resolved(info.id, Split.TEST)
+    report = best_report(info, str(Split.TEST), best)
+    own = {one.score.head: one.program.id for one in best}
+    others = [one.program for one in resolved if one.program.id != own[one.score.head]]
+    looking = sum(bool(library.looks(program)) for program in others)
+    return {
+        **{name: report[name] for name in ("model", "split", "mean_iou", "mean_resolved")},
+        "mean_of_resolved_programs": best_report(info, str(Split.TEST), resolved)["mean_resolved"],
+        "heads": len(resolved),
+        "by_their_best_program": len(resolved) - len(others),
+        "by_another_that_looks": looking,
+        "by_another_of_text_alone": len(others) - looking,
+    }
+
+
 def _runnable(now: Session, programs: dict[str, str]) -> dict[str, str]:
     """Programs by their sources, without those of plain Python where none of it is run."""
     from core.sandbox import require_sandbox
@@ -262,13 +301,23 @@ def best(
         str | None,
         Parameter(name="--eval", help="score on this file's passages instead of a split", metavar="FILE"),
     ] = None,
+    is_resolved: Annotated[
+        bool,
+        Parameter(
+            name="--resolved",
+            negative="",
+            help="the programs that stand for heads where those looked at are programs, too",
+        ),
+    ] = False,
 ) -> Json:
     """Show the best program of every head, chosen on validation: IoU, its 95 % interval and lift.
 
     Example: python -m core best --eval stories.txt --json
+
+    Example: python -m core best --resolved --json
     """
-    info = now.model(model)
-    found = now.workspace.library.best(info.id, split)
+    info, library = now.model(model), now.workspace.library
+    found = library.best_resolved(info.id, split) if is_resolved else library.best(info.id, split)
     label = str(split)
     if passages is not None:
         from core.corpus import load_corpus
@@ -276,7 +325,8 @@ def best(
         from core.store.loaded import load_stored
 
         fresh = list(load_corpus(passages).sentences)  # before the model, which takes a while
-        found = rescore(load_stored(info, now.settings, now.terminal.say), found, fresh)
+        loaded = load_stored(info, now.settings, now.terminal.say)
+        found = rescore(loaded, found, fresh, library.resolution(info.id).programs)
         label = passages
     return best_report(info, label, found, now.workspace.findings.standings(info.id))
 

@@ -57,7 +57,10 @@ class Session:
             raise
 
     def resolve(self, info: ModelInfo) -> None:
-        """Have the best programs' references resolved, where that is missing."""
+        """Have the best programs' references resolved, where that is missing or already begun."""
+        for record in self.runner.refresh():
+            if record.kind == "resolve" and record.model == info.id and record.is_active:
+                self.follow(record.id)
         job = self.runner.start_resolving(info)
         if job is not None:
             self.follow(job)

@@ -50,8 +50,14 @@ GLOSSARY = (
     ),
     Term(
         "Resolved IoU",
-        "IoU where each head that a program looks at gives way to that head's own program.",
+        "IoU where each head that a program looks at gives way to that head's resolved program.",
         ("resolved IoU", "resolved"),
+    ),
+    Term(
+        "Resolved program",
+        "The program that stands for a head where no attention of the model is left: the one that does best "
+        "on validation with the resolved programs of the heads that it looks at.",
+        ("resolved program", "resolved programs"),
     ),
     Term(
         "Baseline",

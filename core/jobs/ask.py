@@ -28,6 +28,7 @@ from core.jobs.tasks import (
     HybridTask,
     MeasureTask,
     ProposeTask,
+    Resolvable,
     ResolveTask,
     ScoreTask,
 )
@@ -167,19 +168,30 @@ class Jobs(JobQueue):
         passages = self._passages(info, needs_splits=True)
         return self._start(ConvertTask(info, passages, tuple(sources), limits, proposer.name), secrets)
 
-    def start_resolving(self, info: ModelInfo) -> str | None:
-        """Resolve what the best programs look at; None where no program's resolved score is missing."""
-        if not self._workspace.library.unresolved(info.id):
+    def start_resolving(self, info: ModelInfo, refit: bool = False) -> str | None:
+        """Resolve what programs look at, choosing which stands for each head.
+
+        With `refit`, best programs that look are fitted anew to what those programs say, too. None where no
+        best program looks; without `refit` also where no best program's resolved score is missing.
+        """
+        library = self._workspace.library
+        looking = [head for head, program in library.parsed_best(info.id).items() if program.looks]
+        if not (looking if refit else library.unresolved(info.id)):
             return None
-        best = self._workspace.library.parsed_best(info.id)
-        programs = tuple((head, program.source) for head, program in sorted(best.items()))
-        return self._start(ResolveTask(info, self._passages(info), programs))
+        programs = tuple(
+            Resolvable(head, source, iou)
+            for head, found in library.to_resolve(info.id).items()
+            for source, iou in found
+        )
+        return self._start(ResolveTask(info, self._passages(info), programs, refit))
 
     def _after(self, record: JobRecord) -> None:
         if KINDS[record.kind].finds_programs and record.model is not None:
             info = next((one for one in self._workspace.models.all() if one.id == record.model), None)
             if info is not None:
-                self.start_resolving(info)
+                limits = record.settings.get("limits") or {}
+                is_search = KINDS[record.kind].proposer is SEARCH
+                self.start_resolving(info, refit=is_search and bool(limits.get("refit")))
 
     def start_hybrid(
         self,
@@ -295,7 +307,7 @@ class Jobs(JobQueue):
     ) -> str:
         """Run audits, each name with its limits, of the program that each head is given.
 
-        Programs that look read what heads attend to; or, resolved, what the best programs of those say.
+        Programs that look read what heads attend to; or, resolved, what the resolved programs of those say.
         Those of plain Python are left out. Raises AuditError if there is no other, or an audit is not of
         programs or lacks something; PluginError if there is no such audit.
         """
@@ -310,24 +322,21 @@ class Jobs(JobQueue):
     def _behind(
         self, info: ModelInfo, audits: Mapping[str, object], programs: Mapping[HeadId, str]
     ) -> dict[HeadId, str]:
-        """The best program of every head that these look at, however far down."""
+        """The resolved program of every head that these look at, however far down."""
         for name in audits:
             if not AUDITS.named(name).is_resolvable:
                 raise AuditError(f"{name} reads heads as they are; leave out --resolved")
-        best = {
-            one.score.head: one.program.source
-            for one in self._workspace.library.best(info.id, Split.VALIDATION)
-        }
+        known = self._workspace.library.resolution(info.id).programs
         found: dict[HeadId, str] = {}
         left = [looked for source in programs.values() for looked in program_of(source).looks]
         while left:
             head = left.pop()
             if head in found:
                 continue
-            if head not in best:
+            if head not in known:
                 raise AuditError(f"{head} is looked at, but has no program yet; find one with `synthesize`")
-            found[head] = best[head]
-            left += program_of(best[head]).looks
+            found[head] = known[head].source
+            left += known[head].looks
         if not found:
             raise AuditError("none of these programs looks at a head: leave out --resolved")
         return found

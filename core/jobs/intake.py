@@ -63,8 +63,7 @@ class Intake:
             case ConversionsFound():
                 add_conversions(cursor, result.model, result.conversions)
             case ResolvedFound():
-                scores = scores_in(self.folder.scores(result.scores))
-                add_resolved(cursor, result.model, scores, result.chains)
+                self._take_in_resolved(cursor, result)
             case CostsEstimated():
                 costs = {(cost.head, cost.program): cost.kl for cost in result.heads}
                 add_costs(cursor, result.model, costs, result.passages, result.agreement)
@@ -78,6 +77,13 @@ class Intake:
                     add_finding(cursor, result.model, stored)
             case TaskAccuracy():
                 add_downstream(cursor, result)
+
+    def _take_in_resolved(self, cursor: duckdb.DuckDBPyConnection, found: ResolvedFound) -> None:
+        for layer in found.layers:
+            add_programs(cursor, [(one.source, one.origin, one.parent) for one in layer.refits])
+            read_scores(cursor, found.model, self.folder.scores(layer.given))
+            names = {(head, program): chain for head, program, chain in layer.rests_on}
+            add_resolved(cursor, found.model, scores_in(self.folder.scores(layer.scores)), names)
 
     def _take_in_programs(self, cursor: duckdb.DuckDBPyConnection, number: int, found: ProgramsFound) -> None:
         heads = sorted({head for head, _ in found.proposals})

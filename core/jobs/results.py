@@ -78,12 +78,22 @@ class ConversionsFound:
 
 
 @dataclass(frozen=True)
+class LayerResolved:
+    """What stands for the heads of a layer. Part of a ResolvedFound, so that it need not be found again."""
+
+    chosen: dict[HeadId, str]  # sources
+    scores: str  # the Parquet file of resolved scores, beside this result
+    rests_on: tuple[tuple[HeadId, str, str], ...]  # head, Program.id and chain of each program scored
+    refits: tuple[NewProgram, ...]
+    given: str  # the Parquet file of the refits' scores given the heads
+
+
+@dataclass(frozen=True)
 class ResolvedFound:
-    """What best programs that look reach with the programs of the heads they look at."""
+    """What programs that look reach with the programs of the heads they look at, from the lowest head up."""
 
     model: str
-    scores: str  # the Parquet file of their scores, beside this result
-    chains: dict[HeadId, str]  # of each head, what its score rests on
+    layers: tuple[LayerResolved, ...]
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,7 @@ RESULTS: Mapping[str, type[Any]] = {
     "sentences": SentencesRead,
     "programs": ProgramsFound,
     "conversions": ConversionsFound,
+    "layer-resolved": LayerResolved,  # stored once all layers are
     "resolved": ResolvedFound,
     "costs": CostsEstimated,
     "hybrid": MadeHybrid,  # stored with its evaluation; until then a resumed job need not choose again

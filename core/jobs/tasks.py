@@ -93,12 +93,22 @@ class ConvertTask(Task, Generic[Limits]):
 
 
 @dataclass(frozen=True)
+class Resolvable:
+    """A program that may stand for a head where no attention of the model is left."""
+
+    head: HeadId
+    source: str
+    iou: float | None = None  # on validation, where it looks at no head, so that this is known
+
+
+@dataclass(frozen=True)
 class ResolveTask(Task):
-    """Every head's best program, with what it looks at replaced by those heads' own."""
+    """Which program stands for each head where all that are looked at are replaced by their programs."""
 
     info: ModelInfo
     passages: str
-    programs: tuple[tuple[HeadId, str], ...]  # sources
+    programs: tuple[Resolvable, ...]  # of a head the best one first
+    refit: bool = False  # fit best programs that look anew to what those programs say
 
 
 @dataclass(frozen=True)

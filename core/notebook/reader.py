@@ -170,10 +170,10 @@ class WorkspaceReader:
     ) -> Iterator[OpenHybrid]:
         """The model with heads replaced, until the block ends.
 
-        `programs`: the accepted ones, the best ones, the best that look at no other head (`text`), those of
-        a stored hybrid by its id, or a mapping of heads to sources; `heads`, such as "L0H1,L3H*", leaves out
-        all others. Raises HybridError where there is nothing to replace or it does not fit, ProgramError for
-        a source that is no program.
+        `programs`: the accepted ones, the best ones, the best where those that they look at are replaced too
+        (`resolved`), the best that look at no other head (`text`), those of a stored hybrid by its id, or a
+        mapping of heads to sources; `heads`, such as "L0H1,L3H*", leaves out all others. Raises HybridError
+        where there is nothing to replace or it does not fit, ProgramError for a source that is no program.
         """
         chosen = self._sources(programs)
         if heads is not None:
@@ -194,9 +194,8 @@ class WorkspaceReader:
             return workspace.replacements.sources(model, cast(ProgramChoice, programs))
         spec = workspace.hybrids.spec(programs)
         if spec is None or spec.model != model:
-            raise HybridError(
-                f"{programs!r} is no hybrid of {self.model.title}; `accepted`, `best` and `text` are, too"
-            )
+            others = ", ".join(f"`{name}`" for name in get_args(ProgramChoice))
+            raise HybridError(f"{programs!r} is no hybrid of {self.model.title}; {others} are, too")
         return dict(spec.programs)
 
 

@@ -3,13 +3,13 @@
 produced = program_maps(programs, features, is_causal)   what programs do on sentences
 scores = score(produced, maps, heads, split)             ... against heads: one Score a program and head
 Examiner(features, sentences, attention, is_causal)      one program against one head after another
-fresh.rescore(loaded, best, sentences)                   the same on passages outside the workspace
+fresh.rescore(loaded, best, sentences, behind)           the same on passages outside the workspace
 """
 
 from core.scoring.baselines import BASELINES
 from core.scoring.examiner import Evidence, Examiner, Example, HeadReader, histogram
 from core.scoring.reading import program_of
-from core.scoring.resolved import Resolved, chains
+from core.scoring.resolved import Resolved, chain_of, chains
 from core.scoring.scores import FITS, ProgramMaps, in_blocks, program_maps, score, sentence_ious
 from core.scoring.similar_heads import head_ious, program_ious
 
@@ -22,6 +22,7 @@ __all__ = [
     "HeadReader",
     "ProgramMaps",
     "Resolved",
+    "chain_of",
     "chains",
     "head_ious",
     "histogram",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from core.errors import CorpusError
 from core.features import LEAST_TOKENS, annotate
-from core.language import parse
+from core.language import ParsedProgram, parse
 from core.models.attention import extract
 from core.models.pretrained import LoadedModel
 from core.scoring.baselines import BASELINES
@@ -30,8 +30,16 @@ def _looks_on(attention: SentenceAttention, layers: Sequence[int]) -> dict[HeadI
     }
 
 
-def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Sentence]) -> list[BestProgram]:
-    """The same programs for the same heads, with scores and baselines on these sentences instead."""
+def rescore(
+    loaded: LoadedModel,
+    best: Sequence[BestProgram],
+    sentences: list[Sentence],
+    behind: Mapping[HeadId, ParsedProgram],
+) -> list[BestProgram]:
+    """The same programs for the same heads, with scores and baselines on these sentences instead.
+
+    Resolved, they read what the programs `behind` of the heads say that they look at.
+    """
     info = loaded.info
     features = annotate(sentences, loaded.tokenizer, loaded.embeddings(), info.longest, loaded.pipeline)
     features = features.select([row for row, n in enumerate(features.lengths) if n >= LEAST_TOKENS])
@@ -52,14 +60,14 @@ def rescore(loaded: LoadedModel, best: Sequence[BestProgram], sentences: list[Se
         one = features.select([row])
         cells = program_maps(programs, one, info.is_causal, looks=_looks_on(attention, layers))
         failures |= {(program, row): failure for (program, _), failure in cells.failures.items()}
-        alone = Resolved(own, one, info.is_causal)
+        alone = Resolved(behind, one, info.is_causal)
         for at, layer in enumerate(layers):
             window = info.window(layer)
             maps = {attention.sentence: attention.weights[at].astype(np.float32)}
             ious[at, :, :, row] = sentence_ious(cells.within(window), maps)[:, :, 0]
             for head in (head for head in own if head.layer == layer):
-                found = sentence_ious(alone.produced(head).within(window), maps)[0, head.head, 0]
-                resolved[at, head.head, row] = found
+                found = alone.of([own[head]]).within(window)
+                resolved[at, head.head, row] = sentence_ious(found, maps)[0, head.head, 0]
     names = tuple(program.id for program in programs)
     produced = ProgramMaps(names, features.sentences, (), failures, info.is_causal)
     heads = [[HeadId(layer, head) for head in range(info.heads)] for layer in layers]

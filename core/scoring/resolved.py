@@ -1,20 +1,24 @@
-"""Programs with every head they look at replaced by that head's own program, down to text.
+"""Programs with every head they look at replaced by a program of that head, down to text.
 
 Given the heads, a program that looks reads what the model's heads do. Resolved, it reads what their programs
 say, and those what theirs say: no attention of the model is left in it. The two figures are never mixed.
+
+Which program stands for a head then, its resolved program, is chosen on validation like its best one, but by
+what it reaches resolved; see `core.store.resolved`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from core.features import Features
-from core.language import ParsedProgram
+from core.language import ParsedProgram, describe
 from core.scoring.scores import ProgramMaps, program_maps
 from core.types import Failure, HeadId
 
@@ -23,7 +27,7 @@ class Resolved(Mapping[HeadId, list[Any]]):
     """Heads as their programs say, on some sentences, evaluated when they are first asked for.
 
     A `Looks`: what one program looks at is what the programs of those heads produce. Every program may stand
-    for its head, so this comes to an end.
+    for its head, so this comes to an end. `programs` may grow, from the lowest head up.
     """
 
     def __init__(
@@ -38,16 +42,25 @@ class Resolved(Mapping[HeadId, list[Any]]):
         self._is_causal = is_causal
         self._device = device
         self._produced: dict[HeadId, ProgramMaps] = {}
+        self._maps: dict[HeadId, list[np.ndarray]] = {}  # the same as programs look at it
 
     def produced(self, head: HeadId) -> ProgramMaps:
         """What a head's program gives; it fails where one fails that it looks at."""
         if head not in self._produced:
-            program = self._programs[head]
-            found = program_maps([program], self._features, self._is_causal, self._device, self)
-            for row, why in self.failures_behind(program).items():
-                found = _failing(found, row, why)
-            self._produced[head] = found
+            self._produced[head] = self.of([self._programs[head]])
         return self._produced[head]
+
+    def of(self, programs: Sequence[ParsedProgram]) -> ProgramMaps:
+        """What any programs give that look at these heads."""
+        found = program_maps(programs, self._features, self._is_causal, self._device, self)
+        for at, program in enumerate(programs):
+            for row, why in self.failures_behind(program).items():
+                found = _failing(found, at, row, why)
+        return found
+
+    def keep(self, head: HeadId, produced: ProgramMaps) -> None:
+        """Note what a head's program gives, where that is known already."""
+        self._produced[head] = produced
 
     def failures_behind(self, program: ParsedProgram) -> dict[int, Failure]:
         """By sentence why a program fails that looks at heads: the program of one of them does."""
@@ -58,8 +71,10 @@ class Resolved(Mapping[HeadId, list[Any]]):
         }
 
     def __getitem__(self, head: HeadId) -> list[np.ndarray]:
-        found = self.produced(head)
-        return [found.map_of(0, at) for at in range(len(found.sentences))]
+        if head not in self._maps:
+            found = self.produced(head)
+            self._maps[head] = [found.map_of(0, at) for at in range(len(found.sentences))]
+        return self._maps[head]
 
     def __contains__(self, head: object) -> bool:
         return head in self._programs
@@ -71,21 +86,34 @@ class Resolved(Mapping[HeadId, list[Any]]):
         return len(self._programs)
 
 
-def _failing(found: ProgramMaps, row: int, why: Failure) -> ProgramMaps:
-    """The same with one sentence more on which the only program fails."""
-    cells = tuple(torch.zeros_like(own) if at == row else own for at, own in enumerate(found.cells))
-    failures = {(0, row): why} | dict(found.failures)
-    return ProgramMaps(found.programs, found.sentences, cells, failures, found.is_causal)
+def _failing(found: ProgramMaps, program: int, row: int, why: Failure) -> ProgramMaps:
+    """The same with one sentence more on which a program fails; both by their places."""
+    own = found.cells[row].clone()
+    own[program] = 0
+    cells = (*found.cells[:row], own, *found.cells[row + 1 :])
+    return replace(found, cells=cells, failures={(program, row): why} | dict(found.failures))
 
 
-def chains(programs: Mapping[HeadId, ParsedProgram]) -> dict[HeadId, str]:
-    """For each head a name of all that its resolved program rests on: 16 hex digits.
+Preference = tuple[float, int, str]
+
+
+def preference(program: ParsedProgram, iou: float) -> Preference:
+    """The less, the better a program is to stand for a head: the higher its IoU, the fewer its nodes."""
+    return -iou, describe(program).nodes, program.id
+
+
+def chain_of(program: ParsedProgram, below: Mapping[HeadId, str]) -> str:
+    """A name of all that a resolved program rests on, 16 hex digits; `below` are those of other heads.
 
     It changes when any program does that it reads, however far down.
     """
+    parts = [program.id, *(f"{looked}={below.get(looked, '')}" for looked in sorted(program.looks))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def chains(programs: Mapping[HeadId, ParsedProgram]) -> dict[HeadId, str]:
+    """Of each head's program what it rests on; see `chain_of`."""
     found: dict[HeadId, str] = {}
     for head in sorted(programs):  # what a program looks at comes before it
-        program = programs[head]
-        parts = [program.id, *(f"{looked}={found.get(looked, '')}" for looked in sorted(program.looks))]
-        found[head] = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        found[head] = chain_of(programs[head], found)
     return found

@@ -60,6 +60,15 @@ class ProgramMaps:
         cells = self.cells[at][program].cpu().numpy()
         return unpack(cells, cell_side(len(cells), self.is_causal), self.is_causal)
 
+    def of_program(self, at: int) -> ProgramMaps:
+        """The same of the program in this place only."""
+        return replace(
+            self,
+            programs=(self.programs[at],),
+            cells=tuple(own[at : at + 1] for own in self.cells),
+            failures={(0, row): f for (program, row), f in self.failures.items() if program == at},
+        )
+
     def of_sentence(self, at: int) -> ProgramMaps:
         """The same on the sentence in this place only."""
         return replace(

@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 
 from core.language import Description, ParsedProgram, describe
-from core.scoring import chains, program_of
+from core.scoring import chain_of, program_of
 from core.store.database import Database, insert
-from core.store.resolved import ResolvedTable
+from core.store.resolved import Resolution, ResolvedTable
 from core.store.scores import add_scores
 from core.types import BestProgram, CardId, Estimate, HeadId, Program, Score, Split, is_plain
 
@@ -32,9 +32,13 @@ _PROGRAMS = pa.schema(
     ]
 )
 
-# Every head's best program with its score and its best baseline's on the split asked for.
-_BEST = """
-WITH baseline AS (
+# Programs on heads, given as three lists of equal length, each with its score and its head's best baseline's
+# on the split asked for.
+_CHOSEN = """
+WITH asked AS (
+    SELECT unnest($layers::INTEGER[]) AS layer, unnest($heads::INTEGER[]) AS head,
+           unnest($programs::TEXT[]) AS program_id
+), baseline AS (
     SELECT layer, head, max(iou) AS baseline
     FROM scores JOIN programs USING (program_id)
     WHERE model_id = $model AND split = $split AND origin = 'baseline'
@@ -42,11 +46,12 @@ WITH baseline AS (
 )
 SELECT s.*, p.source, p.category, p.summary, p.lookahead, p.nodes, p.origin,
        b.baseline, s.iou - b.baseline AS lift, c.iou AS validation
-FROM best_programs c
-JOIN scores s USING (model_id, layer, head, program_id)
+FROM asked
+JOIN scores s USING (layer, head, program_id)
+JOIN scores c USING (layer, head, program_id)
 JOIN programs p USING (program_id)
 JOIN baseline b USING (layer, head)
-WHERE c.model_id = $model AND s.model_id = $model AND s.split = $split
+WHERE c.model_id = $model AND s.model_id = $model AND s.split = $split AND c.split = 'validation'
 ORDER BY layer, head
 """
 
@@ -59,7 +64,7 @@ class Library:
         self._best: dict[tuple[str, Split], tuple[int, pd.DataFrame]] = {}
         self._best_ids: dict[str, tuple[int, list[CardId]]] = {}
         self._resolved = ResolvedTable(database)
-        self._reached: dict[str, tuple[int, dict[CardId, dict[Split, Estimate]]]] = {}
+        self._resolutions: dict[str, tuple[int, Resolution]] = {}
 
     def program(self, program: str) -> Program | None:
         """The program with this id."""
@@ -106,31 +111,46 @@ class Library:
         )
         return {head: _read(sources[program])[0] for head, program in self.best_programs(model)}
 
-    def resolved(self, model: str, split: Split) -> dict[HeadId, Estimate]:
-        """What the heads' best programs that look reach with those heads' best programs, so far as known.
+    def resolution(self, model: str) -> Resolution:
+        """Which program stands for each head where no attention of the model is left, and what is reached.
 
-        A score that was reached with other programs than are the best now is not known.
-        """
-        return {
-            head: reached[split]
-            for (head, _), reached in self.resolved_cards(model).items()
-            if split in reached
-        }
-
-    def resolved_cards(self, model: str) -> dict[CardId, dict[Split, Estimate]]:
-        """The same by program and split, of those best programs that look and are resolved.
-
-        Asked again before anything changed, it is answered from memory.
+        A score that was reached with other programs than stand for heads now is not known. Asked again before
+        anything changed, it is answered from memory.
         """
         revision = self.revision()
-        known = self._reached.get(model)
+        known = self._resolutions.get(model)
         if known is None or known[0] != revision:
-            best, found = dict(self.best_programs(model)), dict[CardId, dict[Split, Estimate]]()
-            for (head, split), reached in self._resolved.current(model, self.parsed_best(model)).items():
-                found.setdefault((head, best[head]), {})[split] = reached
-            known = revision, found
-            self._reached[model] = known
+            known = revision, self._resolved.resolution(model, self.parsed_best(model))
+            self._resolutions[model] = known
         return known[1]
+
+    def resolved(self, model: str, split: Split) -> dict[HeadId, Estimate]:
+        """What the heads' best programs that look reach with the resolved programs of those, where known."""
+        reached, best = self.resolution(model).reached, self.best_programs(model)
+        return {card[0]: reached[card][split] for card in best if split in reached.get(card, {})}
+
+    def resolved_cards(self, model: str) -> Mapping[CardId, Mapping[Split, Estimate]]:
+        """The same by program and split, of all programs that are resolved."""
+        return self.resolution(model).reached
+
+    def to_resolve(self, model: str) -> dict[HeadId, list[tuple[str, float | None]]]:
+        """The programs that may stand for each head, resolved, its best one first.
+
+        Each is its source, and its IoU on validation where it looks at no head, so that this is known.
+        """
+        text, before = self._resolved.of_text(model), self._resolved.rows(model)
+        found: dict[HeadId, list[tuple[str, float | None]]] = {}
+        for head, program in self.parsed_best(model).items():
+            looking = [program.source] if program.looks else []
+            looking += [source for source, *_ in before.get(head, ())]
+            found[head] = [(source, None) for source in dict.fromkeys(looking)]
+            if head in text:
+                found[head].insert(1 if program.looks else 0, text[head])
+        return found
+
+    def of_text(self, model: str) -> dict[HeadId, tuple[str, float]]:
+        """Of every head the best program that looks at no other: its source, and its IoU on validation."""
+        return self._resolved.of_text(model)
 
     def looks(self, program: Program) -> frozenset[HeadId]:
         """The heads that a program looks at."""
@@ -152,19 +172,28 @@ class Library:
         revision = self.revision()
         known = self._best.get((model, split))
         if known is None or known[0] != revision:
-            known = revision, self._with_resolved(model, split)
+            known = revision, self._with_resolved(model, split, self.best_programs(model))
             self._best[model, split] = known
         return known[1].copy()
 
-    def _with_resolved(self, model: str, split: Split) -> pd.DataFrame:
-        frame = self._database.frame(_BEST, {"model": model, "split": str(split)})
-        found, programs = self.resolved(model, split), self.parsed_best(model)
-        reached, looks = [], []
+    def _with_resolved(self, model: str, split: Split, chosen: Sequence[CardId]) -> pd.DataFrame:
+        frame = self._database.frame(
+            _CHOSEN,
+            {
+                "model": model,
+                "split": str(split),
+                "layers": [head.layer for head, _ in chosen],
+                "heads": [head.head for head, _ in chosen],
+                "programs": [program for _, program in chosen],
+            },
+        )
+        known, reached, looks = self.resolution(model).reached, [], []
         for row in frame.to_dict("records"):
-            head = HeadId(row["layer"], row["head"])
-            own = Estimate(row["iou"], row["low"], row["high"])
-            reached.append(found.get(head, Estimate(math.nan)) if programs[head].looks else own)
-            looks.append(len(programs[head].looks))
+            card = HeadId(row["layer"], row["head"]), row["program_id"]
+            looked = len(self.looks(Program(row["program_id"], row["source"])))
+            found = known.get(card, {}).get(split, Estimate(math.nan))
+            reached.append(found if looked else Estimate(row["iou"], row["low"], row["high"]))
+            looks.append(looked)
         return frame.assign(
             resolved=[one.value for one in reached],
             resolved_low=[one.low for one in reached],
@@ -174,21 +203,17 @@ class Library:
 
     def best_chains(self, model: str) -> dict[CardId, str]:
         """Of every head's best program what it rests on, resolved; see core.scoring.chains."""
-        programs = self.parsed_best(model)
-        return {(head, programs[head].id): chain for head, chain in chains(programs).items()}
+        below = self.resolution(model).chains
+        return {(h, one.id): chain_of(one, below) for h, one in self.parsed_best(model).items()}
 
     def best(self, model: str, split: Split) -> list[BestProgram]:
         """The best program of each head, chosen on validation, scored on `split`."""
-        rows = self.best_frame(model, split).to_dict("records")
-        return [
-            BestProgram(
-                Program(row["program_id"], row["source"]),
-                _score(row, split),
-                row["baseline"],
-                Estimate(row["resolved"], row["resolved_low"], row["resolved_high"]),
-            )
-            for row in rows
-        ]
+        return _chosen(self.best_frame(model, split), split)
+
+    def best_resolved(self, model: str, split: Split) -> list[BestProgram]:
+        """The resolved program of each head, chosen on validation, scored on `split`."""
+        chosen = [(head, program.id) for head, program in self.resolution(model).programs.items()]
+        return _chosen(self._with_resolved(model, split, chosen), split)
 
     def head_scores(self, model: str, head: HeadId) -> pd.DataFrame:
         """Every program scored on a head: one row a program, IoU per split, best on validation first."""
@@ -323,6 +348,18 @@ def add_proposals(
             "INSERT INTO proposals VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [model, head.layer, head.head, program],
         )
+
+
+def _chosen(frame: pd.DataFrame, split: Split) -> list[BestProgram]:
+    return [
+        BestProgram(
+            Program(row["program_id"], row["source"]),
+            _score(row, split),
+            row["baseline"],
+            Estimate(row["resolved"], row["resolved_low"], row["resolved_high"]),
+        )
+        for row in frame.to_dict("records")
+    ]
 
 
 def _score(row: Mapping[Any, Any], split: Split) -> Score:

@@ -11,14 +11,6 @@ from core.store.library import Library
 from core.store.verdicts import VerdictLog
 from core.types import HeadId, ProgramChoice
 
-# The best programs of heads among all but these, in the order of the view `best_programs`.
-_BEST_WITHOUT = """
-SELECT layer, head, arg_min(source, (-iou, nodes, program_id))
-FROM scores JOIN programs USING (program_id)
-WHERE model_id = ? AND split = 'validation' AND program_id NOT IN (SELECT unnest(?::TEXT[]))
-GROUP BY layer, head ORDER BY layer, head
-"""
-
 
 class Replacements:
     """What a workspace's verdicts and library have to put in the place of a model's heads."""
@@ -31,8 +23,9 @@ class Replacements:
     def sources(self, model: str, programs: ProgramChoice) -> dict[HeadId, str]:
         """A program for every head that may be replaced: its source.
 
-        `accepted` are those that reviewers accepted, `best` those that fit best on validation, and `text` the
-        best of those that look at no other head: whatever else is replaced, they do the same.
+        `accepted` are those that reviewers accepted, `best` those that fit best on validation, `resolved`
+        those that do with one another in the place of the heads that they look at, and `text` the best of
+        those that look at no other head: whatever else is replaced, they do the same.
         """
         match programs:
             case "accepted":
@@ -41,8 +34,9 @@ class Replacements:
                 sources = {one.id: one.source for one in self._library.programs()}
                 return {head: sources[program] for head, program in self._library.best_programs(model)}
             case "text":
-                rows = self._database.rows(_BEST_WITHOUT, [model, self._looking()])
-                return {HeadId(layer, head): str(source) for layer, head, source in rows}
+                return {head: source for head, (source, _) in self._library.of_text(model).items()}
+            case "resolved":
+                return {head: one.source for head, one in self._library.resolution(model).programs.items()}
         assert_never(programs)
 
     def fits(self, model: str, sources: Mapping[HeadId, str]) -> dict[HeadId, float]:
@@ -59,8 +53,3 @@ class Replacements:
             },
         )
         return {HeadId(layer, head): float(iou) for layer, head, iou in rows}
-
-    def _looking(self) -> list[str]:
-        """The programs of the library that look at other heads."""
-        rows = self._database.rows("SELECT program_id, source FROM programs WHERE contains(source, 'look')")
-        return [str(program) for program, source in rows if program_of(source).looks]

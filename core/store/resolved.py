@@ -1,48 +1,115 @@
-"""What programs that look at other heads reach when those are resolved to their own programs."""
+"""Programs without the model: what stands for each head, and what programs that look reach with that.
+
+A head's resolved program is the one that does best on validation with the resolved programs of the heads that
+it looks at: its best program given the heads, that one fitted anew to what resolved programs say, or its best
+one of text alone. It is the best program as long as that was not resolved.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
 
 import duckdb
 
 from core.language import ParsedProgram
-from core.scoring import chains
+from core.scoring import chain_of, program_of
+from core.scoring.resolved import Preference, preference
 from core.store.database import Database
-from core.types import Estimate, HeadId, Score, Split
+from core.types import CardId, Estimate, HeadId, Score, Split
 
-Reached = tuple[HeadId, Split]
+# Of every head the best program on validation among all but these.
+_BEST_WITHOUT = """
+WITH ranked AS (
+    SELECT layer, head, source, iou, row_number() OVER (
+        PARTITION BY layer, head ORDER BY iou DESC, nodes, program_id
+    ) AS place
+    FROM scores JOIN programs USING (program_id)
+    WHERE model_id = ? AND split = 'validation' AND program_id NOT IN (SELECT unnest(?::TEXT[]))
+)
+SELECT layer, head, source, iou FROM ranked WHERE place = 1 ORDER BY layer, head
+"""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """A model's heads with no attention of the model left."""
+
+    programs: Mapping[HeadId, ParsedProgram]  # that stand for them
+    chains: Mapping[HeadId, str]  # what those rest on
+    reached: Mapping[
+        CardId, Mapping[Split, Estimate]
+    ]  # by programs that look; what no longer holds is left out
 
 
 def add_resolved(
-    cursor: duckdb.DuckDBPyConnection, model: str, scores: Sequence[Score], names: Mapping[HeadId, str]
+    cursor: duckdb.DuckDBPyConnection, model: str, scores: Sequence[Score], names: Mapping[CardId, str]
 ) -> None:
-    """Store resolved scores in the place of older ones, with the chains that they were reached with."""
+    """Store resolved scores with the chains that they were reached with; older ones of these heads go."""
+    for head in {score.head for score in scores}:
+        cursor.execute(
+            "DELETE FROM resolved WHERE model_id = ? AND layer = ? AND head = ?",
+            [model, head.layer, head.head],
+        )
     for score in scores:
         at = [model, score.head.layer, score.head.head, str(score.split)]
-        cursor.execute("DELETE FROM resolved WHERE model_id = ? AND layer = ? AND head = ? AND split = ?", at)
         figures = [score.program, score.iou.value, score.iou.low, score.iou.high, score.failures]
         cursor.execute(
             "INSERT INTO resolved (model_id, layer, head, split, program_id, iou, low, high, failures, "
             "chain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [*at, *figures, names[score.head]],
+            [*at, *figures, names[score.head, score.program]],
         )
 
 
 class ResolvedTable:
-    """Resolved scores of the heads' best programs."""
+    """Resolved scores of programs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def current(self, model: str, best: Mapping[HeadId, ParsedProgram]) -> dict[Reached, Estimate]:
-        """Those that were reached with the programs that are the heads' best now."""
-        names = chains(best)
-        rows = self._database.rows(
-            "SELECT layer, head, split, iou, low, high, chain FROM resolved WHERE model_id = ?", [model]
+    def of_text(self, model: str) -> dict[HeadId, tuple[str, float]]:
+        """Of every head the best program that looks at no other: its source, and its IoU on validation."""
+        looking = self._database.rows(
+            "SELECT program_id, source FROM programs WHERE contains(source, 'look')"
         )
-        return {
-            (HeadId(layer, head), Split(split)): Estimate(*figures)
-            for layer, head, split, *figures, chain in rows
-            if names.get(HeadId(layer, head)) == chain
-        }
+        names = [str(program) for program, source in looking if program_of(source).looks]
+        rows = self._database.rows(_BEST_WITHOUT, [model, names])
+        return {HeadId(layer, head): (str(source), float(iou)) for layer, head, source, iou in rows}
+
+    def resolution(self, model: str, best: Mapping[HeadId, ParsedProgram]) -> Resolution:
+        """Which program stands for each head, from the lowest up; `best` are the heads' best programs."""
+        held, text = self.rows(model), self.of_text(model)
+        programs, names = dict[HeadId, ParsedProgram](), dict[HeadId, str]()
+        reached = dict[CardId, dict[Split, Estimate]]()
+        for head in sorted(best):
+            ranked = list[tuple[Preference, ParsedProgram]]()
+            if head in text:
+                source, iou = text[head]
+                program = program_of(source)
+                ranked.append((preference(program, iou), program))
+            for source, chain, found in held.get(head, ()):
+                program = program_of(source)
+                if chain == chain_of(program, names):
+                    reached[head, program.id] = found
+                    if Split.VALIDATION in found:
+                        ranked.append((preference(program, found[Split.VALIDATION].value), program))
+            is_known = not best[head].looks or (head, best[head].id) in reached
+            programs[head] = min(ranked, key=itemgetter(0))[1] if ranked and is_known else best[head]
+            names[head] = chain_of(programs[head], names)
+        return Resolution(programs, names, reached)
+
+    def rows(self, model: str) -> dict[HeadId, list[tuple[str, str, dict[Split, Estimate]]]]:
+        """Of every head its programs' sources, chains and scores."""
+        rows = self._database.rows(
+            "SELECT layer, head, source, chain, "
+            "list({'split': split, 'iou': iou, 'low': low, 'high': high}) "
+            "FROM resolved JOIN programs USING (program_id) WHERE model_id = ? GROUP BY ALL "
+            "ORDER BY layer, head, source",
+            [model],
+        )
+        found: dict[HeadId, list[tuple[str, str, dict[Split, Estimate]]]] = {}
+        for layer, head, source, chain, scores in rows:
+            own = {Split(one["split"]): Estimate(one["iou"], one["low"], one["high"]) for one in scores}
+            found.setdefault(HeadId(layer, head), []).append((source, chain, own))
+        return found

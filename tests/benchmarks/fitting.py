@@ -22,7 +22,7 @@ import torch
 
 from core.corpus import load_corpus
 from core.features import Features
-from core.language import ParsedProgram, parse
+from core.language import Looks, ParsedProgram, parse
 from core.language.tensor.evaluator import Evaluator
 from core.language.tune.descent import STEPS, Fitted, _Fit, _fitted, _general, _written, tune
 from core.language.tune.literals import literals
@@ -68,9 +68,25 @@ SUM = '''def attend(q, k):
 '''
 
 
+LOOKS = '''def attend(q, k):
+    """Follows three heads; rests on the first token."""
+    weight = 1.0
+    if k.is_first:
+        weight *= 8
+    weight *= (look("L0H0", q, k) + 0.002) ** 0.4
+    weight *= (look("L0H1", q, k) + 0.002) ** 0.2
+    if k.is_punct:
+        weight *= (look("L1H0", q, k) + 0.002) ** -0.3
+    if k == q:
+        weight *= table(q.pos, {"NOUN": 2, "VERB": 3}, 1)
+    weight *= 0.97 ** (q.index - k.index)
+    return weight
+'''
+
+
 def main() -> None:
     options = _options()
-    features, maps = _training(options.workspace, options.sentences)
+    features, maps, looks = _training(options.workspace, options.sentences)
     cells = int((features.lengths * (features.lengths + 1) // 2).sum())
     print(
         f"{len(maps)} heads x {len(features)} sentences ({cells:,} pairs of tokens), "
@@ -78,35 +94,43 @@ def main() -> None:
     )
     _compare("product", parse(PROGRAM), features, maps, options.pairs)
     _compare("sum", parse(SUM), features, maps[:: options.every], options.pairs)
+    _compare("product that looks", parse(LOOKS), features, maps[-1:], 1, looks)
 
 
 def _compare(
-    title: str, program: ParsedProgram, features: Features, maps: list[torch.Tensor], pairs: int
+    title: str,
+    program: ParsedProgram,
+    features: Features,
+    maps: list[torch.Tensor],
+    pairs: int,
+    looks: Looks | None = None,
 ) -> None:
     """All heads together, beside a few of them one by one through the evaluator."""
     print(f"\n{title} of {len(literals(program))} constants, {len(maps)} heads")
-    seconds, fitted = _timed(lambda: tune([(program, target) for target in maps], features))
+    seconds, fitted = _timed(lambda: tune([(program, target) for target in maps], features, looks=looks))
     print(f"together      {seconds:7.1f} s  (wanted: at most {SECONDS_WANTED} s for a product of 8)")
     print(
         f"mean IoU      {_mean(fitted, 'before'):.3f} before, {_mean(fitted, 'after'):.3f} after", flush=True
     )
     few = np.linspace(0, len(maps) - 1, pairs).astype(int)
-    alone, single = _timed(lambda: [_one_by_one(program, maps[at], features) for at in few])
+    alone, single = _timed(lambda: [_one_by_one(program, maps[at], features, looks) for at in few])
     scaled = alone / len(few) * len(maps)
     print(f"one by one    {scaled:7.1f} s  ({len(few)} pairs measured, scaled to {len(maps)})")
     difference = max(abs(single[i].after - fitted[at].after) for i, at in enumerate(few))
     print(f"ratio {scaled / seconds:.0f}; IoU differs by at most {difference:.4f}")
 
 
-def _one_by_one(program: ParsedProgram, target: torch.Tensor, features: Features) -> Fitted:
+def _one_by_one(
+    program: ParsedProgram, target: torch.Tensor, features: Features, looks: Looks | None
+) -> Fitted:
     parts = [list(range(len(features)))]
     fit = _Fit(program, target, literals(program))
-    loss = _general([fit], [Evaluator(features)], parts)
+    loss = _general([fit], [Evaluator(features, looks=looks)], parts)
     return _written(fit, _fitted([fit], loss, STEPS)[0])
 
 
-def _training(workspace: Path, limit: int) -> tuple[Features, list[torch.Tensor]]:
-    """The first training sentences of the bundled corpus and each head's padded maps on them."""
+def _training(workspace: Path, limit: int) -> tuple[Features, list[torch.Tensor], Looks]:
+    """The first training sentences of the bundled corpus, each head's padded maps, what is looked at."""
     folder = next(path.parent for path in sorted(workspace.glob("attention/*/tokens.parquet")))
     stored = TokenStore(folder).sentences()
     train = [s.id for s in load_corpus().sentences if s.split == Split.TRAIN and s.id in stored][:limit]
@@ -122,7 +146,7 @@ def _training(workspace: Path, limit: int) -> tuple[Features, list[torch.Tensor]
             n = found[sentence].shape[-1]
             padded[:, row, :n, :n] = torch.from_numpy(found[sentence])
         maps.extend(padded)
-    return features, maps
+    return features, maps, reader.looks(train)
 
 
 def _timed(work: Callable[[], list[Fitted]]) -> tuple[float, list[Fitted]]:

@@ -2,11 +2,11 @@
 
     python -m tests.benchmarks.hybrids --workspace DIR --passages FILE [--shares 0.1,0.25,0.5,1]
 
-Programs are the workspace's best on validation (for the published table: `extract --corpus FILE --limit 400`,
-then `synthesize`). FILE is divided by the same hash as every corpus: heads are ordered on its validation
-passages, constants calibrated on its train passages and chosen on validation, figures are of test passages of
-at most 96 tokens (`--longest`), 100 of them (`--most`), drawn with a fixed seed. `--only-cost`: no
-other order than by cost, no controls, no speed.
+Programs are the workspace's best on validation, or `--programs resolved` or `text` (for the published
+table: `extract --corpus FILE --limit 400`, then `synthesize`). FILE is divided by the same hash as every
+corpus: heads are ordered on its validation passages, constants calibrated on its train passages and chosen
+on validation, figures are of test passages of at most 96 tokens (`--longest`), 100 of them (`--most`), drawn
+with a fixed seed. `--only-cost`: no other order than by cost, no controls, no speed.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def main() -> None:
     options = _options()
     workspace = Workspace.open(options.workspace)
     info = workspace.models.all()[0]
-    best = workspace.library.best(info.id, Split.VALIDATION)
+    sources = workspace.replacements.sources(info.id, options.programs)
+    fits = workspace.replacements.fits(info.id, sources)
     workspace.close()
-    programs = {found.score.head: parse(found.program.source) for found in best}
-    fits = {found.score.head: found.score.iou.value for found in best}
+    programs = {head: parse(source) for head, source in sources.items()}
     loaded = load(info.name, options.models, options.device)
     passages = _passages(loaded, options)
     if options.peak is not None:
@@ -247,6 +247,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workspace", type=Path, default=Path("workspace"))
     parser.add_argument("--passages", type=Path, required=True)
     parser.add_argument("--shares", default="0.1,0.25,0.5,1")
+    parser.add_argument("--programs", choices=("best", "resolved", "text"), default="best")
     parser.add_argument("--longest", type=int, default=96)
     parser.add_argument("--most", type=int, default=100)
     parser.add_argument("--measured", type=int, default=MEASURED_PASSAGES)

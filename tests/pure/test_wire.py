@@ -21,6 +21,7 @@ from core.jobs.results import (
     CostsEstimated,
     HeadCost,
     HybridMeasured,
+    LayerResolved,
     NewProgram,
     ProgramsFound,
     ResolvedFound,
@@ -39,6 +40,7 @@ from core.jobs.tasks import (
     HybridTask,
     MeasureTask,
     ProposeTask,
+    Resolvable,
     ResolveTask,
     ScoreTask,
     Task,
@@ -80,6 +82,13 @@ FINDING = Finding(
 )
 DAMAGE = TokenDamage(("a", "b"), (1.0,), (2.0,), (0.1,))
 POINT = CurvePoint("cost", True, 2, 0.5, 0.1, 0.0, 0.2, 0.1, 0, (0.0, 1.0))
+LAYER = LayerResolved(
+    {HEAD: "source"},
+    "a.parquet",
+    ((HEAD, "id", "chain"),),
+    (NewProgram("source", "refit", "id"),),
+    "b.parquet",
+)
 TASKS: list[Task] = [
     ExtractTask("model", "bundled", 3),
     BuildTask("model", "bundled"),
@@ -90,7 +99,7 @@ TASKS: list[Task] = [
     ConvertTask(INFO, "passages", ("source",), SearchLimits(), proposer="search"),
     ConvertTask(INFO, "passages", ("source",), ClaudeLimits(), proposer="claude"),
     ConvertTask(INFO, "passages", ("source",), OpenAILimits(model="m"), proposer="openai"),
-    ResolveTask(INFO, "passages", ((HEAD, "source"),)),
+    ResolveTask(INFO, "passages", (Resolvable(HEAD, "source"), Resolvable(HEAD, "text", 0.5)), True),
     HybridTask(INFO, CANDIDATES, "a", "b", "test", HybridRequest("title", "greedy", None, 0.05)),
     MeasureTask(INFO, MADE, "b", "test", "title", strict=True),
     CurveTask(INFO, CANDIDATES, "a", "b", "test", "title", ("cost", "iou"), (0.5, 1.0)),
@@ -110,7 +119,8 @@ VALUES: list[object] = [
         (FailedPassages("id", "timeout", "2 s", 3),),
     ),
     ConversionsFound("model", (Conversion("id", "child", Estimate(0.9, 0.8, 1.0), 8),)),
-    ResolvedFound("model", "resolved.parquet", {HEAD: "chain"}),
+    LAYER,
+    ResolvedFound("model", (LAYER,)),
     CostsEstimated("model", 9, None, (HeadCost(HEAD, "id", math.inf),)),
     MADE,
     HybridMeasured(

@@ -1,38 +1,198 @@
-"""Best programs with the heads they look at resolved to their own; a finished unit is a split."""
+"""Which program stands for each head where all that are looked at are programs; a finished unit is a layer.
+
+It goes from the lowest head up: a program looks at earlier ones only, whose own is chosen by then.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from core.features import Features
 from core.jobs.folder import Job
-from core.jobs.results import ResolvedFound
-from core.jobs.tasks import ResolveTask
+from core.jobs.results import LayerResolved, NewProgram, ResolvedFound
+from core.jobs.tasks import Resolvable, ResolveTask
 from core.jobs.work.search import device_of, split_features
-from core.scoring import Resolved, chains, program_of, score
+from core.language import ParsedProgram
+from core.language.tune import tune
+from core.maps import padded
+from core.scoring import ProgramMaps, Resolved, chain_of, program_maps, program_of, score
+from core.scoring.resolved import Preference, preference
+from core.store.attention import AttentionReader
 from core.store.passages import read_passages
 from core.store.workspace import attention_folder, reader_of
-from core.types import Score, Split
+from core.types import HeadId, ModelInfo, Score, Split
 
+REFIT = "refit"  # the origin of a best program with other constants
 _SPLITS = (Split.VALIDATION, Split.TEST)
+_FITTED_CELLS = 2**19  # of train passages that constants are fitted to: a head's maps there are 2 MB
+_FITTED_STEPS = 40
 
 
 def resolve_programs(job: Job[ResolveTask]) -> None:
-    """The resolved score of every program of the task that looks, on validation and test."""
+    """Choose a program for each head on validation; those that look get their resolved scores."""
     task, events, finished = job.task, job.events, job.folder.finished()
-    place = attention_folder(job.place.workspace, task.info.id)
-    passages = read_passages(job.place.workspace, task.passages)
-    attention, device = reader_of(job.place.workspace, task.info.id), device_of(job.place)
-    programs = {head: program_of(source) for head, source in task.programs}
-    looking = [head for head in sorted(programs) if programs[head].looks]
-    names = chains(programs)
-    for at, split in enumerate(_SPLITS):
-        features = split_features(place, passages, split)
-        if f"resolved-{split}.json" in finished or not len(features):
+    layers: dict[int, dict[HeadId, list[Resolvable]]] = {}
+    for one in task.programs:
+        layers.setdefault(one.head.layer, {}).setdefault(one.head, []).append(one)
+    stage = "fitting to resolved programs" if task.refit else "resolving references"
+    total, done = sum(map(len, layers.values())), 0
+    events.progress(stage, done, total)
+    ladder, found = _ladder(job), list[LayerResolved]()
+    for layer, heads in sorted(layers.items()):
+        name = f"resolved-{layer:03}"
+        if f"{name}.json" in finished:
+            known: LayerResolved = job.folder.result("layer-resolved", f"{name}.json")
+            for head, source in known.chosen.items():
+                ladder.stand(head, program_of(source))
+            found.append(known)
+            done += len(heads)
             continue
-        resolved, scores = Resolved(programs, features, task.info.is_causal, device), list[Score]()
-        for done, head in enumerate(looking):
-            maps = attention.restricted(features.sentences).layer(head.layer, [head.head])
-            window = task.info.window(head.layer)
-            scores += score(resolved.produced(head), maps, [head], split, window)
-            events.progress("resolving references", at * len(looking) + done + 1, len(_SPLITS) * len(looking))
-        stored = events.scores(f"resolved-{split}", scores)
-        chosen = {head: names[head] for head in looking}
-        events.result(f"resolved-{split}", ResolvedFound(task.info.id, stored, chosen))
+        of_layer = list[_OfHead]()
+        for head, programs in sorted(heads.items()):
+            of_layer.append(ladder.climb(head, programs, task.refit))
+            done += 1
+            events.progress(stage, done, total)
+        found.append(
+            LayerResolved(
+                {one.head: one.chosen.source for one in of_layer},
+                events.scores(name, [score for one in of_layer for score in one.scores]),
+                tuple(link for one in of_layer for link in one.rests_on),
+                tuple(one.refit for one in of_layer if one.refit is not None),
+                events.scores(f"{name}-given", [score for one in of_layer for score in one.given]),
+            )
+        )
+        events.result(name, found[-1])
+    if "resolved.json" not in finished:
+        events.result("resolved", ResolvedFound(task.info.id, tuple(found)))
+
+
+@dataclass(frozen=True)
+class _OfHead:
+    """What stands for a head."""
+
+    head: HeadId
+    chosen: ParsedProgram
+    scores: list[Score]  # resolved, of programs that look: the best and the chosen one
+    rests_on: list[tuple[HeadId, str, str]]  # head, Program.id and chain of each
+    refit: NewProgram | None  # where it was chosen
+    given: list[Score]  # its scores given the heads
+
+
+@dataclass
+class _Ladder:
+    """Heads with the programs that stand for them, from the lowest up to where it has come."""
+
+    info: ModelInfo
+    attention: AttentionReader
+    device: torch.device
+    features: dict[Split, Features]
+    fitted_to: Features  # of train
+    programs: dict[HeadId, ParsedProgram] = field(default_factory=dict)
+    chains: dict[HeadId, str] = field(default_factory=dict)
+    resolved: dict[Split, Resolved] = field(init=False)
+
+    def __post_init__(self) -> None:
+        held = self.features | {Split.TRAIN: self.fitted_to}
+        self.resolved = {
+            split: Resolved(self.programs, features, self.info.is_causal, self.device)
+            for split, features in held.items()
+        }
+
+    def stand(self, head: HeadId, program: ParsedProgram) -> None:
+        """Let a program stand for its head."""
+        self.programs[head] = program
+        self.chains[head] = chain_of(program, self.chains)
+
+    def climb(self, head: HeadId, known: Sequence[Resolvable], refits: bool) -> _OfHead:
+        """Choose among these programs of the next head, the best one first."""
+        programs = {program.id: program for program in (program_of(one.source) for one in known)}
+        best = program_of(known[0].source)
+        looking = [program for program in programs.values() if program.looks]
+        refit = self._fitted(head, best) if refits and best.looks and len(self.fitted_to) else best
+        if refit.id not in programs:
+            looking.append(refit)
+        produced = {split: self.resolved[split].of(looking) for split in self._scored_on() if looking}
+        scores = [one for split, found in produced.items() for one in self._scores(head, split, found)]
+        ranked: list[tuple[Preference, ParsedProgram]] = [
+            (preference(program_of(one.source), one.iou), program_of(one.source))
+            for one in known
+            if one.iou is not None
+        ]
+        by_id = {program.id: program for program in looking}
+        ranked += [
+            # as the workspace keeps it, so that it chooses alike
+            (preference(by_id[one.program], float(np.float32(one.iou.value))), by_id[one.program])
+            for one in scores
+            if one.split == Split.VALIDATION
+        ]
+        chosen = min(ranked, key=lambda one: one[0])[1] if ranked else best
+        for split, found in produced.items():
+            if chosen.id in found.programs:
+                self.resolved[split].keep(head, found.of_program(found.programs.index(chosen.id)))
+        self.stand(head, chosen)
+        kept = {program.id: program for program in (best, chosen) if program.looks}
+        is_new = chosen is refit and refit.id not in programs
+        return _OfHead(
+            head,
+            chosen,
+            [one for one in scores if one.program in kept],
+            [(head, name, chain_of(program, self.chains)) for name, program in kept.items()],
+            NewProgram(chosen.source, REFIT, best.id) if is_new else None,
+            self._given(head, chosen) if is_new else [],
+        )
+
+    def _scored_on(self) -> list[Split]:
+        return [split for split in _SPLITS if len(self.features[split])]
+
+    def _fitted(self, head: HeadId, program: ParsedProgram) -> ParsedProgram:
+        """The program with its constants fitted to what it gives resolved."""
+        features = self.fitted_to
+        target = padded(self._maps(head, features))
+        looks = self.resolved[Split.TRAIN]
+        (fit,) = tune(
+            [(program, target)], features, self.info.is_causal, self.device, _FITTED_STEPS, looks=looks
+        )
+        return fit.program
+
+    def _scores(
+        self, head: HeadId, split: Split, produced: ProgramMaps, with_js: bool = False
+    ) -> list[Score]:
+        own, window = self._maps(head, self.features[split]), self.info.window(head.layer)
+        maps = {name: one[None] for name, one in zip(produced.sentences, own, strict=True)}
+        return score(produced, maps, [head], split, window, with_js)
+
+    def _given(self, head: HeadId, program: ParsedProgram) -> list[Score]:
+        """A program's scores with the model's heads where it looks."""
+        scores = list[Score]()
+        for split, features in self.features.items():
+            if len(features):
+                looks = self.attention.looks(features.sentences)
+                produced = program_maps([program], features, self.info.is_causal, self.device, looks)
+                scores += self._scores(head, split, produced, with_js=split == Split.TEST)
+        return scores
+
+    def _maps(self, head: HeadId, features: Features) -> list[np.ndarray]:
+        """What a head does with each passage, float32 [query, key]."""
+        found = self.attention.restricted(features.sentences).layer(head.layer, [head.head])
+        return [found[name][0] for name in features.sentences]
+
+
+def _ladder(job: Job[ResolveTask]) -> _Ladder:
+    """Ready at the lowest head."""
+    info, place = job.task.info, attention_folder(job.place.workspace, job.task.info.id)
+    passages = read_passages(job.place.workspace, job.task.passages)
+    features = {split: split_features(place, passages, split) for split in Split}
+    attention = reader_of(job.place.workspace, info.id)
+    return _Ladder(info, attention, device_of(job.place), features, _some(features[Split.TRAIN]))
+
+
+def _some(features: Features) -> Features:
+    """As many passages, drawn by chance, as constants are fitted to; at least one."""
+    order = np.random.default_rng(0).permutation(len(features))
+    cells = np.cumsum(np.square(features.lengths[order].astype(np.int64)))
+    count = max(1, int(np.searchsorted(cells, _FITTED_CELLS, side="right")))
+    return features.select(sorted(order[:count].tolist()))

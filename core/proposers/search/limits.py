@@ -58,3 +58,10 @@ class SearchLimits:
         "whether a line may be a table: a number for each of a few words or tags",
         key="tables",
     )
+    refit: bool = limit(
+        False,
+        "Second pass",
+        "afterwards fit what looks at other heads anew to their programs, so that it does as well as it can "
+        "without the model; see `resolve`",
+        key="refit",
+    )

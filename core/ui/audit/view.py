@@ -38,7 +38,7 @@ _MEANING: dict[RungName, str] = {
 }
 _READ = ("the heads", "their programs (resolved)")
 _RESOLVED = (
-    " **Resolved**: programs that look at other heads read what the best programs of those say, down to "
+    " **Resolved**: programs that look at other heads read what the resolved programs of those say, down to "
     "text, before an edit and after it; no attention of the model is left in any of these figures."
 )
 _CELL = 14  # pixels of a head in the picture

@@ -20,6 +20,7 @@ from core.ui.review.shelf import current_opinions
 _WHICH: dict[str, ProgramChoice] = {
     "Accepted programs": "accepted",
     "Best programs, reviewed or not": "best",
+    "Best programs, resolved": "resolved",
     "Best programs of text alone": "text",
 }
 _SHARE, _BUDGET = "A share of heads", "A budget"
@@ -57,6 +58,7 @@ def draw_builder(model: ModelInfo) -> Candidates:
                     captions=[
                         _accepted_in_words(model, accepted),
                         "every head that has a program",
+                        "every head; chosen by how they do where heads they look at are replaced, too",
                         "every head; none of them looks at another head",
                     ],
                     index=0 if accepted else 1,

@@ -34,7 +34,7 @@ from core.ui.review.worth import worth_shelf
 _SHORT = {Split.TEST: "test", Split.VALIDATION: "val", Split.TRAIN: "train"}
 _RESOLVED = (
     "The other figures are given what the heads do that it looks at; here those heads are replaced by their "
-    "own best programs. – where that was not scored since a program changed"
+    "own resolved programs. – where that was not scored since a program changed"
 )
 _OTHERS = 8  # heads named that the program fits too
 

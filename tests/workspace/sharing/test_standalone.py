@@ -18,8 +18,8 @@ def look(head: str) -> str:
 
 
 def test_what_a_program_looks_at_is_found_through_others_as_far_as_there_are_programs() -> None:
-    sources = {HeadId(2, 0): look("L1H0"), HeadId(1, 0): look("L0H3"), HeadId(1, 1): "no program"}
-    found = looked_at(parse(look("L2H0")), sources)
+    every = {HeadId(2, 0): look("L1H0"), HeadId(1, 0): look("L0H3"), HeadId(1, 1): look("L0H0")}
+    found = looked_at(parse(look("L2H0")), {head: parse(source) for head, source in every.items()})
     assert found.keys() == {HeadId(2, 0), HeadId(1, 0)}
     assert found[HeadId(1, 0)].source == look("L0H3")
 

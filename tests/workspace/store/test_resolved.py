@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from core.language import parse
+from core.language import ParsedProgram, parse
 from core.scoring import chains
 from core.store import Workspace, add_program, add_scores
 from core.store.resolved import add_resolved
-from core.types import HeadId, Split
+from core.types import CardId, HeadId, Split
 from tests.stored import fits
 
 BELOW, ABOVE = HeadId(0, 1), HeadId(1, 0)
@@ -17,6 +17,11 @@ PLAIN = "def attend(q, k):\n    return k.is_first\n"
 BETTER = "def attend(q, k):\n    return k == q\n"
 LOOKS = 'def attend(q, k):\n    return look("L0H1", q, k)\n'
 BASELINE = "def attend(q, k):\n    return 1.0\n"
+
+
+def resting_on(programs: dict[HeadId, ParsedProgram]) -> dict[CardId, str]:
+    """What each of these programs rests on."""
+    return {(head, programs[head].id): chain for head, chain in chains(programs).items()}
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
         for source, head in ((PLAIN, BELOW), (LOOKS, ABOVE)):
             add_program(cursor, source, "search")
             add_scores(cursor, "m", [*fits(source, head, 0.7), *fits(BASELINE, head, 0.1)])
-        add_resolved(cursor, "m", fits(LOOKS, ABOVE, 0.4), chains(programs))
+        add_resolved(cursor, "m", fits(LOOKS, ABOVE, 0.4), resting_on(programs))
     yield opened
     opened.close()
 
@@ -50,5 +55,5 @@ def test_a_resolved_score_is_unknown_once_the_head_below_has_another_program(wor
 def test_resolving_again_replaces_the_score(workspace: Workspace) -> None:
     programs = {BELOW: parse(PLAIN), ABOVE: parse(LOOKS)}
     with workspace.database.transaction() as cursor:
-        add_resolved(cursor, "m", fits(LOOKS, ABOVE, 0.5), chains(programs))
+        add_resolved(cursor, "m", fits(LOOKS, ABOVE, 0.5), resting_on(programs))
     assert workspace.library.resolved("m", Split.TEST)[ABOVE].value == pytest.approx(0.5)
