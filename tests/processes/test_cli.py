@@ -51,6 +51,31 @@ def test_a_program_that_looks_is_scored_where_it_may(workspace_copy: Path, tmp_p
     assert sorted((head["layer"], head["head"]) for head in found["heads"]) == after
 
 
+def test_heads_are_resolved_with_a_second_pass_and_shown(workspace_copy: Path, tmp_path: Path) -> None:
+    told = answer(call_core("resolve", "--refit", "--json", workspace=workspace_copy))
+    found = answer(call_core("best", "--resolved", "--json", workspace=workspace_copy))
+    given = answer(call_core("best", "--json", workspace=workspace_copy))
+    assert told["mean_of_resolved_programs"] == pytest.approx(found["mean_resolved"])
+    assert told["mean_resolved"] == pytest.approx(given["mean_resolved"])
+    assert told["mean_iou"] == pytest.approx(given["mean_iou"])
+    best, resolved = ([head["program"] for head in one["heads"]] for one in (given, found))  # type: ignore[attr-defined]
+    others = [one for own, one in zip(best, resolved, strict=True) if one != own]
+    looking = sum("look(" in program for program in others)
+    assert (told["heads"], told["by_their_best_program"]) == (HEADS, HEADS - len(others))
+    assert (told["by_another_that_looks"], told["by_another_of_text_alone"]) == (
+        looking,
+        len(others) - looking,
+    )
+    made = answer(
+        call_core("hybrid", "--share", "1", "--programs", "resolved", "--json", workspace=workspace_copy)
+    )
+    workspace = Workspace.open(workspace_copy)
+    replaced = workspace.hybrids.made(str(made["hybrid"]))
+    workspace.close()
+    assert replaced is not None
+    assert [program.source for program in sorted(replaced.programs, key=lambda one: one.head)] == resolved
+
+
 def test_best_on_fresh_passages_agrees_with_the_split_they_are(built: Path, tmp_path: Path) -> None:
     workspace = Workspace.open(built)
     held_out = workspace.models.sentences(workspace.models.all()[0].id, Split.TEST)
@@ -411,11 +436,12 @@ COMMANDS = {
     "demo": [],
     "extract": ["--model", "--corpus", "--limit"],
     "synthesize": [
-        *("--model", "--heads", "--proposer", "--rules", "--least-gain"),
+        *("--model", "--heads", "--proposer", "--rules", "--least-gain", "--refit"),
         *("--candidates", "--rounds", "--budget", "--batches", "--base-url", "--calls", "--tokens"),
     ],
     "score": ["--model", "--program", "--at-least"],
-    "best": ["--model", "--split", "--eval"],
+    "resolve": ["--model", "--refit"],
+    "best": ["--model", "--split", "--eval", "--resolved"],
     "hybrid": [
         *("--model", "--share", "--budget", "--hybrid", "--programs", "--eval"),
         *("--order", "--calibrate", "--strict", "--seed"),

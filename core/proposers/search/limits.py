@@ -60,8 +60,8 @@ class SearchLimits:
     )
     refit: bool = limit(
         False,
-        "Second pass",
-        "afterwards fit what looks at other heads anew to their programs, so that it does as well as it can "
-        "without the model; see `resolve`",
+        "Refit",
+        "a second pass: fit what looks at other heads anew to what those heads' programs say, as it is read "
+        "where no attention of the model is left",
         key="refit",
     )

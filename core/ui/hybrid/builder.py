@@ -58,7 +58,7 @@ def draw_builder(model: ModelInfo) -> Candidates:
                     captions=[
                         _accepted_in_words(model, accepted),
                         "every head that has a program",
-                        "every head; chosen by how they do where heads they look at are replaced, too",
+                        "every head; those that do best where most heads are replaced",
                         "every head; none of them looks at another head",
                     ],
                     index=0 if accepted else 1,
