@@ -512,7 +512,8 @@ HeadOrder = Literal["cost", "greedy", "measured", "iou", "random"]
 ORDERS: tuple[HeadOrder, ...] = get_args(HeadOrder)
 
 
-# Which programs replace heads: the accepted ones, the best, or the best that look at no other head.
+# Which programs replace heads: the accepted ones, the best, the best where those that they look at are
+# replaced too, or the best that look at no other head.
 ProgramChoice = Literal["accepted", "best", "resolved", "text"]
 
 

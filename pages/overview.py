@@ -220,7 +220,7 @@ def _mean_help(heads: pd.DataFrame) -> str:
     looking = int((heads.looks > 0).sum())
     return (
         f"Of each head's best program, given what the heads do that {looking} of them look at. "
-        f"Resolved, with those heads' own programs instead: {resolved}"
+        f"Resolved, with those heads' resolved programs instead: {resolved}"
     )
 
 

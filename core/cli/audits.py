@@ -83,6 +83,8 @@ def audit(
         return _answer(info, audits, now.workspace.findings.of_hybrid(info.id, chosen))
     if hybrid_id is not None:
         raise AuditError(f"{name} is an audit of programs; leave out --hybrid")
+    if is_resolved:
+        now.resolve(info)
     programs = _programs(now, info, heads)
     now.follow(now.runner.start_program_audits(info, audits, programs, is_resolved))
     chains = now.workspace.library.best_chains(info.id) if is_resolved else None

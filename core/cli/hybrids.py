@@ -18,6 +18,7 @@ from core.types import (
     FIGURES,
     ORDERS,
     Bounds,
+    HeadId,
     HeadOrder,
     HybridRequest,
     Json,
@@ -88,7 +89,7 @@ def hybrid(
             raise HybridError("--hybrid measures a hybrid as it is; leave out --calibrate")
         return _measure(now, model, hybrid_id, passages, request.strict)
     info = now.model(model)
-    sources = now.workspace.replacements.sources(info.id, programs)
+    sources = _sources(now, info, programs)
     if share is not None:
         from core.review import heads_in_share
 
@@ -99,6 +100,13 @@ def hybrid(
     text, label = _passages(now, info, passages)
     now.follow(now.runner.start_hybrid(info, sources, text, label, request))
     return _report(now, info, now.workspace.hybrids.frame(info.id).iloc[0])
+
+
+def _sources(now: Session, info: ModelInfo, programs: ProgramChoice) -> dict[HeadId, str]:
+    """The programs that may replace heads, resolved first where that says which."""
+    if programs == "resolved":
+        now.resolve(info)
+    return now.workspace.replacements.sources(info.id, programs)
 
 
 def _measure(now: Session, model: str | None, hybrid_id: str, passages: str | None, strict: bool) -> Json:
@@ -163,7 +171,7 @@ def curve(
         raise HybridError(f"there is no order {unknown[0]!r}; there are {', '.join(ORDERS)}")
     text, label = _passages(now, info, passages)
     title = f"{programs} programs"
-    sources = now.workspace.replacements.sources(info.id, programs)
+    sources = _sources(now, info, programs)
     now.follow(
         now.runner.start_curve(info, sources, text[:limit], label, title, cast(list[HeadOrder], asked))
     )

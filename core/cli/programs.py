@@ -237,19 +237,17 @@ def resolve(
 ) -> Json:
     """Choose the program that stands for each head where no attention of the model is left.
 
-    On validation: the best program, the best of text alone, or with --refit the best one with its constants
-    fitted to that. What is not fitted is resolved by itself after every search.
+    On validation: the best program, the best of text alone, one that was chosen before, or with --refit the
+    best one with its constants fitted to that. What is not fitted is resolved by itself after every search.
 
     Example: python -m core resolve --refit
     """
     info, library = now.model(model), now.workspace.library
-    job = now.runner.start_resolving(info, refit=is_refit)
-    if job is not None:
-        now.follow(job)
+    now.resolve(info, is_refit)
     best, resolved = library.best(info.id, Split.TEST), library.best_resolved(info.id, Split.TEST)
     report = best_report(info, str(Split.TEST), best)
     own = {one.score.head: one.program.id for one in best}
-    others = [one.program for one in resolved if one.program.id != own[one.score.head]]
+    others = [one.program for one in resolved if one.program.id != own.get(one.score.head)]
     looking = sum(bool(library.looks(program)) for program in others)
     return {
         **{name: report[name] for name in ("model", "split", "mean_iou", "mean_resolved")},

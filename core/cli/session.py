@@ -56,12 +56,12 @@ class Session:
                 ) from None
             raise
 
-    def resolve(self, info: ModelInfo) -> None:
-        """Have the best programs' references resolved, where that is missing or already begun."""
-        for record in self.runner.refresh():
-            if record.kind == "resolve" and record.model == info.id and record.is_active:
-                self.follow(record.id)
-        job = self.runner.start_resolving(info)
+    def resolve(self, info: ModelInfo, refit: bool = False) -> None:
+        """Have programs resolved, where that is missing or already begun; see `Jobs.start_resolving`."""
+        job = self.runner.start_resolving(info, refit)
+        if job is not None:
+            self.follow(job)
+            job = self.runner.start_resolving(info)  # where best programs have become others meanwhile
         if job is not None:
             self.follow(job)
 

@@ -43,6 +43,7 @@ from core.store.jobs import JobRecord
 from core.store.passages import keep_passages
 from core.types import HeadId, HeadOrder, HybridRequest, ModelInfo, Sentence, Split, is_plain
 
+_RESOLVE = "resolve"  # the kind of job
 _NOT_AUDITED = "plain Python, which is run and not read, so no audit takes it; `convert` finds one to audit"
 
 
@@ -172,8 +173,14 @@ class Jobs(JobQueue):
         """Resolve what programs look at, choosing which stands for each head.
 
         With `refit`, best programs that look are fitted anew to what those programs say, too. None where no
-        best program looks; without `refit` also where no best program's resolved score is missing.
+        best program looks; without `refit` also where no best program's resolved score is missing. A model
+        has one such job at a time: the one that works is gone on with, or gives way to one with `refit`.
         """
+        for record in self.refresh():
+            if record.kind == _RESOLVE and record.model == info.id and record.is_active:
+                if not refit or self.folder(record.id).spec().task["refit"]:
+                    return record.id
+                self.cancel(record.id)
         library = self._workspace.library
         looking = [head for head, program in library.parsed_best(info.id).items() if program.looks]
         if not (looking if refit else library.unresolved(info.id)):
@@ -186,12 +193,24 @@ class Jobs(JobQueue):
         return self._start(ResolveTask(info, self._passages(info), programs, refit))
 
     def _after(self, record: JobRecord) -> None:
-        if KINDS[record.kind].finds_programs and record.model is not None:
-            info = next((one for one in self._workspace.models.all() if one.id == record.model), None)
-            if info is not None:
-                limits = record.settings.get("limits") or {}
-                is_search = KINDS[record.kind].proposer is SEARCH
-                self.start_resolving(info, refit=is_search and bool(limits.get("refit")))
+        info = next((one for one in self._workspace.models.all() if one.id == record.model), None)
+        if info is None:
+            return
+        if KINDS[record.kind].finds_programs:
+            limits = record.settings.get("limits") or {}
+            is_search = KINDS[record.kind].proposer is SEARCH
+            self.start_resolving(info, refit=is_search and bool(limits.get("refit")))
+        elif record.kind == _RESOLVE and self._is_outdated(record, info):
+            self.start_resolving(info)
+
+    def _is_outdated(self, record: JobRecord, info: ModelInfo) -> bool:
+        """Whether heads have other best programs than when a job that resolves them was asked."""
+        task = wire.read(ResolveTask, self.folder(record.id).spec().task, record.id)
+        asked: dict[HeadId, str] = {}
+        for one in task.programs:  # a head's best comes first
+            asked.setdefault(one.head, one.source)
+        best = self._workspace.library.parsed_best(info.id)
+        return asked != {head: program.source for head, program in best.items()}
 
     def start_hybrid(
         self,

@@ -18,6 +18,7 @@ from core.jobs.results import (
     SentencesRead,
     WeightsRead,
 )
+from core.language import parse
 from core.store.conversions import add_conversions
 from core.store.failures import add_failures
 from core.store.findings import add_finding
@@ -83,7 +84,10 @@ class Intake:
             add_programs(cursor, [(one.source, one.origin, one.parent) for one in layer.refits])
             read_scores(cursor, found.model, self.folder.scores(layer.given))
             names = {(head, program): chain for head, program, chain in layer.rests_on}
-            add_resolved(cursor, found.model, scores_in(self.folder.scores(layer.scores)), names)
+            new = {parse(one.source).id for one in layer.refits}
+            add_proposals(cursor, found.model, [card for card in names if card[1] in new])
+            scores = scores_in(self.folder.scores(layer.scores))
+            add_resolved(cursor, found.model, layer.chosen, scores, names)
 
     def _take_in_programs(self, cursor: duckdb.DuckDBPyConnection, number: int, found: ProgramsFound) -> None:
         heads = sorted({head for head, _ in found.proposals})

@@ -66,8 +66,10 @@ def rescore(
             maps = {attention.sentence: attention.weights[at].astype(np.float32)}
             ious[at, :, :, row] = sentence_ious(cells.within(window), maps)[:, :, 0]
             for head in (head for head in own if head.layer == layer):
-                found = alone.of([own[head]]).within(window)
-                resolved[at, head.head, row] = sentence_ious(found, maps)[0, head.head, 0]
+                stands = head in behind and behind[head].id == own[head].id
+                found = alone.produced(head) if stands else alone.of([own[head]])
+                reached = sentence_ious(found.within(window), maps)[0, head.head, 0]
+                resolved[at, head.head, row] = reached
     names = tuple(program.id for program in programs)
     produced = ProgramMaps(names, features.sentences, (), failures, info.is_causal)
     heads = [[HeadId(layer, head) for head in range(info.heads)] for layer in layers]

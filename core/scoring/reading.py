@@ -9,7 +9,7 @@ import numpy as np
 
 from core.errors import Problem, ProgramError, SandboxError
 from core.features import Features
-from core.language import ParsedProgram, PlainProgram, parse
+from core.language import Description, ParsedProgram, PlainProgram, describe, parse
 from core.sandbox import Passage, PlainSource, document_of, read_plain, shared
 from core.settings import trusts_programs
 from core.types import Failure, is_plain
@@ -32,6 +32,12 @@ def program_of(source: str) -> ParsedProgram:
     return PlainProgram(
         source, plain.docstring or plain.name, plain.id, plain.nodes, partial(_produce, plain)
     )
+
+
+@lru_cache(maxsize=4096)
+def described(source: str) -> Description:
+    """What a program's text comes to in a few words; raises ProgramError as `program_of` does."""
+    return describe(program_of(source))
 
 
 def _produce(plain: PlainSource, features: Features, causal: bool) -> Sequence[np.ndarray | Failure]:

@@ -10,20 +10,21 @@ what it reaches resolved; see `core.store.resolved`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
 
 from core.features import Features
-from core.language import ParsedProgram, describe
+from core.language import ParsedProgram
+from core.scoring.reading import described
 from core.scoring.scores import ProgramMaps, program_maps
 from core.types import Failure, HeadId
 
 
-class Resolved(Mapping[HeadId, list[Any]]):
+class Resolved(Mapping[HeadId, Sequence[Any]]):
     """Heads as their programs say, on some sentences, evaluated when they are first asked for.
 
     A `Looks`: what one program looks at is what the programs of those heads produce. Every program may stand
@@ -42,7 +43,6 @@ class Resolved(Mapping[HeadId, list[Any]]):
         self._is_causal = is_causal
         self._device = device
         self._produced: dict[HeadId, ProgramMaps] = {}
-        self._maps: dict[HeadId, list[np.ndarray]] = {}  # the same as programs look at it
 
     def produced(self, head: HeadId) -> ProgramMaps:
         """What a head's program gives; it fails where one fails that it looks at."""
@@ -70,11 +70,12 @@ class Resolved(Mapping[HeadId, list[Any]]):
             for (_, row), failure in self.produced(looked).failures.items()
         }
 
-    def __getitem__(self, head: HeadId) -> list[np.ndarray]:
-        if head not in self._maps:
-            found = self.produced(head)
-            self._maps[head] = [found.map_of(0, at) for at in range(len(found.sentences))]
-        return self._maps[head]
+    def hold_only(self, heads: Set[HeadId]) -> None:
+        """Let go of what the programs of others give; that is evaluated again where it is asked for."""
+        self._produced = {head: found for head, found in self._produced.items() if head in heads}
+
+    def __getitem__(self, head: HeadId) -> Sequence[np.ndarray]:
+        return _Unpacked(self.produced(head))
 
     def __contains__(self, head: object) -> bool:
         return head in self._programs
@@ -84,6 +85,27 @@ class Resolved(Mapping[HeadId, list[Any]]):
 
     def __len__(self) -> int:
         return len(self._programs)
+
+
+class _Unpacked(Sequence[np.ndarray]):
+    """A program's map of each sentence [query, key], unpacked when it is asked for."""
+
+    def __init__(self, produced: ProgramMaps) -> None:
+        self._produced = produced
+
+    @overload
+    def __getitem__(self, at: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[np.ndarray]: ...
+
+    def __getitem__(self, at: int | slice) -> np.ndarray | list[np.ndarray]:
+        if isinstance(at, slice):
+            return [self[row] for row in range(*at.indices(len(self)))]
+        return self._produced.map_of(0, at)
+
+    def __len__(self) -> int:
+        return len(self._produced.sentences)
 
 
 def _failing(found: ProgramMaps, program: int, row: int, why: Failure) -> ProgramMaps:
@@ -99,7 +121,7 @@ Preference = tuple[float, int, str]
 
 def preference(program: ParsedProgram, iou: float) -> Preference:
     """The less, the better a program is to stand for a head: the higher its IoU, the fewer its nodes."""
-    return -iou, describe(program).nodes, program.id
+    return -iou, described(program.source).nodes, program.id
 
 
 def chain_of(program: ParsedProgram, below: Mapping[HeadId, str]) -> str:

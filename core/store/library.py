@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from core.language import Description, ParsedProgram, describe
+from core.language import Description, ParsedProgram
 from core.scoring import chain_of, program_of
+from core.scoring.reading import described
 from core.store.database import Database, insert
 from core.store.resolved import Resolution, ResolvedTable
 from core.store.scores import add_scores
@@ -332,11 +332,9 @@ def add_programs(
     return [program.id for program, *_ in read]
 
 
-@lru_cache(maxsize=4096)
 def _read(source: str) -> tuple[ParsedProgram, Description]:
     """A program and its description; a job names the same programs with every layer's scores."""
-    program = program_of(source)
-    return program, describe(program)
+    return program_of(source), described(source)
 
 
 def add_proposals(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from core.display import counted
+from core.errors import HybridError
 from core.scoring import program_of
 from core.store.database import Database
 from core.store.library import Library
@@ -25,7 +27,8 @@ class Replacements:
 
         `accepted` are those that reviewers accepted, `best` those that fit best on validation, `resolved`
         those that do with one another in the place of the heads that they look at, and `text` the best of
-        those that look at no other head: whatever else is replaced, they do the same.
+        those that look at no other head: whatever else is replaced, they do the same. Raises HybridError
+        where the best programs were not resolved since they changed.
         """
         match programs:
             case "accepted":
@@ -36,6 +39,11 @@ class Replacements:
             case "text":
                 return {head: source for head, (source, _) in self._library.of_text(model).items()}
             case "resolved":
+                if missing := self._library.unresolved(model):
+                    raise HybridError(
+                        f"the best programs of {counted(len(missing), 'head')} changed, so it is not known "
+                        "which do best with one another; run `resolve`, or wait until its job is done"
+                    )
                 return {head: one.source for head, one in self._library.resolution(model).programs.items()}
         assert_never(programs)
 

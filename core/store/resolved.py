@@ -7,7 +7,7 @@ one of text alone. It is the best program as long as that was not resolved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -44,10 +44,14 @@ class Resolution:
 
 
 def add_resolved(
-    cursor: duckdb.DuckDBPyConnection, model: str, scores: Sequence[Score], names: Mapping[CardId, str]
+    cursor: duckdb.DuckDBPyConnection,
+    model: str,
+    heads: Iterable[HeadId],
+    scores: Sequence[Score],
+    names: Mapping[CardId, str],
 ) -> None:
-    """Store resolved scores with the chains that they were reached with; older ones of these heads go."""
-    for head in {score.head for score in scores}:
+    """Store resolved scores with the chains that they were reached with; all older ones of `heads` go."""
+    for head in heads:
         cursor.execute(
             "DELETE FROM resolved WHERE model_id = ? AND layer = ? AND head = ?",
             [model, head.layer, head.head],
@@ -67,14 +71,18 @@ class ResolvedTable:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._looks: dict[str, bool] = {}  # by Program.id; read once, as a library may hold thousands
 
     def of_text(self, model: str) -> dict[HeadId, tuple[str, float]]:
         """Of every head the best program that looks at no other: its source, and its IoU on validation."""
-        looking = self._database.rows(
-            "SELECT program_id, source FROM programs WHERE contains(source, 'look')"
+        rows = self._database.rows(
+            "SELECT program_id, source FROM programs WHERE kind = 'language' AND contains(source, 'look')"
         )
-        names = [str(program) for program, source in looking if program_of(source).looks]
-        rows = self._database.rows(_BEST_WITHOUT, [model, names])
+        for program, source in rows:
+            if program not in self._looks:
+                self._looks[program] = bool(program_of(source).looks)
+        looking = [program for program, _ in rows if self._looks[program]]
+        rows = self._database.rows(_BEST_WITHOUT, [model, looking])
         return {HeadId(layer, head): (str(source), float(iou)) for layer, head, source, iou in rows}
 
     def resolution(self, model: str, best: Mapping[HeadId, ParsedProgram]) -> Resolution:
@@ -94,7 +102,7 @@ class ResolvedTable:
                     reached[head, program.id] = found
                     if Split.VALIDATION in found:
                         ranked.append((preference(program, found[Split.VALIDATION].value), program))
-            is_known = not best[head].looks or (head, best[head].id) in reached
+            is_known = not best[head].looks or Split.VALIDATION in reached.get((head, best[head].id), {})
             programs[head] = min(ranked, key=itemgetter(0))[1] if ranked and is_known else best[head]
             names[head] = chain_of(programs[head], names)
         return Resolution(programs, names, reached)

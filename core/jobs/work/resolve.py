@@ -5,7 +5,7 @@ It goes from the lowest head up: a program looks at earlier ones only, whose own
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from core.jobs.folder import Job
 from core.jobs.results import LayerResolved, NewProgram, ResolvedFound
 from core.jobs.tasks import Resolvable, ResolveTask
 from core.jobs.work.search import device_of, split_features
-from core.language import ParsedProgram
+from core.language import ParsedProgram, SomeLooks
 from core.language.tune import tune
 from core.maps import padded
 from core.scoring import ProgramMaps, Resolved, chain_of, program_maps, program_of, score
@@ -39,6 +39,9 @@ def resolve_programs(job: Job[ResolveTask]) -> None:
     for one in task.programs:
         layers.setdefault(one.head.layer, {}).setdefault(one.head, []).append(one)
     stage = "fitting to resolved programs" if task.refit else "resolving references"
+    looked_at: dict[int, set[HeadId]] = {}  # by layer
+    for one in task.programs:
+        looked_at.setdefault(one.head.layer, set()).update(program_of(one.source).looks)
     total, done = sum(map(len, layers.values())), 0
     events.progress(stage, done, total)
     ladder, found = _ladder(job), list[LayerResolved]()
@@ -66,6 +69,7 @@ def resolve_programs(job: Job[ResolveTask]) -> None:
             )
         )
         events.result(name, found[-1])
+        ladder.hold_only({head for above in looked_at if above > layer for head in looked_at[above]})
     if "resolved.json" not in finished:
         events.result("resolved", ResolvedFound(task.info.id, tuple(found)))
 
@@ -106,6 +110,11 @@ class _Ladder:
         """Let a program stand for its head."""
         self.programs[head] = program
         self.chains[head] = chain_of(program, self.chains)
+
+    def hold_only(self, heads: Set[HeadId]) -> None:
+        """Hold what the programs of these heads give, as nobody looks at others any more."""
+        for resolved in self.resolved.values():
+            resolved.hold_only(heads)
 
     def climb(self, head: HeadId, known: Sequence[Resolvable], refits: bool) -> _OfHead:
         """Choose among these programs of the next head, the best one first."""
@@ -150,9 +159,11 @@ class _Ladder:
 
     def _fitted(self, head: HeadId, program: ParsedProgram) -> ParsedProgram:
         """The program with its constants fitted to what it gives resolved."""
-        features = self.fitted_to
+        behind = self.resolved[Split.TRAIN]
+        failing = behind.failures_behind(program)  # whatever its constants, it scores 0 there
+        rows = [row for row in range(len(self.fitted_to)) if row not in failing]
+        features, looks = self.fitted_to.select(rows), SomeLooks(behind, rows)
         target = padded(self._maps(head, features))
-        looks = self.resolved[Split.TRAIN]
         (fit,) = tune(
             [(program, target)], features, self.info.is_causal, self.device, _FITTED_STEPS, looks=looks
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from core.language import nodes as n
 from core.language.reading.program import ParsedProgram
-from core.language.tune.literals import Literal, Position, bare_number
+from core.language.tune.literals import LOWEST, Literal, Position, bare_number
 from core.language.walk import expressions, parts, statements
 
 
@@ -71,7 +71,7 @@ class _Terms:
 class _Powers:
     """Rewrites a program to one that returns the power of one literal, or of the base under it.
 
-    What has no part in that is left out: whether it fails, the program with 1 in place of literals tells.
+    What has no part in that is left out: whether it fails, `fixed` tells.
     """
 
     def __init__(self, terms: _Terms, wanted: Position) -> None:
@@ -174,7 +174,7 @@ def _bases(body: n.Block) -> dict[Position, n.Block]:
                         n.Step(operator="**") as power,
                         *_,
                     ),
-                ) if least.value > 0 and not any(isinstance(part, n.Local) for part in parts(look)):
+                ) if least.value >= LOWEST and not any(isinstance(part, n.Local) for part in parts(look)):
                     literal = bare_number(power.operand)
                     if literal is not None:
                         base = n.Arithmetic(node.line, node.column, look, (plus,))

@@ -68,7 +68,7 @@ def draw_builder(model: ModelInfo) -> Candidates:
             candidates = _filtered(model, _candidates(model, which))
         with right:
             if not candidates.sources:
-                _say_empty(which)
+                _say_empty(model, which)
                 return candidates
             request = _request(model, candidates)
             _draw_expected(model, candidates, request)
@@ -86,8 +86,16 @@ def _accepted_in_words(model: ModelInfo, accepted: Mapping[HeadId, str]) -> str:
     return counted(len(accepted), "head") + (f", {count} of them disputed" if count else "")
 
 
-def _say_empty(which: ProgramChoice) -> None:
-    if which == "accepted":
+def _say_empty(model: ModelInfo, which: ProgramChoice) -> None:
+    if which == "resolved" and state.owner().workspace.library.unresolved(model.id):
+        st.info(
+            "Best programs changed; which do best with one another is found out anew first. That takes about "
+            "a minute for every 200 heads.",
+            icon=":material/info:",
+        )
+        if st.button("Resolve programs", icon=":material/account_tree:", key="resolve"):
+            jobs.start(lambda: state.owner().runner.start_resolving(model))
+    elif which == "accepted":
         st.info("No program is accepted yet, or none passes the filter.", icon=":material/info:")
         st.page_link("pages/review.py", label="Review programs", icon=":material/rule:")
     else:
@@ -96,7 +104,8 @@ def _say_empty(which: ProgramChoice) -> None:
 
 def _candidates(model: ModelInfo, which: ProgramChoice) -> Candidates:
     workspace = state.owner().workspace
-    sources = workspace.replacements.sources(model.id, which)
+    is_known = which != "resolved" or not workspace.library.unresolved(model.id)
+    sources = workspace.replacements.sources(model.id, which) if is_known else {}
     fits = workspace.replacements.fits(model.id, sources)
     known = workspace.hybrids.costs(model.id)
     ids = {source: program_of(source).id for source in set(sources.values())}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from core import wire
+from core.errors import HybridError
 from core.jobs import Jobs
 from core.jobs.folder import EventWriter, Job, JobFolder
 from core.jobs.kinds import KINDS
@@ -134,6 +135,8 @@ def test_the_second_pass_fits_what_looks_to_what_programs_say(opened: Opened) ->
     assert by_head[HEAD].score.iou.value == pytest.approx(evidence.fit.value, abs=1e-4)  # given the heads
     assert by_head[HEAD].resolved == found.resolved[Split.TEST]
     assert dict(library.best_programs(model.id))[HEAD] == best.id
+    proposed = opened.workspace.database.rows("SELECT DISTINCT program_id FROM proposals")
+    assert chosen.id in {program for (program,) in proposed}
     assert library.unresolved(model.id) == []
 
 
@@ -157,6 +160,52 @@ def test_the_search_is_followed_by_the_second_pass_where_that_was_asked(opened: 
     opened.jobs.wait(opened.jobs.start_search(opened.model, [HEAD], SearchLimits(rules=2, refit=refit)))
     latest = next(record for record in opened.jobs.refresh() if record.kind == "resolve")
     assert opened.jobs.folder(latest.id).spec().task["refit"] is refit
+
+
+def test_a_model_has_one_such_job_at_a_time(opened: Opened) -> None:
+    opened.put(LOOKS)
+    job, jobs = opened.resolve(), opened.workspace.jobs
+    jobs.enqueue(job)
+    opened.put(MISLED)
+    assert opened.jobs.start_resolving(opened.model) == job
+    other = opened.jobs.start_resolving(opened.model, refit=True)
+    assert other not in (None, job)
+    assert jobs.get(job).state == "stopped"
+
+
+def test_heads_are_resolved_once_more_where_best_programs_changed_meanwhile(opened: Opened) -> None:
+    opened.put(LOOKS)
+    job = opened.jobs.start_resolving(opened.model)
+    assert job is not None
+    opened.put("def attend(q, k):\n    return k.is_first\n", HeadId(0, 1))  # the worker did not know
+    opened.jobs.wait(job)
+    latest = next(record.id for record in opened.jobs.refresh() if record.kind == "resolve")
+    assert latest != job
+    opened.jobs.wait(latest)
+    assert opened.library.unresolved(opened.model.id) == []
+    assert next(record.id for record in opened.jobs.refresh() if record.kind == "resolve") == latest
+
+
+def test_what_no_longer_looks_keeps_no_resolved_scores(opened: Opened) -> None:
+    opened.put(LOOKS)
+    opened.resolve()
+    assert HEAD in {head for head, _ in opened.library.resolved_cards(opened.model.id)}
+    opened.put("def attend(q, k):\n    return 1.0 + k.is_first\n", HeadId(0, 1))  # so that all is done anew
+    with opened.workspace.database.transaction() as cursor:
+        cursor.execute("UPDATE scores SET iou = 0.1 WHERE program_id = ?", [parse(LOOKS).id])
+    opened.put("def attend(q, k):\n    return 2.0 + k.is_first\n")
+    opened.put(LOOKS, HeadId(2, 0))
+    opened.resolve()
+    text = opened.library.of_text(opened.model.id)[HEAD][0]
+    assert opened.library.resolution(opened.model.id).programs[HEAD].source == text
+    assert HEAD not in {head for head, _ in opened.library.resolved_cards(opened.model.id)}
+    assert opened.library.unresolved(opened.model.id) == []
+
+
+def test_resolved_programs_replace_no_head_before_they_are_known(opened: Opened) -> None:
+    opened.put(LOOKS)
+    with pytest.raises(HybridError, match="best programs of 1 head changed"):
+        opened.workspace.replacements.sources(opened.model.id, "resolved")
 
 
 def test_what_was_resolved_before_a_worker_died_is_not_done_again(opened: Opened) -> None:

@@ -20,6 +20,7 @@ from core.types import (
 )
 from core.ui.parts import state
 from tests import tiny
+from tests.stored import fits
 from tests.workspace.pages.test_pages import PATIENCE, OpenApp, add_hybrids, button, go, open_app, text_of
 
 __all__ = ["open_app"]
@@ -102,6 +103,27 @@ def test_heads_of_unknown_cost_are_counted(open_app: OpenApp, workspace_copy: Pa
     assert "What 8 heads of 12 would cost is not known yet" in text_of(app)
     app.slider(key="layers").set_value((0, 0)).run()
     assert "Expected: KL 0.030 nats" in text_of(app)
+
+
+def test_best_programs_that_changed_are_resolved_with_a_button(
+    open_app: OpenApp, workspace_copy: Path
+) -> None:
+    workspace, looks = Workspace.open(workspace_copy), 'def attend(q, k):\n    return look("L0H1", q, k)\n'
+    model, head = workspace.models.all()[0].id, HeadId(1, 1)
+    parent = dict(workspace.library.best_programs(model))[head]
+    workspace.library.save_edit(model, looks, parent, fits(looks, head, 0.99))
+    workspace.close()
+    app = go(open_app(workspace_copy), "hybrid")
+    app = app.radio(key="which").set_value("Best programs, resolved").run()
+    assert "Best programs changed" in text_of(app)
+    assert not [found for found in app.button if found.key == "measure"]
+    button(app, "resolve").click().run()
+    assert not app.exception
+    state.owner().runner.wait(state.owner().workspace.jobs.all()[0].id)
+    app = go(app, "hybrid")
+    app = app.radio(key="which").set_value("Best programs, resolved").run()
+    assert "Best programs changed" not in text_of(app)
+    assert [found for found in app.button if found.key == "measure"]
 
 
 def test_the_curves_table_tells_how_often_programs_failed(open_app: OpenApp, workspace_copy: Path) -> None:

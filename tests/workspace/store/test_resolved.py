@@ -33,7 +33,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
         for source, head in ((PLAIN, BELOW), (LOOKS, ABOVE)):
             add_program(cursor, source, "search")
             add_scores(cursor, "m", [*fits(source, head, 0.7), *fits(BASELINE, head, 0.1)])
-        add_resolved(cursor, "m", fits(LOOKS, ABOVE, 0.4), resting_on(programs))
+        add_resolved(cursor, "m", [ABOVE], fits(LOOKS, ABOVE, 0.4), resting_on(programs))
     yield opened
     opened.close()
 
@@ -55,5 +55,5 @@ def test_a_resolved_score_is_unknown_once_the_head_below_has_another_program(wor
 def test_resolving_again_replaces_the_score(workspace: Workspace) -> None:
     programs = {BELOW: parse(PLAIN), ABOVE: parse(LOOKS)}
     with workspace.database.transaction() as cursor:
-        add_resolved(cursor, "m", fits(LOOKS, ABOVE, 0.5), resting_on(programs))
+        add_resolved(cursor, "m", [ABOVE], fits(LOOKS, ABOVE, 0.5), resting_on(programs))
     assert workspace.library.resolved("m", Split.TEST)[ABOVE].value == pytest.approx(0.5)
