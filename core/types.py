@@ -408,7 +408,7 @@ class Card:
     summary: str  # one plain-English sentence
     lookahead: bool
     nodes: int
-    origin: str  # baseline, search, claude, person; "plain Python, from FILE"
+    origin: str  # baseline, a proposer, person, refit; "plain Python, from FILE"
     parent: str | None  # Program.id that a person edited
     fits: Mapping[Split, Estimate]  # mean IoU
     baselines: Mapping[Split, float]  # IoU of the head's best baseline

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from core.features import Features
-from core.jobs.folder import Job
+from core.jobs.folder import EventWriter, Job
 from core.jobs.results import LayerResolved, NewProgram, ResolvedFound
 from core.jobs.tasks import Resolvable, ResolveTask
 from core.jobs.work.search import device_of, split_features
@@ -48,10 +48,9 @@ def resolve_programs(job: Job[ResolveTask]) -> None:
     for layer, heads in sorted(layers.items()):
         name = f"resolved-{layer:03}"
         if f"{name}.json" in finished:
-            known: LayerResolved = job.folder.result("layer-resolved", f"{name}.json")
-            for head, source in known.chosen.items():
+            found.append(job.folder.result("layer-resolved", f"{name}.json"))
+            for head, source in found[-1].chosen.items():
                 ladder.stand(head, program_of(source))
-            found.append(known)
             done += len(heads)
             continue
         of_layer = list[_OfHead]()
@@ -59,16 +58,7 @@ def resolve_programs(job: Job[ResolveTask]) -> None:
             of_layer.append(ladder.climb(head, programs, task.refit))
             done += 1
             events.progress(stage, done, total)
-        found.append(
-            LayerResolved(
-                {one.head: one.chosen.source for one in of_layer},
-                events.scores(name, [score for one in of_layer for score in one.scores]),
-                tuple(link for one in of_layer for link in one.rests_on),
-                tuple(one.refit for one in of_layer if one.refit is not None),
-                events.scores(f"{name}-given", [score for one in of_layer for score in one.given]),
-            )
-        )
-        events.result(name, found[-1])
+        found.append(_announced(events, name, of_layer))
         ladder.hold_only({head for above in looked_at if above > layer for head in looked_at[above]})
     if "resolved.json" not in finished:
         events.result("resolved", ResolvedFound(task.info.id, tuple(found)))
@@ -84,6 +74,19 @@ class _OfHead:
     rests_on: list[tuple[HeadId, str, str]]  # head, Program.id and chain of each
     refit: NewProgram | None  # where it was chosen
     given: list[Score]  # its scores given the heads
+
+
+def _announced(events: EventWriter, name: str, heads: Sequence[_OfHead]) -> LayerResolved:
+    """A layer as it is written down."""
+    found = LayerResolved(
+        {one.head: one.chosen.source for one in heads},
+        events.scores(name, [score for one in heads for score in one.scores]),
+        tuple(link for one in heads for link in one.rests_on),
+        tuple(one.refit for one in heads if one.refit is not None),
+        events.scores(f"{name}-given", [score for one in heads for score in one.given]),
+    )
+    events.result(name, found)
+    return found
 
 
 @dataclass
