@@ -530,6 +530,9 @@ class HybridRequest:
     calibrate: bool = option(False, "fit the programs' constants through the model")
     strict: bool = option(False, "measure also with programs that see no further than the query")
     seed: int = option(0, "of the random order and of what is drawn", Bounds(least=0))
+    steps: int = option(
+        40, "of --calibrate, each on four train passages more; it takes longer in proportion", Bounds(above=0)
+    )
 
 
 Measure = Literal["next tokens", "masked tokens", "final states"]  # what hybrid and model are compared on

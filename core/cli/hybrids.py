@@ -83,7 +83,10 @@ def hybrid(
 
     Example: python -m core hybrid --budget 0.05 --strict
     """
-    request: HybridRequest = made_of(HybridRequest, given(options), "hybrid", title="")
+    asked = given(options)
+    request: HybridRequest = made_of(HybridRequest, asked, "hybrid", title="")
+    if "steps" in asked and not request.calibrate:
+        raise HybridError("--steps are those of --calibrate; give that, too, or leave them out")
     if hybrid_id is not None:
         if request.calibrate:
             raise HybridError("--hybrid measures a hybrid as it is; leave out --calibrate")
@@ -140,6 +143,8 @@ def _report(now: Session, info: ModelInfo, row: pd.Series) -> Json:
 
 def _titled(request: HybridRequest, title: str, count: int | None) -> HybridRequest:
     calibrated = ", calibrated" if request.calibrate else ""
+    if request.steps != HybridRequest.steps:
+        calibrated += f" in {request.steps} steps"
     return replace(request, title=f"{title}, by {request.order}{calibrated}", count=count)
 
 

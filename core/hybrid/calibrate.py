@@ -28,9 +28,9 @@ from core.maps import like_batches
 from core.models.attention import padded_tokens
 from core.models.device import Halving
 from core.models.pretrained import LoadedModel
-from core.types import HeadId, HybridSpec
+from core.types import HeadId, HybridRequest, HybridSpec
 
-STEPS = 40
+STEPS = HybridRequest.steps
 _BATCH_TOKENS = 256
 _RATE = 0.06  # of the first steps: a factor of e ** 0.06
 _MEMORY = (0.9, 0.98)  # of Adam's two averages

@@ -30,10 +30,11 @@ from core.audit.control_patterns import controls
 from core.corpus import load_corpus
 from core.features import Features, annotate
 from core.hybrid import Hybrid, ProgramPatterns, hybrid, replaced
-from core.hybrid.calibrate import calibrate
+from core.hybrid.calibrate import STEPS, calibrate
 from core.hybrid.costs import measured_costs, scores
 from core.hybrid.order import estimated_kl, measured_kl, ranked
 from core.hybrid.perplexity import BATCH_TOKENS, Variant, evaluation, measure
+from core.jobs.work.calibrate import TRAIN_PASSAGES
 from core.language import ParsedProgram, parse
 from core.maps import like_batches
 from core.models.pretrained import LoadedModel, load
@@ -42,7 +43,7 @@ from core.store import Workspace
 from core.types import HeadId, HybridSpec, Split
 
 COST_PASSAGES, MEASURED_PASSAGES = 120, 6
-TRAIN_PASSAGES, VALIDATION_PASSAGES = 160, 24
+DONORS, VALIDATION_PASSAGES = 160, 24
 SPEED_PASSAGES, ROUNDS = 24, 5
 
 
@@ -134,7 +135,7 @@ def _print_table(
     total = loaded.info.layers * loaded.info.heads
     shares = [float(share) for share in options.shares.split(",")]
     plain = ProgramPatterns(programs, True, loaded.device)
-    donors = passages[Split.TRAIN].select(_drawn(passages[Split.TRAIN], TRAIN_PASSAGES))
+    donors = passages[Split.TRAIN].select(_drawn(passages[Split.TRAIN], DONORS))
     names, variants = [], []
     for share in shares:
         count = round(share * total)
@@ -142,7 +143,7 @@ def _print_table(
             names.append((share, f"by {order}"))
             variants.append(Variant(plain, frozenset(heads[:count])))
         names.append((share, "by cost, calibrated"))
-        variants.append(_calibrated(loaded, programs, orders["cost"][:count], passages))
+        variants.append(_calibrated(loaded, programs, orders["cost"][:count], passages, options.steps))
     beside = {} if options.only_cost else controls(loaded, orders["cost"], donors)
     for name, control in beside.items():
         for share in shares[:3]:
@@ -162,12 +163,14 @@ def _calibrated(
     programs: dict[HeadId, ParsedProgram],
     heads: list[HeadId],
     passages: dict[Split, Features],
+    steps: int,
 ) -> Variant:
     spec = HybridSpec.of(loaded.info.id, ((head, programs[head].source) for head in heads))
-    train = passages[Split.TRAIN].select(_drawn(passages[Split.TRAIN], TRAIN_PASSAGES))
+    train = passages[Split.TRAIN].select(_drawn(passages[Split.TRAIN], TRAIN_PASSAGES * steps))
     validation = passages[Split.VALIDATION]
     started = time.perf_counter()
-    found = calibrate(loaded, spec, train, validation.select(_drawn(validation, VALIDATION_PASSAGES)))
+    kept = validation.select(_drawn(validation, VALIDATION_PASSAGES))
+    found = calibrate(loaded, spec, train, kept, steps)
     seconds = time.perf_counter() - started
     kl = f"KL {found.before:.3f} -> {found.after:.3f} on validation"
     print(f"calibrated {len(heads)} heads: {seconds:.0f} s, {kl}", flush=True)
@@ -248,6 +251,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--passages", type=Path, required=True)
     parser.add_argument("--shares", default="0.1,0.25,0.5,1")
     parser.add_argument("--programs", choices=("best", "resolved", "text"), default="best")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the calibration")
     parser.add_argument("--longest", type=int, default=96)
     parser.add_argument("--most", type=int, default=100)
     parser.add_argument("--measured", type=int, default=MEASURED_PASSAGES)

@@ -166,6 +166,7 @@ def test_hybrids_are_chosen_by_budget_calibrated_shipped_and_tried_downstream(
         (["--budget", "0.05", "--programs", "accepted"], "no head has a program to replace it by"),
         (["--hybrid", "nowhere"], "no hybrid nowhere"),
         (["--hybrid", "nowhere", "--calibrate"], "leave out --calibrate"),
+        (["--share", "0.5", "--steps", "9"], "--steps are those of --calibrate"),
         (["--hybrid", "nowhere", "--share", "0.5"], "not allowed with"),
     ],
 )
@@ -444,7 +445,7 @@ COMMANDS = {
     "best": ["--model", "--split", "--eval", "--resolved"],
     "hybrid": [
         *("--model", "--share", "--budget", "--hybrid", "--programs", "--eval"),
-        *("--order", "--calibrate", "--strict", "--seed"),
+        *("--order", "--calibrate", "--steps", "--strict", "--seed"),
     ],
     "curve": ["--model", "--programs", "--orders", "--passages", "--eval"],
     "downstream": ["FILE", "--model", "--hybrid", "--tasks", "--limit"],

@@ -8,11 +8,11 @@ from dataclasses import replace
 from core.display import counted
 from core.features import Features
 from core.hybrid import parsed
-from core.hybrid.calibrate import Calibrated, calibrate
+from core.hybrid.calibrate import STEPS, Calibrated, calibrate
 from core.hybrid.choose import Chooser
 from core.types import HeadId, HybridSpec
 
-TRAIN_PASSAGES = 160  # at most
+TRAIN_PASSAGES = 4  # a step, at most
 _VALIDATION_PASSAGES = 24
 _TRIES = 3  # calibrations of more heads than fit a budget without
 _HOPE = 2.5  # of the budget: what heads may cost before calibration to be tried
@@ -23,7 +23,7 @@ def as_they_are(chooser: Chooser, heads: Sequence[HeadId]) -> HybridSpec:
     return HybridSpec.of(chooser.loaded.info.id, ((head, chooser.programs[head].source) for head in heads))
 
 
-def calibrated(chooser: Chooser, heads: Sequence[HeadId], train: Features) -> Calibrated:
+def calibrated(chooser: Chooser, heads: Sequence[HeadId], train: Features, steps: int = STEPS) -> Calibrated:
     """These heads with fitted constants."""
     events = chooser.told
     found = calibrate(
@@ -31,7 +31,8 @@ def calibrated(chooser: Chooser, heads: Sequence[HeadId], train: Features) -> Ca
         as_they_are(chooser, heads),
         train,
         chooser.validation.select(range(min(len(chooser.validation), _VALIDATION_PASSAGES))),
-        seed=chooser.seed,
+        steps,
+        chooser.seed,
         tell=lambda done, total: events.progress(f"calibrating {len(heads)} heads", done, total),
         halving=chooser.halving,
     )
@@ -41,14 +42,14 @@ def calibrated(chooser: Chooser, heads: Sequence[HeadId], train: Features) -> Ca
 
 
 def calibrated_within(
-    chooser: Chooser, budget: float, heads: Sequence[HeadId], count: int, train: Features
+    chooser: Chooser, budget: float, heads: Sequence[HeadId], count: int, train: Features, steps: int = STEPS
 ) -> Calibrated:
     """As many of these heads, in this order, as are found to stay within a budget once they are calibrated.
 
     The first `count` stay within it as they are; more are tried by bisection, a few times: calibration takes
     minutes, and seldom saves heads that cost several times the budget.
     """
-    best = calibrated(chooser, heads[:count], train)
+    best = calibrated(chooser, heads[:count], train, steps)
     if _increase(chooser, best) > budget:  # KL and perplexity need not fall together
         best = replace(best, spec=as_they_are(chooser, heads[:count]))
     low, high = count, max(chooser.most_within(_HOPE * budget, heads)[0], min(count + 1, len(heads)))
@@ -56,7 +57,7 @@ def calibrated_within(
         if low >= high:
             break
         middle = (low + high + 1) // 2
-        tried = calibrated(chooser, heads[:middle], train)
+        tried = calibrated(chooser, heads[:middle], train, steps)
         increase = _increase(chooser, tried)
         chooser.told.note(f"{counted(middle, 'head')}, calibrated: {increase:+.2%} on validation")
         if increase <= budget:

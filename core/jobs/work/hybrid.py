@@ -119,12 +119,13 @@ def _made(job: Job[HybridTask], loaded: LoadedModel) -> MadeHybrid:
         count = chooser.within(request.budget, heads)
     chosen, history = as_they_are(chooser, heads[:count]), None
     if request.calibrate:
-        fitted_on = [passage for passage in known if passage.split == Split.TRAIN][:TRAIN_PASSAGES]
+        fitted_on = [passage for passage in known if passage.split == Split.TRAIN]
+        fitted_on = fitted_on[: TRAIN_PASSAGES * request.steps]
         train = features_of(workspace, loaded, fitted_on, events)
         fitted = (
-            calibrated(chooser, heads[:count], train)
+            calibrated(chooser, heads[:count], train, request.steps)
             if request.budget is None
-            else calibrated_within(chooser, request.budget, heads, count, train)
+            else calibrated_within(chooser, request.budget, heads, count, train, request.steps)
         )
         chosen, history = fitted.spec, fitted.history
     return MadeHybrid(

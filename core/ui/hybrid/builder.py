@@ -169,8 +169,22 @@ def _request(model: ModelInfo, candidates: Candidates) -> HybridRequest:
         key="strict",
         help="Measure 20 passages a second time with programs that see no further than the query.",
     )
+    steps = HybridRequest.steps
+    if calibrate:
+        steps = one.number_input(
+            "Steps",
+            1,
+            1000,
+            steps,
+            20,
+            key="steps",
+            help="Each on four train passages more. Four times the steps take four times as long and lower "
+            "what many heads cost further.",
+        )
     words = [title, candidates.which, f"by {order}", *(["calibrated"] * calibrate)]
-    return HybridRequest(", ".join(words), order, count, budget, calibrate, strict)
+    if steps != HybridRequest.steps:
+        words[-1] += f" in {steps} steps"
+    return HybridRequest(", ".join(words), order, count, budget, calibrate, strict, steps=steps)
 
 
 def _draw_expected(model: ModelInfo, candidates: Candidates, request: HybridRequest) -> None:

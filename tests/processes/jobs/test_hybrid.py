@@ -154,7 +154,7 @@ def test_a_hybrid_that_is_not_there_is_not_measured(desk: Desk) -> None:
 def test_heads_measured_one_by_one_are_calibrated_and_keep_their_parents(desk: Desk, tmp_path: Path) -> None:
     near = "def attend(q, k):\n    return 0.9 ** (q.index - k.index) + 5.0 * k.is_first\n"
     sources = dict.fromkeys(list(desk.sources)[:2], near)
-    request = HybridRequest("two heads", "measured", 2, calibrate=True)
+    request = HybridRequest("two heads", "measured", 2, calibrate=True, steps=12)
     job = desk.runner.start_hybrid(desk.model, sources, desk.held_out[:2], "test", request)
     desk.runner.wait(job)
     assert any("costs of 2 heads from" in note for note in desk.runner.notes(job))
@@ -163,7 +163,7 @@ def test_heads_measured_one_by_one_are_calibrated_and_keep_their_parents(desk: D
     assert {program.parent for program in made.programs} == {parse(near).id}
     assert any(program.source != near for program in made.programs)
     assert made.calibration is not None
-    assert made.calibration[0][0] == 0
+    assert (made.calibration[0][0], made.calibration[-1][0]) == (0, 12)
     (hybrid,) = desk.workspace.hybrids.frame(desk.model.id).hybrid_id
     assert made == exported_and_imported(desk, hybrid, tmp_path / "shipped")
 
