@@ -19,16 +19,12 @@ from core.scoring.resolved import Preference, preference
 from core.store.database import Database
 from core.types import CardId, Estimate, HeadId, Score, Split
 
-# Of every head the best program on validation among all but these.
+# Of every head the best program among all but these, in the order of the view `best_programs`.
 _BEST_WITHOUT = """
-WITH ranked AS (
-    SELECT layer, head, source, iou, row_number() OVER (
-        PARTITION BY layer, head ORDER BY iou DESC, nodes, program_id
-    ) AS place
-    FROM scores JOIN programs USING (program_id)
-    WHERE model_id = ? AND split = 'validation' AND program_id NOT IN (SELECT unnest(?::TEXT[]))
-)
-SELECT layer, head, source, iou FROM ranked WHERE place = 1 ORDER BY layer, head
+SELECT layer, head, arg_min(source, (-iou, nodes, program_id)), max(iou)
+FROM scores JOIN programs USING (program_id)
+WHERE model_id = ? AND split = 'validation' AND program_id NOT IN (SELECT unnest(?::TEXT[]))
+GROUP BY layer, head ORDER BY layer, head
 """
 
 
