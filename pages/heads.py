@@ -11,9 +11,9 @@ from core.display import RUNG_MARKS
 from core.errors import ProgramError
 from core.language import ParsedProgram, parse
 from core.language.export import export
+from core.scoring import looked_at
 from core.sharing.figures import Comparison
 from core.sharing.snippet import page
-from core.sharing.standalone import looked_at
 from core.types import HeadId, ModelInfo, Program, Sentence, Split
 from core.ui.heads import address, contributions, controls, evidence, notices, passages, steps, verdict, why
 from core.ui.heads.everywhere import draw_everywhere
@@ -127,7 +127,7 @@ def looked_by(model: ModelInfo, source: str) -> dict[str, str]:
     if not program.looks:
         return {}
     behind = state.owner().workspace.library.resolution(model.id).programs
-    return {str(head): one.source for head, one in looked_at(program, behind).items()}
+    return {str(head): one.source for head, one in looked_at([program], behind).items()}
 
 
 def draw_program(

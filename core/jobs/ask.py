@@ -37,7 +37,7 @@ from core.proposers import ClaudeLimits, LanguageModel, Proposer, SearchLimits, 
 from core.proposers.llm.entry import CLAUDE
 from core.proposers.search.entry import SEARCH
 from core.sandbox import require_sandbox
-from core.scoring import program_of
+from core.scoring import looked_at, program_of
 from core.settings import trusts_programs
 from core.store.jobs import JobRecord
 from core.store.passages import keep_passages
@@ -345,20 +345,14 @@ class Jobs(JobQueue):
         for name in audits:
             if not AUDITS.named(name).is_resolvable:
                 raise AuditError(f"{name} reads heads as they are; leave out --resolved")
-        known = self._workspace.library.resolution(info.id).programs
-        found: dict[HeadId, str] = {}
-        left = [looked for source in programs.values() for looked in program_of(source).looks]
-        while left:
-            head = left.pop()
-            if head in found:
-                continue
-            if head not in known:
-                raise AuditError(f"{head} is looked at, but has no program yet; find one with `synthesize`")
-            found[head] = known[head].source
-            left += known[head].looks
+        read = [program_of(source) for source in programs.values()]
+        found = looked_at(read, self._workspace.library.resolution(info.id).programs)
+        wanted = {head for program in (*read, *found.values()) for head in program.looks}
+        if missing := sorted(wanted - found.keys()):
+            raise AuditError(f"{missing[0]} is looked at, but has no program yet; find one with `synthesize`")
         if not found:
             raise AuditError("none of these programs looks at a head: leave out --resolved")
-        return found
+        return {head: program.source for head, program in found.items()}
 
     def start_hybrid_audits(self, info: ModelInfo, audits: Mapping[str, object], hybrid: str) -> str:
         """Run audits, each name with its limits, of a stored hybrid.

@@ -18,7 +18,6 @@ from core.jobs.results import (
     SentencesRead,
     WeightsRead,
 )
-from core.language import parse
 from core.store.conversions import add_conversions
 from core.store.failures import add_failures
 from core.store.findings import add_finding
@@ -81,10 +80,9 @@ class Intake:
 
     def _take_in_resolved(self, cursor: duckdb.DuckDBPyConnection, found: ResolvedFound) -> None:
         for layer in found.layers:
-            add_programs(cursor, [(one.source, one.origin, one.parent) for one in layer.refits])
+            new = add_programs(cursor, [(one.source, one.origin, one.parent) for one in layer.refits])
             read_scores(cursor, found.model, self.folder.scores(layer.given))
             names = {(head, program): chain for head, program, chain in layer.rests_on}
-            new = {parse(one.source).id for one in layer.refits}
             add_proposals(cursor, found.model, [card for card in names if card[1] in new])
             scores = scores_in(self.folder.scores(layer.scores))
             add_resolved(cursor, found.model, layer.chosen, scores, names)

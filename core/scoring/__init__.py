@@ -9,7 +9,7 @@ fresh.rescore(loaded, best, sentences, behind)           the same on passages ou
 from core.scoring.baselines import BASELINES
 from core.scoring.examiner import Evidence, Examiner, Example, HeadReader, histogram
 from core.scoring.reading import program_of
-from core.scoring.resolved import Resolved, chain_of, chains
+from core.scoring.resolved import Resolved, chain_of, chains, looked_at
 from core.scoring.scores import FITS, ProgramMaps, in_blocks, program_maps, score, sentence_ious
 from core.scoring.similar_heads import head_ious, program_ious
 
@@ -27,6 +27,7 @@ __all__ = [
     "head_ious",
     "histogram",
     "in_blocks",
+    "looked_at",
     "program_ious",
     "program_maps",
     "program_of",

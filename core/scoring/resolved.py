@@ -10,7 +10,7 @@ what it reaches resolved; see `core.store.resolved`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, overload
 
@@ -114,6 +114,20 @@ def _failing(found: ProgramMaps, program: int, row: int, why: Failure) -> Progra
     own[program] = 0
     cells = (*found.cells[:row], own, *found.cells[row + 1 :])
     return replace(found, cells=cells, failures={(program, row): why} | dict(found.failures))
+
+
+def looked_at(
+    programs: Iterable[ParsedProgram], known: Mapping[HeadId, ParsedProgram]
+) -> dict[HeadId, ParsedProgram]:
+    """Those among `known` of all heads that programs look at, directly or through others."""
+    found: dict[HeadId, ParsedProgram] = {}
+    wanted = {head for program in programs for head in program.looks}
+    while wanted:
+        head = wanted.pop()
+        if head in known and head not in found:
+            found[head] = known[head]
+            wanted |= found[head].looks
+    return found
 
 
 Preference = tuple[float, int, str]

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from core.errors import ProgramError, WorkspaceError
 from core.files import disk_errors, replacing
-from core.language import ParsedProgram, PlainProgram
+from core.language import PlainProgram
 from core.language.export import export
+from core.scoring import looked_at
 from core.store import Workspace
 from core.types import HeadId, ModelInfo
-
-
-def looked_at(
-    program: ParsedProgram, programs: Mapping[HeadId, ParsedProgram]
-) -> dict[HeadId, ParsedProgram]:
-    """Those among `programs` of all heads that a program looks at, directly or through others."""
-    found: dict[HeadId, ParsedProgram] = {}
-    wanted = set(program.looks)
-    while wanted:
-        head = wanted.pop()
-        if head in programs and head not in found:
-            found[head] = programs[head]
-            wanted |= found[head].looks
-    return found
 
 
 def export_programs(
@@ -48,7 +34,7 @@ def export_programs(
                 refused[head] = "its best program is plain Python, which only the sandbox runs"
                 continue
             try:
-                text = export(program, looked_at(program, behind))
+                text = export(program, looked_at([program], behind))
             except ProgramError as error:
                 refused[head] = "; ".join(str(problem) for problem in error.problems)
                 continue

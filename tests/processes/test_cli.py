@@ -17,7 +17,7 @@ from core.proposers import ClaudeLimits, SearchLimits
 from core.scoring import BASELINES
 from core.sharing.archive import zipped
 from core.store import Workspace
-from core.types import Action, Split
+from core.types import Action, MadeHybrid, Split
 from tests import tiny
 from tests.conftest import ROOT, TinyModel, call_core, run_core
 
@@ -51,7 +51,17 @@ def test_a_program_that_looks_is_scored_where_it_may(workspace_copy: Path, tmp_p
     assert sorted((head["layer"], head["head"]) for head in found["heads"]) == after
 
 
-def test_heads_are_resolved_with_a_second_pass_and_shown(workspace_copy: Path, tmp_path: Path) -> None:
+def hybrid_of_all(programs: str, folder: Path) -> MadeHybrid:
+    """What `hybrid` makes of all heads with these programs."""
+    found = answer(call_core("hybrid", "--share", "1", "--programs", programs, "--json", workspace=folder))
+    workspace = Workspace.open(folder)
+    made = workspace.hybrids.made(str(found["hybrid"]))
+    workspace.close()
+    assert made is not None
+    return made
+
+
+def test_heads_are_resolved_with_a_second_pass_and_shown(workspace_copy: Path) -> None:
     told = answer(call_core("resolve", "--refit", "--json", workspace=workspace_copy))
     found = answer(call_core("best", "--resolved", "--json", workspace=workspace_copy))
     given = answer(call_core("best", "--json", workspace=workspace_copy))
@@ -66,14 +76,8 @@ def test_heads_are_resolved_with_a_second_pass_and_shown(workspace_copy: Path, t
         looking,
         len(others) - looking,
     )
-    made = answer(
-        call_core("hybrid", "--share", "1", "--programs", "resolved", "--json", workspace=workspace_copy)
-    )
-    workspace = Workspace.open(workspace_copy)
-    replaced = workspace.hybrids.made(str(made["hybrid"]))
-    workspace.close()
-    assert replaced is not None
-    assert [program.source for program in sorted(replaced.programs, key=lambda one: one.head)] == resolved
+    made = hybrid_of_all("resolved", workspace_copy)
+    assert [program.source for program in sorted(made.programs, key=lambda one: one.head)] == resolved
 
 
 def test_best_on_fresh_passages_agrees_with_the_split_they_are(built: Path, tmp_path: Path) -> None:
@@ -118,13 +122,7 @@ def test_hybrid_of_accepted_programs_replaces_just_those(workspace_copy: Path) -
         call_core("hybrid", "--share", share, "--programs", "accepted", "--json", workspace=workspace_copy)
     )
     assert found["heads"] == [str(best.score.head)]
-    found = answer(
-        call_core("hybrid", "--share", "1", "--programs", "text", "--json", workspace=workspace_copy)
-    )
-    workspace = Workspace.open(workspace_copy)
-    made = workspace.hybrids.made(str(found["hybrid"]))
-    workspace.close()
-    assert made is not None
+    made = hybrid_of_all("text", workspace_copy)
     assert {program.head: program.source for program in made.programs} == text
     assert "100% of heads, text programs" in made.title
 

@@ -20,7 +20,7 @@ from core.language import ParsedProgram, SomeLooks
 from core.language.tune import tune
 from core.maps import padded
 from core.scoring import ProgramMaps, Resolved, chain_of, program_maps, program_of, score
-from core.scoring.resolved import Preference, preference
+from core.scoring.resolved import preference
 from core.store.attention import AttentionReader
 from core.store.passages import read_passages
 from core.store.workspace import attention_folder, reader_of
@@ -123,31 +123,24 @@ class _Ladder:
         """Choose among these programs of the next head, the best one first."""
         programs = {program.id: program for program in (program_of(one.source) for one in known)}
         best = program_of(known[0].source)
-        looking = [program for program in programs.values() if program.looks]
         refit = self._fitted(head, best) if refits and best.looks and len(self.fitted_to) else best
-        if refit.id not in programs:
-            looking.append(refit)
+        is_refit_new = refit.id not in programs
+        programs.setdefault(refit.id, refit)
+        looking = [program for program in programs.values() if program.looks]
         produced = {split: self.resolved[split].of(looking) for split in self._scored_on() if looking}
         scores = [one for split, found in produced.items() for one in self._scores(head, split, found)]
-        ranked: list[tuple[Preference, ParsedProgram]] = [
-            (preference(program_of(one.source), one.iou), program_of(one.source))
-            for one in known
-            if one.iou is not None
-        ]
-        by_id = {program.id: program for program in looking}
-        ranked += [
-            # as the workspace keeps it, so that it chooses alike
-            (preference(by_id[one.program], float(np.float32(one.iou.value))), by_id[one.program])
-            for one in scores
-            if one.split == Split.VALIDATION
-        ]
-        chosen = min(ranked, key=lambda one: one[0])[1] if ranked else best
+        reached = {program_of(one.source).id: one.iou for one in known if one.iou is not None}
+        for one in scores:
+            if one.split == Split.VALIDATION:  # as the workspace keeps it, so that it chooses alike
+                reached[one.program] = float(np.float32(one.iou.value))
+        ranked = sorted(reached, key=lambda name: preference(programs[name], reached[name]))
+        chosen = programs[ranked[0]] if ranked else best
         for split, found in produced.items():
             if chosen.id in found.programs:
                 self.resolved[split].keep(head, found.of_program(found.programs.index(chosen.id)))
         self.stand(head, chosen)
         kept = {program.id: program for program in (best, chosen) if program.looks}
-        is_new = chosen is refit and refit.id not in programs
+        is_new = is_refit_new and chosen.id == refit.id
         return _OfHead(
             head,
             chosen,

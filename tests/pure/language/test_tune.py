@@ -271,6 +271,22 @@ def test_literals_stay_above_0_and_at_most_a_million(body: str) -> None:
         assert all(0 < literal.value <= 1e6 for literal in literals(found.program))
 
 
+def assert_paths_agree(source: ParsedProgram, evaluator: Evaluator) -> None:
+    """A product gives the same IoU and the same gradient through the evaluator."""
+    found = literals(source)
+    product = as_product(source, found)
+    assert product is not None
+    target = maps_of(program("1 + k.is_first * 3 + k.is_punct * 2"), evaluator.causal)
+    parts = [list(range(len(FEATURES)))]
+    fast = ProductLoss(product, evaluator, [target], parts)
+    general = GeneralLoss(source.body, found, [evaluator], [target], parts)
+    constants = torch.tensor([[literal.value * 1.1 for literal in found]], dtype=torch.float64)
+    assert bool(fast.is_exact(constants))
+    torch.testing.assert_close(fast.ious(constants), general.ious(constants), atol=1e-5, rtol=0)
+    slopes = [loss.step(0, constants)[0] for loss in (fast, general)]
+    torch.testing.assert_close(slopes[0], slopes[1], atol=1e-4, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -286,20 +302,7 @@ def test_literals_stay_above_0_and_at_most_a_million(body: str) -> None:
 )
 @pytest.mark.parametrize("causal", [True, False])
 def test_fast_and_general_path_agree_on_iou_and_gradient(body: str, causal: bool) -> None:
-    source = program(body)
-    found = literals(source)
-    product = as_product(source, found)
-    assert product is not None
-    evaluator = Evaluator(FEATURES, causal)
-    target = maps_of(program("1 + k.is_first * 3 + k.is_punct * 2"), causal)
-    parts = [list(range(len(FEATURES)))]
-    fast = ProductLoss(product, evaluator, [target], parts)
-    general = GeneralLoss(source.body, found, [evaluator], [target], parts)
-    constants = torch.tensor([[literal.value * 1.1 for literal in found]], dtype=torch.float64)
-    assert bool(fast.is_exact(constants))
-    torch.testing.assert_close(fast.ious(constants), general.ious(constants), atol=1e-5, rtol=0)
-    slopes = [loss.step(0, constants)[0] for loss in (fast, general)]
-    torch.testing.assert_close(slopes[0], slopes[1], atol=1e-4, rtol=1e-3)
+    assert_paths_agree(program(body), Evaluator(FEATURES, causal))
 
 
 EARLIER = HeadId(0, 1)
@@ -318,19 +321,7 @@ READS = {EARLIER: [found.numpy() for found in maps_of(program("1 + 6 * (k == q.p
     ],
 )
 def test_exponents_of_looks_are_fitted_as_part_of_a_product(body: str) -> None:
-    source = program(body)
-    found = literals(source)
-    product = as_product(source, found)
-    assert product is not None
-    evaluator, parts = Evaluator(FEATURES, looks=READS), [list(range(len(FEATURES)))]
-    target = maps_of(program("1 + k.is_first * 3 + k.is_punct * 2"))
-    fast = ProductLoss(product, evaluator, [target], parts)
-    general = GeneralLoss(source.body, found, [evaluator], [target], parts)
-    constants = torch.tensor([[literal.value * 1.1 for literal in found]], dtype=torch.float64)
-    assert bool(fast.is_exact(constants))
-    torch.testing.assert_close(fast.ious(constants), general.ious(constants), atol=1e-5, rtol=0)
-    slopes = [loss.step(0, constants)[0] for loss in (fast, general)]
-    torch.testing.assert_close(slopes[0], slopes[1], atol=1e-4, rtol=1e-3)
+    assert_paths_agree(program(body), Evaluator(FEATURES, looks=READS))
 
 
 def test_a_known_exponent_of_a_look_is_recovered() -> None:

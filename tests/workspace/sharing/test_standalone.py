@@ -9,7 +9,7 @@ import pytest
 
 from core.cli.app import main
 from core.language import parse
-from core.sharing.standalone import looked_at
+from core.scoring import looked_at
 from core.types import HeadId
 
 
@@ -19,7 +19,7 @@ def look(head: str) -> str:
 
 def test_what_a_program_looks_at_is_found_through_others_as_far_as_there_are_programs() -> None:
     every = {HeadId(2, 0): look("L1H0"), HeadId(1, 0): look("L0H3"), HeadId(1, 1): look("L0H0")}
-    found = looked_at(parse(look("L2H0")), {head: parse(source) for head, source in every.items()})
+    found = looked_at([parse(look("L2H0"))], {head: parse(source) for head, source in every.items()})
     assert found.keys() == {HeadId(2, 0), HeadId(1, 0)}
     assert found[HeadId(1, 0)].source == look("L0H3")
 
