@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.hybrid.looking import Run
-from core.hybrid.sources import HeadMaps
+from core.hybrid.sources import HeadMaps, padded_to
 from core.maps import confined
 from core.models.patching import LayerPatterns
 from core.types import HeadId, ModelInfo
@@ -50,7 +50,7 @@ class Pass:
         touched = sorted(head for head in self.watched | self.runs if head.layer == layer)
         return LayerPatterns(
             [head.head for head in heads],
-            self._confined(layer, self.patterns.weights[:, chosen]),
+            self._confined(layer, _of(self.patterns.weights, chosen)),
             None if mix is None else mix[:, chosen],
             layer in self.info.traits.sinks,
             _Watch(self, heads, touched) if touched else None,
@@ -78,8 +78,7 @@ class Pass:
         with torch.set_grad_enabled(torch.is_grad_enabled() and not is_idle):
             found = self.patterns.looking.run(self._run, head, self.seen)
         self.failures[head] = list(found.failures)
-        missing = self.patterns.weights.shape[-1] - found.weights.shape[-1]
-        weights = functional.pad(found.weights, (0, missing, 0, missing))
+        weights = padded_to(found.weights, self.patterns.weights.shape[-1])
         return self._confined(head.layer, weights[:, None])[:, 0]
 
     def keep(self, head: HeadId, rows: Tensor) -> None:
@@ -89,7 +88,7 @@ class Pass:
         """
         before = self.seen.get(head)
         if before is None and rows.shape[1] == rows.shape[2]:
-            self.seen[head] = rows.clone()  # lets go of the rest of the layer's
+            self.seen[head] = rows
             return
         before = rows[:, :0] if before is None else before
         count = before.shape[1] + rows.shape[1]
@@ -140,10 +139,20 @@ class _Watch:
         mixes: dict[HeadId, Tensor],
         own: Callable[[], Tensor],
     ) -> Tensor | None:
-        """What a head gives in this pass: [sentence, query, key]; None if there is no such head."""
+        """What a head gives in this pass: [sentence, query, key]; None if there is no such head.
+
+        It holds on to nothing else of the layer's.
+        """
         if head not in shown:
-            return own()[:, head.head] if head.head < own().shape[1] else None
+            return own()[:, head.head].clone() if head.head < own().shape[1] else None
         if head not in mixes or (not mixes[head].requires_grad and bool((mixes[head] == 1).all())):
-            return shown[head]
+            return shown[head] if head in self.passing.runs else shown[head].clone()
         before = own()[:, head.head]
         return before + mixes[head][:, None, None].to(before.dtype) * (shown[head] - before)
+
+
+def _of(maps: Tensor, places: Sequence[int]) -> Tensor:
+    """Maps [sentence, place, query, key] of these heads; not copied where they are next to each other."""
+    if places and list(places) == list(range(places[0], places[-1] + 1)):
+        return maps[:, places[0] : places[-1] + 1]
+    return maps[:, places]

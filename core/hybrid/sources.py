@@ -145,10 +145,8 @@ def together(
     """
     length = int(features.lengths.max(initial=0))
     shape = (len(features), length, length)
-    results = [
-        torch.zeros(shape, device=device) if one is None else _padded(one.weights, length)
-        for one in produced.values()
-    ]
+    nothing = torch.zeros((), device=device).expand(shape)
+    results = [nothing if one is None else padded_to(one.weights, length) for one in produced.values()]
     mix = torch.ones(len(features), len(results))
     for at, one in enumerate(produced.values()):
         mix[[] if one is None else list(one.failures), at] = 0
@@ -157,7 +155,10 @@ def together(
     return HeadMaps(list(produced), weights, mix.to(weights.device) if has_failed else None, looking)
 
 
-def _padded(weights: Tensor, length: int) -> Tensor:
+def padded_to(weights: Tensor, length: int) -> Tensor:
+    """Weights [sentence, query, key] of so many tokens, 0 beyond those that they are of."""
+    if weights.shape[2] == length:
+        return weights
     return functional.pad(weights, (0, length - weights.shape[2], 0, length - weights.shape[1]))
 
 

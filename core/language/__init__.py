@@ -20,6 +20,7 @@ export. Other rooms import from this face, from `core.language.tune` and from `c
 """
 
 from core.language.describe import Description, describe
+from core.language.factors import LookPower
 from core.language.functions import FUNCTIONS, Function, ScalarCall, TensorCall
 from core.language.plain import PlainProgram
 from core.language.reading.hidden import escape, is_hidden
@@ -30,7 +31,7 @@ from core.language.references import Reference, references
 from core.language.scalar.reference import reference
 from core.language.scalar.trace import RETURNED, Contribution, Observation, Trace, row_total, trace
 from core.language.tensor.evaluator import Evaluated, Evaluator, evaluate
-from core.language.tracing import LookPower, Step, TracedBatch, traced
+from core.language.tracing import Step, TracedBatch, traced
 from core.language.values.batch import Batch
 from core.language.values.looks import Looks, SomeLooks
 from core.language.values.scalars import Scalar

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.language import nodes as n
+from core.language.factors import number_of
 from core.language.reading.program import ParsedProgram
 from core.language.walk import expressions, parts, statements
 from core.types import HeadId
@@ -100,18 +101,3 @@ def _look(node: n.Expression) -> n.Look | None:
         case n.Arithmetic(first=n.Number(), steps=(n.Step(operator="+", operand=n.Look() as look),)):
             return look
     return None
-
-
-def number_of(node: n.Expression) -> float | None:
-    """A literal's value, perhaps with a sign; None for anything else."""
-    match node:
-        case n.Number(value=value):
-            return value
-        case n.Sign(operator=operator, operand=n.Number(value=value)):
-            return -value if operator == "-" else value
-    return None
-
-
-def _rank(reference: Reference) -> tuple[bool, float]:
-    """Which of several says more about a head."""
-    return reference.exponent is not None, reference.strength

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from core.features import Features, Kind
 from core.language import nodes as n
+from core.language.factors import LookPower, look_power
 from core.language.reading.program import ParsedProgram
-from core.language.references import number_of
 from core.language.render import render_expression
 from core.language.scalar.trace import RETURNED, as_written
 from core.language.tensor.recorder import Path
@@ -27,18 +27,9 @@ from core.language.values.looks import Looks
 from core.language.values.tensors import Value
 from core.language.values.texts import Texts
 from core.language.walk import parts
-from core.types import Failure, HeadId
+from core.types import Failure
 
 _MAX_ELEMENTS = 2**27
-
-
-@dataclass(frozen=True)
-class LookPower:
-    """`(look(head, q, k) + plus) ** power`: an operand that is known where the head's map is."""
-
-    head: HeadId
-    plus: float
-    power: float
 
 
 @dataclass(frozen=True)
@@ -130,7 +121,7 @@ class _Traced(Interpreter):
         self.steps.append(
             Step(
                 statement.line, name, operator, kind, conditions, tuple(reads), fired,
-                found.tensor, tuple(words), _look_power(operand),
+                found.tensor, tuple(words), look_power(operand),
             )
         )  # fmt: skip
 
@@ -162,27 +153,3 @@ def _attributes(node: n.Expression) -> Iterator[str]:
             token = token.token
         if isinstance(part, n.Attribute) and isinstance(token, n.Parameter) and part.kind != "token":
             yield render_expression(part)
-
-
-def _look_power(node: n.Expression) -> LookPower | None:
-    first, steps = _flat(node)
-    match first:
-        case n.Look(query=n.Parameter(name="q"), key=n.Parameter(name="k")):
-            found = {"+": 0.0, "**": 1.0}
-            allowed: list[str] = list(found)
-            for step in steps:
-                number = number_of(step.operand)
-                if number is None or step.operator not in allowed:
-                    return None
-                found[step.operator] = number
-                del allowed[: allowed.index(step.operator) + 1]
-            return LookPower(first.head, found["+"], found["**"])
-    return None
-
-
-def _flat(node: n.Expression) -> tuple[n.Expression, tuple[n.Step, ...]]:
-    """What a chain begins with and its steps, of an inner chain first."""
-    if not isinstance(node, n.Arithmetic):
-        return node, ()
-    first, steps = _flat(node.first)
-    return first, (*steps, *node.steps)

@@ -160,7 +160,6 @@ def _attention(
     if mix is not None:
         before = output[:, :, patterns.heads]
         replaced = before + mix[:, None, :, None].to(value) * (replaced - before)
-    output = output.clone()
     output[:, :, patterns.heads] = replaced
     return output, own_weights
 

@@ -188,7 +188,7 @@ def _print_speed(
     rows = list(like_batches(features.lengths, range(len(features)), BATCH_TOKENS))
     print(f"\n{tokens} tokens in batches of at most {BATCH_TOKENS}; best of {ROUNDS} rounds in turn")
     empty = ProgramPatterns({}, True, loaded.device)
-    for share, wanted in ((0.25, 0.8), (1.0, 0.5)):
+    for share, wanted in ((0.25, 0.85), (1.0, 0.5)):
         heads = order[: round(share * total)]
         spec = HybridSpec.of(loaded.info.id, ((head, programs[head].source) for head in heads))
         ratios = []

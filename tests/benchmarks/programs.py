@@ -1,8 +1,10 @@
 """What programs cost beside the scoring itself: many small ones, many literals, one that is far too long.
+And what the short way of programs that multiply line by line saves.
 
 `python -m tests.benchmarks.programs` takes 300 plain programs into a new workspace and evaluates them on 60
 passages, beside 300 constants, which is what any program takes; then programs of 75 literals each, beside
-as many of one literal; then it refuses a source of 10 MB.
+as many of one literal; then it refuses a source of 10 MB; then it evaluates programs such as the search
+writes, which look at other heads, beside the same ones as the interpreter runs them.
 """
 
 from __future__ import annotations
@@ -14,17 +16,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from core.errors import ProgramError
 from core.features import FeatureBuilder, Features
 from core.features.kinds import ATTRIBUTES
-from core.language import parse
+from core.language import Evaluator, ParsedProgram, parse
+from core.language.tensor import evaluator as evaluators
+from core.language.tensor.products import multiplied
 from core.scoring import program_maps
 from core.sharing.decisions import import_lines
 from core.store import Workspace
+from core.types import HeadId
 
 PASSAGES, TOKENS, WORDS = 60, 46, 3000
 PLAIN, TESTS, LITERALS = 300, 75, 75
+LOOKING, HEADS = 60, 12
 
 
 def passages() -> Features:
@@ -80,6 +87,45 @@ def evaluation_seconds(sources: Sequence[str], features: Features) -> float:
     return seconds_of(lambda: program_maps(programs, features, is_causal=True))
 
 
+def searched(at: int) -> str:
+    """A program as the search writes them."""
+    return f"""def attend(q, k):
+    weight = 1.0
+    weight *= (look("L0H{at % HEADS}", q, k) + 0.002) ** 0.{at + 1:03}
+    if k.is_first:
+        weight *= 24
+    if q.lower in {{"w{at % 9}", "w1", "w2"}} and k.is_first:
+        weight *= 0.6
+    if k.lower == "w{at % 5}":
+        weight *= (look("L0H{(at + 1) % HEADS}", q, k) + 0.002) ** -0.2
+    weight *= 0.9 ** min(q.index - k.index, 8)
+    if q.index - k.index < 4:
+        weight *= (look("L0H{(at + 2) % HEADS}", q, k) + 0.002) ** 0.3
+    weight *= table(k.lower, {{"w1": 2, "w3": 0.3}}, 1)
+    return weight
+"""
+
+
+def short_way(features: Features) -> tuple[float, float]:
+    """Seconds of programs that look, by the short way and by the interpreter, a few passages at a time."""
+    programs = [parse(searched(at)) for at in range(LOOKING)]
+    some = [features.select(range(at, at + 4)) for at in range(0, len(features), 4)]
+    maps = torch.ones(4, TOKENS, TOKENS).tril()
+    looks = {HeadId(0, head): maps / maps.sum(-1, keepdim=True) for head in range(HEADS)}
+
+    def run(program: ParsedProgram, evaluator: Evaluator) -> None:
+        if evaluator.run(program).failures:
+            raise AssertionError("a program failed")
+
+    seconds = []
+    for short in (multiplied, lambda *_: None):
+        evaluators.multiplied = short  # type: ignore[assignment]
+        ready = [Evaluator(one, looks=looks) for one in some]
+        seconds.append(seconds_of(lambda: [run(p, e) for e in ready for p in programs]))  # noqa: B023
+    evaluators.multiplied = multiplied
+    return seconds[0], seconds[1]
+
+
 def main() -> None:
     features = passages()
     evaluation_seconds([plain(0)], features)
@@ -105,6 +151,9 @@ def main() -> None:
         raise AssertionError("a source of 10 MB was read")
 
     print(f"a source of 10 MB      {1e3 * seconds_of(refuse):8.2f} ms to refuse (wanted: 10)")
+    short, interpreted = short_way(features)
+    ratio = interpreted / short
+    print(f"{LOOKING} that look           {short:8.2f} s, interpreted {interpreted:5.2f} s: {ratio:.1f} x")
 
 
 if __name__ == "__main__":

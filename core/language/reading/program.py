@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 from core.errors import Problem, ProgramError
+from core.language.factors import Factor, factors_of
 from core.language.functions import needs_lookahead
 from core.language.nodes import Block
 from core.language.reading.lexical import check_text, check_tokens, refuse_long
@@ -36,6 +38,11 @@ class ParsedProgram:
     features: frozenset[str]  # token attributes read, and token functions called
     nodes: int
     looks: frozenset[HeadId] = frozenset()  # the heads whose attention it reads
+
+    @cached_property
+    def factors(self) -> tuple[Factor, ...] | None:
+        """What it multiplies, if that is all it does; see `factors_of`."""
+        return factors_of(self.body)
 
     @property
     def lookahead(self) -> bool:

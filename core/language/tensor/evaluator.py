@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from core.language.nodes import Block
 from core.language.plain import PlainProgram
 from core.language.reading.program import ParsedProgram
 from core.language.tensor.expressions import Position
+from core.language.tensor.products import multiplied
 from core.language.tensor.statements import Interpreter
 from core.language.tensor.work import MAX_WORK
 from core.language.values.batch import Batch
@@ -78,23 +79,43 @@ class Evaluator:
         `constants` replaces the number literals at these (line, column) by float32 scalars; weights are
         differentiable in them.
         """
-        shape = (len(self.features), self.length, self.length)
-        weights = torch.zeros(shape, dtype=torch.float32, device=self.device)
         if isinstance(program, PlainProgram):
-            return self._plain(program, weights)
+            return self._plain(program)
+        weights: Tensor | None = None
         failed: dict[int, Failure] = {
             row: failures.budget(1, "attend", int(self.features.lengths[row]) ** 2) for row in self.too_long
         }
-        for batch, value, found in self.values(program.body, constants):
-            part = normalised(value, batch)
-            if found:
-                part[list(found)] = 0
+        for batch in self._prepared():
+            part, found = self._weights(program, batch, constants)
             failed |= {batch.rows[at]: failure for at, failure in found.items()}
-            weights[batch.rows, : batch.length, : batch.length] = part
-        return Evaluated(weights, dict(sorted(failed.items())))
+            if batch.is_whole:
+                weights = part
+            else:
+                weights = self._nothing() if weights is None else weights
+                weights[batch.rows, : batch.length, : batch.length] = part
+        return Evaluated(self._nothing() if weights is None else weights, dict(sorted(failed.items())))
 
-    def _plain(self, program: PlainProgram, weights: Tensor) -> Evaluated:
-        """What plain Python gives, written into `weights`, which are 0."""
+    def _nothing(self) -> Tensor:
+        """float32 [sentence, query, key] of 0."""
+        return torch.zeros(len(self.features), self.length, self.length, device=self.device)
+
+    def _weights(
+        self, program: ParsedProgram, batch: Batch, constants: Mapping[Position, Tensor] | None
+    ) -> tuple[Tensor, dict[int, Failure]]:
+        """Weights [batch, query, key], 0 in rows that failed, and the Failure of each of these."""
+        if constants is None and program.factors is not None:
+            product = multiplied(program.factors, batch, self.max_elements, self.max_work)
+            if product is not None:
+                return product, {}
+        value, failed = self._interpreted(program.body, batch, constants)
+        weights = normalised(value, batch)
+        if failed:
+            weights[list(failed)] = 0
+        return weights, failed
+
+    def _plain(self, program: PlainProgram) -> Evaluated:
+        """What plain Python gives."""
+        weights = self._nothing()
         failed = {
             row: failures.budget(1, "the passage", int(self.features.lengths[row]) ** 2)
             for row in self.too_long
@@ -116,13 +137,21 @@ class Evaluator:
         Constants may be float32 [P] for P variants of the program at once: values that depend on them are
         then [P, batch, query, key], and a row has failed if it failed for any of them.
         """
+        for batch in self._prepared():
+            yield batch, *self._interpreted(body, batch, constants)
+
+    def _interpreted(
+        self, body: Block, batch: Batch, constants: Mapping[Position, Tensor] | None
+    ) -> tuple[Value, dict[int, Failure]]:
+        return Interpreter(batch, self.max_elements, self.max_work, constants or {}).run(body)
+
+    def _prepared(self) -> Sequence[Batch]:
+        """The batches, with room for the literals of another program."""
         if self.texts.is_full:
             self.texts.forget()
             for batch in self.batches:
                 batch.forget()
-        for batch in self.batches:
-            interpreter = Interpreter(batch, self.max_elements, self.max_work, constants or {})
-            yield batch, *interpreter.run(body)
+        return self.batches
 
 
 def normalised(value: Value, batch: Batch) -> Tensor:

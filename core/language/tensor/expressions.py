@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 
 import torch
 from torch import Tensor
 
 from core.language import failures
 from core.language import nodes as n
+from core.language.factors import number_of
 from core.language.functions import FUNCTIONS, TensorCall
 from core.language.functions.lookups import needs_loop
 from core.language.tensor.recorder import Recorder
@@ -125,10 +128,13 @@ class TensorExpressions:
         return Value(~found if node.negated else found)
 
     def _choices(self, choices: Sequence[str | float], like: Tensor) -> Tensor:
-        """Literals [choice] as what a tensor of their kind holds: texts by their numbers."""
+        """Literals [choice] as what a tensor of their kind holds."""
+        return torch.tensor(self._numbered(choices), dtype=like.dtype, device=self.batch.device)
+
+    def _numbered(self, choices: Sequence[str | float]) -> list[float]:
+        """Literals, texts by their numbers."""
         texts = self.batch.texts
-        known = [texts.id(choice) if isinstance(choice, str) else choice for choice in choices]
-        return torch.tensor(known, dtype=like.dtype, device=self.batch.device)
+        return [texts.id(choice) if isinstance(choice, str) else choice for choice in choices]
 
     def _logic(self, node: n.Logic) -> Value:
         path = self.recorder.path
@@ -154,18 +160,25 @@ class TensorExpressions:
         return choose(test, then, otherwise)
 
     def _table(self, node: n.Table) -> Value:
-        subject = self.value(node.subject)
-        numbers = [self.number(number) for number in node.numbers]
+        subject = self.value(node.subject).tensor
+        rows = sorted(zip(self._numbered(node.choices), node.numbers, strict=True), key=lambda row: row[0])
+        wanted = torch.tensor([choice for choice, _ in rows], dtype=subject.dtype, device=self.batch.device)
+        numbers, bounds = self._column([number for _, number in rows])
         otherwise = self.number(node.otherwise)
-        wanted, order = self._choices(node.choices, subject.tensor).sort()
-        at = torch.searchsorted(wanted, subject.tensor.contiguous()).clamp(max=len(wanted) - 1)
+        at = torch.searchsorted(wanted, subject.contiguous()).clamp(max=len(wanted) - 1)
+        found = torch.where(wanted[at] == subject, numbers[..., at], otherwise.tensor)
+        return Value(found, bounds | otherwise.bounds)
+
+    def _column(self, literals: Sequence[n.Expression]) -> tuple[Tensor, Bounds]:
+        """Literals, perhaps with a sign: float32 [..., literal], and their bounds."""
+        known = [] if self.constants else [number_of(literal) for literal in literals]
+        values = [number for number in known if number is not None]
+        if len(values) == len(literals):
+            return torch.tensor(values, device=self.batch.device), Bounds(min(values), max(values))
+        numbers = [self.number(literal) for literal in literals]
         widest = max((number.tensor for number in numbers), key=lambda tensor: tensor.dim()).shape
-        beside = torch.cat([number.tensor.expand(widest) for number in numbers], -1)[..., 0, 0, :]
-        found = torch.where(wanted[at] == subject.tensor, beside[..., order[at]], otherwise.tensor)
-        bounds = otherwise.bounds
-        for number in numbers:
-            bounds = bounds | number.bounds
-        return Value(found, bounds)
+        column = torch.cat([number.tensor.expand(widest) for number in numbers], -1)[..., 0, 0, :]
+        return column, reduce(or_, (number.bounds for number in numbers))
 
     def _look(self, node: n.Look) -> Value:
         found = self.batch.look(node.head, self.value(node.query), self.value(node.key))
@@ -176,18 +189,25 @@ class TensorExpressions:
 
     def _shared(self, node: n.Attribute | n.Call) -> Value:
         """Attributes and calls; those that no local or branch can change are computed once a batch."""
+        if isinstance(node, n.Attribute) and isinstance(node.token, n.Parameter):
+            return self.batch.own(node.token.name, node.name)
         if not self._is_shared(node):
             return self._attribute_or_call(node)
-        kept = self.batch.cached(node)
+        return self.once(node, lambda: self._attribute_or_call(node))
+
+    def once(self, key: Hashable, compute: Callable[[], Value]) -> Value:
+        """What is the same in every program, computed once a batch unless it fails anywhere."""
+        kept = self.batch.cached(key)
         if kept is not None:
             value, work = kept
-            self.meter.spend(*work)
+            if any(work):
+                self.meter.spend(*work)
             return value
         attempts, before = self.recorder.attempts, self.meter.work
-        value = self._attribute_or_call(node)
+        value = compute()
         if self.recorder.attempts == attempts:  # a failure must be reported again by the next program
             pairs, loops = self.meter.work
-            self.batch.cache(node, value, (pairs - before[0], loops - before[1]))
+            self.batch.cache(key, value, (pairs - before[0], loops - before[1]))
         return value
 
     def _is_shared(self, node: n.Expression) -> bool:

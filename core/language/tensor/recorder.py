@@ -24,6 +24,11 @@ class Recorder:
         self._failed: Tensor | None = None  # bool [batch, query, key]
         self._sites: list[tuple[Tensor, Failure]] = []  # in evaluation order; no pair fails twice
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether any pair has."""
+        return self._failed is not None
+
     def first_failures(self) -> dict[int, Failure]:
         """Row of the batch -> the failure of its first failing pair."""
         if self._failed is None:

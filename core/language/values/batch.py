@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.features import ATTRIBUTES, Features, missing_value
-from core.language.nodes import Expression
 from core.language.values.looks import Looks
 from core.language.values.tensors import ANYTHING, Bounds, Value, measured
 from core.language.values.texts import Texts
@@ -22,8 +22,12 @@ _WEIGHT = Bounds(0.0, 1.01)  # of attention, whose rows may be rounded up
 _CONSTANTS = {float: torch.float32, bool: torch.bool, int: torch.int64}
 Kept = tuple[Value, tuple[int, int]]  # a value, and the work it took
 _MAX_LOOKS = 32  # heads' padded maps that are kept
+_MAX_CONSTANTS = 4096  # single numbers that are kept
 _MAX_PAIR_VALUES = 16  # cached [batch, query, key] values
 _MAX_THIN_VALUES = 1024  # cached values of one token
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
 
 
 class Batch:
@@ -45,11 +49,18 @@ class Batch:
         self.features = features
         self.looks = {} if looks is None else looks
         self.rows = rows
+        self.is_whole = list(rows) == list(range(len(features)))  # no other rows, and in order
         self.texts = texts
         self.device = device
         lengths = torch.from_numpy(features.lengths[list(rows)]).to(device)
         self.size, self.length = len(rows), int(lengths.max())
         self.shortest = int(lengths.min())
+        starts, ends = (features.offsets[[row + at for row in rows]] for at in (0, 1))
+        places = starts[:, None] + np.arange(
+            -1, self.length
+        )  # [batch, 1 + token], of the tokens of all sentences
+        is_nothing = (places < starts[:, None]) | (places >= ends[:, None])
+        self._is_nothing, self._places = torch.from_numpy(is_nothing), np.where(is_nothing, 0, places)
         positions = torch.arange(self.length, device=device)
         self.positions = positions
         self.exists = positions < lengths[:, None]  # [batch, token]
@@ -59,30 +70,40 @@ class Batch:
         if causal:
             self.pairs = self.pairs & (positions <= positions[:, None])
         self.counts = self.pairs.float()  # 1 where a pair counts
+        self.hidden = torch.where(self.pairs | ~self.exists[:, :, None], 0.0, -torch.inf)  # 0 for any key
         self.parameters = {
             "q": Value(positions.view(1, self.length, 1)),
             "k": Value(positions.view(1, 1, self.length)),
         }
         self._columns: dict[str, tuple[Tensor, Bounds]] = {}
-        self._thin: dict[Expression, Kept] = {}
-        self._paired: dict[Expression, Kept] = {}
+        self._constants: dict[tuple[type, float | bool], Tensor] = {}
+        self._own: dict[tuple[str, str], Value] = {}
+        self._thin: dict[Hashable, Kept] = {}
+        self._paired: dict[Hashable, Kept] = {}
         self._seen: dict[HeadId, Tensor] = {}
+        self._logarithms: dict[tuple[HeadId, float], Tensor] = {}
 
     def constant(self, value: float | bool) -> Tensor:
         """[1, 1, 1]: the same value for every pair."""
-        return torch.tensor([[[value]]], dtype=_CONSTANTS[type(value)], device=self.device)
+        kind = type(value)
+        found = self._constants.get((kind, value))
+        if found is None:
+            if len(self._constants) >= _MAX_CONSTANTS:
+                self._constants.clear()
+            found = torch.tensor([[[value]]], dtype=_CONSTANTS[kind], device=self.device)
+            self._constants[kind, value] = found
+        return found
 
-    def cached(self, node: Expression) -> Kept | None:
-        """An expression's value and work that are the same in every program, if it was computed before."""
-        return self._thin.get(node) or self._paired.get(node)
+    def cached(self, key: Hashable) -> Kept | None:
+        """A value and its work that are the same in every program, if it was computed before."""
+        return self._thin.get(key) or self._paired.get(key)
 
-    def cache(self, node: Expression, value: Value, work: tuple[int, int]) -> None:
-        """Keep the value of an expression that is the same in every program, and what it took."""
-        is_thin = 1 in value.tensor.shape[1:]
-        kept, most = (self._thin, _MAX_THIN_VALUES) if is_thin else (self._paired, _MAX_PAIR_VALUES)
-        if len(kept) >= most:
-            kept.clear()
-        kept[node] = value, work
+    def cache(self, key: Hashable, value: Value, work: tuple[int, int]) -> None:
+        """Keep a value that is the same in every program, and what it took."""
+        if 1 in value.tensor.shape[1:]:
+            _keep(self._thin, key, (value, work), _MAX_THIN_VALUES)
+        else:
+            _keep(self._paired, key, (value, work), _MAX_PAIR_VALUES)
 
     def forget(self) -> None:
         """Drop what was kept of programs' expressions; it may hold numbers of texts."""
@@ -101,23 +122,25 @@ class Batch:
         kind = ATTRIBUTES[name].kind
         missing = missing_value(name)
         fill = self.texts.id(missing) if isinstance(missing, str) else missing
-        padded = torch.full((self.size, self.length + 1), fill, dtype=_DTYPES[kind])
-        for at, row in enumerate(self.rows):
-            values = torch.from_numpy(
-                np.ascontiguousarray(self.features.columns[name][self.features.span(row)])
-            )
-            padded[at, 1 : len(values) + 1] = values
-        return padded.to(self.device)
+        values = torch.from_numpy(self.features.columns[name][self._places]).to(_DTYPES[kind])
+        return values.masked_fill_(self._is_nothing, fill).to(self.device)
 
     def attribute(self, token: Value, name: str) -> Value:
         """An attribute of the tokens with these indices."""
+        for parameter, value in self.parameters.items():
+            if token is value:
+                return self.own(parameter, name)
         column, bounds = self.column(name)
-        if token is self.parameters["q"]:
-            return Value(column[:, 1:, None], bounds)
-        if token is self.parameters["k"]:
-            return Value(column[:, None, 1:], bounds)
         at = (token.tensor + 1).expand(self.size, -1, -1)
         return Value(column.gather(1, at.flatten(1)).view(at.shape), bounds)
+
+    def own(self, parameter: str, name: str) -> Value:
+        """An attribute of q or of k."""
+        if (parameter, name) not in self._own:
+            column, bounds = self.column(name)
+            tensor = column[:, 1:, None] if parameter == "q" else column[:, None, 1:]
+            self._own[parameter, name] = Value(tensor, bounds)
+        return self._own[parameter, name]
 
     def look(self, head: HeadId, query: Value, key: Value) -> Value | None:
         """The weights that a head gives from tokens to tokens; None where its attention is not at hand."""
@@ -131,21 +154,45 @@ class Batch:
         found = maps.flatten(1).gather(1, at.flatten(1)).view(at.shape)
         return Value(torch.where((query.tensor < 0) | (key.tensor < 0), 0.0, found), _WEIGHT)
 
+    def look_logarithm(self, head: HeadId, plus: float) -> tuple[Tensor, Bounds] | None:
+        """The logarithm of what a head gives from q to k and a positive number, and its bounds.
+
+        float32 [batch, query, key]; None where the head's attention is not at hand.
+        """
+        if head not in self.looks:
+            return None
+        logs = self._logarithms.get((head, plus))
+        if logs is None:
+            maps = self.looks[head]
+            if isinstance(maps, Tensor):
+                shown = torch.addcmul(self.constant(plus), self._rows_of(maps), self.counts)
+            else:
+                shown = self._padded_maps(maps) + plus
+            logs = shown.log_()
+            _keep(self._logarithms, (head, plus), logs, _MAX_LOOKS)
+        return logs, Bounds(math.log(_WEIGHT.low + plus), math.log(_WEIGHT.high + plus))
+
     def _maps_of(self, head: HeadId) -> Tensor | None:
         """float32 [batch, query, key], 0 in padding."""
         if head not in self.looks:
             return None
-        if head not in self._seen:
-            if len(self._seen) >= _MAX_LOOKS:
-                self._seen.clear()
-            self._seen[head] = self._padded_maps(self.looks[head])
-        return self._seen[head]
+        found = self._seen.get(head)
+        if found is None:
+            maps = self.looks[head]
+            is_tensor = isinstance(maps, Tensor)  # perhaps with a gradient
+            found = self._rows_of(maps) * self.counts if is_tensor else self._padded_maps(maps)
+            _keep(self._seen, head, found, _MAX_LOOKS)
+        return found
 
-    def _padded_maps(self, maps: Any) -> Tensor:
+    def _rows_of(self, maps: Tensor) -> Tensor:
+        """float32 [batch, query, key] of maps [sentence, query, key], whatever they hold in padding."""
         n = self.length
-        if isinstance(maps, Tensor):  # [sentence, query, key], perhaps with a gradient
-            return maps[list(self.rows), :n, :n].to(self.device).float() * self.pairs
-        padded = torch.zeros((self.size, n, n))
+        own = maps if self.is_whole else maps[list(self.rows)]
+        return own[:, :n, :n].to(self.device).float()
+
+    def _padded_maps(self, maps: Sequence[Any]) -> Tensor:
+        """float32 [batch, query, key] of one map a sentence, 0 in padding."""
+        padded = torch.zeros((self.size, self.length, self.length))
         for at, row in enumerate(self.rows):
             own = int(self.features.lengths[row])
             padded[at, :own, :own] = torch.as_tensor(maps[row])[:own, :own]
@@ -176,3 +223,10 @@ class Batch:
             padded[at, 1 : len(values) + 1] = torch.from_numpy(values)
         padded = padded.to(self.device)
         return (padded @ padded.transpose(1, 2)).clamp(-1, 1).float()
+
+
+def _keep(kept: dict[Key, Item], key: Key, item: Item, most: int) -> None:
+    """Keep something in the place of the oldest, so that only the latest are held."""
+    if len(kept) >= most:
+        del kept[next(iter(kept))]
+    kept[key] = item

@@ -12,7 +12,7 @@ LANGUAGE = ROOT / "core/language"
 ORDER = (
     {"precision", "failures", "nodes", "walk", "vocabulary"},
     {"render", "values"},
-    {"functions"},
+    {"functions", "factors"},
     {"reading"},
     {"plain"},
     {"tensor", "describe", "references"},
