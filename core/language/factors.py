@@ -30,7 +30,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """`base ** exponent` of a positive literal."""
+    """`base ** exponent` of a literal."""
 
     base: float
     exponent: Part
@@ -45,7 +45,10 @@ class Factor:
 
 
 def factors_of(body: n.Block) -> tuple[Factor, ...] | None:
-    """The factors of `weight = 1`, `weight *= ...`, `if ...: weight *= ...`, `return weight`; else None."""
+    """The factors of `weight = 1`, `weight *= ...`, `if ...: weight *= ...`, `return weight`.
+
+    None for programs of another form, and for those of which a factor is 0, negative or a condition.
+    """
     match body:
         case (n.Assign(kind="number", name=name) as first, *lines, n.Return(value=n.Local(name=returned))):
             try:
@@ -76,10 +79,13 @@ def _factors(lines: n.Block, name: str, conditions: tuple[Part, ...]) -> Iterato
 
 
 def _amount(node: n.Expression) -> float | LookPower | Power | Part:
+    number = number_of(node)
+    if node.kind == "boolean" or (number is not None and number <= 0):
+        raise _NoFactorError  # weights may be 0, or negative
+    if number is not None:
+        return number
     match node:
-        case n.Number(value=value):
-            return value
-        case n.Arithmetic(first=n.Number(value=base), steps=(n.Step(operator="**") as step,)) if base > 0:
+        case n.Arithmetic(first=n.Number(value=base), steps=(n.Step(operator="**") as step,)):
             return Power(base, _part(step.operand))
     return look_power(node) or _part(node)
 

@@ -1,5 +1,4 @@
-"""What programs cost beside the scoring itself: many small ones, many literals, one that is far too long.
-And what the short way of programs that multiply line by line saves.
+"""What programs cost: many small ones, many literals, one that is far too long, those that the search writes.
 
 `python -m tests.benchmarks.programs` takes 300 plain programs into a new workspace and evaluates them on 60
 passages, beside 300 constants, which is what any program takes; then programs of 75 literals each, beside
@@ -21,7 +20,7 @@ import torch
 from core.errors import ProgramError
 from core.features import FeatureBuilder, Features
 from core.features.kinds import ATTRIBUTES
-from core.language import Evaluator, ParsedProgram, parse
+from core.language import Evaluated, Evaluator, parse
 from core.language.tensor import evaluator as evaluators
 from core.language.tensor.products import multiplied
 from core.scoring import program_maps
@@ -113,17 +112,21 @@ def short_way(features: Features) -> tuple[float, float]:
     maps = torch.ones(4, TOKENS, TOKENS).tril()
     looks = {HeadId(0, head): maps / maps.sum(-1, keepdim=True) for head in range(HEADS)}
 
-    def run(program: ParsedProgram, evaluator: Evaluator) -> None:
-        if evaluator.run(program).failures:
-            raise AssertionError("a program failed")
-
-    seconds = []
-    for short in (multiplied, lambda *_: None):
-        evaluators.multiplied = short  # type: ignore[assignment]
+    def run() -> float:
         ready = [Evaluator(one, looks=looks) for one in some]
-        seconds.append(seconds_of(lambda: [run(p, e) for e in ready for p in programs]))  # noqa: B023
-    evaluators.multiplied = multiplied
-    return seconds[0], seconds[1]
+        return seconds_of(lambda: found.append([one.run(program) for one in ready for program in programs]))
+
+    found: list[list[Evaluated]] = []
+    short = run()
+    evaluators.multiplied = lambda *_: None  # type: ignore[assignment]
+    try:
+        interpreted = run()
+    finally:
+        evaluators.multiplied = multiplied
+    for one, other in zip(*found, strict=True):
+        if one.failures or float((one.weights - other.weights).abs().max()) > 1e-5:
+            raise AssertionError("the short way gives something else")
+    return short, interpreted
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from core.language import nodes as n
 from core.language.factors import number_of
 from core.language.functions import FUNCTIONS, TensorCall
 from core.language.functions.lookups import needs_loop
+from core.language.precision import single
 from core.language.tensor.recorder import Recorder
 from core.language.tensor.work import Meter
 from core.language.values.arithmetic import arithmetic
@@ -105,7 +106,8 @@ class TensorExpressions:
     def _literal(self, node: n.Number) -> Value:
         given = self.constants.get((node.line, node.column))
         if given is None:
-            return Value(self.batch.constant(node.value), Bounds(node.value, node.value))
+            value = single(node.value)
+            return Value(self.batch.constant(value), Bounds(value, value))
         return Value(given.view(*given.shape, 1, 1, 1).to(self.batch.device), measured(given))
 
     def _comparison(self, node: n.Comparison) -> Value:
@@ -172,7 +174,7 @@ class TensorExpressions:
     def _column(self, literals: Sequence[n.Expression]) -> tuple[Tensor, Bounds]:
         """Literals, perhaps with a sign: float32 [..., literal], and their bounds."""
         known = [] if self.constants else [number_of(literal) for literal in literals]
-        values = [number for number in known if number is not None]
+        values = [single(number) for number in known if number is not None]
         if len(values) == len(literals):
             return torch.tensor(values, device=self.batch.device), Bounds(min(values), max(values))
         numbers = [self.number(literal) for literal in literals]

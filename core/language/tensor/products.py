@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from core.language.factors import Factor, LookPower, Part, Power
+from core.language.precision import single
 from core.language.tensor.expressions import TensorExpressions
 from core.language.tensor.recorder import Recorder
 from core.language.tensor.work import Meter, OverBudget
 from core.language.values.batch import Batch
 from core.language.values.tensors import Bounds, Value
+from core.types import HeadId
 
-_SAFE_LOG = 80.0  # below, no product of factors overflows, or is so small that digits are lost
-_OPERATIONS = 8  # over all pairs that the interpreter may need for a factor, beside those of its expressions
+_SAFE_LOG = 80.0  # below, no product of factors overflows or loses digits, and their sum is exact to 1e-5
+_OPERATIONS = 8  # over all pairs, of the interpreter for a factor, beside those of its parts and of `and`
 
 
 def multiplied(factors: Sequence[Factor], batch: Batch, max_elements: int, max_work: int) -> Tensor | None:
@@ -29,7 +31,7 @@ def multiplied(factors: Sequence[Factor], batch: Batch, max_elements: int, max_w
     try:
         for factor in factors:
             logarithm.add(factor)
-        meter.spend(_OPERATIONS * len(factors))
+        meter.spend(sum(_OPERATIONS + len(factor.conditions) for factor in factors))
     except (OverBudget, _OutOfReachError):
         return None
     if recorder.has_failed or meter.over(batch.length):
@@ -55,28 +57,30 @@ class _Logarithm:
         holds = [self._number(condition).tensor for condition in factor.conditions]
         match factor.amount:
             case float(number):
-                self._count(Bounds(number, number))
-                self._put(holds, math.log(number))
-            case LookPower() as power:
-                logs, bounds = self._looked(power)
-                self._reach(bounds.low * power.power, bounds.high * power.power)
-                self._put([*holds, logs], power.power)
-            case Power(base, exponent):
-                value, scale = self._number(exponent), math.log(base)
+                scale = _log(single(number))
+                self._reach(scale)
+                self._put(holds, scale)
+            case LookPower(head, plus, power):
+                logs, bounds = self._looked(head, single(plus))
+                exponent = single(power)
+                self._reach(bounds.low * exponent, bounds.high * exponent)
+                self._put([*holds, logs], exponent)
+            case Power(base, exponent_part):
+                value, scale = self._number(exponent_part), _log(single(base))
                 self._reach(value.bounds.low * scale, value.bounds.high * scale)
                 self._put([*holds, value.tensor], scale)
             case amount:
                 value = self._number(amount)
-                self._count(value.bounds)
+                self._reach(_log(value.bounds.low), _log(value.bounds.high))
                 self._put([*holds, value.tensor.log()], 1.0)
 
     def _number(self, part: Part) -> Value:
         """A number, or 1 where a condition holds and 0 elsewhere."""
         return self.expressions.once(part.key, lambda: self.expressions.number(part.expression))
 
-    def _looked(self, power: LookPower) -> tuple[Tensor, Bounds]:
-        found = self.batch.look_logarithm(power.head, power.plus) if power.plus > 0 else None
-        if found is None:
+    def _looked(self, head: HeadId, plus: float) -> tuple[Tensor, Bounds]:
+        found = self.batch.look_logarithm(head, plus)
+        if found is None or not found[1].finite:
             raise _OutOfReachError
         return found
 
@@ -97,13 +101,13 @@ class _Logarithm:
             return weights
         return weights * self.batch.exists[:, :, None]
 
-    def _count(self, bounds: Bounds) -> None:
-        """Raises _OutOfReachError if a factor within these bounds may make a weight 0 or too large."""
-        if not bounds.low > 0:
-            raise _OutOfReachError
-        self._reach(math.log(bounds.low), math.log(bounds.high))
-
     def _reach(self, *logarithms: float) -> None:
         self.reach += max(map(abs, logarithms))
         if not self.reach < _SAFE_LOG:
             raise _OutOfReachError
+
+
+def _log(number: float) -> float:
+    if not number > 0:
+        raise _OutOfReachError
+    return math.log(number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
@@ -21,13 +20,13 @@ _DTYPES = {"number": torch.float32, "boolean": torch.bool, "text": torch.int64, 
 _WEIGHT = Bounds(0.0, 1.01)  # of attention, whose rows may be rounded up
 _CONSTANTS = {float: torch.float32, bool: torch.bool, int: torch.int64}
 Kept = tuple[Value, tuple[int, int]]  # a value, and the work it took
-_MAX_LOOKS = 32  # heads' padded maps that are kept
-_MAX_CONSTANTS = 4096  # single numbers that are kept
+_MAX_LOOKS = 32  # heads' padded maps that are kept, and as many of their logarithms
+_MAX_CONSTANTS = 256  # single numbers that are kept
 _MAX_PAIR_VALUES = 16  # cached [batch, query, key] values
 _MAX_THIN_VALUES = 1024  # cached values of one token
 
-Key = TypeVar("Key")
-Item = TypeVar("Item")
+_Key = TypeVar("_Key")
+_Item = TypeVar("_Item")
 
 
 class Batch:
@@ -56,9 +55,7 @@ class Batch:
         self.size, self.length = len(rows), int(lengths.max())
         self.shortest = int(lengths.min())
         starts, ends = (features.offsets[[row + at for row in rows]] for at in (0, 1))
-        places = starts[:, None] + np.arange(
-            -1, self.length
-        )  # [batch, 1 + token], of the tokens of all sentences
+        places = starts[:, None] + np.arange(-1, self.length)  # [batch, 1 + token], in the features' columns
         is_nothing = (places < starts[:, None]) | (places >= ends[:, None])
         self._is_nothing, self._places = torch.from_numpy(is_nothing), np.where(is_nothing, 0, places)
         positions = torch.arange(self.length, device=device)
@@ -70,7 +67,8 @@ class Batch:
         if causal:
             self.pairs = self.pairs & (positions <= positions[:, None])
         self.counts = self.pairs.float()  # 1 where a pair counts
-        self.hidden = torch.where(self.pairs | ~self.exists[:, :, None], 0.0, -torch.inf)  # 0 for any key
+        # The logarithm of `counts`, and 0 in rows of queries that do not exist.
+        self.hidden = torch.where(self.pairs | ~self.exists[:, :, None], 0.0, -torch.inf)
         self.parameters = {
             "q": Value(positions.view(1, self.length, 1)),
             "k": Value(positions.view(1, 1, self.length)),
@@ -81,17 +79,15 @@ class Batch:
         self._thin: dict[Hashable, Kept] = {}
         self._paired: dict[Hashable, Kept] = {}
         self._seen: dict[HeadId, Tensor] = {}
-        self._logarithms: dict[tuple[HeadId, float], Tensor] = {}
+        self._logarithms: dict[tuple[HeadId, float], tuple[Tensor, Bounds]] = {}
 
     def constant(self, value: float | bool) -> Tensor:
         """[1, 1, 1]: the same value for every pair."""
         kind = type(value)
         found = self._constants.get((kind, value))
         if found is None:
-            if len(self._constants) >= _MAX_CONSTANTS:
-                self._constants.clear()
             found = torch.tensor([[[value]]], dtype=_CONSTANTS[kind], device=self.device)
-            self._constants[kind, value] = found
+            _keep(self._constants, (kind, value), found, _MAX_CONSTANTS)
         return found
 
     def cached(self, key: Hashable) -> Kept | None:
@@ -155,22 +151,23 @@ class Batch:
         return Value(torch.where((query.tensor < 0) | (key.tensor < 0), 0.0, found), _WEIGHT)
 
     def look_logarithm(self, head: HeadId, plus: float) -> tuple[Tensor, Bounds] | None:
-        """The logarithm of what a head gives from q to k and a positive number, and its bounds.
+        """The logarithm of what a head gives from q to k and a number, and its bounds.
 
         float32 [batch, query, key]; None where the head's attention is not at hand.
         """
         if head not in self.looks:
             return None
-        logs = self._logarithms.get((head, plus))
-        if logs is None:
+        found = self._logarithms.get((head, plus))
+        if found is None:
             maps = self.looks[head]
             if isinstance(maps, Tensor):
                 shown = torch.addcmul(self.constant(plus), self._rows_of(maps), self.counts)
             else:
                 shown = self._padded_maps(maps) + plus
             logs = shown.log_()
-            _keep(self._logarithms, (head, plus), logs, _MAX_LOOKS)
-        return logs, Bounds(math.log(_WEIGHT.low + plus), math.log(_WEIGHT.high + plus))
+            found = logs, measured(logs)
+            _keep(self._logarithms, (head, plus), found, _MAX_LOOKS)
+        return found
 
     def _maps_of(self, head: HeadId) -> Tensor | None:
         """float32 [batch, query, key], 0 in padding."""
@@ -187,7 +184,7 @@ class Batch:
     def _rows_of(self, maps: Tensor) -> Tensor:
         """float32 [batch, query, key] of maps [sentence, query, key], whatever they hold in padding."""
         n = self.length
-        own = maps if self.is_whole else maps[list(self.rows)]
+        own = maps if self.is_whole and len(maps) == self.size else maps[list(self.rows)]
         return own[:, :n, :n].to(self.device).float()
 
     def _padded_maps(self, maps: Sequence[Any]) -> Tensor:
@@ -225,7 +222,7 @@ class Batch:
         return (padded @ padded.transpose(1, 2)).clamp(-1, 1).float()
 
 
-def _keep(kept: dict[Key, Item], key: Key, item: Item, most: int) -> None:
+def _keep(kept: dict[_Key, _Item], key: _Key, item: _Item, most: int) -> None:
     """Keep something in the place of the oldest, so that only the latest are held."""
     if len(kept) >= most:
         del kept[next(iter(kept))]

@@ -461,9 +461,9 @@ def test_a_head_that_follows_another_is_found_to_do_so() -> None:
     assert found.docstring.startswith("Follows L3H1")
 
 
+# The IoU hangs on choices that targets otherwise equal to 1e-6 tip: 0.897 to 0.942 of the first were seen.
 @pytest.mark.parametrize(
-    ("source", "token", "enough"),
-    [(FOLLOWS_FROM, "q", 0.88), (FOLLOWS_TOWARDS, "k", 0.8)],  # pieced together from others, too
+    ("source", "token", "enough"), [(FOLLOWS_FROM, "q", 0.88), (FOLLOWS_TOWARDS, "k", 0.8)]
 )
 def test_a_head_that_follows_another_under_a_condition_is_found_to_do_so(
     source: str, token: str, enough: float
