@@ -17,7 +17,7 @@ from core.errors import ProposerError
 from core.features import Features
 from core.language import Looks, ParsedProgram, parse
 from core.maps import first_within
-from core.models.device import Halving
+from core.models.device import Halving, give_back
 from core.proposers.search.digits import spelled
 from core.proposers.search.goal import Goal, Sizes, goal_of
 from core.proposers.search.grammar import grammar_of
@@ -83,9 +83,12 @@ class Search:
         """`propose` for these heads of a layer."""
         maps = {name: held[list(heads)] for name, held in self.read(layer).items()}
         owners = [HeadId(layer, head) for head in heads] if self.may_look else ()
-        if self.sizes is None:
-            return self.propose(maps, owners)
-        return self.propose(maps, owners, {name: own[list(heads)] for name, own in self.sizes(layer).items()})
+        sizes = None
+        if self.sizes is not None:
+            sizes = {name: own[list(heads)] for name, own in self.sizes(layer).items()}
+        found = self.propose(maps, owners, sizes)
+        give_back()  # or 60 MB more were held after each layer
+        return found
 
     def _propose(
         self, maps: Maps, owners: Sequence[HeadId], sizes: Sizes | None = None

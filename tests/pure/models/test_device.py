@@ -1,5 +1,9 @@
 """Where the device's memory runs out, batches are halved and the work goes on."""
 
+import ctypes
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +14,7 @@ from core.features import annotate
 from core.hybrid.calibrate import calibrate
 from core.hybrid.perplexity import evaluate_hybrid
 from core.models.attention import extract
-from core.models.device import Halving
+from core.models.device import Halving, give_back
 from core.models.pretrained import LoadedModel
 from core.proposers import SearchLimits
 from core.proposers.search.propose import prepare_search
@@ -154,3 +158,20 @@ def test_the_search_finds_the_same_programs_with_fewer_heads_at_a_time(tiny_load
         for used in (Halving(), halving)
     )
     assert [program.id for program in one_by_one] == [program.id for program in at_once]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc, so no figure of memory")
+def test_freed_memory_between_what_is_in_use_is_given_back() -> None:
+    if not hasattr(ctypes.CDLL(None), "malloc_trim"):
+        pytest.skip("this C library gives memory back by itself, or not at all")
+    blocks = [bytearray(b"x" * 2**16) for _ in range(4000)]  # 260 MB
+    blocks = blocks[::100]
+    before = resident()
+    give_back()
+    assert before - resident() > 50e6
+    assert len(blocks) == 40
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
