@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -159,12 +159,7 @@ class Batch:
             return None
         found = self._logarithms.get((head, plus))
         if found is None:
-            maps = self.looks[head]
-            if isinstance(maps, Tensor):
-                shown = torch.addcmul(self.constant(plus), self._rows_of(maps), self.counts)
-            else:
-                shown = self._padded_maps(maps) + plus
-            logs = shown.log_()
+            logs = self._read(head).add_(plus).log_()
             found = logs, measured(logs)
             _keep(self._logarithms, (head, plus), found, _MAX_LOOKS)
         return found
@@ -175,21 +170,17 @@ class Batch:
             return None
         found = self._seen.get(head)
         if found is None:
-            maps = self.looks[head]
-            is_tensor = isinstance(maps, Tensor)  # perhaps with a gradient
-            found = self._rows_of(maps) * self.counts if is_tensor else self._padded_maps(maps)
+            found = self._read(head)
             _keep(self._seen, head, found, _MAX_LOOKS)
         return found
 
-    def _rows_of(self, maps: Tensor) -> Tensor:
-        """float32 [batch, query, key] of maps [sentence, query, key], whatever they hold in padding."""
-        n = self.length
-        own = maps if self.is_whole and len(maps) == self.size else maps[list(self.rows)]
-        return own[:, :n, :n].to(self.device).float()
-
-    def _padded_maps(self, maps: Sequence[Any]) -> Tensor:
-        """float32 [batch, query, key] of one map a sentence, 0 in padding."""
-        padded = torch.zeros((self.size, self.length, self.length))
+    def _read(self, head: HeadId) -> Tensor:
+        """What a head gives, read afresh: float32 [batch, query, key], 0 in padding."""
+        maps, n = self.looks[head], self.length
+        if isinstance(maps, Tensor):  # [sentence, query, key], perhaps with a gradient
+            chosen = maps if self.is_whole and len(maps) == self.size else maps[list(self.rows)]
+            return chosen[:, :n, :n].to(self.device).float() * self.counts
+        padded = torch.zeros((self.size, n, n))
         for at, row in enumerate(self.rows):
             own = int(self.features.lengths[row])
             padded[at, :own, :own] = torch.as_tensor(maps[row])[:own, :own]

@@ -79,20 +79,19 @@ def looks(features: Features, causal: bool = True) -> dict[HeadId, Tensor]:
     }
 
 
-def both(
-    source: str,
-    features: Features = FEATURES,
-    causal: bool = True,
-    seen: Looks | None = None,
-    **limits: int,
-) -> list[Evaluated]:
+def evaluator_of(
+    features: Features = FEATURES, causal: bool = True, seen: Looks | None = None, **limits: int
+) -> Evaluator:
+    return Evaluator(features, causal, looks=looks(features, causal) if seen is None else seen, **limits)
+
+
+def both(source: str, *given: Any, **options: Any) -> list[Evaluated]:
     """What the evaluator gives, and what it gives where the interpreter runs everything."""
-    parsed, found = parse(source), []
+    found = []
     for short in (multiplied, lambda *_: None):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(evaluators, "multiplied", short)
-            seen = looks(features, causal) if seen is None else seen
-            found.append(Evaluator(features, causal, looks=seen, **limits).run(parsed))
+            found.append(evaluator_of(*given, **options).run(parse(source)))
     return found
 
 
@@ -156,19 +155,12 @@ ORDINARY = """def attend(q, k):
 """
 
 
-def went_short(
-    source: str,
-    features: Features = FEATURES,
-    causal: bool = True,
-    seen: Looks | None = None,
-    **limits: int,
-) -> list[bool]:
+def went_short(source: str, *given: Any, **options: Any) -> list[bool]:
     """Of each batch, whether it took the short way."""
-    parsed = parse(source)
-    evaluator = Evaluator(features, causal, looks=looks(features, causal) if seen is None else seen, **limits)
-    assert parsed.factors is not None
+    factors, evaluator = parse(source).factors, evaluator_of(*given, **options)
+    assert factors is not None
     most = evaluator.max_elements, evaluator.max_work
-    return [multiplied(parsed.factors, batch, *most) is not None for batch in evaluator.batches]
+    return [multiplied(factors, batch, *most) is not None for batch in evaluator.batches]
 
 
 def test_what_the_search_writes_takes_the_short_way() -> None:
