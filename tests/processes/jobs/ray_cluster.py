@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import psutil
 
 STORE = 100 * 2**20  # bytes of each node's object store
 _LOOPBACK = "127.0.0.1"
+_HAND = re.compile(r"ray::(Hand\b|(?P<unit>[a-z]+-\d[\d-]*))")  # units are numbered
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # everything on loopback
@@ -56,15 +58,21 @@ class LoopbackCluster:
         self._cluster.head_node.kill_gcs_server(check_alive=False)
         self._cluster.head_node.kill_raylet(check_alive=False)
 
-    def hands(self, name: str) -> list[int]:
-        """Processes on a node that hold a hand."""
-        raylet = psutil.Process(self.nodes[name].all_processes["raylet"][0].process.pid)
-        return [one.pid for one in raylet.children(recursive=True) if "ray::Hand" in _title(one)]
+    def hands(self, name: str) -> dict[int, str]:
+        """Processes on a node that hold a hand, with the unit that each works on, if any.
 
-    def kill_hand(self, name: str) -> None:
-        """End one process on a node that works on units."""
-        for pid in self.hands(name)[:1]:
+        Ray gives a process the name of its task for a title, which is the unit's name while there is one.
+        """
+        raylet = psutil.Process(self.nodes[name].all_processes["raylet"][0].process.pid)
+        titles = {process.pid: _HAND.match(_title(process)) for process in raylet.children(recursive=True)}
+        return {pid: title["unit"] or "" for pid, title in titles.items() if title}
+
+    def kill_hand(self, name: str) -> bool:
+        """End one process on a node that works on a unit; False if none does."""
+        for pid in [pid for pid, unit in self.hands(name).items() if unit][:1]:
             os.kill(pid, signal.SIGKILL)
+            return True
+        return False
 
     def shutdown(self) -> None:
         self._cluster.shutdown()
