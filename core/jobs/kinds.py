@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from core.corpus import require_splits
 from core.doors import Door
 from core.jobs.folder import Job
 from core.jobs.tasks import (
@@ -30,8 +29,7 @@ from core.jobs.tasks import (
     ScoreTask,
     Task,
 )
-from core.proposers import PROPOSERS, LanguageModel, Proposer, SearchLimits
-from core.proposers.search.entry import SEARCH
+from core.proposers import PROPOSERS, LanguageModel, Proposer
 from core.store.passages import read_passages
 
 
@@ -56,15 +54,9 @@ def _extract(job: Job[ExtractTask]) -> None:
 
 
 def _build(job: Job[BuildTask]) -> None:
-    from core.jobs.work.extract import annotate_and_extract, load_to_extract, read_corpus
+    from core.jobs.work.build import build_workspace
 
-    corpus = read_corpus(job)
-    require_splits(corpus.sentences)
-    info, passages = annotate_and_extract(job, load_to_extract(job), corpus)
-
-    from core.jobs.work.search import find_programs
-
-    find_programs(job, ProposeTask(info, "", None, SearchLimits()), SEARCH, passages)
+    build_workspace(job)
 
 
 def _propose(proposer: Proposer, job: Job[ProposeTask[Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,12 @@ def read_layers(
     """One forward pass over sentences `rows`; `take` is handed each layer's maps as the pass reaches it.
 
     A layer's maps are float16 [sentence, head, query, key], padded; layers without heads, and those that are
-    not to be extracted, are passed over. Where the modules of a model hand out their maps unasked, no two
-    layers' are held at once.
+    not to be extracted, are passed over, and the pass ends with the last that is. Where the modules of a
+    model hand out their maps unasked, no two layers' are held at once.
     """
     ids, mask = padded_ids(features, rows, loaded.device)
     model, taken, wanted = loaded.model.base_model, 0, set(loaded.info.attention_layers)
+    needed = max((at for at, site in enumerate(loaded.sites, start=1) if site.layer in wanted), default=0)
 
     def caught(module: torch.nn.Module, inputs: Any, output: Any) -> Any:
         nonlocal taken
@@ -67,17 +69,19 @@ def read_layers(
         if loaded.sites[taken].layer in wanted:
             take(output[at].half().cpu().numpy())
         taken += 1
+        if needed <= taken < len(loaded.sites):
+            raise _AllTaken
         return (*output[:at], None, *output[at + 1 :])
 
     hooks = [one.register_forward_hook(caught) for one in {site.module for site in loaded.sites}]
     try:
         # Without the language-modelling head, on which a small model spends a fifth of its time.
-        with torch.inference_mode():
+        with torch.inference_mode(), suppress(_AllTaken):
             model(input_ids=ids, attention_mask=mask, **cacheless(model))
     finally:
         for hook in hooks:
             hook.remove()
-    if taken == len(loaded.sites):
+    if taken and taken >= needed:
         return
     if taken:
         raise RuntimeError(f"{taken} of {len(loaded.sites)} layers gave their attention")
@@ -87,6 +91,10 @@ def read_layers(
     for site, one in zip(loaded.sites, maps, strict=True):
         if site.layer in wanted:
             take(one.half().cpu().numpy())
+
+
+class _AllTaken(Exception):
+    """What is left of a pass is not needed."""
 
 
 def _maps_in(output: Any, ids: torch.Tensor) -> int | None:

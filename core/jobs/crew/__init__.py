@@ -103,6 +103,9 @@ class Crew(Protocol):
     """Works on units."""
 
     bench: Bench  # of the job's own worker
+    tries_first: (
+        bool  # whether a stage's first unit is worked on alone, so that it may as well be asked ahead
+    )
 
     def run(self, stage: Stage[Unit, Found], units: Mapping[str, Unit]) -> Iterator[tuple[str, Found]]:
         """What each unit comes to, by its name, as units end.

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psutil
@@ -25,17 +26,29 @@ Found = TypeVar("Found")
 START = 20.0  # seconds that a helper takes until it begins
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """What a unit took."""
+
+    seconds: float
+    memory: int  # bytes of the process after it
+
+
 class LocalCrew:
     """This process takes unit after unit, and hires helpers for a stage that takes them side by side.
 
     How many follows from the cores, from the memory that is left, and from the work that is left, against the
-    seconds of `start`. A helper calls `prepare` first; without that there are none.
+    seconds of `start`, by what the first unit of a stage of that title took. A helper calls `prepare` first;
+    without that there are none.
     """
+
+    tries_first = True
 
     def __init__(self, told: Told, prepare: Callable[[], None] | None = None, start: float = START) -> None:
         self.bench = Bench(told)
         self._prepare, self._start = prepare, start
         self._open: tuple[Stage[Any, Any], Station[Any, Any]] | None = None
+        self._first: dict[str, _Taken] = {}  # by a stage's title
 
     def run(self, stage: Stage[Unit, Found], units: Mapping[str, Unit]) -> Iterator[tuple[str, Found]]:
         """What each unit comes to, by its name; in their order unless others help."""
@@ -51,20 +64,22 @@ class LocalCrew:
             return
         waiting = deque(units)
         with _one_thread():
-            began, name = time.monotonic(), waiting.popleft()
-            found = station.work(units[name])
-            hired = self._worth_hiring(len(waiting), time.monotonic() - began)
-            yield name, found
+            if stage.title not in self._first:
+                began, name = time.monotonic(), waiting.popleft()
+                found = station.work(units[name])
+                taken = _Taken(time.monotonic() - began, psutil.Process().memory_info().rss)
+                self._first[stage.title] = taken
+                yield name, found
+            hired = self._worth_hiring(len(waiting), self._first[stage.title])
             hiring = (hired, stage, units, waiting, self._prepare, self.bench.told)
             with Helpers(*hiring) if hired else nullcontext() as helpers:
                 yield from self._work(station, units, waiting, helpers)
 
-    def _worth_hiring(self, units: int, seconds: float) -> int:
-        """How many helpers so many units are worth that take this process so long each."""
-        if self._prepare is None or units * seconds <= 2 * self._start:
+    def _worth_hiring(self, units: int, each: _Taken) -> int:
+        """How many helpers so many units are worth each of which takes this."""
+        if self._prepare is None or units * each.seconds <= 2 * self._start:
             return 0
-        own = psutil.Process().memory_info().rss
-        in_memory = int(psutil.virtual_memory().available / own)
+        in_memory = int(psutil.virtual_memory().available / each.memory)
         return max(0, min(cores() - 1, units - 1, in_memory - 1))
 
     def _work(

@@ -126,6 +126,8 @@ class _Hired:
 class RayCrew:
     """The nodes of a Ray cluster."""
 
+    tries_first = False
+
     def __init__(
         self,
         cluster: Cluster,

@@ -76,10 +76,14 @@ def annotate_and_extract(
     job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus
 ) -> tuple[ModelInfo, list[Sentence]]:
     """Token features and attention of every sentence that has none yet; the model and all its sentences."""
-    events, workspace = job.events, job.place.workspace
-    job.crew.bench.keep(loaded)
-    info, folder = loaded.info, attention_folder(workspace, loaded.info.id)
-    tokens = TokenStore(folder)
+    passages = annotate_passages(job, loaded, corpus)
+    return extract_attention(job, loaded, corpus, passages), passages
+
+
+def annotate_passages(job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus) -> list[Sentence]:
+    """Token features of every sentence that has none yet; all of the corpus that have tokens."""
+    events = job.events
+    tokens = TokenStore(attention_folder(job.place.workspace, loaded.info.id))
     events.progress("reading the corpus", 0, len(corpus.sentences))
     held = tokens.sentences()
     new = [sentence for sentence in corpus.sentences if sentence.id not in held]
@@ -93,12 +97,21 @@ def annotate_and_extract(
         if long_enough:
             tokens.add(features.select(long_enough))
         note_shortcomings(features, loaded.info, events)
-    kept = _with_tokens(corpus, tokens, events)
+    return _with_tokens(corpus, tokens, events)
+
+
+def extract_attention(
+    job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus, passages: list[Sentence]
+) -> ModelInfo:
+    """The model's attention on passages of the corpus that have token features, where there is none yet."""
+    events, workspace, info = job.events, job.place.workspace, loaded.info
+    job.crew.bench.keep(loaded)
     at = put_attention(workspace, info.id, job.place.attention)
     writer = AttentionWriter(at, info.attention_layers, info.is_causal, info.traits.sinks)
     held = writer.done()
     behind = writer.begun() - held  # of other corpora, where layers are added
-    features = tokens.read([*dict.fromkeys([*(sentence.id for sentence in kept), *sorted(behind)])])
+    tokens = TokenStore(attention_folder(workspace, info.id))
+    features = tokens.read([*dict.fromkeys([*(passage.id for passage in passages), *sorted(behind)])])
     units = {
         f"{number:06}": rows
         for number, block in enumerate(_blocks(features, info), start=1)
@@ -112,9 +125,8 @@ def annotate_and_extract(
         events.progress("extracting attention", done, len(features))
     writer.finish()
     events.result_anew("model", info)
-    passages = keep_passages(workspace, kept)
-    events.result_anew("sentences", SentencesRead(loaded.info.id, corpus.name, passages))
-    return info, kept
+    events.result_anew("sentences", SentencesRead(info.id, corpus.name, keep_passages(workspace, passages)))
+    return info
 
 
 _Chunk = tuple[str, tuple[int, ...]]  # its number, and rows of the features

@@ -109,6 +109,17 @@ def test_little_work_gets_no_helpers(begun: Path) -> None:
     assert {process for _, (_, process) in found} == {os.getpid()}
 
 
+def test_what_a_stage_takes_is_known_where_another_of_its_title_follows(begun: Path) -> None:
+    crew, title = LocalCrew(Heard(), prepare_process, start=0), "squares"
+    opened = Opening(os.getpid(), begun)
+    assert dict(crew.run(Stage(title, opened), {"0": 0})) == {"0": (0, os.getpid())}
+    assert not begun.exists()
+    units = {str(n): n for n in range(1, 20)}  # the first waits for a helper here
+    found = dict(crew.run(Stage(title, opened), units))
+    assert begun.exists()
+    assert {name: square for name, (square, _) in found.items()} == {name: n * n for name, n in units.items()}
+
+
 def test_helpers_end_with_the_process_they_help(begun: Path) -> None:
     script = (
         "from tests.processes.jobs.test_helpers import *\n"

@@ -121,3 +121,22 @@ def test_layers_are_handed_out_one_by_one_as_the_pass_reaches_them(tiny_loaded):
     for hook in hooks:
         hook.remove()
     assert order == [(2, tiny.HEADS), "after 0", (2, tiny.HEADS), "after 1", (2, tiny.HEADS), "after 2"]
+
+
+def test_a_pass_ends_with_the_last_layer_that_is_wanted(tiny_loaded):
+    loaded = tiny_loaded("llama")
+    features = annotate(from_passages("test", [(text, "") for text in PASSAGES]).sentences, loaded.tokenizer)
+    whole, some, passed = [], [], []
+    hooks = [
+        layer.register_forward_hook(lambda *given, at=at: passed.append(at))
+        for at, layer in enumerate(loaded.model.model.layers)
+    ]
+    read_layers(loaded, features, [0, 1], whole.append)
+    assert passed == [0, 1, 2]
+    passed.clear()
+    read_layers(loaded.extracted([1]), features, [0, 1], some.append)
+    for hook in hooks:
+        hook.remove()
+    assert passed == [0]  # the layer itself is left once its attention is there
+    (only,) = some
+    assert only.tolist() == whole[1].tolist()
