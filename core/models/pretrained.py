@@ -154,7 +154,14 @@ def _device_map(written: str) -> str | dict[str, Any]:
 
 
 def _load_pretrained(source: str, name: str, device: torch.device, **options: Any) -> LoadedModel:
-    """Load from a folder or the hub, turning the library's many errors into one."""
+    """Load from a folder or the hub; raises ModelError."""
+    model, tokenizer = _read_pretrained(source, name, device, **options)
+    probed = probe(describe(name, model, tokenizer), model, tokenizer)
+    return LoadedModel(probed.info, model, tokenizer, entrance(model), sites=probed.sites)
+
+
+def _read_pretrained(source: str, name: str, device: torch.device, **options: Any) -> tuple[Any, Any]:
+    """Model and tokenizer from a folder or the hub, turning the library's many errors into one."""
     # A GPU holds the checkpoint's own precision; on the CPU float32 is the fast and exact one.
     options.setdefault("dtype", "auto" if device.type == "cuda" else torch.float32)
     where = {key: options[key] for key in ("gguf_file", "revision") if key in options}
@@ -176,9 +183,7 @@ def _load_pretrained(source: str, name: str, device: torch.device, **options: An
     except Exception as error:  # the libraries' errors about damaged files have nothing in common
         raise ModelError(explained(name, error)) from error
     model = model.eval().requires_grad_(False)
-    model = model if "device_map" in options else model.to(device)
-    probed = probe(describe(name, model, tokenizer), model, tokenizer)
-    return LoadedModel(probed.info, model, tokenizer, entrance(model), sites=probed.sites)
+    return (model if "device_map" in options else model.to(device)), tokenizer
 
 
 def require_supported(name: str, config: Any) -> None:
@@ -229,16 +234,22 @@ def _some(keys: Collection[str]) -> str:
 
 
 def _load_gguf(path: Path, device: torch.device, **given: Any) -> LoadedModel:
-    options = {"quantization_config": transformers.GgufConfig(dequantize=True), "dtype": torch.float32}
     with parsed_once():
-        return _load_pretrained(str(path.parent), str(path), device, gguf_file=path.name, **(options | given))
+        return _load_pretrained(str(path.parent), str(path), device, **(_of_gguf(path) | given))
 
 
 def _unpack_gguf(gguf: Path, folder: Path) -> None:
     """Write the de-quantised model and its tokenizer as an ordinary folder."""
-    loaded = _load_gguf(gguf, torch.device("cpu"))
-    loaded.model.save_pretrained(folder)
-    loaded.tokenizer.save_pretrained(folder)
+    with parsed_once():
+        found = _read_pretrained(str(gguf.parent), str(gguf), torch.device("cpu"), **_of_gguf(gguf))
+    for part in found:
+        part.save_pretrained(folder)
+
+
+def _of_gguf(path: Path) -> dict[str, Any]:
+    """What from_pretrained is told of such a file, beside its folder."""
+    dequantized = transformers.GgufConfig(dequantize=True)
+    return {"quantization_config": dequantized, "dtype": torch.float32, "gguf_file": path.name}
 
 
 def factory(config: Any) -> Any:

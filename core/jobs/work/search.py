@@ -53,12 +53,12 @@ def search_programs(
         return
     place = attention_folder(job.place.workspace, info.id)
     features = {split: split_features(place, passages, split) for split in Split}
-    events.progress("preparing candidate programs", 0, 0)
+    total = sum(map(len, heads.values()))
+    done = total - sum(len(heads[layer]) for layer in left)
+    events.progress(*("finding programs", done, total) if done else ("preparing candidate programs", 0, 0))
     attention = reader_of(job.place.workspace, info.id)
     searching = _Searching(job.place, info, proposer.name, task.limits, features, attention)
     stage = Stage("finding programs", searching)
-    total = sum(map(len, heads.values()))
-    done = total - sum(len(heads[layer]) for layer in left)
     for name, found in job.crew.run(stage, {_layer_name(layer): (layer, heads[layer]) for layer in left}):
         events.result(name, replace(found.programs, scores=events.scores(name, found.scores)))
         done += len(found.programs.proposals)
