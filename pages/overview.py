@@ -55,7 +55,7 @@ def draw_welcome() -> None:
             st.rerun()
     for kind in jobs.BUILDS:
         jobs.draw_last_failure(kind)
-    if (model := state.chosen_model()) is not None and state.owner().workspace.models.sentences(model.id):
+    if (model := state.chosen_model()) is not None and is_extracted(model):
         st.info(
             f"The attention of {frame.as_text(model.title)} is extracted; programs for it can be found now.",
             icon=":material/auto_awesome:",
@@ -65,6 +65,13 @@ def draw_welcome() -> None:
         st.header("Use my own model and corpus")
         draw_own()
         draw_commands()
+
+
+def is_extracted(model: ModelInfo) -> bool:
+    """Whether programs can be found for all heads; layers are put together in order."""
+    workspace = state.owner().workspace
+    is_read = bool(workspace.models.sentences(model.id))
+    return is_read and workspace.attention(model.id).has(model.attention_layers[-1])
 
 
 def draw_commands() -> None:

@@ -66,6 +66,8 @@ def read_layers(
         at = _maps_in(output, ids)
         if at is None:
             return output
+        if taken == len(loaded.sites) or module is not loaded.sites[taken].module:
+            raise RuntimeError(f"layers gave their attention in another order than expected, {taken} in")
         if loaded.sites[taken].layer in wanted:
             take(output[at].half().cpu().numpy())
         taken += 1

@@ -17,18 +17,19 @@ def parsed_once() -> Iterator[None]:
     """In here a file is parsed, and an architecture's names are laid out, once: less than half the time."""
     import gguf  # only few models come in such a file
 
-    class Reader(gguf.GGUFReader):  # type: ignore[misc]
-        """Slices an array, not a memmap, of which each of some 150,000 slices takes several times as long."""
-
-        @property
-        def data(self) -> np.ndarray:
-            return self._data
-
-        @data.setter
-        def data(self, mapped: np.ndarray) -> None:
-            self._data = mapped.view(np.ndarray)
-
     with _ONE:
+
+        class Reader(gguf.GGUFReader):  # type: ignore[misc]
+            """Slices an array, not a memmap: each of some 150,000 slices takes a fraction of the time."""
+
+            @property
+            def data(self) -> np.ndarray:
+                return self._data
+
+            @data.setter
+            def data(self, mapped: np.ndarray) -> None:
+                self._data = mapped.view(np.ndarray)
+
         slow = gguf.GGUFReader, gguf.get_tensor_name_map
         gguf.GGUFReader, gguf.get_tensor_name_map = cache(Reader), cache(gguf.get_tensor_name_map)
         try:

@@ -103,7 +103,7 @@ class Crew(Protocol):
     """Works on units."""
 
     bench: Bench  # of the job's own worker
-    tries_first: (
+    begins_alone: (
         bool  # whether a stage's first unit is worked on alone, so that it may as well be asked ahead
     )
 

@@ -42,7 +42,7 @@ class LocalCrew:
     without that there are none.
     """
 
-    tries_first = True
+    begins_alone = True
 
     def __init__(self, told: Told, prepare: Callable[[], None] | None = None, start: float = START) -> None:
         self.bench = Bench(told)

@@ -126,7 +126,7 @@ class _Hired:
 class RayCrew:
     """The nodes of a Ray cluster."""
 
-    tries_first = False
+    begins_alone = False
 
     def __init__(
         self,

@@ -5,31 +5,37 @@ from __future__ import annotations
 from core.corpus import require_splits
 from core.jobs.folder import Job
 from core.jobs.tasks import BuildTask, ProposeTask
-from core.jobs.work.extract import annotate_passages, extract_attention, load_to_extract, read_corpus
+from core.jobs.work.extract import (
+    annotate_passages,
+    extract_attention,
+    is_begun,
+    load_to_extract,
+    read_corpus,
+)
 from core.jobs.work.search import find_programs, search_programs
 from core.proposers import SearchLimits
 from core.proposers.search.entry import SEARCH
-from core.store.attention import extracted_layers
-from core.store.workspace import attention_address
-from core.types import ModelInfo
+from core.types import HeadId
+
+_SMALL = 2**28  # parameters of a model that may stay in memory while programs are searched: 1 GB
 
 
 def build_workspace(job: Job[BuildTask]) -> None:
-    """What the task asks. The first layer has its programs first, where the whole takes no longer by it."""
+    """What the task asks.
+
+    Of a small model that is new here the first layer has its programs before the attention of the others is
+    read, since somebody waits to see some; where units are not begun alone anyway, that would hold them up.
+    """
     corpus = read_corpus(job)
     require_splits(corpus.sentences)
     loaded = load_to_extract(job)
     passages = annotate_passages(job, loaded, corpus)
     first, *others = loaded.info.attention_layers
-    is_new = not extracted_layers(attention_address(job.place.workspace, loaded.info.id))
-    if others and is_new and job.crew.tries_first:
-        info = extract_attention(job, loaded.extracted([first]), corpus, passages)
-        search_programs(job, _search_of(info), SEARCH, passages)
+    is_small = loaded.info.parameters <= _SMALL
+    if others and is_small and job.crew.begins_alone and not is_begun(job, loaded.info):
+        info = extract_attention(job, loaded, corpus, passages, [first])
+        heads = tuple(HeadId(first, head) for head in range(info.heads))
+        search_programs(job, ProposeTask(info, "", heads, SearchLimits()), SEARCH, passages)
     info = extract_attention(job, loaded, corpus, passages)
     del loaded  # its memory first
-    find_programs(job, _search_of(info), SEARCH, passages)
-
-
-def _search_of(info: ModelInfo) -> ProposeTask[SearchLimits]:
-    """A search for all heads that are extracted."""
-    return ProposeTask(info, "", None, SearchLimits())
+    find_programs(job, ProposeTask(info, "", None, SearchLimits()), SEARCH, passages)

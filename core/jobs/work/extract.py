@@ -100,14 +100,32 @@ def annotate_passages(job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus
     return _with_tokens(corpus, tokens, events)
 
 
+def is_begun(job: Job[ExtractTask], info: ModelInfo) -> bool:
+    """Whether a layer of the model's attention is there, or what is to be put together to all of them."""
+    writer = _writer(job, info)
+    return bool(extracted_layers(writer.folder) or writer.done())
+
+
+def _writer(job: Job[ExtractTask], info: ModelInfo) -> AttentionWriter:
+    at = put_attention(job.place.workspace, info.id, job.place.attention)
+    return AttentionWriter(at, info.attention_layers, info.is_causal, info.traits.sinks)
+
+
 def extract_attention(
-    job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus, passages: list[Sentence]
+    job: Job[ExtractTask],
+    loaded: LoadedModel,
+    corpus: Corpus,
+    passages: list[Sentence],
+    layers: Sequence[int] | None = None,
 ) -> ModelInfo:
-    """The model's attention on passages of the corpus that have token features, where there is none yet."""
-    events, workspace, info = job.events, job.place.workspace, loaded.info
+    """The model's attention on passages of the corpus that have token features, where there is none yet.
+
+    In all layers that are to be extracted, or in these of them, which others are to follow.
+    """
+    events, workspace = job.events, job.place.workspace
+    info = loaded.info if layers is None else loaded.info.extracted(layers)
     job.crew.bench.keep(loaded)
-    at = put_attention(workspace, info.id, job.place.attention)
-    writer = AttentionWriter(at, info.attention_layers, info.is_causal, info.traits.sinks)
+    writer = _writer(job, info)
     held = writer.done()
     behind = writer.begun() - held  # of other corpora, where layers are added
     tokens = TokenStore(attention_folder(workspace, info.id))
@@ -124,9 +142,9 @@ def extract_attention(
         done += added
         events.progress("extracting attention", done, len(features))
     writer.finish()
-    events.result_anew("model", info)
+    events.result_anew("model", loaded.info)
     events.result_anew("sentences", SentencesRead(info.id, corpus.name, keep_passages(workspace, passages)))
-    return info
+    return loaded.info
 
 
 _Chunk = tuple[str, tuple[int, ...]]  # its number, and rows of the features

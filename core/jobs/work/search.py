@@ -55,7 +55,7 @@ def search_programs(
     features = {split: split_features(place, passages, split) for split in Split}
     total = sum(map(len, heads.values()))
     done = total - sum(len(heads[layer]) for layer in left)
-    events.progress(*("finding programs", done, total) if done else ("preparing candidate programs", 0, 0))
+    events.progress("preparing candidate programs", done, total)
     attention = reader_of(job.place.workspace, info.id)
     searching = _Searching(job.place, info, proposer.name, task.limits, features, attention)
     stage = Stage("finding programs", searching)

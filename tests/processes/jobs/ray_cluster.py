@@ -13,7 +13,7 @@ import psutil
 
 STORE = 100 * 2**20  # bytes of each node's object store
 _LOOPBACK = "127.0.0.1"
-_HAND = re.compile(r"ray::(Hand\b|(?P<unit>[a-z]+-\d[\d-]*))")  # units are numbered
+_HAND = re.compile(r"ray::(?!IDLE|DashboardAgent|RuntimeEnvAgent|shortcomings)(Hand\b|(?P<unit>\S+))")
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # everything on loopback

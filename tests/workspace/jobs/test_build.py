@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from core.jobs.place import Place
 from core.jobs.tasks import BuildTask
 from core.jobs.work.build import build_workspace
 from core.store import AttentionReader
+from core.store.attention import extracted_layers
 from core.store.workspace import attention_folder
 from tests import tiny
 from tests.conftest import TinyModel
@@ -25,17 +26,25 @@ from tests.stored import assert_same_attention
 class AllAtOnce(LocalCrew):
     """Would work on a stage's units side by side from the start."""
 
-    tries_first = False
+    begins_alone = False
 
 
 class Stopped(LocalCrew):
     """Is interrupted where the first layer is done."""
 
+    last = "layer-000"
+
     def run(self, stage: Stage[Any, Any], units: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for name, found in super().run(stage, units):
             yield name, found
-            if name == "layer-000":
+            if name == self.last:
                 raise KeyboardInterrupt
+
+
+class StoppedInAllLayers(Stopped):
+    """Is interrupted where a chunk of passages has attention in all layers, before these are put together."""
+
+    begins_alone, last = False, "000001"
 
 
 @pytest.fixture
@@ -58,6 +67,16 @@ def results(folder: JobFolder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder.path / "results").iterdir()}
 
 
+def extractions(folder: JobFolder) -> list[tuple[int, int]]:
+    """Of how many passages attention was there when each extraction began, and of how many it was to be."""
+    told = [event for _, event in folder.events() if event["event"] == "progress"]
+    return [
+        (after["done"], after["total"])
+        for before, after in pairwise(told)
+        if before["stage"] != after["stage"] == "extracting attention"
+    ]
+
+
 def stages(folder: JobFolder) -> list[str]:
     """What was worked on, one after another."""
     told = [event["stage"] for _, event in folder.events() if event["event"] == "progress" and event["total"]]
@@ -70,7 +89,7 @@ def test_the_first_layer_has_programs_before_the_others_are_read_and_everything_
     ahead, at_once = (folder_of(tmp_path / name, task) for name in ("ahead", "at once"))
     build(ahead, task)
     build(at_once, task, AllAtOnce)
-    layers = ["extracting attention", "finding programs"]
+    layers = ["extracting attention", "preparing candidate programs", "finding programs"]
     assert stages(at_once) == ["reading the corpus", *layers, "scoring the library"]
     assert stages(ahead) == ["reading the corpus", *layers, *layers, "scoring the library"]
     assert results(ahead) == results(at_once)
@@ -86,9 +105,30 @@ def test_a_build_that_was_stopped_after_the_first_layer_goes_on_with_the_others(
     stopped, whole = (folder_of(tmp_path / name, task) for name in ("stopped", "whole"))
     with pytest.raises(KeyboardInterrupt):
         build(stopped, task, Stopped)
-    assert stopped.result("model", "model.json").attention_layers == [0]
+    info = stopped.result("model", "model.json")
+    assert extracted_layers(attention_folder(tmp_path / "stopped", info.id)) == [0]
     build(stopped, task)
     build(whole, task)
     assert results(stopped) == results(whole)
     announced = [event["file"] for _, event in stopped.events() if event["event"] == "result"]
     assert announced.count("layer-000.json") == 1
+
+
+def test_attention_in_all_layers_that_was_begun_is_kept_before_the_first_layer_goes_ahead(
+    task: BuildTask, tmp_path: Path
+) -> None:
+    stopped = folder_of(tmp_path, task)
+    with pytest.raises(KeyboardInterrupt):
+        build(stopped, task, StoppedInAllLayers)
+    build(stopped, task)
+    (first, _), (again, total) = extractions(stopped)
+    assert (first, again) == (0, total)
+
+
+def test_a_large_model_does_not_stay_in_memory_for_a_search(
+    task: BuildTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.jobs.work.build._SMALL", 100)
+    folder = folder_of(tmp_path, task)
+    build(folder, task)
+    assert len(extractions(folder)) == 1
