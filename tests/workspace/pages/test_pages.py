@@ -19,14 +19,16 @@ from streamlit.testing.v1 import AppTest
 from core import wire
 from core.cli.terminal import Terminal
 from core.errors import WorkspaceError
+from core.jobs import Jobs
 from core.jobs.crew.cluster import Tally, by_node
 from core.jobs.folder import EventWriter, JobFolder
 from core.language import parse
 from core.proposers import ClaudeLimits, SearchLimits
 from core.review import QueueOrder
 from core.scoring import BASELINES
+from core.settings import Settings
 from core.sharing.figures.of_runs import climb, settings
-from core.store import JobRecord, Workspace, add_model, add_sentences
+from core.store import JobRecord, Workspace, add_model, add_sentences, attention_folder
 from core.store.gains import HeadGain
 from core.store.hybrids import add_costs, add_curve, add_evaluation, add_hybrid
 from core.types import (
@@ -127,6 +129,23 @@ def test_the_overview_counts_heads_and_verdicts(open_app: OpenApp, workspace_cop
     metrics = {metric.label: metric.value for metric in app.metric}
     heads = str(tiny.LAYERS * tiny.HEADS)
     assert (metrics["Heads"], metrics["With a program"], metrics["Accepted"]) == (heads, heads, "2")
+
+
+def test_programs_can_be_found_where_the_attention_of_all_layers_is_there(
+    open_app: OpenApp, built: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    workspace = Workspace.open(tmp_path)
+    jobs = Jobs(workspace, Settings(tmp_path, device="cpu", runner="inline"))
+    jobs.wait(jobs.start_build(str(built.parent / "llama"), str(small_corpus), search=False))
+    (model,) = workspace.models.all()
+    workspace.close()
+    told = "is extracted; programs for it can be found now"
+    assert told in text_of(open_app(tmp_path))
+    *_, last = sorted(attention_folder(tmp_path, model.id).glob("layer=*"))
+    last.unlink()  # as where a build was cancelled after its first layer
+    app = open_app(tmp_path)
+    assert told not in text_of(app)
+    assert button(app, "build-demo")
 
 
 def accept_first(folder: Path, count: int) -> list[HeadId]:
