@@ -103,9 +103,7 @@ class Crew(Protocol):
     """Works on units."""
 
     bench: Bench  # of the job's own worker
-    begins_alone: (
-        bool  # whether a stage's first unit is worked on alone, so that it may as well be asked ahead
-    )
+    begins_alone: bool  # whether a stage's first unit is done before others are begun
 
     def run(self, stage: Stage[Unit, Found], units: Mapping[str, Unit]) -> Iterator[tuple[str, Found]]:
         """What each unit comes to, by its name, as units end.

@@ -101,7 +101,7 @@ def annotate_passages(job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus
 
 
 def is_begun(job: Job[ExtractTask], info: ModelInfo) -> bool:
-    """Whether a layer of the model's attention is there, or what is to be put together to all of them."""
+    """Whether there is a layer of a model's attention, or passages whose layers wait to be put together."""
     writer = _writer(job, info)
     return bool(extracted_layers(writer.folder) or writer.done())
 
@@ -120,7 +120,7 @@ def extract_attention(
 ) -> ModelInfo:
     """The model's attention on passages of the corpus that have token features, where there is none yet.
 
-    In all layers that are to be extracted, or in these of them, which others are to follow.
+    In all layers that are to be extracted, or first in these of them; the model is announced with all.
     """
     events, workspace = job.events, job.place.workspace
     info = loaded.info if layers is None else loaded.info.extracted(layers)
