@@ -175,7 +175,7 @@ def test_a_killed_build_goes_on_from_extraction_to_scores(
     workspace = Workspace.open(tmp_path / "workspace")
     runner = Jobs(workspace, Settings(workspace.folder, device="cpu"))
     job = runner.start_build(str(tiny_model("gpt2")), str(corpus))
-    kill_again_and_again(runner, job, kill_points(random.Random(seed), 28))
+    kill_again_and_again(runner, job, kill_points(random.Random(seed), 32))
     runner.wait(job)
     check_units(workspace, job, HEADS)
     (model,) = workspace.models.all()
