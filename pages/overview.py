@@ -1,12 +1,14 @@
 """Overview: where the work stands, the map of all heads, and what to do next."""
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from core.display import RUNGS, VERDICT_MARKS, counted
+from core.errors import WorkspaceError
 from core.review import progress
 from core.sharing.figures import made
 from core.types import Action, HeadId, MapColour, ModelInfo, Verdict
@@ -46,7 +48,7 @@ def draw_welcome() -> None:
         st.markdown(
             "SmolLM2-135M (270 heads) on 240 passages of stories, dialogue, code and arithmetic: fetches the "
             "model (89 MB), extracts its attention and finds a program for every head. About ten "
-            "minutes on two cores, the first layers after one. Interrupted, it goes on where it stopped."
+            "minutes on two cores, the first layer after one. Interrupted, it goes on where it stopped."
         )
         if st.button(
             "Build the demo workspace", type="primary", icon=":material/play_arrow:", key="build-demo"
@@ -70,8 +72,10 @@ def draw_welcome() -> None:
 def is_extracted(model: ModelInfo) -> bool:
     """Whether programs can be found for all heads; layers are put together in order."""
     workspace = state.owner().workspace
-    is_read = bool(workspace.models.sentences(model.id))
-    return is_read and workspace.attention(model.id).has(model.attention_layers[-1])
+    with suppress(WorkspaceError):  # their store does not answer
+        is_read = bool(workspace.models.sentences(model.id))
+        return is_read and workspace.attention(model.id).has(model.attention_layers[-1])
+    return False
 
 
 def draw_commands() -> None:

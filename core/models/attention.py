@@ -83,10 +83,10 @@ def read_layers(
     finally:
         for hook in hooks:
             hook.remove()
-    if taken and taken >= needed:
-        return
     if taken:
-        raise RuntimeError(f"{taken} of {len(loaded.sites)} layers gave their attention")
+        if taken < needed:
+            raise RuntimeError(f"{taken} of {len(loaded.sites)} layers gave their attention")
+        return
     with torch.inference_mode():
         output = model(input_ids=ids, attention_mask=mask, output_attentions=True, **cacheless(model))
     maps = [one for one in output.attentions if isinstance(one, torch.Tensor)]

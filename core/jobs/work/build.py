@@ -30,12 +30,13 @@ def build_workspace(job: Job[BuildTask]) -> None:
     require_splits(corpus.sentences)
     loaded = load_to_extract(job)
     passages = annotate_passages(job, loaded, corpus)
-    first, *others = loaded.info.attention_layers
-    is_small = loaded.info.parameters <= _SMALL
-    if others and is_small and job.crew.begins_alone and not is_begun(job, loaded.info):
-        info = extract_attention(job, loaded, corpus, passages, [first])
+    info = loaded.info
+    first, *others = info.attention_layers
+    is_small = info.parameters <= _SMALL
+    if others and is_small and job.crew.begins_alone and not is_begun(job, info):
+        extract_attention(job, loaded, corpus, passages, [first])
         heads = tuple(HeadId(first, head) for head in range(info.heads))
         search_programs(job, ProposeTask(info, "", heads, SearchLimits()), SEARCH, passages)
-    info = extract_attention(job, loaded, corpus, passages)
+    extract_attention(job, loaded, corpus, passages)
     del loaded  # its memory first
     find_programs(job, ProposeTask(info, "", None, SearchLimits()), SEARCH, passages)

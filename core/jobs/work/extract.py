@@ -43,10 +43,17 @@ def load_model(job: Job[Task], name: str, model: str | None = None) -> LoadedMod
     if layers := extracted_layers(attention_address(job.place.workspace, loaded.info.id)):
         loaded = loaded.extracted(layers)
     bench.keep(loaded)
-    events.result_anew("model", loaded.info)
+    if not _is_told(job, loaded.info.id):
+        events.result_anew("model", loaded.info)
     events.result_anew("weights", WeightsRead(loaded.info.id, loaded.weights()))
     events.note(f"{loaded.info.title} on {loaded.device}")
     return loaded
+
+
+def _is_told(job: Job[Task], model: str) -> bool:
+    """Whether this job announced the model, perhaps with layers that it has still to extract."""
+    file = "model.json"
+    return file in job.folder.finished() and job.folder.result("model", file).id == model
 
 
 def load_to_extract(job: Job[ExtractTask]) -> LoadedModel:
@@ -72,12 +79,9 @@ def read_corpus(job: Job[ExtractTask]) -> Corpus:
     return corpus
 
 
-def annotate_and_extract(
-    job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus
-) -> tuple[ModelInfo, list[Sentence]]:
-    """Token features and attention of every sentence that has none yet; the model and all its sentences."""
-    passages = annotate_passages(job, loaded, corpus)
-    return extract_attention(job, loaded, corpus, passages), passages
+def annotate_and_extract(job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus) -> None:
+    """Token features and attention of every sentence that has none yet."""
+    extract_attention(job, loaded, corpus, annotate_passages(job, loaded, corpus))
 
 
 def annotate_passages(job: Job[ExtractTask], loaded: LoadedModel, corpus: Corpus) -> list[Sentence]:
@@ -117,7 +121,7 @@ def extract_attention(
     corpus: Corpus,
     passages: list[Sentence],
     layers: Sequence[int] | None = None,
-) -> ModelInfo:
+) -> None:
     """The model's attention on passages of the corpus that have token features, where there is none yet.
 
     In all layers that are to be extracted, or first in these of them; the model is announced with all.
@@ -144,7 +148,6 @@ def extract_attention(
     writer.finish()
     events.result_anew("model", loaded.info)
     events.result_anew("sentences", SentencesRead(info.id, corpus.name, keep_passages(workspace, passages)))
-    return loaded.info
 
 
 _Chunk = tuple[str, tuple[int, ...]]  # its number, and rows of the features

@@ -92,7 +92,7 @@ def check_units(workspace: Workspace, job: str, heads: int) -> None:
     """Each unit of a search was announced once, taken in once, and is there."""
     folder = JobFolder(workspace.folder / "jobs" / job)
     results = [event for _, event in folder.events() if event["event"] == "result"]
-    announced = [event["file"] for event in results if event["what"] != "model"]  # told anew
+    announced = [event["file"] for event in results]
     assert max(Counter(announced).values()) == 1
     assert workspace.jobs.last_event(job) == events_in(folder)
     gains = [gain.head for gain in workspace.gains.of_job(job)]
